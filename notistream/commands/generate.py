@@ -1,0 +1,60 @@
+"""`notistream generate`: rewrites the files that are derived from the code, or names those that are stale."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from notistream.commands.reference import env_example, schema_page, settings_page
+from notistream.config import Settings, load_settings
+from notistream.db import migrate
+from notistream.db.schema import Schema, migrated_schema
+
+ROOT = Path(__file__).parents[2]
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Change nothing; name the files that are stale and exit with 1.")
+def generate(*, check: bool) -> None:
+    """Rewrite .env.example and the reference pages under docs/ (in a checkout)."""
+    if not (ROOT / "pyproject.toml").is_file():
+        raise click.ClickException(f"{ROOT} is not a checkout of NotiStream; there is nothing to generate here")
+    stale = {path: text for path, text in _derived(load_settings()).items() if _current(path) != text}
+    for path, text in stale.items():
+        if not check:
+            (ROOT / path).write_text(text, encoding="utf-8")
+        click.echo(f"{path}: {'stale' if check else 'rewritten'}")
+    if check and stale:
+        raise click.ClickException("run `make generate` and commit the result")
+
+
+def _derived(settings: Settings) -> Mapping[str, str]:
+    migrations = [migration.up for migration in migrate.known()]
+    return {
+        ".env.example": env_example(),
+        "docs/settings.md": settings_page(),
+        "docs/db-schema.md": schema_page(_schema(settings), migrations),
+        "docs/api.yaml": _openapi(),
+    }
+
+
+def _current(path: str) -> str | None:
+    file = ROOT / path
+    return file.read_text("utf-8") if file.is_file() else None
+
+
+def _schema(settings: Settings) -> Schema:
+    from notistream.local.services import attach_or_start  # noqa: PLC0415 - an extra that servers do not install
+
+    services = attach_or_start(
+        settings.state_dir, lambda line: click.echo(line, err=True),
+        database_url=settings.database_url, kafka_brokers="not needed")
+    with services as endpoints:
+        return asyncio.run(migrated_schema(endpoints.database_url))
+
+
+def _openapi() -> str:
+    from notistream.web import openapi  # noqa: PLC0415 - loads the whole web layer
+
+    return openapi.main(["--yaml"])

@@ -1,0 +1,134 @@
+"""Pages that are derived from the code: the settings, and the schema of the database."""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from notistream.config import PREFIX, Settings
+from notistream.db.schema import Schema, Table
+
+WIDTH = 110
+NOTE = "<!-- Derived by `make generate`: change the source, not this page. -->"
+RANGES = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "minLength": "{} characters or more"}
+INDEX = re.compile(r"CREATE (?P<unique>UNIQUE )?INDEX (?P<name>\S+) ON \S+ USING (?P<method>\w+) (?P<rest>.+)")
+
+Comments = Mapping[tuple[str, str | None], str]
+
+
+def env_example() -> str:
+    """`.env.example`: every setting with its meaning, commented out at its default."""
+    lines = textwrap.wrap(
+        "Every setting of NotiStream at its default. Copy this file to `.env` and uncomment what you change; the real"
+        " environment wins over `.env`. Unknown names and bad values stop the start.",
+        WIDTH - 2,
+    )
+    lines = [f"# {line}" for line in lines]
+    for name, schema in _settings():
+        allowed = _allowed(schema)
+        about = f"{schema['description']} [{allowed}]" if allowed else schema["description"]
+        lines += ["", *(f"# {line}" for line in textwrap.wrap(about, WIDTH - 2)), f"# {name}={_default(schema)}"]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """`docs/settings.md`: the same as a table."""
+    rows = [
+        (f"`{name}`", f"`{_default(schema)}`" if _default(schema) else "", _allowed(schema), schema["description"])
+        for name, schema in _settings()
+    ]
+    return "\n".join([
+        NOTE, "", "# Settings", "",
+        "Read once at the start from the environment and from `.env` in the working directory; the environment wins.",
+        "An empty value counts as unset. Unknown `NOTISTREAM_…` names and bad values stop the start.", "",
+        *_table(("setting", "default", "values", "meaning"), rows), "",
+    ])
+
+
+def schema_page(schema: Schema, migrations: Sequence[str]) -> str:
+    """`docs/db-schema.md`: what the migrations make; `--` comments of theirs explain it."""
+    comments = {key: text for sql in migrations for key, text in sql_comments(sql).items()}
+    lines = [NOTE, "", "# Database schema", "", "Made by `migrations/`. Times are `timestamptz`, ids are UUIDv7.", ""]
+    for table in schema.tables:
+        lines += [*_table_section(table, comments), ""]
+    lines += ["## Functions", ""]
+    for function in schema.functions:
+        about = function.comment or comments.get((function.name, None), "")
+        lines += [f"- `{function.name}({function.arguments}) → {function.result}`: {about}"]
+    return "\n".join(lines) + "\n"
+
+
+def sql_comments(sql: str) -> Comments:
+    """Comments of a migration: the lines above a table or function, and what follows `--` beside a column."""
+    found: dict[tuple[str, str | None], str] = {}
+    above: list[str] = []
+    table = ""
+    for line in sql.splitlines():
+        if match := re.match(r"(?:CREATE|ALTER) (?:TABLE|FUNCTION) (?:IF (?:NOT )?EXISTS )?(\w+)", line):
+            table = match[1]
+            if above:
+                found[table, None] = " ".join(above)
+        elif match := re.match(r'    (?:ADD COLUMN )?"?([a-z_]+)"?\s.*?\s--\s(.+)', line):
+            found[table, match[1]] = match[2].strip()
+        above = [*above, line.removeprefix("--").strip()] if line.startswith("--") else []
+    return found
+
+
+def _settings() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, schema in Settings.model_json_schema()["properties"].items():
+        options = [option for option in schema.pop("anyOf", ()) if option.get("type") != "null"]
+        yield PREFIX + name.upper(), {**schema, **(options[0] if options else {})}
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    match schema.get("default"):
+        case None:
+            return "{}" if schema.get("type") == "object" else ""
+        case bool(value):
+            return str(int(value))
+        case float(value):
+            return f"{value:g}"
+        case dict() | list() as value:
+            return json.dumps(value)
+        case value:
+            return str(value)
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    if values := schema.get("enum"):
+        return ", ".join(values)
+    if schema.get("type") == "boolean":
+        return "0, 1"
+    if "minimum" in schema and "maximum" in schema:
+        return "{minimum} to {maximum}".format_map(schema)
+    return ", ".join(text.format(schema[key]) for key, text in RANGES.items() if key in schema)
+
+
+def _table_section(table: Table, comments: Comments) -> Iterator[str]:
+    yield f"## {table.name}"
+    yield ""
+    if about := table.comment or comments.get((table.name, None)):
+        yield from (about, "")
+    rows = [
+        (f"`{c.name}`", c.type, "" if c.nullable else "not null", f"`{c.default}`" if c.default else "",
+         c.comment or comments.get((table.name, c.name), ""))
+        for c in table.columns
+    ]
+    yield from _table(("column", "type", "", "default", "meaning"), rows)
+    yield ""
+    yield from (f"- index {_index(statement)}" for statement in table.indexes)
+    yield from (f"- `{check}`" for check in table.checks)
+
+
+def _index(statement: str) -> str:
+    match = INDEX.fullmatch(statement)
+    if match is None:
+        return f"`{statement}`"
+    method = "" if match["method"] == "btree" else f"{match['method']} "
+    return f"`{match['name']}`: {(match['unique'] or '').lower()}`{method}{match['rest']}`"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    for row in (head, ["---"] * len(head), *rows):
+        yield " | ".join(("", *(cell.replace("|", r"\|") for cell in row), "")).strip()

@@ -1,0 +1,40 @@
+"""`notistream api` and `notistream worker`: the two roles of the app."""
+
+import os
+import sys
+
+import click
+import uvloop
+
+from notistream.commands.services import settings_with_services
+from notistream.config import PREFIX, Settings
+
+
+@click.command()
+def api() -> None:
+    """Serve the HTTP API on HOST:PORT; runs no agents, and answers while Kafka is away."""
+    with settings_with_services() as settings:
+        _run(settings, serve_only=True)
+
+
+@click.command()
+def worker() -> None:
+    """Deliver: run the agents, the scheduler and the sweeper of one worker slot."""
+    with settings_with_services() as settings:
+        _run(settings, serve_only=False)
+
+
+def _run(settings: Settings, *, serve_only: bool) -> None:
+    _export(settings)
+    uvloop.install()
+    from notistream.main import app  # noqa: PLC0415 - building the app reads the settings exported just now
+
+    if serve_only:
+        app.serve_only()
+    sys.exit(app.Worker(loglevel=settings.log_level, redirect_stdouts=False).execute_from_commandline())
+
+
+def _export(settings: Settings) -> None:
+    os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url or ""
+    os.environ[f"{PREFIX}KAFKA_BROKERS"] = settings.kafka_brokers or ""
+

@@ -1,0 +1,44 @@
+"""What every command needs first: settings that name a database and a broker, the local ones where none are set."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+
+from notistream.config import Settings, load_settings
+from notistream.db.pool import Database, open_database
+
+R = TypeVar("R")
+
+
+@contextmanager
+def settings_with_services() -> Iterator[Settings]:
+    """Settings whose database_url and kafka_brokers are set; attaches to, or starts, the local services."""
+    settings = load_settings()
+    if settings.database_url and settings.kafka_brokers:
+        yield settings
+        return
+    from notistream.local.services import attach_or_start  # noqa: PLC0415 - an extra that servers do not install
+
+    with attach_or_start(
+        settings.state_dir, lambda line: click.echo(line, err=True), database_url=settings.database_url,
+        kafka_brokers=settings.kafka_brokers,
+    ) as endpoints:
+        yield settings.model_copy(update={
+            "database_url": endpoints.database_url, "kafka_brokers": endpoints.kafka_brokers})
+
+
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:
+    """Run `work` on a small pool that is closed afterwards."""
+
+    async def run() -> R:
+        assert settings.database_url is not None
+        database = await open_database(settings.database_url, size=2, name="notistream-cli")
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())

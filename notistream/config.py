@@ -1,0 +1,122 @@
+"""Settings: everything that can be set from outside, read once from NOTISTREAM_… and `.env`."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from notistream.errors import Misconfigured
+
+PREFIX = "NOTISTREAM_"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """Immutable settings; the real environment wins over `.env`, and both over the defaults here."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True,
+        env_ignore_empty=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address that the HTTP server binds.")
+    port: int = Field(8080, ge=1, le=65535, description="Port of the API.")
+    worker_port: int | None = Field(
+        None, ge=1, le=65535,
+        description="Port of a worker's own web server (probes, /metrics). Default: PORT + 1 + WORKER_SLOT.",
+    )
+    database_url: str | None = Field(
+        None, description="PostgreSQL, e.g. postgresql://user:pass@db:5432/notistream. "
+        "Unset: the embedded server under STATE_DIR.",
+    )
+    kafka_brokers: str | None = Field(
+        None, description="Kafka bootstrap servers, e.g. kafka:9092,kafka2:9092. "
+        "Unset: the embedded broker under STATE_DIR.",
+    )
+    state_dir: Path = Field(
+        Path(".local"), description="Folder of the embedded services, worker tables and local secrets.")
+    auth: Literal["on", "off"] = Field(
+        "on", description="off: one tenant `default`, no key needed; refused on a non-loopback HOST.")
+    allow_insecure: bool = Field(
+        False, description="1: allow AUTH=off on a non-loopback HOST (a private network of containers).")
+    admin_token: SecretStr | None = Field(
+        None, min_length=16, description="Token for /internal (header X-Admin-Token). Unset: /internal is 401.")
+    webhook_url: str | None = Field(
+        None, pattern=r"^https?://", description="When set, sms, email and push are POSTed to this address.")
+    webhook_timeout_s: float = Field(
+        10.0, gt=0, le=15, description="Seconds that a provider call may take; at most half of LEASE_S.")
+    providers: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description='Ordered providers of each channel as JSON, e.g. {"sms": ["webhook", "console"]}.',
+    )
+    worker_concurrency: int = Field(
+        64, ge=1, le=4096, description="Notifications in flight per lane (channel and priority) of a worker.")
+    worker_slot: int = Field(
+        0, ge=0, le=9999, description="Number of this worker on its machine: own datadir, instance id and port.")
+    lease_s: float = Field(
+        30.0, ge=1, le=600, description="Seconds that a delivery is claimed for before another worker takes over.")
+    topic_prefix: str = Field(
+        "notistream", pattern=r"^[a-zA-Z0-9_-]{1,64}$", description="First part of every topic name.")
+    topic_partitions: int = Field(8, ge=1, le=1000, description="Partitions of every topic.")
+    topic_replication: int = Field(1, ge=1, le=5, description="Replicas of every topic.")
+    sms_max_length: int = Field(160, ge=1, le=1600, description="Characters that an SMS may have, rendered.")
+    idempotency_window_h: int = Field(
+        168, ge=1, le=8760, description="Hours for which an idempotency key is remembered (7 days).")
+    database_pool_size: int = Field(8, ge=2, le=200, description="PostgreSQL connections per process.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="auto: text on a terminal, JSON elsewhere.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if self.auth == "off" and self.host not in LOOPBACK and not self.allow_insecure:
+            raise ValueError(
+                f"AUTH=off is refused on {self.host}: use HOST=127.0.0.1, AUTH=on, or ALLOW_INSECURE=1")
+        if self.webhook_timeout_s > self.lease_s / 2:
+            raise ValueError(f"WEBHOOK_TIMEOUT_S must be at most half of LEASE_S ({self.lease_s / 2:g})")
+        return self
+
+    @cached_property
+    def metrics_port(self) -> int:
+        """Port of this worker's own web server."""
+        return self.worker_port or self.port + 1 + self.worker_slot
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; raise Misconfigured that names each wrong setting and shows a good value."""
+    _refuse_unknown(os.environ)
+    _refuse_unknown({k: v or "" for k, v in dotenv_values(".env").items()})
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        raise Misconfigured("\n".join(_explain(error) for error in exc.errors())) from None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(k for k in environment if k.upper().startswith(PREFIX) and k.upper() not in known)
+    if unknown:
+        raise Misconfigured(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+
+
+def _explain(error: object) -> str:
+    assert isinstance(error, dict)
+    name = ".".join(str(part) for part in error["loc"]).upper()
+    if not name:
+        return f"{PREFIX}… {error['msg'].removeprefix('Value error, ')}"
+    field = Settings.model_fields.get(name.split(".")[0].lower())
+    default = field.get_default(call_default_factory=True, validated_data={}) if field else None
+    good = f" (for example {PREFIX}{name}={default})" if default not in (None, {}) else ""
+    about = f" {field.description}" if field and field.description else ""
+    shown = "" if name in ("ADMIN_TOKEN", "DATABASE_URL") else f", not {error['input']!r}"
+    return f"{PREFIX}{name}: {error['msg']}{shown}.{about}{good}"

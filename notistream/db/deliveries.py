@@ -1,0 +1,185 @@
+"""The delivery protocol: every step is one conditional statement, and whoever loses changes no row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from uuid_utils.compat import uuid7
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.delivery.ports import Parking, Turn
+from notistream.domain.notification import CHANNELS, AddressKind, Claimed, OnUnknown, Priority
+from notistream.domain.outcome import Finish, Step
+from notistream.messages import OutboxEntry, outbox_entries
+
+SQL = load("deliveries")
+TIMER_GRACE = timedelta(seconds=5)
+COPIED = (
+    "id", "tenant_id", "channel", "recipient_id", "content", "subject", "template_id", "template_name",
+    "template_version", "template_variables", "expires_at", "category", "correlation_id", "traceparent", "chain",
+    "attempts", "lease_token", "claimed_at",
+)
+
+
+async def claim(
+    db: Queryable, turns: Sequence[Turn], *, owner: int, lease: timedelta, call_before: float
+) -> Mapping[UUID, Claimed]:
+    """Claim for worker slot `owner`; what is missing in the answer was taken, cancelled or is stale."""
+    rows = await db.fetch(SQL["claim"], [t.id for t in turns], [t.seq for t in turns], uuid7(), owner, lease)
+    return {row["id"]: _claimed(row, call_before) for row in rows}
+
+
+def _claimed(row: asyncpg.Record, call_before: float) -> Claimed:
+    return Claimed(
+        **{name: row[name] for name in COPIED}, recipient=row["recipient"] or _contact(row),
+        priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), call_before=call_before,
+    )
+
+
+def _contact(row: asyncpg.Record) -> str | None:
+    """The stored contact of `recipient_id` for the channel."""
+    match CHANNELS[row["channel"]].address:
+        case AddressKind.EMAIL:
+            return str(row["email"]) if row["email"] else None
+        case AddressKind.PHONE:
+            return str(row["phone"]) if row["phone"] else None
+        case AddressKind.DEVICE:
+            return str(row["push_tokens"][0]) if row["push_tokens"] else None
+        case AddressKind.RECIPIENT_ID:
+            return str(row["recipient_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """A claimed delivery and how it ends."""
+
+    id: UUID
+    lease_token: UUID
+    end: Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Which notifications a step changed, and what is to be published for them."""
+
+    ids: frozenset[UUID]
+    entries: list[OutboxEntry]
+
+
+async def finish(db: Queryable, items: Sequence[Finishing]) -> Changed:
+    """End deliveries under their lease tokens; a missing id means that the lease was lost."""
+    ends = [item.end for item in items]
+    row = await db.fetchrow(
+        SQL["finish"], [i.id for i in items], [i.lease_token for i in items], [e.status.value for e in ends],
+        [e.reason for e in ends], [e.delay_s for e in ends], [e.outcome.value for e in ends],
+        [e.error for e in ends], [e.provider for e in ends], [e.provider_message_id for e in ends],
+        [e.duration_ms for e in ends], [e.subject for e in ends], [e.content for e in ends],
+        [_steps(e.steps) for e in ends], [uuid7() for _ in ends],
+    )
+    assert row is not None
+    return Changed(frozenset(row["finished"]), outbox_entries(row["entries"]))
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    """As JSON text: a list of lists would become an array of two dimensions."""
+    return orjson.dumps([_step(step) for step in steps]).decode() if steps else "[]"
+
+
+def _step(step: Step) -> Mapping[str, Any]:
+    shown: dict[str, Any] = {"gate": step.gate, "verdict": step.verdict, "reason": step.reason}
+    if step.inputs:
+        shown["inputs"] = step.inputs
+    if step.next_eligible_at:
+        shown["next_eligible_at"] = step.next_eligible_at
+    return shown
+
+
+async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> bool:
+    """Note a stale worker's outcome; True when its success was still accepted."""
+    row = await db.fetchrow(
+        SQL["finish_late"], claimed.id, claimed.chain, claimed.attempts, end.outcome.value, end.provider,
+        end.provider_message_id,
+    )
+    return bool(row and row["accepted"])
+
+
+async def park(db: Queryable, items: Sequence[Parking]) -> Changed:
+    """Turn pending into deferred, without using an attempt."""
+    row = await db.fetchrow(
+        SQL["park"], [i.turn.id for i in items], [i.turn.seq for i in items], [i.delay_s for i in items],
+        [i.gate for i in items], [i.reason for i in items],
+    )
+    assert row is not None
+    return Changed(frozenset(row["parked"]), outbox_entries(row["entries"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What was queued, and for those that came early: in how many seconds they are due."""
+
+    entries: list[OutboxEntry]
+    early: Mapping[Turn, float]
+
+
+async def queue(db: Queryable, turns: Sequence[Turn]) -> Queued:
+    """Turn waiting into pending for the turns that are due; others that no longer wait change nothing."""
+    row = await db.fetchrow(SQL["queue"], [t.id for t in turns], [t.seq for t in turns])
+    assert row is not None
+    early = {Turn(UUID(e[0]), e[1]): float(e[2]) for e in row["early"] or ()}
+    return Queued(outbox_entries(row["entries"]), early)
+
+
+async def queue_due(db: Queryable, *, limit: int) -> tuple[int, list[OutboxEntry]]:
+    """Queue whatever is due, oldest first; how many that were, and what is to be published."""
+    row = await db.fetchrow(SQL["queue_due"], limit, TIMER_GRACE)
+    assert row is not None
+    return row["count"], outbox_entries(row["entries"])
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLease:
+    """A lease that is over, and the notifications that were claimed under it."""
+
+    token: UUID
+    ids: Sequence[UUID]
+
+
+async def lock_ended_leases(db: Queryable, *, limit: int, owner: int | None = None) -> list[EndedLease]:
+    """Leases whose time has passed and, at its start, all that `owner` left; locked in this transaction."""
+    rows = await db.fetch(SQL["lock_ended_leases"], limit, owner)
+    return [EndedLease(row["token"], row["ids"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A notification whose worker never said how it ended."""
+
+    id: UUID
+    priority: Priority
+    attempts: int
+    chain: int
+    on_unknown: OnUnknown
+    lease_token: UUID
+
+
+async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
+    """What is still processing under these leases."""
+    rows = await db.fetch(
+        SQL["orphans"], [i for lease in leases for i in lease.ids], [lease.token for lease in leases])
+    return [
+        Orphan(
+            r["id"], Priority(r["priority"]), r["attempts"], r["chain"], OnUnknown(r["on_unknown"]), r["lease_token"])
+        for r in rows
+    ]
+
+
+async def drop_leases(db: Queryable, leases: Sequence[EndedLease]) -> None:
+    """Forget leases that are settled."""
+    await db.fetch(SQL["drop_leases"], [lease.token for lease in leases])
+
+

@@ -1,0 +1,55 @@
+"""Stored answers of requests that carried an Idempotency-Key header."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+
+SQL = load("idempotency")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A header key counts per tenant and route."""
+
+    tenant_id: UUID
+    route: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What was answered; `status` is None while the first request is in flight."""
+
+    body_hash: bytes
+    status: int | None
+    headers: Mapping[str, str] | None
+    body: bytes | None
+
+
+async def begin(db: Queryable, key: RequestKey, body_hash: bytes, *, window: timedelta) -> StoredAnswer | None:
+    """None: the key is ours now. Otherwise what is known of the request that has it."""
+    if await db.fetchrow(SQL["begin"], key.tenant_id, key.route, key.key, body_hash, window):
+        return None
+    row = await db.fetchrow(SQL["find"], key.tenant_id, key.route, key.key)
+    return StoredAnswer(row["body_hash"], row["status"], row["headers"], row["body"]) if row else None
+
+
+async def complete(db: Queryable, key: RequestKey, answer: StoredAnswer) -> None:
+    """Keep the answer for repetitions."""
+    await db.fetch(
+        SQL["complete"], key.tenant_id, key.route, key.key, answer.status, answer.headers, answer.body)
+
+
+async def abandon(db: Queryable, key: RequestKey) -> None:
+    """Give the key back after a request that changed nothing."""
+    await db.fetch(SQL["abandon"], key.tenant_id, key.route, key.key)
+
+
+async def forget_expired(db: Queryable) -> int:
+    """Delete keys of both kinds whose window has passed; how many."""
+    row = await db.fetchrow(SQL["forget_expired"])
+    return int(row["count"]) if row else 0

@@ -1,0 +1,101 @@
+"""The connection pool: opens lazily, speaks JSON, and says "unavailable" in one way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import asyncpg
+import orjson
+
+from notistream.errors import DatabaseUnavailable
+
+ACQUIRE_TIMEOUT_S = 1.5
+COMMAND_TIMEOUT_S = 15.0
+
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,
+)
+RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Queryable(Protocol):
+    """What a query function needs: the pool's Database, or one connection inside a transaction."""
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]: ...
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None: ...
+
+
+class Database:
+    """A pool that connects when it is first used, so that a process starts without PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]:
+        """Run one statement in a transaction of its own; a deadlock is retried once.
+
+        Raises:
+            DatabaseUnavailable: no connection within 1.5 s, or it broke; a statement that was under way
+                may have been committed.
+        """
+        try:
+            return await self._fetch(query, args)
+        except RETRIED:
+            return await self._fetch(query, args)
+
+    async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
+        async with self._connection() as connection:
+            rows: Sequence[asyncpg.Record] = await connection.fetch(query, *args)
+            return rows
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+        """First row of `fetch`, or None."""
+        rows = await self.fetch(query, *args)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Queryable]:
+        """One transaction for several statements; rolled back when the block raises."""
+        async with self._connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                yield connection
+        except UNAVAILABLE as exc:
+            raise DatabaseUnavailable from exc
+
+    async def close(self) -> None:
+        """Close after at most a few seconds, even where a connection hangs."""
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout=5)
+        except TimeoutError:
+            self._pool.terminate()
+
+
+async def open_database(url: str, *, size: int, name: str) -> Database:
+    """A Database of at most `size` connections, named `name` in pg_stat_activity; never waits for PostgreSQL."""
+    pool = await asyncpg.create_pool(
+        url, min_size=0, max_size=size, timeout=ACQUIRE_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S,
+        init=use_json, server_settings={"application_name": name, "jit": "off"},
+        max_inactive_connection_lifetime=60,
+    )
+    return Database(pool)
+
+
+async def use_json(connection: Any) -> None:
+    """Make jsonb speak orjson on a connection."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads)

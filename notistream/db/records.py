@@ -1,0 +1,114 @@
+"""Rows of PostgreSQL as frozen values; nothing outside `db` sees a database record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNotification:
+    """A row of `notifications`, without its lease."""
+
+    id: UUID
+    tenant_id: UUID
+    batch_id: UUID | None
+    channel: str
+    priority: str
+    status: str
+    seq: int
+    chain: int
+    attempts: int
+    recipient: str | None
+    recipient_id: str | None
+    subject: str | None
+    content: str | None
+    template_id: UUID | None
+    template_name: str | None
+    template_version: int | None
+    template_variables: Mapping[str, Any]
+    category: str | None
+    type: str | None
+    metadata: Mapping[str, Any]
+    on_unknown: str
+    idempotency_key: str | None
+    correlation_id: str | None
+    reason: str | None
+    error_message: str | None
+    provider: str | None
+    provider_message_id: str | None
+    scheduled_at: datetime | None
+    expires_at: datetime | None
+    due_at: datetime | None
+    sent_at: datetime | None
+    failed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+NOTIFICATION_FIELDS = tuple(f.name for f in fields(StoredNotification))
+
+
+def stored_notification(row: asyncpg.Record) -> StoredNotification:
+    return StoredNotification(**{name: row[name] for name in NOTIFICATION_FIELDS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAttempt:
+    """A closed provider call (or one that a gate stopped)."""
+
+    chain: int
+    number: int
+    provider: str | None
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: float | None
+    outcome: str
+    error: str | None
+    late_outcome: str | None
+    late_at: datetime | None
+    steps: list[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStep:
+    """A decision made outside an attempt."""
+
+    at: datetime
+    gate: str
+    verdict: str
+    reason: str
+    inputs: Mapping[str, Any]
+    next_eligible_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBatch:
+    """A batch and how far its notifications are."""
+
+    id: UUID
+    tenant_id: UUID
+    total_count: int
+    rejected_count: int
+    created_at: datetime
+    statuses: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTemplate:
+    """The current version of a tenant's template."""
+
+    id: UUID
+    tenant_id: UUID
+    name: str
+    channel: str
+    version: int
+    subject: str | None
+    body: str
+    metadata: Mapping[str, Any]
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,205 @@
+-- name: claim
+-- pending → processing for the messages whose seq is still current; the rest return no row.
+WITH m AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[]) AS m(id, seq)
+), locked AS (
+    SELECT n.id FROM notifications n JOIN m ON m.id = n.id
+    WHERE n.status = 'pending' AND n.seq = m.seq ORDER BY n.id FOR UPDATE OF n
+), lease AS (
+    INSERT INTO leases (token, owner, until, ids)
+    SELECT $3, $4, now() + $5::interval, array_agg(id) FROM locked HAVING count(*) > 0
+), claimed AS (
+    UPDATE notifications n
+    SET status = 'processing', attempts = n.attempts + 1, lease_token = $3, claimed_at = now(), updated_at = now()
+    FROM m, locked l
+    WHERE n.id = m.id AND l.id = n.id AND n.status = 'pending' AND n.seq = m.seq
+    RETURNING n.*
+)
+SELECT c.id, c.tenant_id, c.channel, c.priority, c.recipient, c.recipient_id, c.content, c.subject, c.template_id,
+    c.template_name, c.template_version, c.template_variables, c.expires_at, c.category, c.on_unknown,
+    c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token, c.claimed_at,
+    r.email, r.phone, r.push_tokens
+FROM claimed c
+LEFT JOIN recipients r ON c.recipient IS NULL AND r.tenant_id = c.tenant_id AND r.id = c.recipient_id;
+
+-- name: finish
+-- processing → its next status where the lease is still ours, with the attempt, the dead letter, the retry
+-- record and the totals in the same transaction. A stale worker changes nothing here; see finish_late.
+WITH f AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::double precision[], $6::text[],
+        $7::text[], $8::text[], $9::text[], $10::real[], $11::text[], $12::text[], $13::text[], $14::uuid[])
+    AS f(id, token, status, reason, delay, outcome, error, provider, provider_message_id, duration_ms, subject,
+        content, steps, dead_letter_id)
+), locked AS (
+    SELECT n.id FROM notifications n JOIN f ON f.id = n.id
+    WHERE n.status = 'processing' AND n.lease_token = f.token ORDER BY n.id FOR UPDATE OF n
+), done AS (
+    UPDATE notifications n
+    SET status = f.status, reason = f.reason, error_message = f.error, lease_token = NULL,
+        attempts = n.attempts - (f.outcome = 'not_called')::integer,
+        due_at = now() + f.delay * interval '1 second',
+        provider = coalesce(f.provider, n.provider),
+        provider_message_id = coalesce(f.provider_message_id, n.provider_message_id),
+        subject = coalesce(f.subject, n.subject), content = coalesce(f.content, n.content),
+        sent_at = CASE f.status WHEN 'delivered' THEN now() ELSE n.sent_at END,
+        failed_at = CASE f.status WHEN 'failed' THEN now() ELSE n.failed_at END,
+        updated_at = now()
+    FROM f, locked l
+    WHERE n.id = f.id AND l.id = n.id AND n.status = 'processing' AND n.lease_token = f.token
+    RETURNING n.id, n.tenant_id, n.channel, n.priority, n.status, n.seq, n.chain, n.attempts, n.recipient,
+        n.recipient_id, n.traceparent, n.correlation_id, n.due_at, n.created_at, n.sent_at, n.claimed_at,
+        f.delay, f.outcome, f.error, f.reason, f.provider AS attempt_provider, f.duration_ms, f.steps,
+        f.provider_message_id AS attempt_message_id, f.dead_letter_id
+), attempted AS (
+    INSERT INTO attempts (notification_id, chain, number, provider, started_at, duration_ms, outcome, error,
+        provider_message_id, steps)
+    SELECT id, chain, attempts + (outcome = 'not_called')::integer, attempt_provider, claimed_at, duration_ms,
+        outcome, error, attempt_message_id, steps::jsonb
+    FROM done
+), buried AS (
+    INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason, attempts, chain)
+    SELECT dead_letter_id, id, tenant_id, channel, coalesce(reason, 'failed'), attempts, chain
+    FROM done WHERE status = 'failed'
+    ON CONFLICT (notification_id, chain) WHERE value IS NULL DO NOTHING
+), counted AS (
+    INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, failed, latency_ms_sum)
+    SELECT tenant_id, channel, date_trunc('hour', now()), count(*) FILTER (WHERE status = 'delivered'),
+        count(*) FILTER (WHERE status = 'failed'),
+        coalesce(sum(extract(epoch FROM sent_at - created_at) * 1000) FILTER (WHERE status = 'delivered'), 0)
+    FROM done WHERE status IN ('delivered', 'failed') GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (tenant_id, channel, hour) DO UPDATE
+        SET sent = t.sent + excluded.sent, failed = t.failed + excluded.failed,
+            latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum
+), published AS (
+    INSERT INTO outbox (tenant_id, topic, messages, ids)
+    SELECT tenant_id, channel || '.retry',
+        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id, due_at) ORDER BY id),
+        array_agg(id ORDER BY id)
+    FROM done WHERE status IN ('retrying', 'deferred') AND delay <= 60 GROUP BY tenant_id, channel
+    UNION ALL
+    SELECT tenant_id, channel || '.dlq',
+        jsonb_agg(jsonb_build_array(record_key(tenant_id, recipient_id, recipient),
+            jsonb_build_object('v', 1, 'id', dead_letter_id, 'notification_id', id, 'tenant_id', tenant_id,
+                'channel', channel, 'reason', reason, 'attempts', attempts, 'chain', chain),
+            jsonb_strip_nulls(jsonb_build_object('traceparent', traceparent, 'correlation_id', correlation_id)))),
+        array_agg(id)
+    FROM done WHERE status = 'failed' GROUP BY tenant_id, channel
+    RETURNING id, topic, messages
+)
+SELECT ARRAY(SELECT id FROM done) AS finished,
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM published) AS entries;
+
+-- name: finish_late
+-- A stale worker's outcome goes to its attempt; a success is still accepted while nobody has claimed it again.
+WITH noted AS (
+    UPDATE attempts SET late_outcome = $4, late_at = now()
+    WHERE notification_id = $1 AND chain = $2 AND number = $3 AND outcome = 'unknown'
+), accepted AS (
+    UPDATE notifications
+    SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
+        sent_at = now(), provider = $5, provider_message_id = $6, updated_at = now()
+    WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
+        AND status IN ('unknown', 'retrying', 'pending')
+    RETURNING tenant_id, channel, created_at, sent_at
+), counted AS (
+    INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, latency_ms_sum)
+    SELECT tenant_id, channel, date_trunc('hour', now()), 1, extract(epoch FROM sent_at - created_at) * 1000
+    FROM accepted
+    ON CONFLICT (tenant_id, channel, hour) DO UPDATE
+        SET sent = t.sent + 1, latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum
+)
+SELECT EXISTS (SELECT FROM accepted) AS accepted;
+
+-- name: park
+-- pending → deferred, before any claim: uses no attempt.
+WITH m AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::double precision[], $4::text[], $5::text[])
+    AS m(id, seq, delay, gate, reason)
+), locked AS (
+    SELECT n.id FROM notifications n JOIN m ON m.id = n.id
+    WHERE n.status = 'pending' AND n.seq = m.seq ORDER BY n.id FOR UPDATE OF n
+), parked AS (
+    UPDATE notifications n
+    SET status = 'deferred', reason = m.reason, due_at = now() + m.delay * interval '1 second', updated_at = now()
+    FROM m, locked l
+    WHERE n.id = m.id AND l.id = n.id AND n.status = 'pending' AND n.seq = m.seq
+    RETURNING n.id, n.tenant_id, n.channel, n.seq, n.recipient, n.recipient_id, n.traceparent, n.correlation_id,
+        n.due_at, m.delay, m.gate, m.reason
+), traced AS (
+    INSERT INTO trace_steps (notification_id, gate, verdict, reason, next_eligible_at)
+    SELECT id, gate, 'deferred', reason, due_at FROM parked
+), published AS (
+    INSERT INTO outbox (tenant_id, topic, messages, ids)
+    SELECT tenant_id, channel || '.retry',
+        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id, due_at) ORDER BY id),
+        array_agg(id ORDER BY id)
+    FROM parked WHERE delay <= 60 GROUP BY tenant_id, channel
+    RETURNING id, topic, messages
+)
+SELECT ARRAY(SELECT id FROM parked) AS parked,
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM published) AS entries;
+
+-- name: queue
+-- waiting → pending for those that are due and whose seq is as read; says how early the others came.
+WITH m AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[]) AS m(id, seq)
+), locked AS (
+    SELECT n.id FROM notifications n JOIN m ON m.id = n.id
+    WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at <= now()
+    ORDER BY n.id FOR UPDATE OF n
+), woken AS (
+    UPDATE notifications n
+    SET status = 'pending', seq = n.seq + 1, queued_at = now(), due_at = NULL, updated_at = now()
+    FROM locked l
+    WHERE n.id = l.id AND n.status IN ('scheduled', 'retrying', 'deferred') AND n.due_at <= now()
+    RETURNING n.*
+), queued AS (
+    INSERT INTO outbox (tenant_id, topic, messages, ids)
+    SELECT tenant_id, channel || '.' || priority,
+        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
+        array_agg(id ORDER BY id)
+    FROM woken GROUP BY tenant_id, channel, priority
+    RETURNING id, topic, messages
+)
+SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM queued) AS entries,
+    (SELECT jsonb_agg(jsonb_build_array(n.id, n.seq, extract(epoch FROM n.due_at - now())))
+        FROM notifications n JOIN m ON m.id = n.id
+        WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at > now()) AS early;
+
+-- name: queue_due
+-- The scheduler: the same step for whatever is due, oldest first. Waits that a timer holds get $2 of grace.
+WITH due AS (
+    SELECT id FROM notifications
+    WHERE due_at <= now() - CASE WHEN status = 'scheduled' THEN interval '0' ELSE $2::interval END
+        AND status IN ('scheduled', 'retrying', 'deferred')
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), woken AS (
+    UPDATE notifications n
+    SET status = 'pending', seq = n.seq + 1, queued_at = now(), due_at = NULL, updated_at = now()
+    FROM due WHERE n.id = due.id
+    RETURNING n.*
+), queued AS (
+    INSERT INTO outbox (tenant_id, topic, messages, ids)
+    SELECT tenant_id, channel || '.' || priority,
+        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
+        array_agg(id ORDER BY id)
+    FROM woken GROUP BY tenant_id, channel, priority
+    RETURNING id, topic, messages
+)
+SELECT (SELECT count(*) FROM woken) AS count,
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM queued) AS entries;
+
+-- name: lock_ended_leases
+-- Leases whose time has passed, or all of slot $2: what is still processing under them is nobody's.
+SELECT token, ids FROM leases
+WHERE until <= now() OR owner = $2
+ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED;
+
+-- name: orphans
+SELECT n.id, n.priority, n.attempts, n.chain, n.on_unknown, n.lease_token
+FROM unnest($1::uuid[]) AS w(id)
+JOIN notifications n ON n.id = w.id
+WHERE n.status = 'processing' AND n.lease_token = ANY ($2::uuid[]);
+
+-- name: drop_leases
+DELETE FROM leases WHERE token = ANY ($1::uuid[]);

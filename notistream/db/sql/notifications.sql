@@ -1,0 +1,86 @@
+-- name: create
+-- Stores what is new, claims body idempotency keys, and leaves one outbox row per tenant and topic, at once.
+WITH input AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::text[], $10::uuid[], $11::text[], $12::integer[], $13::jsonb[], $14::text[], $15::text[],
+        $16::jsonb[], $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::timestamptz[])
+    AS i(id, tenant_id, batch_id, channel, priority, recipient, recipient_id, subject, content, template_id,
+        template_name, template_version, template_variables, category, type, metadata, on_unknown,
+        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at)
+), claimed AS (
+    INSERT INTO idempotency_keys (tenant_id, key, notification_id, expires_at)
+    SELECT DISTINCT ON (tenant_id, idempotency_key) tenant_id, idempotency_key, id, now() + $23::interval
+    FROM input WHERE idempotency_key IS NOT NULL ORDER BY tenant_id, idempotency_key, id
+    ON CONFLICT (tenant_id, key) DO UPDATE
+        SET notification_id = excluded.notification_id, expires_at = excluded.expires_at
+        WHERE idempotency_keys.expires_at <= now()
+    RETURNING notification_id
+), inserted AS (
+    INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, recipient, recipient_id, subject, content,
+        template_id, template_name, template_version, template_variables, category, type, metadata, on_unknown,
+        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at, status, due_at, queued_at)
+    SELECT id, tenant_id, batch_id, channel, priority, recipient, recipient_id, subject, content,
+        template_id, template_name, template_version, template_variables, category, type, metadata, on_unknown,
+        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at,
+        CASE WHEN scheduled_at > now() THEN 'scheduled' ELSE 'pending' END,
+        CASE WHEN scheduled_at > now() THEN scheduled_at END,
+        CASE WHEN scheduled_at > now() THEN NULL ELSE now() END
+    FROM input WHERE idempotency_key IS NULL OR id IN (SELECT notification_id FROM claimed)
+    RETURNING id, tenant_id, channel, priority, status, seq, recipient, recipient_id, traceparent, correlation_id
+), queued AS (
+    INSERT INTO outbox (tenant_id, topic, messages, ids)
+    SELECT tenant_id, channel || '.' || priority,
+        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
+        array_agg(id ORDER BY id)
+    FROM inserted WHERE status = 'pending' GROUP BY tenant_id, channel, priority
+    RETURNING id, topic, messages
+)
+SELECT now() AS at,
+    ARRAY(SELECT id FROM inserted) AS created,
+    ARRAY(SELECT id FROM inserted WHERE status = 'scheduled') AS scheduled,
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM queued) AS entries;
+
+-- name: find_by_keys
+-- The notifications that hold body idempotency keys now.
+SELECT k.tenant_id, k.key, n.*
+FROM unnest($1::uuid[], $2::text[]) AS w(tenant_id, key)
+JOIN idempotency_keys k ON k.tenant_id = w.tenant_id AND k.key = w.key AND k.expires_at > now()
+JOIN notifications n ON n.id = k.notification_id;
+
+-- name: get
+SELECT * FROM notifications WHERE id = $2 AND tenant_id = $1;
+
+-- name: list
+-- Newest first; every filter is optional; the cursor is the last id seen.
+SELECT * FROM notifications
+WHERE tenant_id = $1
+    AND ($2::uuid IS NULL OR id < $2)
+    AND ($3::text[] IS NULL OR status = ANY ($3))
+    AND ($4::text IS NULL OR channel = $4)
+    AND ($5::text IS NULL OR recipient = $5)
+    AND ($6::text IS NULL OR recipient_id = $6)
+    AND ($7::uuid IS NULL OR batch_id = $7)
+    AND ($8::text IS NULL OR template_name = $8 OR template_id::text = $8)
+    AND ($9::timestamptz IS NULL OR created_at >= $9)
+    AND ($10::timestamptz IS NULL OR created_at <= $10)
+ORDER BY id DESC LIMIT $11;
+
+-- name: cancel
+WITH cancelled AS (
+    UPDATE notifications
+    SET status = 'cancelled', reason = 'cancelled by the sender', due_at = NULL, updated_at = now()
+    WHERE id = $2 AND tenant_id = $1 AND status IN ('pending', 'scheduled', 'retrying', 'deferred')
+    RETURNING *
+), traced AS (
+    INSERT INTO trace_steps (notification_id, gate, verdict, reason)
+    SELECT id, 'cancel', 'cancelled', 'cancelled by the sender' FROM cancelled
+)
+SELECT * FROM cancelled;
+
+-- name: attempts
+SELECT chain, number, provider, started_at, ended_at, duration_ms, outcome, error, late_outcome, late_at, steps
+FROM attempts WHERE notification_id = $1 ORDER BY ended_at;
+
+-- name: trace_steps
+SELECT at, gate, verdict, reason, inputs, next_eligible_at
+FROM trace_steps WHERE notification_id = $1 ORDER BY at;

@@ -1,0 +1,199 @@
+"""Lanes: for each channel and priority a bound on work in flight, and one turn at a time per recipient."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from notistream.delivery.ports import Ledger, Parking, Turn
+from notistream.domain.notification import Claimed
+from notistream.errors import DatabaseUnavailable
+
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+HELD_PER_RECIPIENT = 8
+HELD_FOR_S = 5.0
+PARK_S = 2.0
+DATABASE_RETRY_S = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A turn in a lane: not claimed yet, so its record is not settled."""
+
+    turn: Turn
+    key: bytes
+    settle: Callable[[], None]
+    since: float = 0.0
+
+
+class Lane:
+    """Runs turns: at most `limit` at once, one per recipient, in the order of arrival.
+
+    A turn is claimed, then its record is settled, then it is delivered. Turns that had to wait too
+    long, or that are too many for one recipient, are parked, so that no partition waits behind them.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        limit: int,
+        ledger: Ledger,
+        deliver: Callable[[Claimed], Awaitable[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self._limit = limit
+        self._capacity = 2 * limit
+        self._ledger = ledger
+        self._deliver = deliver
+        self._clock = clock
+        self._ready: deque[Held] = deque()
+        self._behind: dict[bytes, deque[Held]] = {}  # by recipient: those that wait for the one in `_ready` or running
+        self._waiting = 0
+        self._running: set[asyncio.Future[None]] = set()
+        self._changed = asyncio.Event()
+        self._generation = 0
+        self._open = True
+
+    @property
+    def is_open(self) -> bool:
+        """False between `release` and `resume`."""
+        return self._open
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    async def put(self, held: Held) -> bool:
+        """Take a turn, as soon as there is room; False when the lane was let go meanwhile."""
+        generation = self._generation
+        while self._open and self._waiting >= self._capacity:
+            self._changed.clear()
+            await self._changed.wait()
+            if generation != self._generation:
+                return False
+        if not self._open:
+            return False
+        held.since = self._clock()
+        self._enqueue(held)
+        return True
+
+    def _enqueue(self, held: Held) -> None:
+        behind = self._behind.get(held.key)
+        if behind is None:
+            self._behind[held.key] = deque()
+            self._ready.append(held)
+        elif len(behind) + 1 < HELD_PER_RECIPIENT:
+            behind.append(held)
+        else:
+            self._start(self._park(held, f"{HELD_PER_RECIPIENT} earlier messages to this recipient are waiting"))
+            return
+        self._waiting += 1
+        self._pump()
+
+    def _pump(self) -> None:
+        while self._ready and len(self._running) < self._limit:
+            held = self._ready.popleft()
+            self._waiting -= 1
+            self._start(self._run(held))
+        self._changed.set()
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Future[None]") -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("lane task failed", exc_info=task.exception(), extra={"lane": self.name})
+        self._pump()
+
+    async def _run(self, held: Held) -> None:
+        try:
+            claimed = await self._claim(held)
+            if claimed is not None:
+                await self._deliver(claimed)
+        finally:
+            self._next(held.key)
+
+    async def _claim(self, held: Held) -> Claimed | None:
+        return await self.insist(lambda: self._ledger.claim(held.turn), held.settle)
+
+    async def _park(self, held: Held, reason: str) -> None:
+        parking = Parking(held.turn, PARK_S, "lane", reason)
+        await self.insist(lambda: self._ledger.park(parking), held.settle)
+
+    async def insist(self, step: Callable[[], Awaitable[R]], settle: Callable[[], None]) -> R | None:
+        """Take a durable step, however long PostgreSQL is away, then settle the record; a release ends it."""
+        generation = self._generation
+        while generation == self._generation:
+            try:
+                result = await step()
+            except DatabaseUnavailable:
+                await self._pause(DATABASE_RETRY_S)
+                continue
+            if generation == self._generation:
+                settle()
+            return result
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but not past a release."""
+        generation, until = self._generation, self._clock() + seconds
+        while generation == self._generation and self._clock() < until:
+            await asyncio.sleep(0.05)
+
+    def _next(self, key: bytes) -> None:
+        behind = self._behind.get(key)
+        if behind:
+            self._ready.append(behind.popleft())
+        elif behind is not None:
+            del self._behind[key]
+
+    def park_overdue(self) -> None:
+        """Park what has waited longer than about five seconds."""
+        latest = self._clock() - HELD_FOR_S
+        for held in list(self._overdue(latest)):
+            self._start(self._park(held, f"the {self.name} lane was busy for {HELD_FOR_S:g} s"))
+
+    def _overdue(self, latest: float) -> Iterator[Held]:
+        for behind in self._behind.values():
+            while behind and behind[0].since < latest:
+                self._waiting -= 1
+                yield behind.popleft()
+        while self._ready and self._ready[0].since < latest:
+            held = self._ready.popleft()
+            self._waiting -= 1
+            self._next(held.key)
+            yield held
+
+    def release(self) -> None:
+        """Let go of every turn that is not claimed, and take none until `resume`; claimed ones finish."""
+        self._generation += 1
+        self._open = False
+        for held in self._ready:
+            del self._behind[held.key]
+        self._ready.clear()
+        for behind in self._behind.values():
+            behind.clear()
+        self._waiting = 0
+        self._changed.set()
+
+    def resume(self) -> None:
+        """Take turns again."""
+        self._open = True
+
+    async def drain(self) -> None:
+        """Wait until nothing is in flight."""
+        while self._running:
+            await asyncio.wait(set(self._running))

@@ -1,0 +1,144 @@
+"""The notification: its channels, priorities and statuses, and what is stored and delivered of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Status(StrEnum):
+    """Where a notification is on its way."""
+
+    PENDING = "pending"
+    SCHEDULED = "scheduled"
+    PROCESSING = "processing"
+    RETRYING = "retrying"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+TERMINAL = frozenset({Status.DELIVERED, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED, Status.EXPIRED})
+CANCELLABLE = frozenset({Status.PENDING, Status.SCHEDULED, Status.RETRYING, Status.DEFERRED})
+
+
+class Priority(StrEnum):
+    """How urgent a notification is; each priority has topics and lanes of its own."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+MAX_RETRIES: Mapping[Priority, int] = {Priority.HIGH: 5, Priority.NORMAL: 3, Priority.LOW: 2}
+
+
+class OnUnknown(StrEnum):
+    """What to do when nobody knows whether the provider took the message."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+class AddressKind(StrEnum):
+    """What a channel sends to, and which rule checks it."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    DEVICE = "push_token"
+    RECIPIENT_ID = "recipient_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One row of the table of channels."""
+
+    name: str
+    address: AddressKind
+    max_length: int
+    aliases: tuple[str, ...] = ()
+
+
+CHANNELS: Mapping[str, Channel] = {
+    channel.name: channel
+    for channel in (
+        Channel("sms", AddressKind.PHONE, 160),
+        Channel("email", AddressKind.EMAIL, 10_000),
+        Channel("push", AddressKind.DEVICE, 4_096),
+        Channel("in_app", AddressKind.RECIPIENT_ID, 4_096, aliases=("inapp",)),
+    )
+}
+CHANNEL_NAMES: Mapping[str, str] = {
+    name: channel.name for channel in CHANNELS.values() for name in (channel.name, *channel.aliases)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotification:
+    """An accepted notification, ready to be stored; `scheduled_at` is set only when it lies ahead."""
+
+    id: UUID
+    tenant_id: UUID
+    channel: str
+    priority: Priority
+    recipient: str | None
+    recipient_id: str | None
+    content: str | None
+    subject: str | None = None
+    template_id: UUID | None = None
+    template_name: str | None = None
+    template_version: int | None = None
+    template_variables: Mapping[str, Any] = field(default_factory=dict)
+    batch_id: UUID | None = None
+    scheduled_at: datetime | None = None
+    expires_at: datetime | None = None
+    idempotency_key: str | None = None
+    category: str | None = None
+    type: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    on_unknown: OnUnknown = OnUnknown.RESEND
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A notification that this worker owns until its lease ends, with all that delivery needs."""
+
+    id: UUID
+    tenant_id: UUID
+    channel: str
+    priority: Priority
+    recipient: str | None
+    recipient_id: str | None
+    content: str | None
+    subject: str | None
+    template_id: UUID | None
+    template_name: str | None
+    template_version: int | None
+    template_variables: Mapping[str, Any]
+    expires_at: datetime | None
+    category: str | None
+    on_unknown: OnUnknown
+    correlation_id: str | None
+    traceparent: str | None
+    chain: int
+    attempts: int
+    """Provider calls begun in this chain, this one included."""
+    lease_token: UUID
+    claimed_at: datetime
+    """The database's clock when the lease began."""
+    call_before: float = math.inf
+    """This process's monotonic clock: later than this, the lease does not cover a provider call."""
+
+    @property
+    def provider_key(self) -> str:
+        """Idempotency key for the provider: the id, and after a replay the chain too."""
+        return str(self.id) if self.chain == 1 else f"{self.id}:{self.chain}"

@@ -1,0 +1,63 @@
+"""Field rules of a create request that depend on the channel; every check returns a reason or None."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from notistream.domain.notification import AddressKind
+
+E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+MAX_TOKEN = 4096
+MAX_RECIPIENT_ID = 255
+
+
+def phone_error(value: str) -> str | None:
+    if not E164.match(value):
+        return "must be a phone number in E.164 form, such as +905000000000"
+    try:
+        phonenumbers.parse(value)
+    except phonenumbers.NumberParseException as exc:
+        return f"is not a phone number: {exc}"
+    return None
+
+
+def email_error(value: str) -> str | None:
+    if CONTROL.search(value):
+        return "must not contain control characters"
+    try:
+        validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as exc:
+        return f"is not an e-mail address: {exc}"
+    return None
+
+
+def token_error(value: str) -> str | None:
+    if not value.strip() or CONTROL.search(value):
+        return "must be a device token without control characters"
+    return f"must have at most {MAX_TOKEN} characters" if len(value) > MAX_TOKEN else None
+
+
+def recipient_id_error(value: str) -> str | None:
+    if not value.strip() or CONTROL.search(value):
+        return "must be an id without control characters"
+    return f"must have at most {MAX_RECIPIENT_ID} characters" if len(value) > MAX_RECIPIENT_ID else None
+
+
+ADDRESS_CHECKS: Mapping[AddressKind, Callable[[str], str | None]] = {
+    AddressKind.PHONE: phone_error,
+    AddressKind.EMAIL: email_error,
+    AddressKind.DEVICE: token_error,
+    AddressKind.RECIPIENT_ID: recipient_id_error,
+}
+
+
+def length_error(text: str, limit: int) -> str | None:
+    """Characters are counted, not bytes; the limit is the channel's."""
+    return f"has {len(text)} characters; the limit is {limit}" if len(text) > limit else None
+
+
+def nul_error(text: str) -> str | None:
+    return "must not contain NUL characters" if "\x00" in text else None

@@ -1,0 +1,147 @@
+"""The error tree: every failure that a caller can see, with its stable code and HTTP status."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One invalid place of a request: a JSON pointer and what is wrong there, in words."""
+
+    pointer: str
+    message: str
+
+
+class NotiStreamError(Exception):
+    """The request could not be served."""
+
+    code = "error"
+    status = 500
+    title = "Internal error"
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or self.title).strip()
+        super().__init__(self.detail)
+
+
+class InvalidRequest(NotiStreamError):
+    """The request is well-formed JSON, but its content is not valid."""
+
+    code = "invalid_content"
+    status = 422
+    title = "Invalid content"
+
+    def __init__(self, errors: Sequence[FieldError], detail: str | None = None) -> None:
+        self.errors = tuple(errors)
+        super().__init__(detail or "; ".join(f"{e.pointer or '/'}: {e.message}" for e in self.errors[:5]))
+
+
+class UnreadableBody(NotiStreamError):
+    """The body is not JSON."""
+
+    code = "unreadable_json"
+    status = 400
+    title = "Unreadable JSON"
+
+
+class UnsupportedMediaType(NotiStreamError):
+    """The body must be sent as application/json."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "Unsupported media type"
+
+
+class BodyTooLarge(NotiStreamError):
+    """The body is over the limit."""
+
+    code = "body_too_large"
+    status = 413
+    title = "Body too large"
+
+
+class BodyTooSlow(NotiStreamError):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
+    status = 408
+    title = "Request timeout"
+
+
+class Unauthorized(NotiStreamError):
+    """A valid key is needed."""
+
+    code = "unauthorized"
+    status = 401
+    title = "Unauthorized"
+
+
+class NotFound(NotiStreamError):
+    """There is nothing here."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class MethodNotAllowed(NotiStreamError):
+    """The path exists, but not with this method."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
+
+
+class Conflict(NotiStreamError):
+    """The state of the resource does not allow this."""
+
+    code = "conflict"
+    status = 409
+    title = "Conflict"
+
+
+class NotCancellable(Conflict):
+    """Only a notification that still waits can be cancelled."""
+
+    code = "not_cancellable"
+
+
+class RequestInFlight(Conflict):
+    """A request with this Idempotency-Key is still being served; repeat it later."""
+
+    code = "request_in_flight"
+
+
+class IdempotencyKeyReused(NotiStreamError):
+    """This Idempotency-Key was used with another body."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    title = "Idempotency-Key reused"
+
+
+class Unavailable(NotiStreamError):
+    """A service that this request needs is not reachable; repeat it later."""
+
+    code = "unavailable"
+    status = 503
+    title = "Service unavailable"
+    retry_after_s = 1
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL is not reachable; nothing was stored. Repeat the request later."""
+
+    code = "database_unavailable"
+
+
+class Overloaded(Unavailable):
+    """Too many large requests are being served; repeat this one later."""
+
+    code = "overloaded"
+
+
+class Misconfigured(NotiStreamError):
+    """A setting is missing or has a value that cannot be used."""
+
+    code = "misconfigured"

@@ -1,0 +1,34 @@
+"""What goes wrong with the embedded services, always told together with what to do about it."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from notistream.errors import NotiStreamError
+
+
+class LocalServicesError(NotiStreamError):
+    """The embedded services cannot be used."""
+
+    code = "local_services"
+
+
+def load(module: str) -> Any:
+    """Import a package of the extra `local`; raise LocalServicesError saying how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as exc:
+        raise LocalServicesError(
+            f"The embedded services need the package of module `{module.partition('.')[0]}`, which does not load"
+            f" ({exc}). Install it with: pip install 'notistream[local]'. Or use services of your own:"
+            " NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS."
+        ) from exc
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log, indented for an error message."""
+    try:
+        last = log.read_text(errors="replace").splitlines()[-lines:]
+    except OSError:
+        last = []
+    return "\n".join(f"    {line[:300]}" for line in last) or "    (the log is empty)"

@@ -1,0 +1,147 @@
+"""Child processes under one roof: prefixed output, restarts with back-off, one signal stops all, none is left."""
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_BOUND = (sys.executable, "-I", "-S", str(Path(__file__).with_name("bound.py")))
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_COLOURS = itertools.cycle(("36", "35", "33", "32", "34"))
+_LONGEST_LINE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A program to run, with its whole environment; the name goes before each line of its output."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds before a restart: doubling from `first` to `longest`, anew after a life of `stable` seconds."""
+
+    first: float = 0.5
+    longest: float = 30.0
+    stable: float = 30.0
+
+    def delay(self, crashes: int) -> float:
+        """Return the wait after that many crashes in a row."""
+        return min(self.longest, self.first * 2.0 ** min(crashes - 1, 30))
+
+
+class Supervisor:
+    """`async with Supervisor(…)` hears SIGINT, SIGTERM and SIGHUP; leaving it ends every child.
+
+    It belongs to the main thread: the children are bound to the life of the thread that starts them.
+    """
+
+    def __init__(
+        self, write: Callable[[str], None], *, colour: bool = False, grace: float = 20.0, backoff: Backoff = Backoff()
+    ) -> None:
+        self.stopping = asyncio.Event()
+        self._impatient = asyncio.Event()
+        self._write = write
+        self._colour = colour
+        self._grace = grace
+        self._backoff = backoff
+        self._running: set[Process] = set()
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        for number in _STOPPING:
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+        for number in _STOPPING:
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def keep(self, child: Child) -> None:
+        """Start the child, and start it again whenever it ends."""
+        self._keepers.append(asyncio.create_task(self._keep(child)))
+
+    async def run(self, child: Child) -> int:
+        """Run the child once; return its exit status (negative: the signal that ended it)."""
+        process = await asyncio.create_subprocess_exec(
+            *_BOUND, str(os.getpid()), *child.argv, env=child.env, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
+            start_new_session=True,
+        )
+        self._running.add(process)
+        if self.stopping.is_set():
+            _signal(process, signal.SIGTERM)
+        output = asyncio.create_task(self._relay(child.name, process))
+        try:
+            status = await process.wait()
+        finally:
+            _signal(process, signal.SIGKILL)  # what the child itself has left in its group, holding the output open
+            await output
+            self._running.discard(process)
+        return status
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        # make and shells may pass a SIGTERM on twice; only a person presses Ctrl-C again.
+        if number == signal.SIGINT and self.stopping.is_set():
+            self._impatient.set()
+        self.stopping.set()
+
+    async def _keep(self, child: Child) -> None:
+        crashes = 0
+        while not self.stopping.is_set():
+            started = time.monotonic()
+            status = await self.run(child)
+            if self.stopping.is_set():
+                return
+            crashes = 1 if time.monotonic() - started >= self._backoff.stable else crashes + 1
+            delay = self._backoff.delay(crashes)
+            self._write(f"{child.name} ended with status {status}; starting it again in {delay:g} s")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), delay)
+
+    async def _relay(self, name: str, process: Process) -> None:
+        assert process.stdout is not None
+        prefix = f"\x1b[{next(_COLOURS)}m{name:>6} |\x1b[0m " if self._colour else f"{name:>6} | "
+        rest = b""
+        while chunk := await process.stdout.read(_LONGEST_LINE):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) >= _LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._write(prefix + line.decode(errors="replace"))
+        if rest:
+            self._write(prefix + rest.decode(errors="replace"))
+
+    async def _stop(self) -> None:
+        self.stopping.set()
+        for process in self._running:
+            _signal(process, signal.SIGTERM)
+        ends = [asyncio.create_task(process.wait()) for process in self._running]
+        if ends:
+            impatient = asyncio.create_task(self._impatient.wait())
+            everyone = asyncio.gather(*ends)
+            await asyncio.wait((everyone, impatient), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+            impatient.cancel()
+            for process in self._running:
+                _signal(process, signal.SIGKILL)
+            await everyone
+        await asyncio.gather(*self._keepers)
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,67 @@
+"""Every metric of NotiStream, in one registry; each label value that is known exists from the start at zero."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+from notistream.domain.notification import CHANNELS, Priority, Status
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+HTTP_REQUESTS = Counter(
+    "notistream_http_requests", "HTTP requests by route.", ["method", "route", "status"], registry=REGISTRY)
+HTTP_SECONDS = Histogram(
+    "notistream_http_request_seconds", "Time to answer, by route.", ["method", "route"], buckets=SECONDS,
+    registry=REGISTRY)
+ACCEPTED = Counter(
+    "notistream_accepted", "Notifications accepted, after their commit.", ["channel", "priority"], registry=REGISTRY)
+PUBLISHED = Counter("notistream_published", "Records that Kafka acknowledged.", registry=REGISTRY)
+PUBLISH_FAILED = Counter(
+    "notistream_publish_failed", "Outbox entries left for later, because Kafka did not take them.", registry=REGISTRY)
+CLAIMED = Counter("notistream_claimed", "Deliveries claimed.", ["channel", "priority"], registry=REGISTRY)
+CLAIM_MISSED = Counter(
+    "notistream_claim_missed", "Wake-ups that found nothing to claim: stale, cancelled or repeated.",
+    ["channel", "priority"], registry=REGISTRY)
+FINISHED = Counter(
+    "notistream_finished", "Claimed deliveries recorded, by the status they led to.", ["channel", "status"],
+    registry=REGISTRY)
+LATE = Counter(
+    "notistream_finished_late", "Outcomes that came after the lease had ended.", ["accepted"], registry=REGISTRY)
+DUPLICATES = Counter(
+    "notistream_possible_duplicates", "Attempts whose outcome is unknown and that are sent again.", registry=REGISTRY)
+PARKED = Counter("notistream_parked", "Turns deferred before any claim.", ["channel"], registry=REGISTRY)
+UNDECODABLE = Counter(
+    "notistream_undecodable_records", "Records that could not be decoded and were buried.", ["channel"],
+    registry=REGISTRY)
+PROVIDER_SECONDS = Histogram(
+    "notistream_provider_call_seconds", "Time of provider calls.", ["channel", "provider"], buckets=SECONDS,
+    registry=REGISTRY)
+PROVIDER_CALLS = Counter(
+    "notistream_provider_calls", "Provider calls by outcome.", ["channel", "provider", "outcome"], registry=REGISTRY)
+LANE_IN_FLIGHT = Gauge(
+    "notistream_lane_in_flight", "Turns claimed or being claimed.", ["channel", "priority"], registry=REGISTRY)
+LANE_WAITING = Gauge(
+    "notistream_lane_waiting", "Turns held in a lane.", ["channel", "priority"], registry=REGISTRY)
+OUTBOX_ENTRIES = Gauge("notistream_outbox_entries", "Outbox entries not yet published.", registry=REGISTRY)
+OUTBOX_AGE = Gauge("notistream_outbox_oldest_seconds", "Age of the oldest outbox entry.", registry=REGISTRY)
+QUEUED_DUE = Counter("notistream_queued_due", "Waiting notifications queued by the scheduler.", registry=REGISTRY)
+LEASES_ENDED = Counter(
+    "notistream_leases_ended", "Claimed deliveries whose lease ended without an outcome.", registry=REGISTRY)
+TASK_FAILURES = Counter(
+    "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
+TASKS = ("scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "reaper")
+
+for _channel in CHANNELS:
+    PARKED.labels(_channel)
+    UNDECODABLE.labels(_channel)
+    for _priority in Priority:
+        for _metric in (ACCEPTED, CLAIMED, CLAIM_MISSED, LANE_IN_FLIGHT, LANE_WAITING):
+            _metric.labels(_channel, _priority.value)
+    for _status in Status:
+        FINISHED.labels(_channel, _status.value)
+for _task in TASKS:
+    TASK_FAILURES.labels(_task)
+for _accepted in ("yes", "no"):
+    LATE.labels(_accepted)

@@ -1,0 +1,1 @@
+"""Providers: what sends a rendered message, and the guard around every call."""

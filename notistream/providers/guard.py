@@ -1,0 +1,48 @@
+"""The guard around a provider call: time limit, judgement of raw errors, metrics. It never raises."""
+
+import asyncio
+import logging
+import time
+
+import aiohttp
+
+from notistream import metrics
+from notistream.delivery.ports import Message
+from notistream.domain.outcome import Ambiguous, Permanent, ProviderResult, Temporary
+from notistream.providers.api import PermanentError, Provider, TemporaryError
+
+log = logging.getLogger(__name__)
+
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ConnectionRefusedError)
+MAYBE_SENT = (TimeoutError, aiohttp.ClientError, OSError)
+
+
+async def call(provider: Provider, message: Message, *, timeout_s: float) -> ProviderResult:
+    """One call; every way it can end is a value."""
+    started = time.perf_counter()
+    result = await _judged(provider, message, timeout_s)
+    metrics.PROVIDER_SECONDS.labels(message.channel, provider.name).observe(time.perf_counter() - started)
+    metrics.PROVIDER_CALLS.labels(message.channel, provider.name, type(result).__name__.lower()).inc()
+    return result
+
+
+async def _judged(provider: Provider, message: Message, timeout_s: float) -> ProviderResult:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await provider.send(message)
+    except TemporaryError as exc:
+        return Temporary(exc.reason, exc.retry_after_s)
+    except PermanentError as exc:
+        return Permanent(exc.reason)
+    except NOT_SENT as exc:
+        return Temporary(f"no connection: {_words(exc)}")
+    except MAYBE_SENT as exc:
+        return Ambiguous(f"no answer: {_words(exc)}")
+    except Exception as exc:
+        log.exception("provider raised something unexpected", extra={"provider": provider.name})
+        return Ambiguous(f"provider error: {type(exc).__name__}")
+
+
+def _words(error: BaseException) -> str:
+    return "timed out" if isinstance(error, TimeoutError) else f"{type(error).__name__}"
+

@@ -1,0 +1,72 @@
+"""What HTTP answers mean, as data; and the session that providers share."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import orjson
+
+from notistream.providers.api import PermanentError, TemporaryError
+
+TRANSIENT_STATUSES: Mapping[int, str] = {
+    408: "request timeout",
+    425: "too early",
+    429: "too many requests",
+    500: "internal server error",
+    502: "bad gateway",
+    503: "service unavailable",
+    504: "gateway timeout",
+}
+MAX_ANSWER = 64 * 1024
+MAX_RETRY_AFTER_S = 3600.0
+
+
+def open_session(*, timeout_s: float) -> aiohttp.ClientSession:
+    """A pooled session; the caller's own timeout is the outer bound of a call."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=1024, ttl_dns_cache=30, keepalive_timeout=30),
+        timeout=aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2),
+        json_serialize=lambda value: orjson.dumps(value).decode(),
+        trust_env=True,
+        auto_decompress=True,
+    )
+
+
+def raise_for_status(status: int, retry_after: str | None, *, now: datetime) -> None:
+    """Pass any 2xx; otherwise say whether trying again can help.
+
+    Raises:
+        TemporaryError: 408, 425, 429 and every 5xx, with Retry-After where it was sent.
+        PermanentError: everything else; redirects are not followed.
+    """
+    if 200 <= status < 300:
+        return
+    if status in TRANSIENT_STATUSES or status >= 500:
+        reason = TRANSIENT_STATUSES.get(status, "server error")
+        raise TemporaryError(f"HTTP {status} {reason}", retry_after_s=retry_after_s(retry_after, now=now))
+    raise PermanentError(f"HTTP {status} refused")
+
+
+def retry_after_s(value: str | None, *, now: datetime) -> float | None:
+    """Seconds of a Retry-After header, delta or date; between 0 and one hour, None where it is unreadable."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S) if seconds == seconds else None  # noqa: PLR0124 - NaN
+
+
+async def read_answer(response: aiohttp.ClientResponse) -> object:
+    """The JSON of an answer; None where it is something else or too long."""
+    raw = await response.content.read(MAX_ANSWER)
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None

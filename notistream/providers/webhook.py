@@ -1,0 +1,56 @@
+"""Webhook: POSTs `{"to", "channel", "content"}` to one address; any 2xx means that it was accepted."""
+
+from datetime import UTC, datetime
+
+import aiohttp
+import orjson
+
+from notistream.delivery.ports import Message
+from notistream.domain.outcome import Receipt
+from notistream.providers.http import open_session, raise_for_status, read_answer
+
+
+class WebhookProvider:
+    """Serves sms, email and push."""
+
+    name = "webhook"
+    channels = frozenset({"sms", "email", "push"})
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, message: Message) -> Receipt:
+        """POST once; `messageId` of the answer is kept where there is one."""
+        if self._session is None:
+            self._session = open_session(timeout_s=self._timeout_s)
+        async with self._session.post(
+            self._url, data=_body(message), headers=_headers(message), allow_redirects=False
+        ) as response:
+            raise_for_status(response.status, response.headers.get("Retry-After"), now=datetime.now(UTC))
+            answer = await read_answer(response)
+        message_id = answer.get("messageId") if isinstance(answer, dict) else None
+        return Receipt(str(message_id) if message_id is not None else None)
+
+    async def aclose(self) -> None:
+        """Close the pooled connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _body(message: Message) -> bytes:
+    body = {"to": message.recipient, "channel": message.channel, "content": message.content}
+    if message.subject is not None:
+        body["subject"] = message.subject
+    return orjson.dumps(body)
+
+
+def _headers(message: Message) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": message.idempotency_key}
+    if message.correlation_id:
+        headers["X-Correlation-ID"] = message.correlation_id
+    if message.traceparent:
+        headers["traceparent"] = message.traceparent
+    return headers

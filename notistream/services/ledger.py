@@ -1,0 +1,93 @@
+"""The ledger of deliveries: claims, finishes, parkings and wake-ups, each a group commit."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from notistream import metrics
+from notistream.db import deliveries
+from notistream.db.deliveries import Finishing
+from notistream.db.group_commit import GroupCommit
+from notistream.db.pool import Database
+from notistream.delivery.ports import Parking, Turn
+from notistream.domain.notification import Claimed, Status
+from notistream.domain.outcome import AttemptOutcome, Finish
+from notistream.errors import DatabaseUnavailable
+from notistream.messages import OutboxEntry
+
+log = logging.getLogger(__name__)
+DATABASE_RETRY_S = 0.5
+
+
+class DeliveryLedger:
+    """Implements `delivery.ports.Ledger` on PostgreSQL for one worker slot."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        publish: Callable[[Sequence[OutboxEntry]], None],
+        owner: int,
+        lease: timedelta,
+    ) -> None:
+        self._database = database
+        self._publish = publish
+        self._owner = owner
+        self._lease = lease
+        self._claims: GroupCommit[Turn, Claimed | None] = GroupCommit(self._claim)
+        self._finishes: GroupCommit[Finishing, bool] = GroupCommit(self._finish)
+        self._parkings: GroupCommit[Parking, None] = GroupCommit(self._park)
+        self._wake_ups: GroupCommit[Turn, float | None] = GroupCommit(self._queue)
+
+    async def claim(self, turn: Turn) -> Claimed | None:
+        """See `delivery.ports.Ledger`."""
+        return await self._claims.submit(turn)
+
+    async def finish(self, claimed: Claimed, end: Finish) -> None:
+        """Record under the lease; repeated until PostgreSQL answers, because the provider was called."""
+        while True:
+            try:
+                in_time = await self._finishes.submit(Finishing(claimed.id, claimed.lease_token, end))
+            except DatabaseUnavailable:
+                await asyncio.sleep(DATABASE_RETRY_S)
+                continue
+            break
+        metrics.FINISHED.labels(claimed.channel, end.status.value).inc()
+        if in_time and end.outcome is AttemptOutcome.UNKNOWN and end.status is Status.RETRYING:
+            metrics.DUPLICATES.inc()
+        if not in_time:
+            accepted = await deliveries.finish_late(self._database, claimed, end)
+            metrics.LATE.labels("yes" if accepted else "no").inc()
+            log.warning("finished after the lease had ended", extra={
+                "notification_id": str(claimed.id), "outcome": end.outcome.value, "accepted": accepted})
+
+    async def park(self, parking: Parking) -> None:
+        """See `delivery.ports.Ledger`."""
+        await self._parkings.submit(parking)
+
+    async def wake_up(self, turn: Turn) -> float | None:
+        """Queue a waiting notification that is due; or in how many seconds it will be."""
+        return await self._wake_ups.submit(turn)
+
+    async def _claim(self, turns: Sequence[Turn]) -> Sequence[Claimed | None]:
+        call_before = time.monotonic() + self._lease.total_seconds() / 2
+        claimed = dict(await deliveries.claim(
+            self._database, turns, owner=self._owner, lease=self._lease, call_before=call_before))
+        return [claimed.pop(turn.id, None) for turn in turns]  # a turn that came twice is claimed once
+
+    async def _finish(self, items: Sequence[Finishing]) -> Sequence[bool]:
+        changed = await deliveries.finish(self._database, items)
+        self._publish(changed.entries)
+        return [item.id in changed.ids for item in items]
+
+    async def _park(self, items: Sequence[Parking]) -> Sequence[None]:
+        changed = await deliveries.park(self._database, items)
+        self._publish(changed.entries)
+        return [None] * len(items)
+
+    async def _queue(self, turns: Sequence[Turn]) -> Sequence[float | None]:
+        queued = await deliveries.queue(self._database, turns)
+        self._publish(queued.entries)
+        return [queued.early.get(turn) for turn in turns]

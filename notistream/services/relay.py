@@ -1,0 +1,143 @@
+"""The relay: carries outbox entries to Kafka and forgets them once the broker has acknowledged them."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from notistream import metrics
+from notistream.db import outbox
+from notistream.db.group_commit import GroupCommit
+from notistream.db.pool import Database
+from notistream.errors import DatabaseUnavailable
+from notistream.messages import OutboxEntry
+
+log = logging.getLogger(__name__)
+
+MAX_OUTSTANDING = 50_000
+REQUEST_TIMEOUT_MS = 10_000
+RECONNECT_S = 1.0
+CLOSE_S = 5.0
+
+
+class Relay:
+    """Publishes in the order of `publish` calls; what it cannot publish stays in the outbox for a later poll."""
+
+    def __init__(self, *, brokers: str, prefix: str, database: Database) -> None:
+        self._brokers = brokers
+        self._prefix = prefix
+        self._database = database
+        self._producer: AIOKafkaProducer | None = None
+        self._queue: deque[OutboxEntry] = deque()
+        self._outstanding = 0
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._deleted: GroupCommit[int, None] = GroupCommit(self._delete, max_size=5000)
+        self._closing = False
+
+    def start(self) -> None:
+        """Connect in the background; until then entries stay in the outbox."""
+        self._spawn(self._run())
+
+    def publish(self, entries: Sequence[OutboxEntry]) -> None:
+        """Hand over committed entries; returns at once."""
+        if self._producer is None or self._closing:
+            return
+        for entry in entries:
+            if self._outstanding >= MAX_OUTSTANDING:
+                return
+            self._outstanding += len(entry.records)
+            self._queue.append(entry)
+        self._wake.set()
+
+    async def check(self) -> None:
+        """Ask a broker for its metadata.
+
+        Raises:
+            ConnectionError: no broker answered in two seconds.
+        """
+        if self._producer is None:
+            raise ConnectionError(f"no connection to {self._brokers} yet")
+        try:
+            async with asyncio.timeout(2):
+                await self._producer.client.fetch_all_metadata()
+        except (KafkaError, TimeoutError, OSError) as exc:
+            raise ConnectionError(f"{self._brokers}: {exc or 'timed out'}") from exc
+
+    async def close(self) -> None:
+        """Publish what is queued, for at most five seconds; the rest stays in the outbox."""
+        self._closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                while self._outstanding and self._producer is not None:
+                    await asyncio.sleep(0.02)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._producer is not None:
+            with suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(self._producer.stop(), CLOSE_S)
+
+    async def _run(self) -> None:
+        self._producer = await self._connected()
+        while True:
+            while self._queue:
+                await self._send(self._producer, self._queue.popleft())
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._brokers, acks="all", enable_idempotence=True, linger_ms=0,
+                request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_size=4 << 20, client_id="notistream-relay",
+            )
+            try:
+                await producer.start()
+            except (KafkaError, OSError) as exc:
+                log.warning("kafka is not reachable", extra={"brokers": self._brokers, "error": str(exc)})
+                await producer.stop()
+                await asyncio.sleep(RECONNECT_S)
+            else:
+                return producer
+
+    async def _send(self, producer: AIOKafkaProducer, entry: OutboxEntry) -> None:
+        topic = f"{self._prefix}.{entry.topic}"
+        sent: list[asyncio.Future[object]] = []
+        try:
+            for record in entry.records:
+                sent.append(await producer.send(
+                    topic, record.value, key=record.key, headers=list(record.headers)))
+        except (KafkaError, OSError) as exc:
+            self._leave(entry, exc)
+        else:
+            self._spawn(self._confirm(entry, sent))
+
+    async def _confirm(self, entry: OutboxEntry, sent: Sequence["asyncio.Future[object]"]) -> None:
+        results = await asyncio.gather(*sent, return_exceptions=True)
+        failed = next((r for r in results if isinstance(r, BaseException)), None)
+        if failed is not None:
+            self._leave(entry, failed)
+            return
+        self._outstanding -= len(entry.records)
+        metrics.PUBLISHED.inc(len(entry.records))
+        with suppress(DatabaseUnavailable):  # published twice then, with the same id and seq
+            await self._deleted.submit(entry.id)
+
+    def _leave(self, entry: OutboxEntry, error: BaseException) -> None:
+        self._outstanding -= len(entry.records)
+        metrics.PUBLISH_FAILED.inc()
+        log.warning("outbox entry left for later", extra={"topic": entry.topic, "error": repr(error)})
+
+    async def _delete(self, ids: Sequence[int]) -> Sequence[None]:
+        await outbox.delete(self._database, ids)
+        return [None] * len(ids)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,83 @@
+"""Upkeep that every worker does, without a leader: due rows, ended leases, leftovers, forgotten keys."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from notistream import metrics
+from notistream.db import deliveries, idempotency, outbox
+from notistream.db.deliveries import Finishing, Orphan
+from notistream.db.pool import Database
+from notistream.delivery.pipeline import conclude
+from notistream.domain import retry
+from notistream.domain.notification import Status
+from notistream.domain.outcome import Ambiguous, AttemptOutcome
+from notistream.messages import OutboxEntry
+
+log = logging.getLogger(__name__)
+
+DUE_LIMIT = 1000
+LEASE_LIMIT = 200
+LEFTOVER_LIMIT = 100
+
+
+class Upkeep:
+    """Each method is one round; it takes rows that nobody else holds and is safe to run anywhere, at any time."""
+
+    def __init__(
+        self, database: Database, *, publish: Callable[[Sequence[OutboxEntry]], None], jitter: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._publish = publish
+        self._jitter = jitter
+
+    async def queue_due(self) -> int:
+        """Queue what is due (the scheduler); how many."""
+        count, entries = await deliveries.queue_due(self._database, limit=DUE_LIMIT)
+        self._publish(entries)
+        metrics.QUEUED_DUE.inc(count)
+        return count
+
+    async def end_leases(self, *, owner: int | None = None) -> int:
+        """Settle deliveries whose lease ended; with `owner`, also all that a former run of that slot left open."""
+        async with self._database.transaction() as db:
+            ended = await deliveries.lock_ended_leases(db, limit=LEASE_LIMIT, owner=owner)
+            if not ended:
+                return 0
+            items = [self._settle(orphan) for orphan in await deliveries.orphans(db, ended)]
+            changed = await deliveries.finish(db, items)
+            await deliveries.drop_leases(db, ended)
+        self._publish(changed.entries)
+        self._count([item for item in items if item.id in changed.ids])
+        return len(ended)
+
+    def _settle(self, orphan: Orphan) -> Finishing:
+        result = Ambiguous("the worker never said how the call ended")
+        decision = retry.decide(
+            result, priority=orphan.priority, attempts=orphan.attempts, on_unknown=orphan.on_unknown,
+            jitter=self._jitter(),
+        )
+        return Finishing(
+            orphan.id, orphan.lease_token, conclude(decision, AttemptOutcome.UNKNOWN, error=result.reason))
+
+    def _count(self, settled: Sequence[Finishing]) -> None:
+        if settled:
+            log.warning("leases ended without an outcome", extra={"count": len(settled)})
+        metrics.LEASES_ENDED.inc(len(settled))
+        metrics.DUPLICATES.inc(sum(item.end.status is Status.RETRYING for item in settled))
+
+    async def republish(self) -> int:
+        """Publish outbox entries that nobody published in time; how many."""
+        entries = await outbox.take_leftovers(self._database, limit=LEFTOVER_LIMIT)
+        self._publish(entries)
+        return len(entries)
+
+    async def forget_keys(self) -> int:
+        """Delete idempotency keys whose window has passed; how many."""
+        return await idempotency.forget_expired(self._database)
+
+    async def measure(self) -> None:
+        """Refresh the gauges that describe the database."""
+        entries, oldest_s = await outbox.backlog(self._database)
+        metrics.OUTBOX_ENTRIES.set(entries)
+        metrics.OUTBOX_AGE.set(oldest_s)
+

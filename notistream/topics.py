@@ -1,0 +1,111 @@
+"""Every topic on one screen: created before Faust subscribes, and refused when it is not as configured.
+
+Lanes `{channel}.{priority}`, retries `{channel}.retry`, dead letters `{channel}.dlq`, and `events`; all with
+the same partition count, so that one recipient's records of every kind meet in the same partition number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from notistream.errors import Misconfigured, Unavailable
+from notistream.messages import TOPICS
+
+RETENTION_MS = 7 * 24 * 3600 * 1000
+DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it has to be."""
+
+    name: str
+    partitions: int
+    replication: int
+    retention_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as it is."""
+
+    name: str
+    partitions: int
+    replication: int
+
+
+class KafkaUnavailable(Unavailable):
+    """No Kafka broker answered."""
+
+    code = "kafka_unavailable"
+
+
+def specs(*, prefix: str, partitions: int, replication: int) -> list[TopicSpec]:
+    """All topics of an installation."""
+    return [
+        TopicSpec(f"{prefix}.{name}", partitions, replication, _retention_ms(name))
+        for name in TOPICS
+    ]
+
+
+def _retention_ms(name: str) -> int:
+    return DLQ_RETENTION_MS if name.endswith(".dlq") else RETENTION_MS
+
+
+async def ensure(brokers: str, wanted: Sequence[TopicSpec]) -> list[str]:
+    """Create what is missing; the names created.
+
+    Raises:
+        KafkaUnavailable: no broker answered.
+        Misconfigured: a topic exists with other partitions or replicas; says which and what to do.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        created = await _create_missing(admin, wanted)
+        _refuse_mismatches(await _states(admin, wanted), wanted)
+    except (KafkaError, OSError) as exc:
+        raise KafkaUnavailable(f"Kafka at {brokers} is not reachable: {exc}") from exc
+    finally:
+        await admin.close()
+    return created
+
+
+async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:
+    existing = set(await admin.list_topics())
+    new = [spec for spec in wanted if spec.name not in existing]
+    if not new:
+        return []
+    answer = await admin.create_topics([
+        NewTopic(s.name, s.partitions, s.replication, topic_configs={"retention.ms": str(s.retention_ms)}) for s in new
+    ])
+    for name, code, *rest in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise Misconfigured(f"topic {name} could not be created: {rest[0] if rest else error.__name__}")
+    return [spec.name for spec in new]
+
+
+async def _states(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[TopicState]:
+    described: list[dict[str, Any]] = await admin.describe_topics([spec.name for spec in wanted])
+    return [
+        TopicState(t["topic"], len(t["partitions"]), len(t["partitions"][0]["replicas"]))
+        for t in described if t["partitions"]
+    ]
+
+
+def _refuse_mismatches(states: Sequence[TopicState], wanted: Sequence[TopicSpec]) -> None:
+    by_name = {spec.name: spec for spec in wanted}
+    wrong = [
+        f"{state.name} has {state.partitions} partitions × {state.replication} replicas, "
+        f"not {by_name[state.name].partitions} × {by_name[state.name].replication}"
+        for state in states
+        if (state.partitions, state.replication) != (by_name[state.name].partitions, by_name[state.name].replication)
+    ]
+    if wrong:
+        raise Misconfigured(
+            f"{'; '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}. Set NOTISTREAM_TOPIC_PARTITIONS and "
+            "NOTISTREAM_TOPIC_REPLICATION to what the topics have, or use another NOTISTREAM_TOPIC_PREFIX")

@@ -1,0 +1,77 @@
+"""Field types of requests: what pydantic cannot say strictly enough on its own."""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+from notistream.domain.notification import CHANNEL_NAMES, Priority
+from notistream.domain.validation import nul_error
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+PRIORITIES: Mapping[object, Priority] = {
+    **{p.value: p for p in Priority},
+    **dict.fromkeys(range(1, 4), Priority.HIGH),
+    **dict.fromkeys(range(4, 7), Priority.NORMAL),
+    **dict.fromkeys(range(7, 11), Priority.LOW),
+}
+LEAST_INT, LARGEST_INT = -(2**63), 2**64 - 1
+
+
+def moment(value: object) -> datetime:
+    """An RFC 3339 date and time, in UTC; raises ValueError, also without a zone."""
+    if not isinstance(value, str) or not RFC3339.match(value):
+        raise ValueError("must be a date and time with a zone (RFC 3339), such as 2026-01-31T09:00:00Z")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is not a date and time that exists") from None
+
+
+def priority(value: object) -> Priority:
+    """A name, or an integer from 1 (most urgent) to 10."""
+    if type(value) in (str, int) and value in PRIORITIES:  # not True, which equals 1
+        return PRIORITIES[value]
+    raise ValueError("must be high, normal, low, or an integer from 1 (urgent) to 10")
+
+
+def json_object(value: dict[str, Any]) -> dict[str, Any]:
+    """An object that PostgreSQL and our own JSON writer take without changing it."""
+    if fault := _fault(value):
+        raise ValueError(fault)
+    return value
+
+
+def _fault(value: object) -> str | None:
+    if isinstance(value, str):
+        return nul_error(value)
+    if isinstance(value, int):
+        return None if LEAST_INT <= value <= LARGEST_INT else "has an integer of more than 64 bits"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "has a number that is too large"
+    if isinstance(value, Mapping):
+        return next((f for key, item in value.items() if (f := nul_error(key) or _fault(item))), None)
+    if isinstance(value, list):
+        return next((f for item in value if (f := _fault(item))), None)
+    return None
+
+
+def _without_nul(value: str) -> str:
+    if fault := nul_error(value):
+        raise ValueError(fault)
+    return value
+
+
+Moment = Annotated[
+    datetime, PlainValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Urgency = Annotated[
+    Priority, PlainValidator(priority), WithJsonSchema({"anyOf": [
+        {"type": "string", "enum": [p.value for p in Priority]},
+        {"type": "integer", "minimum": 1, "maximum": 10},
+    ], "default": "normal"})]
+JsonObject = Annotated[dict[str, Any], AfterValidator(json_object)]
+Text = Annotated[str, AfterValidator(_without_nul)]
+ChannelName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(CHANNEL_NAMES)})]

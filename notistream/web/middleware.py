@@ -1,0 +1,116 @@
+"""The one middleware: correlation, authentication, errors as problems, and figures per route."""
+
+import logging
+import os
+import re
+import time
+from collections.abc import Mapping
+from functools import cache
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from prometheus_client import Counter, Histogram
+
+from notistream import metrics
+from notistream.errors import MethodNotAllowed, NotFound, NotiStreamError
+from notistream.services.notifications import Sender
+from notistream.web import problems
+from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER
+from notistream.web.query import refuse_unknown
+from notistream.web.route import Route
+
+log = logging.getLogger(__name__)
+CORRELATION = re.compile(r"[\x20-\x7e]{1,128}\Z")
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@web.middleware
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answers every request, whatever happens in its handler."""
+    started = time.perf_counter()
+    correlation_id, traceparent = _correlation(request.headers)
+    resource = request.match_info.route.resource
+    path = resource.canonical if resource else ""
+    route = request.app[ROUTE_TABLE].find(request.method, path)
+    try:
+        await _admit(request, route, correlation_id, traceparent)
+        response = await handler(request)
+    except NotiStreamError as exc:
+        response = _refused(exc, request, correlation_id, traceparent)
+    except web.HTTPException:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the edge of the API: an answer without a stack trace, and one log line
+        response = _refused(NotiStreamError(), request, correlation_id, traceparent, cause=exc)
+    if not response.prepared:
+        response.headers["X-Correlation-ID"] = correlation_id
+    method = request.method if request.method in METHODS else "other"
+    label = route.path if route else "unmatched"
+    _requests(method, label, response.status).inc()
+    _seconds(method, label).observe(time.perf_counter() - started)
+    return response
+
+
+MIDDLEWARES = (edge,)
+
+
+async def _admit(
+    request: web.Request, route: Route | None, correlation_id: str, traceparent: str | None
+) -> None:
+    if route is None:
+        raise _no_route(request)
+    if route.public:
+        return
+    headers = request.headers
+    api_key = headers.get("X-API-Key")
+    if api_key is not None and not api_key.isascii():
+        api_key = ""  # no key of ours, and not fit to be hashed
+    tenant_id = await request.app[RUNTIME].access.tenant_of(api_key)
+    request[SENDER] = Sender(
+        tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent,
+        request_key=headers.get("Idempotency-Key") if route.operation and route.operation.idempotent else None,
+    )
+    if request.query_string:
+        refuse_unknown(request.query, {p.name for p in route.operation.query} if route.operation else ())
+
+
+def _correlation(headers: Mapping[str, str]) -> tuple[str, str | None]:
+    """The caller's correlation id, or a new one; and its traceparent where that is well-formed."""
+    correlation_id = headers.get("X-Correlation-ID")
+    if correlation_id is None or not CORRELATION.match(correlation_id):
+        correlation_id = os.urandom(16).hex()
+    traceparent = headers.get("traceparent")
+    return correlation_id, traceparent if traceparent and TRACEPARENT.match(traceparent) else None
+
+
+def _no_route(request: web.Request) -> NotiStreamError:
+    """Pages that the framework adds on its own are not served either."""
+    refused = request.match_info.http_exception
+    if isinstance(refused, web.HTTPMethodNotAllowed):
+        return MethodNotAllowed(f"{request.path} takes {', '.join(sorted(refused.allowed_methods))}")
+    return NotFound(f"there is nothing at {request.path[:200]}")
+
+
+def _refused(
+    error: NotiStreamError, request: web.Request, correlation_id: str, traceparent: str | None,
+    cause: Exception | None = None,
+) -> web.Response:
+    if error.status == 500:
+        log.error(
+            "request failed", exc_info=cause or error,
+            extra={"method": request.method, "path": request.path, "correlation_id": correlation_id})
+    response = problems.response(error, trace_id=problems.trace_id(correlation_id, traceparent))
+    refused = request.match_info.http_exception
+    if isinstance(refused, web.HTTPMethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(refused.allowed_methods))
+    return response
+
+
+@cache
+def _requests(method: str, route: str, status: int) -> Counter:
+    return metrics.HTTP_REQUESTS.labels(method, route, str(status))
+
+
+@cache
+def _seconds(method: str, route: str) -> Histogram:
+    return metrics.HTTP_SECONDS.labels(method, route)

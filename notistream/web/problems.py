@@ -1,0 +1,59 @@
+"""Errors as RFC 9457 problems; the one place that knows how a failure looks over HTTP."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from notistream.errors import InvalidRequest, NotiStreamError, Unauthorized, Unavailable
+from notistream.services.notifications import DuplicateKey
+from notistream.web import render
+from notistream.web.respond import answer
+from notistream.web.views import Problem
+
+MEDIA_TYPE = "application/problem+json"
+TYPE = "/docs/errors#"
+
+
+def trace_id(correlation_id: str, traceparent: str | None) -> str:
+    """What to search the traces and logs for."""
+    return traceparent[3:35] if traceparent else correlation_id
+
+
+def problem(error: NotiStreamError, *, trace_id: str, below: str = "") -> Problem:
+    """`below` is the pointer of the item that the error is about, inside the whole body."""
+    errors = error.errors if isinstance(error, InvalidRequest) else ()
+    shown: Problem = {
+        "type": TYPE + error.code,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "errors": [{"pointer": below + e.pointer, "message": e.message} for e in errors],
+        "trace_id": trace_id,
+        "error": error.detail,
+    }
+    if isinstance(error, DuplicateKey):
+        shown["id"] = error.existing.id
+        shown["notification"] = render.notification(error.existing)
+    return shown
+
+
+def response(error: NotiStreamError, *, trace_id: str) -> web.Response:
+    """The problem with the headers that go with it; a connection whose body was left unread is closed."""
+    sent = answer(
+        problem(error, trace_id=trace_id), status=error.status, content_type=MEDIA_TYPE, headers=_headers(error))
+    if error.status in (408, 413, 415):
+        sent.force_close()
+    return sent
+
+
+def _headers(error: NotiStreamError) -> Mapping[str, str]:
+    match error:
+        case Unavailable():
+            return {"Retry-After": str(error.retry_after_s)}
+        case DuplicateKey():
+            return {"Location": f"/api/v1/notifications/{error.existing.id}"}
+        case Unauthorized():
+            return {"WWW-Authenticate": 'ApiKey realm="notistream", header="X-API-Key"'}
+        case _:
+            return {}

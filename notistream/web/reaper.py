@@ -1,0 +1,39 @@
+"""Closes connections that never finish a request head, and those that idle for long; aiohttp does neither here."""
+
+from collections.abc import Iterable
+
+from aiohttp.web_protocol import RequestHandler
+
+HEAD_S = 10.0
+IDLE_S = 75.0
+
+
+class Reaper:
+    """Call `sweep` every few seconds with the server's connections.
+
+    Faust builds its AppRunner without any timeout: a client that sends half a head would hold its
+    connection for ever. A request that is being served is never touched; its body has its own limit.
+    """
+
+    def __init__(self, *, head_s: float = HEAD_S, idle_s: float = IDLE_S) -> None:
+        self._head_s = head_s
+        self._idle_s = idle_s
+        self._since: dict[RequestHandler, tuple[int, float]] = {}
+
+    def sweep(self, connections: Iterable[RequestHandler], *, now: float) -> int:
+        """Close what is due at `now` (seconds, monotonic); how many that were."""
+        since: dict[RequestHandler, tuple[int, float]] = {}
+        closed = 0
+        for connection in connections:
+            if connection._request_in_progress:  # noqa: SLF001 - aiohttp says it nowhere else
+                continue
+            served = connection._request_count  # noqa: SLF001 - as above
+            last_served, first_seen = self._since.get(connection, (-1, now))
+            began = first_seen if last_served == served else now
+            if now - began >= (self._idle_s if served else self._head_s):
+                connection.force_close()
+                closed += 1
+            else:
+                since[connection] = (served, began)
+        self._since = since
+        return closed

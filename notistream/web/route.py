@@ -1,0 +1,75 @@
+"""What a row of the route table says: method, path, handler, and the operation as the OpenAPI document shows it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A query parameter."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A JSON body: its type (a pydantic-compatible type) and examples by name."""
+
+    type: Any
+    examples: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One status that the operation answers with; without `content` the body is text, or none."""
+
+    description: str
+    content: Content | None = None
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What the document says of a route."""
+
+    id: str
+    tag: str
+    summary: str
+    description: str = ""
+    body: Content | None = None
+    query: Sequence[Parameter] = ()
+    answers: Mapping[int, Answer]
+    problems: Sequence[int] = ()
+    idempotent: bool = False
+    """Takes an Idempotency-Key header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Route:
+    """One row: `public` needs no key; a route without an operation is a page, and not in the document."""
+
+    method: str
+    path: str
+    handler: Handler
+    operation: Operation | None = None
+    public: bool = False
+
+
+class RouteTable:
+    """The rows that an application serves, found by method and canonical path."""
+
+    def __init__(self, rows: Sequence[Route]) -> None:
+        self.rows = tuple(rows)
+        self._found = {(row.method, row.path): row for row in self.rows}
+
+    def find(self, method: str, path: str) -> Route | None:
+        """HEAD is served by the GET row."""
+        return self._found.get(("GET" if method == "HEAD" else method, path))

@@ -1,0 +1,191 @@
+"""The one table of routes: what is served and what is documented are read from the same rows."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from notistream.domain.notification import CHANNEL_NAMES
+from notistream.runtime import Runtime
+from notistream.web import docs, examples, health, notifications, templates, views
+from notistream.web.body import LargeBodies
+from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
+from notistream.web.middleware import MIDDLEWARES
+from notistream.web.query import LARGEST_PAGE, PAGE_SIZE
+from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
+from notistream.web.schemas import CreateBatch, CreateNotification, CreateTemplate
+
+__all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
+
+V1 = "/api/v1"
+UUID = {"type": "string", "format": "uuid"}
+MOMENT = {"type": "string", "format": "date-time"}
+CHANNEL = Parameter(
+    name="channel", description="Of this channel.", schema={"type": "string", "enum": list(CHANNEL_NAMES)})
+CURSOR = Parameter(name="cursor", description="`next_cursor` of the page before.")
+SIZE = Parameter(name="page_size", description="Entries per page.", schema={
+    "type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE})
+LIST_PARAMETERS = (
+    Parameter(
+        name="status", description="Any of these; repeat it or separate by commas. queued = pending, "
+        "dropped = suppressed or expired.",
+        schema={"type": "array", "items": {"type": "string", "enum": list(notifications.STATUS_WORDS)}}),
+    CHANNEL,
+    Parameter(name="recipient", description="To exactly this address."),
+    Parameter(name="recipient_id", description="To this stored recipient."),
+    Parameter(name="batch_id", description="Of this batch.", schema=UUID),
+    Parameter(name="template", description="Made from this template, by id or name."),
+    Parameter(name="date_from", description="Created at or after this moment.", schema=MOMENT),
+    Parameter(name="date_to", description="Created at or before this moment.", schema=MOMENT),
+    CURSOR,
+    SIZE,
+)
+ATOMIC = Parameter(
+    name="atomic", description="true: accept all items or none.", schema={"type": "boolean", "default": False})
+TOO_MUCH = (400, 401, 408, 413, 415, 422, 503)
+WRITING, READING, ONE = (*TOO_MUCH, 409), (401, 422, 503), (401, 404, 422, 503)
+
+CANCEL = Answer(
+    description="The cancelled notification.",
+    content=Content(type=views.NotificationView, examples=examples.CANCELLATION))
+
+NOTIFICATIONS = (
+    Route(method="POST", path=V1 + "/notifications", handler=notifications.create, operation=Operation(
+        id="createNotification", tag="Notifications", summary="Accept a notification",
+        description="Stored when the answer is sent; delivered in the background. Give an address or a stored "
+        "recipient, and a text or a template.",
+        body=Content(type=CreateNotification, examples={
+            "sms": examples.SMS, "from a template": examples.TEMPLATED, "stored recipient": examples.STORED_CONTACT}),
+        answers={202: Answer(
+            description="Accepted.", content=Content(type=views.NotificationView, examples=examples.ACCEPTED),
+            headers={"Location": "Where to follow it."})},
+        problems=WRITING, idempotent=True,
+    )),
+    Route(method="POST", path=V1 + "/notifications/batch", handler=notifications.create_batch, operation=Operation(
+        id="createBatch", tag="Notifications", summary="Accept up to 1000 notifications",
+        description="Each item is answered on its own, in order: the notification, or the problem with it.",
+        body=Content(type=CreateBatch, examples={"two": examples.BATCH}), query=(ATOMIC,),
+        answers={202: Answer(
+            description="Accepted, with the refused items in their places.",
+            content=Content(type=views.BatchAccepted, examples=examples.BATCH_ACCEPTED),
+            headers={"Location": "Where to follow the batch."})},
+        problems=WRITING, idempotent=True,
+    )),
+    Route(method="GET", path=V1 + "/notifications", handler=notifications.show_many, operation=Operation(
+        id="listNotifications", tag="Notifications", summary="List notifications, newest first", query=LIST_PARAMETERS,
+        answers={200: Answer(
+            description="A page.", content=Content(type=views.NotificationPage, examples=examples.PAGE))},
+        problems=READING,
+    )),
+    Route(method="GET", path=V1 + "/notifications/{id}", handler=notifications.show, operation=Operation(
+        id="getNotification", tag="Notifications", summary="Show a notification",
+        answers={200: Answer(
+            description="The notification.", content=Content(type=views.NotificationView, examples=examples.SHOWN))},
+        problems=ONE,
+    )),
+    Route(method="DELETE", path=V1 + "/notifications/{id}", handler=notifications.cancel, operation=Operation(
+        id="deleteNotification", tag="Notifications", summary="Cancel a notification",
+        description="The same as PATCH …/cancel.", answers={200: CANCEL}, problems=(*ONE, 409),
+    )),
+    Route(method="PATCH", path=V1 + "/notifications/{id}/cancel", handler=notifications.cancel, operation=Operation(
+        id="cancelNotification", tag="Notifications", summary="Cancel a notification",
+        description="Only while it is pending, scheduled, retrying or deferred.",
+        answers={200: CANCEL}, problems=(*ONE, 409),
+    )),
+    Route(method="GET", path=V1 + "/notifications/{id}/trace", handler=notifications.trace, operation=Operation(
+        id="traceNotification", tag="Notifications", summary="Show every decision and every attempt",
+        answers={200: Answer(
+            description="The trace.", content=Content(type=views.TraceView, examples=examples.TRACED))},
+        problems=ONE,
+    )),
+    Route(method="GET", path=V1 + "/batches/{id}", handler=notifications.show_batch, operation=Operation(
+        id="getBatch", tag="Notifications", summary="Show how far a batch is",
+        answers={200: Answer(
+            description="The batch.", content=Content(type=views.BatchView, examples=examples.BATCH_SHOWN))},
+        problems=ONE,
+    )),
+)
+
+TEMPLATES = (
+    Route(method="POST", path=V1 + "/templates", handler=templates.create, operation=Operation(
+        id="createTemplate", tag="Templates", summary="Store a template",
+        body=Content(type=CreateTemplate, examples={"welcome": examples.TEMPLATE}),
+        answers={201: Answer(
+            description="Stored.", content=Content(type=views.TemplateView, examples=examples.TEMPLATE_SHOWN),
+            headers={"Location": "The template."})},
+        problems=WRITING,
+    )),
+    Route(method="GET", path=V1 + "/templates", handler=templates.show_many, operation=Operation(
+        id="listTemplates", tag="Templates", summary="List the tenant's own templates, newest first",
+        query=(CHANNEL, Parameter(name="name", description="Of exactly this name."), CURSOR, SIZE),
+        answers={200: Answer(
+            description="A page.", content=Content(type=views.TemplatePage, examples=examples.TEMPLATE_PAGE))},
+        problems=READING,
+    )),
+    Route(method="GET", path=V1 + "/templates/{id}", handler=templates.show, operation=Operation(
+        id="getTemplate", tag="Templates", summary="Show a template",
+        answers={200: Answer(
+            description="The template.", content=Content(type=views.TemplateView, examples=examples.TEMPLATE_SHOWN))},
+        problems=ONE,
+    )),
+)
+
+
+def _probe(path: str, *, ready: bool) -> Route:
+    operation_id = path.strip("/").replace("/", "_")
+    if not ready:
+        alive = Answer(description="Alive.", content=Content(type=views.Liveness, examples=examples.ALIVE))
+        return Route(method="GET", path=path, handler=health.alive, public=True, operation=Operation(
+            id=operation_id, tag="Operations", summary="Liveness: the process answers", answers={200: alive}))
+    content = Content(type=views.ReadinessView, examples=examples.READY)
+    missing = Content(type=views.ReadinessView, examples=examples.NOT_READY)
+    return Route(method="GET", path=path, handler=health.ready, public=True, operation=Operation(
+        id=operation_id, tag="Operations", summary="Readiness: what this process needs is there",
+        answers={
+            200: Answer(description="Ready.", content=content),
+            503: Answer(description="Not ready; `checks` says what is missing.", content=missing),
+        },
+    ))
+
+
+PROBES = (
+    _probe("/health", ready=False),
+    _probe("/livez", ready=False),
+    _probe("/health/ready", ready=True),
+    _probe("/readyz", ready=True),
+    Route(method="GET", path="/metrics", handler=health.prometheus, public=True, operation=Operation(
+        id="prometheus", tag="Operations", summary="Figures of this process for Prometheus",
+        answers={200: Answer(description="Prometheus text, or OpenMetrics where asked for.", media_type="text/plain")},
+    )),
+)
+
+FIGURES = (
+    Route(method="GET", path=V1 + "/metrics", handler=health.figures, operation=Operation(
+        id="figures", tag="Operations", summary="Figures per channel, from the database",
+        answers={200: Answer(
+            description="Figures.", content=Content(type=views.Figures, examples=examples.FIGURES))},
+        problems=READING,
+    )),
+)
+
+DOCUMENTATION = (
+    Route(method="GET", path="/openapi.json", handler=docs.openapi, public=True, operation=Operation(
+        id="openapi", tag="Operations", summary="This document", answers={200: Answer(description="OpenAPI 3.1.")})),
+    Route(method="GET", path="/docs", handler=docs.page, public=True),
+    Route(method="GET", path="/docs/errors", handler=docs.errors, public=True),
+    Route(method="GET", path="/docs/assets/{name}", handler=docs.asset, public=True),
+    *(Route(method="GET", path=path, handler=docs.to_page, public=True)
+      for path in ("/docs/", "/swagger", "/swagger/", "/swagger/index.html")),
+)
+
+ROUTES = (*NOTIFICATIONS, *TEMPLATES, *FIGURES, *PROBES, *DOCUMENTATION)
+
+
+def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] = ROUTES) -> None:
+    """Serve `routes` (a worker serves only PROBES); the application must have been made with MIDDLEWARES."""
+    web_app[RUNTIME] = runtime
+    web_app[ROUTE_TABLE] = RouteTable(routes)
+    web_app[LARGE_BODIES] = LargeBodies()
+    for route in routes:
+        web_app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            web_app.router.add_route("HEAD", route.path, route.handler)

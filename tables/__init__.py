@@ -1,0 +1,1 @@
+"""Windowed tables; none yet."""

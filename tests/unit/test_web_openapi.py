@@ -1,0 +1,121 @@
+"""The OpenAPI document agrees with the routes, is valid, and its examples are what is really sent and answered."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from notistream.runtime import Runtime
+from notistream.web import openapi
+from notistream.web.document import document
+from notistream.web.routes import MIDDLEWARES, PROBES, ROUTES, install
+from notistream.web.yaml_text import yaml_text
+from tests.unit.web_fakes import FakeRuntime, serving
+
+DOCUMENT: dict[str, Any] = json.loads(openapi.main([]))
+OPERATIONS = [(path, method, shown) for path, item in DOCUMENT["paths"].items() for method, shown in item.items()]
+
+
+def test_is_valid_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    validate(DOCUMENT)
+
+
+def test_routes_and_document_name_the_same() -> None:
+    app = web.Application(middlewares=MIDDLEWARES)
+    install(app, cast(Runtime, FakeRuntime()))
+    pages = {(route.method, route.path) for route in ROUTES if route.operation is None}
+    served = {
+        (route.method, route.resource.canonical) for route in app.router.routes()
+        if route.resource and route.method != "HEAD"
+    }
+    assert served - pages == {(method.upper(), path) for path, method, _ in OPERATIONS}
+    assert all(path.startswith(("/docs", "/swagger")) for _, path in pages)
+
+
+def test_no_route_is_served_twice() -> None:
+    assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
+    ids = [route.operation.id for route in ROUTES if route.operation]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(("path", "method", "shown"), OPERATIONS, ids=[f"{m} {p}" for p, m, _ in OPERATIONS])
+def test_operation(path: str, method: str, shown: dict[str, Any]) -> None:
+    assert shown["summary"]
+    public = not path.startswith("/api/")
+    assert shown.get("security") == ([] if public else None)
+    problems = {status for status in shown["responses"] if status.startswith(("4", "5"))}
+    assert public or problems >= {"401", "422", "503"}
+    assert (method in ("post", "put")) == ("requestBody" in shown)
+    bodies = [shown["requestBody"], *shown["responses"].values()] if "requestBody" in shown else shown["responses"].values()
+    for body in bodies:
+        for content in body.get("content", {}).values():
+            for example in content.get("examples", {}).values():
+                schema = {**content["schema"], "components": DOCUMENT["components"]}
+                Draft202012Validator(schema).validate(example["value"])
+
+
+async def test_examples_are_accepted() -> None:
+    async with serving() as (client, _):
+        for path, method, shown in OPERATIONS:
+            for content in shown.get("requestBody", {}).get("content", {}).values():
+                for example in content["examples"].values():
+                    response = await client.request(method, path, json=example["value"])
+                    assert str(response.status) in shown["responses"], (path, await response.text())
+
+
+async def test_served_document_and_page() -> None:
+    async with serving() as (client, _):
+        assert await (await client.get("/openapi.json")).json() == DOCUMENT
+        page = await client.get("/docs")
+        text = await page.text()
+        assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+        assert "<script>" not in text
+        assert "http" not in text.replace("http-equiv", "")
+        for name in ("docs.js", "docs.css", "swagger-ui.css", "swagger-ui-bundle.js", "favicon.png"):
+            assert f"/docs/assets/{name}" in text
+            asset = await client.get(f"/docs/assets/{name}")
+            assert asset.status == 200
+            assert len(await asset.read()) > 100
+        for path in ("/docs/", "/swagger", "/swagger/", "/swagger/index.html"):
+            response = await client.get(path, allow_redirects=False)
+            assert (response.status, response.headers["Location"]) == (302, "/docs")
+
+
+async def test_swagger_ui_knows_openapi_3_1() -> None:
+    async with serving() as (client, _):
+        script = await (await client.get("/docs/assets/swagger-ui-bundle.js")).text()
+        assert "OpenAPI 3.1" in script or "isOAS31" in script
+
+
+async def test_every_problem_type_leads_to_its_entry() -> None:
+    async with serving() as (client, _):
+        text = await (await client.get("/docs/errors")).text()
+        for code in ("invalid_content", "unreadable_json", "duplicate_idempotency_key", "template_exists", "overloaded"):
+            assert f'id="{code}"' in text
+
+
+def test_workers_serve_only_probes() -> None:
+    app = web.Application(middlewares=MIDDLEWARES)
+    install(app, cast(Runtime, FakeRuntime()), PROBES)
+    assert {route.resource.canonical for route in app.router.routes() if route.resource} == {
+        "/health", "/livez", "/health/ready", "/readyz", "/metrics"}
+    validate(dict(document(PROBES)))
+
+
+def test_file_in_docs_is_up_to_date() -> None:
+    written = Path(__file__).parents[2] / "docs" / "api.yaml"
+    assert written.read_text("utf-8") == openapi.main(["--yaml"]), "run `make generate`"
+
+
+@pytest.mark.parametrize("value", [
+    DOCUMENT, {}, [], {"a": {}, "b": []}, [[1, [2]], [], {}], {"on": "yes", "1": None, "a: b": "c # d\n", "": ""},
+    [{"a": 1, "b": [True, False, None, 1.5, -1]}],
+], ids=range(7))
+def test_yaml_says_the_same(value: Any) -> None:
+    yaml = pytest.importorskip("yaml")
+    assert yaml.safe_load(yaml_text(value)) == value

@@ -1,0 +1,202 @@
+"""The web application over fake use cases that keep everything in memory."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from notistream.db.idempotency import RequestKey, StoredAnswer
+from notistream.db.notifications import Filter
+from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate
+from notistream.db.stats import ChannelTotals
+from notistream.domain.draft import Draft, check
+from notistream.domain.notification import CHANNELS
+from notistream.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NotFound,
+    NotiStreamError,
+    RequestInFlight,
+    Unauthorized,
+)
+from notistream.runtime import Runtime
+from notistream.services.notifications import BatchResult, DuplicateKey, Sender, Trace
+from notistream.web import examples
+from notistream.web.routes import MIDDLEWARES, install
+
+LIMITS = {name: channel.max_length for name, channel in CHANNELS.items()}
+
+
+class FakeNotifications:
+    """Checks drafts as the real one does; `fails` is raised instead of storing."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+        self.senders: list[Sender] = []
+        self.atomic: bool | None = None
+        self.filters: list[tuple[Filter, int]] = []
+        self.fails: Exception | None = None
+        self.page: list[StoredNotification] = []
+
+    async def create(self, draft: Draft, sender: Sender) -> StoredNotification:
+        self.senders.append(sender)
+        if self.fails:
+            raise self.fails
+        errors = check(draft, now=datetime.now(UTC), limits=LIMITS)
+        if errors:
+            raise InvalidRequest(errors)
+        self.drafts.append(draft)
+        return replace(examples.PENDING, channel=draft.channel, idempotency_key=draft.idempotency_key)
+
+    async def create_batch(
+        self, drafts: Sequence[Draft | InvalidRequest], sender: Sender, *, atomic: bool
+    ) -> BatchResult:
+        self.atomic = atomic
+        items: list[StoredNotification | NotiStreamError] = [await self._item(d, sender) for d in drafts]
+        stored = sum(isinstance(i, StoredNotification) for i in items)
+        return BatchResult(
+            replace(examples.STORED_BATCH, total_count=stored, rejected_count=len(items) - stored), items)
+
+    async def _item(self, draft: Draft | InvalidRequest, sender: Sender) -> StoredNotification | NotiStreamError:
+        if isinstance(draft, InvalidRequest):
+            return draft
+        try:
+            return await self.create(draft, sender)
+        except (InvalidRequest, DuplicateKey) as exc:
+            return exc
+
+    async def get(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
+        if self.fails:
+            raise self.fails
+        if notification_id != examples.ID:
+            raise NotFound("there is no such notification")
+        return replace(examples.DELIVERED, tenant_id=tenant_id)
+
+    async def cancel(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
+        await self.get(tenant_id, notification_id)
+        return examples.CANCELLED
+
+    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> list[StoredNotification]:
+        self.filters.append((shown, limit))
+        return [replace(s, tenant_id=tenant_id) for s in self.page[:limit]]
+
+    async def trace(self, tenant_id: UUID, notification_id: UUID) -> Trace:
+        return Trace(await self.get(tenant_id, notification_id), [], [examples.ATTEMPT])
+
+    async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
+        return replace(examples.STORED_BATCH, tenant_id=tenant_id, id=batch_id)
+
+
+class FakeTemplates:
+    """Stores what it is given."""
+
+    def __init__(self) -> None:
+        self.created: list[Mapping[str, Any]] = []
+
+    async def create(self, tenant_id: UUID, **given: Any) -> StoredTemplate:
+        self.created.append(given)
+        return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, **given)
+
+    async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
+        return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
+
+    async def list_page(self, tenant_id: UUID, **_given: Any) -> list[StoredTemplate]:
+        return [replace(examples.STORED_TEMPLATE, tenant_id=tenant_id)]
+
+
+class FakeReplays:
+    """The contract of Replays, in a dictionary."""
+
+    def __init__(self) -> None:
+        self.known: dict[RequestKey, StoredAnswer] = {}
+        self.fails: Exception | None = None
+
+    async def begin(self, key: RequestKey, body: bytes) -> StoredAnswer | None:
+        known = self.known.get(key)
+        if known is None:
+            self.known[key] = StoredAnswer(body, None, None, None)
+            return None
+        if known.body_hash != body:
+            raise IdempotencyKeyReused
+        if known.status is None:
+            raise RequestInFlight
+        return known
+
+    async def complete(self, key: RequestKey, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        if self.fails:
+            raise self.fails
+        self.known[key] = StoredAnswer(self.known[key].body_hash, status, headers, body)
+
+    async def abandon(self, key: RequestKey) -> None:
+        if self.fails:
+            raise self.fails
+        del self.known[key]
+
+
+class FakeAccess:
+    """One key, `good`, and whether it is needed."""
+
+    def __init__(self) -> None:
+        self.required = False
+
+    async def tenant_of(self, api_key: str | None) -> UUID:
+        if self.required and api_key != "good":
+            raise Unauthorized
+        return examples.TENANT
+
+
+class FakeReadiness:
+    def __init__(self) -> None:
+        self.states = {"database": "healthy", "kafka": "healthy"}
+
+    async def checks(self) -> Mapping[str, str]:
+        return self.states
+
+
+@dataclass
+class FakeRuntime:
+    """What handlers use of a Runtime."""
+
+    notifications: FakeNotifications = field(default_factory=FakeNotifications)
+    templates: FakeTemplates = field(default_factory=FakeTemplates)
+    replays: FakeReplays = field(default_factory=FakeReplays)
+    access: FakeAccess = field(default_factory=FakeAccess)
+    readiness: FakeReadiness = field(default_factory=FakeReadiness)
+
+    async def channel_totals(self, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
+        return {name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals() for name in CHANNELS}
+
+
+Client = TestClient[web.Request, web.Application]
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
+    """A client of the real routes and middleware, and the fakes behind them."""
+    fakes = FakeRuntime()
+    app = web.Application(middlewares=MIDDLEWARES)
+    install(app, cast(Runtime, fakes))
+    async with TestClient(TestServer(app)) as client:
+        yield client, fakes
+
+
+async def problem_of(response: ClientResponse, status: int) -> dict[str, Any]:
+    """The problem, after checking what every problem has."""
+    shown = await response.json(content_type=None)
+    assert response.status == status, shown
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert {"type", "title", "status", "detail", "code", "errors", "trace_id", "error"} <= shown.keys()
+    assert shown["status"] == status
+    assert shown["type"].endswith("#" + shown["code"])
+    assert "Traceback" not in str(shown)
+    found: dict[str, Any] = shown
+    return found
+
+
+def pointers(problem: Mapping[str, Any]) -> list[str]:
+    return [e["pointer"] for e in problem["errors"]]
