@@ -21,7 +21,7 @@ PYTEST_ARGS ?=
 COVERAGE_FLOOR ?= 80
 COVERED := notistream/domain/*,notistream/delivery/*,notistream/messages.py
 
-# Written by docker-up-infra, removed by docker-down: the containers' ports. A setting of your own wins.
+# Written by docker-up-infra, removed by docker-down: the containers' ports. Settings of the environment win.
 -include $(STATE_DIR)/docker.mk
 ifdef DOCKER_DATABASE_URL
 run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_DATABASE_URL ?= $(DOCKER_DATABASE_URL)
@@ -59,8 +59,9 @@ docker-up-infra: ## Start Kafka, PostgreSQL and Jaeger alone; the targets above 
 	$(COMPOSE) up --detach --wait postgres kafka jaeger
 	@mkdir -p $(STATE_DIR)
 	@postgres=$$($(COMPOSE) port postgres 5432) && kafka=$$($(COMPOSE) port kafka 29092) && \
+		password=$$($(COMPOSE) exec -T postgres printenv POSTGRES_PASSWORD) && \
 		printf 'DOCKER_DATABASE_URL := %s\nDOCKER_KAFKA_BROKERS := %s\n' \
-		"postgresql://notistream:$${POSTGRES_PASSWORD:-notistream}@$$postgres/notistream" "$$kafka" > $(STATE_DIR)/docker.mk
+		"postgresql://notistream:$$password@$$postgres/notistream" "$$kafka" > $(STATE_DIR)/docker.mk
 docker-down: ## Stop the containers; their data stays (docker compose down --volumes deletes it)
 	$(COMPOSE) down
 	@rm -f $(STATE_DIR)/docker.mk

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from faust.types import EventT, StreamT
 from uuid_utils.compat import uuid7
 
-from notistream import metrics
+from notistream import metrics, topics
 from notistream.app import NotiStream
 from notistream.db import outbox
 from notistream.delivery.lanes import Held, Lane
@@ -32,7 +32,7 @@ def _declare(app: NotiStream, channel: str, priority: Priority) -> None:
             del event  # the lane holds it now, or has let it go
 
     app.agent(
-        app.raw_topic(lane_topic(channel, priority)), name=f"deliver-{channel}-{priority.value}", concurrency=1,
+        topics.raw(app, lane_topic(channel, priority)), name=f"deliver-{channel}-{priority.value}", concurrency=1,
     )(deliver)
 
 

@@ -11,6 +11,7 @@ import time
 from faust.types import EventT, StreamT
 
 from agents.delivery import bury
+from notistream import topics
 from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority
@@ -33,7 +34,7 @@ def _declare(app: NotiStream, channel: str) -> None:
             await receive(app, channel, event)
             del event
 
-    app.agent(app.raw_topic(retry_topic(channel)), name=f"retry-{channel}", concurrency=1)(retry)
+    app.agent(topics.raw(app, retry_topic(channel)), name=f"retry-{channel}", concurrency=1)(retry)
 
 
 async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:

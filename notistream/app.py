@@ -3,17 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal, cast
 
 import faust
 from faust import Stream
 from faust.app.base import BootStrategy
-from faust.types import EventT, StreamT, TopicT
+from faust.types import EventT, StreamT
 from mode.types import ServiceT
 
-from notistream import __version__, metrics, telemetry, topics
+from notistream import __version__, metrics, telemetry
 from notistream.config import Settings
 from notistream.db.slots import SlotLock
 from notistream.delivery.acknowledgement import InOrder
@@ -50,17 +50,24 @@ class Process(faust.Worker):
         settings = self.app.settings
         telemetry.configure_logging(form=settings.log_format, level=settings.log_level)
 
+    def _on_startup_end_spinner(self) -> None:
+        log.info("ready", extra={"role": "api" if self.app.api_only else "worker", "url": str(self.app.web.url)})
+
 
 class NotiStream(faust.App):
     """One Faust app in one of two roles: worker (default), or API after `serve_only`."""
 
-    def __init__(self, settings: Settings, **options: Any) -> None:
+    def __init__(
+        self, settings: Settings, *, prepare_topics: Callable[[Settings], Awaitable[None]], **options: Any
+    ) -> None:
         self.settings = settings
+        self.prepare_topics = prepare_topics
         self.runtime = Runtime(settings)
         self.lanes: Mapping[tuple[str, Priority], Lane] = {}
         self.slot = SlotLock(settings.database_url or "", settings.worker_slot)
         self.acknowledgements = InOrder()
         self.api_only = False
+        self.refusal: Misconfigured | None = None
         super().__init__(**faust_settings(settings), **options)
 
     def serve_only(self) -> None:
@@ -71,15 +78,22 @@ class NotiStream(faust.App):
 
     async def on_start(self) -> None:
         """Open the runtime; a worker also waits for PostgreSQL, its slot, Kafka and the topics."""
-        if self.api_only:
-            await self.runtime.open(name="notistream-api")
-        else:
-            await self.runtime.open(name=f"notistream-worker-{self.settings.worker_slot}", checks={
-                "partitions": self._check_partitions})
-            await self._take_slot()
-            await self._prepare_topics()
-            self._open_lanes()
+        try:
+            await (self._open_api() if self.api_only else self._open_worker())
+        except Misconfigured as exc:
+            self.refusal = exc
+            raise
         await super().on_start()
+
+    async def _open_api(self) -> None:
+        await self.runtime.open(name="notistream-api")
+
+    async def _open_worker(self) -> None:
+        await self.runtime.open(
+            name=f"notistream-worker-{self.settings.worker_slot}", checks={"partitions": self._check_partitions})
+        await self._take_slot()
+        await self.prepare_topics(self.settings)
+        self._open_lanes()
 
     async def _take_slot(self) -> None:
         """Take the slot and settle what its former process left open.
@@ -102,20 +116,6 @@ class NotiStream(faust.App):
                     f"worker slot {self.settings.worker_slot} is in use; set NOTISTREAM_WORKER_SLOT to a free number")
             await asyncio.sleep(STARTUP_RETRY_S)
 
-    async def _prepare_topics(self) -> None:
-        settings = self.settings
-        wanted = topics.specs(
-            prefix=settings.topic_prefix, partitions=settings.topic_partitions,
-            replication=settings.topic_replication)
-        while True:
-            try:
-                await topics.ensure(settings.kafka_brokers or "", wanted)
-            except topics.KafkaUnavailable as exc:
-                log.warning("waiting for Kafka", extra={"error": exc.detail})
-                await asyncio.sleep(STARTUP_RETRY_S)
-            else:
-                return
-
     def _open_lanes(self) -> None:
         self.lanes = {
             (channel, priority): Lane(
@@ -127,13 +127,6 @@ class NotiStream(faust.App):
         for (channel, priority), lane in self.lanes.items():
             metrics.LANE_IN_FLIGHT.labels(channel, priority.value).set_function(partial(_count, lane, "in_flight"))
             metrics.LANE_WAITING.labels(channel, priority.value).set_function(partial(_count, lane, "waiting"))
-
-    def raw_topic(self, name: str) -> TopicT:
-        """A topic whose records arrive as bytes; its name without the prefix."""
-        return self.topic(
-            f"{self.settings.topic_prefix}.{name}", key_type=bytes, value_type=bytes, key_serializer="raw",
-            value_serializer="raw",
-        )
 
     def manual(self, stream: StreamT[bytes]) -> Stream[bytes]:
         """The stream without automatic acknowledgement."""
@@ -212,6 +205,9 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "broker_max_poll_records": POLL_RECORDS,
         "stream_buffer_maxsize": STREAM_BUFFER,
         "stream_wait_empty": True,
+        # A static member that comes back gets its former assignment, with the URL it had then, and Faust insists
+        # that it is the same: so it names the slot, not the port. Nothing routes to it (web_router_enabled).
+        "canonical_url": f"http://slot-{settings.worker_slot}.{settings.topic_prefix}.internal",
         "consumer_group_instance_id": f"{settings.topic_prefix}-slot-{settings.worker_slot}",
         "producer_acks": -1,
         "producer_request_timeout": 30.0,

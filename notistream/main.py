@@ -1,13 +1,19 @@
 """Composition root: the app with its agents, tasks and web routes. `faust -A notistream.main worker` runs it."""
 
+from typing import cast
+
+from faust.web.drivers.aiohttp import Web
+
 import agents
+from notistream import topics
 from notistream.app import NotiStream
 from notistream.config import load_settings
 from notistream.web import routes
 from notistream.web.middleware import MIDDLEWARES
 
-app = NotiStream(load_settings(), web_application_options={"middlewares": MIDDLEWARES})
+app = NotiStream(
+    load_settings(), prepare_topics=topics.prepare, web_application_options={"middlewares": MIDDLEWARES})
 agents.delivery.declare(app)
 agents.retry.declare(app)
 agents.maintenance.declare(app)
-routes.install(app.web.web_app, app.runtime)
+routes.install(cast("Web", app.web).web_app, app.runtime)

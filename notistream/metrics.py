@@ -1,8 +1,8 @@
 """Every metric of NotiStream, in one registry; each label value that is known exists from the start at zero."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from collections.abc import Iterable
 
-from notistream.domain.notification import CHANNELS, Priority, Status
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -22,8 +22,7 @@ PUBLISH_FAILED = Counter(
     "notistream_publish_failed", "Outbox entries left for later, because Kafka did not take them.", registry=REGISTRY)
 CLAIMED = Counter("notistream_claimed", "Deliveries claimed.", ["channel", "priority"], registry=REGISTRY)
 CLAIM_MISSED = Counter(
-    "notistream_claim_missed", "Wake-ups that found nothing to claim: stale, cancelled or repeated.",
-    ["channel", "priority"], registry=REGISTRY)
+    "notistream_claim_missed", "Wake-ups that found nothing to claim: stale, cancelled or repeated.", registry=REGISTRY)
 FINISHED = Counter(
     "notistream_finished", "Claimed deliveries recorded, by the status they led to.", ["channel", "status"],
     registry=REGISTRY)
@@ -31,7 +30,8 @@ LATE = Counter(
     "notistream_finished_late", "Outcomes that came after the lease had ended.", ["accepted"], registry=REGISTRY)
 DUPLICATES = Counter(
     "notistream_possible_duplicates", "Attempts whose outcome is unknown and that are sent again.", registry=REGISTRY)
-PARKED = Counter("notistream_parked", "Turns deferred before any claim.", ["channel"], registry=REGISTRY)
+PARKED = Counter(
+    "notistream_parked", "Turns deferred before any claim, by the gate that said so.", ["gate"], registry=REGISTRY)
 UNDECODABLE = Counter(
     "notistream_undecodable_records", "Records that could not be decoded and were buried.", ["channel"],
     registry=REGISTRY)
@@ -53,15 +53,19 @@ TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = ("scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "reaper")
 
-for _channel in CHANNELS:
-    PARKED.labels(_channel)
-    UNDECODABLE.labels(_channel)
-    for _priority in Priority:
-        for _metric in (ACCEPTED, CLAIMED, CLAIM_MISSED, LANE_IN_FLIGHT, LANE_WAITING):
-            _metric.labels(_channel, _priority.value)
-    for _status in Status:
-        FINISHED.labels(_channel, _status.value)
-for _task in TASKS:
-    TASK_FAILURES.labels(_task)
-for _accepted in ("yes", "no"):
-    LATE.labels(_accepted)
+
+def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: Iterable[str]) -> None:
+    """Make every series whose labels are known exist at zero, so that a first failure is an increase."""
+    priorities, statuses = tuple(priorities), tuple(statuses)
+    for channel in channels:
+        UNDECODABLE.labels(channel)
+        for priority in priorities:
+            for metric in (ACCEPTED, CLAIMED, LANE_IN_FLIGHT, LANE_WAITING):
+                metric.labels(channel, priority)
+        for status in statuses:
+            FINISHED.labels(channel, status)
+    for task in TASKS:
+        TASK_FAILURES.labels(task)
+    PARKED.labels("lane")
+    for accepted in ("yes", "no"):
+        LATE.labels(accepted)

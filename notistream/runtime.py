@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from uuid import UUID
 
+from notistream import metrics
 from notistream.config import Settings
 from notistream.db import stats
 from notistream.db.pool import Database, open_database
 from notistream.db.stats import ChannelTotals
 from notistream.delivery.gates import GATES
 from notistream.delivery.pipeline import Pipeline
-from notistream.domain.notification import CHANNELS
+from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.errors import Misconfigured
 from notistream.providers.registry import Providers
 from notistream.services.access import Access
@@ -52,6 +53,7 @@ class Runtime:
             Misconfigured: a setting that this process needs is missing or wrong.
         """
         settings = self.settings
+        metrics.initialise(channels=CHANNELS, priorities=Priority, statuses=Status)
         if not settings.database_url or not settings.kafka_brokers:
             raise Misconfigured("set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`")
         self.providers = Providers(settings)

@@ -4,16 +4,23 @@ Lanes `{channel}.{priority}`, retries `{channel}.retry`, dead letters `{channel}
 the same partition count, so that one recipient's records of every kind meet in the same partition number.
 """
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from faust.types import TopicT
 
+from notistream.app import NotiStream
+from notistream.config import Settings
 from notistream.errors import Misconfigured, Unavailable
 from notistream.messages import TOPICS
 
+log = logging.getLogger(__name__)
+RETRY_S = 1.0
 RETENTION_MS = 7 * 24 * 3600 * 1000
 DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
 
@@ -43,12 +50,34 @@ class KafkaUnavailable(Unavailable):
     code = "kafka_unavailable"
 
 
-def specs(*, prefix: str, partitions: int, replication: int) -> list[TopicSpec]:
+def raw(app: NotiStream, name: str) -> TopicT:
+    """A topic for agents, whose records arrive as bytes: Faust's own decoding would skip what it refuses."""
+    return app.topic(
+        f"{app.settings.topic_prefix}.{name}", key_type=bytes, value_type=bytes, key_serializer="raw",
+        value_serializer="raw",
+    )
+
+
+def specs(settings: Settings) -> list[TopicSpec]:
     """All topics of an installation."""
     return [
-        TopicSpec(f"{prefix}.{name}", partitions, replication, _retention_ms(name))
+        TopicSpec(
+            f"{settings.topic_prefix}.{name}", settings.topic_partitions, settings.topic_replication,
+            _retention_ms(name))
         for name in TOPICS
     ]
+
+
+async def prepare(settings: Settings) -> None:
+    """Wait for Kafka, then `ensure` the topics."""
+    while True:
+        try:
+            await ensure(settings.kafka_brokers or "", specs(settings))
+        except KafkaUnavailable as exc:
+            log.warning("waiting for Kafka", extra={"error": exc.detail})
+            await asyncio.sleep(RETRY_S)
+        else:
+            return
 
 
 def _retention_ms(name: str) -> int:

@@ -1,7 +1,6 @@
 """`notistream api` and `notistream worker`: the two roles of the app."""
 
 import os
-import sys
 
 import click
 import uvloop
@@ -31,7 +30,12 @@ def _run(settings: Settings, *, serve_only: bool) -> None:
 
     if serve_only:
         app.serve_only()
-    sys.exit(app.Worker(loglevel=settings.log_level, redirect_stdouts=False).execute_from_commandline())
+    try:
+        app.Worker(loglevel=settings.log_level, redirect_stdouts=False, quiet=True).execute_from_commandline()
+    except SystemExit:
+        if app.refusal is not None:
+            raise app.refusal from None
+        raise
 
 
 def _export(settings: Settings) -> None:

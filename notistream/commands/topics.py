@@ -12,8 +12,6 @@ from notistream.commands.services import settings_with_services
 def topics() -> None:
     """Create missing topics; fails where one has other partitions or replicas than configured."""
     with settings_with_services() as settings:
-        wanted = kafka_topics.specs(
-            prefix=settings.topic_prefix, partitions=settings.topic_partitions,
-            replication=settings.topic_replication)
+        wanted = kafka_topics.specs(settings)
         created = asyncio.run(kafka_topics.ensure(settings.kafka_brokers or "", wanted))
     click.echo(f"{len(created)} topics created, {len(wanted) - len(created)} were there")

@@ -1,10 +1,14 @@
 """What goes wrong with the embedded services, always told together with what to do about it."""
 
 import importlib
+import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
 from notistream.errors import NotiStreamError
+
+_ONE_IMPORT = threading.Lock()  # the services start in two threads, and catch_warnings is for one
 
 
 class LocalServicesError(NotiStreamError):
@@ -16,7 +20,10 @@ class LocalServicesError(NotiStreamError):
 def load(module: str) -> Any:
     """Import a package of the extra `local`; raise LocalServicesError saying how to install it."""
     try:
-        return importlib.import_module(module)
+        # Their remarks about optional parts of the system (a SOCKS library, a session folder) are no news for a user.
+        with _ONE_IMPORT, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(module)
     except ImportError as exc:
         raise LocalServicesError(
             f"The embedded services need the package of module `{module.partition('.')[0]}`, which does not load"

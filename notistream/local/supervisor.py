@@ -1,14 +1,13 @@
 """Child processes under one roof: prefixed output, restarts with back-off, one signal stops all, none is left."""
 
 import asyncio
-import itertools
 import os
 import signal
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +15,9 @@ from typing import Self
 
 _BOUND = (sys.executable, "-I", "-S", str(Path(__file__).with_name("bound.py")))
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_COLOURS = itertools.cycle(("36", "35", "33", "32", "34"))
 _LONGEST_LINE = 64 * 1024
+# How long to listen on once a child has ended; something of it that left its group may hold the output open.
+_LAST_WORDS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +78,24 @@ class Supervisor:
 
     async def run(self, child: Child) -> int:
         """Run the child once; return its exit status (negative: the signal that ended it)."""
-        process = await asyncio.create_subprocess_exec(
-            *_BOUND, str(os.getpid()), *child.argv, env=child.env, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
-            start_new_session=True,
-        )
+        # A pipe of our own: with asyncio's, wait() lasts until whatever the child has started lets go of it.
+        reading, writing = os.pipe()
+        output = asyncio.create_task(self._relay(child.name, reading))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *_BOUND, str(os.getpid()), *child.argv, env=child.env, stdin=DEVNULL, stdout=writing, stderr=STDOUT,
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
         self._running.add(process)
         if self.stopping.is_set():
-            _signal(process, signal.SIGTERM)
-        output = asyncio.create_task(self._relay(child.name, process))
-        try:
-            status = await process.wait()
-        finally:
-            _signal(process, signal.SIGKILL)  # what the child itself has left in its group, holding the output open
-            await output
-            self._running.discard(process)
+            _signal(process, signal.SIGKILL)  # too late to begin anything
+        status = await process.wait()
+        self._running.discard(process)
+        _signal(process, signal.SIGKILL)  # the rest of its group
+        await asyncio.wait((output,), timeout=_LAST_WORDS_S)
+        output.cancel()
         return status
 
     def _on_signal(self, number: signal.Signals) -> None:
@@ -113,18 +117,23 @@ class Supervisor:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), delay)
 
-    async def _relay(self, name: str, process: Process) -> None:
-        assert process.stdout is not None
-        prefix = f"\x1b[{next(_COLOURS)}m{name:>6} |\x1b[0m " if self._colour else f"{name:>6} | "
-        rest = b""
-        while chunk := await process.stdout.read(_LONGEST_LINE):
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) >= _LONGEST_LINE:
-                lines, rest = [*lines, rest], b""
-            for line in lines:
-                self._write(prefix + line.decode(errors="replace"))
-        if rest:
-            self._write(prefix + rest.decode(errors="replace"))
+    async def _relay(self, name: str, reading: int) -> None:
+        prefix = f"{name:>6} | "
+        if self._colour:
+            prefix = f"\x1b[{32 + sum(name.encode()) % 5}m{prefix}\x1b[0m"  # green to cyan; red is for errors
+        stream = asyncio.StreamReader()
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0))
+        with closing(pipe):
+            rest = b""
+            while chunk := await stream.read(_LONGEST_LINE):
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) >= _LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self._write(prefix + line.decode(errors="replace"))
+            if rest:
+                self._write(prefix + rest.decode(errors="replace"))
 
     async def _stop(self) -> None:
         self.stopping.set()

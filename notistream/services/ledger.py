@@ -43,7 +43,12 @@ class DeliveryLedger:
 
     async def claim(self, turn: Turn) -> Claimed | None:
         """See `delivery.ports.Ledger`."""
-        return await self._claims.submit(turn)
+        claimed = await self._claims.submit(turn)
+        if claimed is None:
+            metrics.CLAIM_MISSED.inc()
+        else:
+            metrics.CLAIMED.labels(claimed.channel, claimed.priority.value).inc()
+        return claimed
 
     async def finish(self, claimed: Claimed, end: Finish) -> None:
         """Record under the lease; repeated until PostgreSQL answers, because the provider was called."""
@@ -66,6 +71,7 @@ class DeliveryLedger:
     async def park(self, parking: Parking) -> None:
         """See `delivery.ports.Ledger`."""
         await self._parkings.submit(parking)
+        metrics.PARKED.labels(parking.gate).inc()
 
     async def wake_up(self, turn: Turn) -> float | None:
         """Queue a waiting notification that is due; or in how many seconds it will be."""

@@ -18,6 +18,8 @@ PRIORITIES: Mapping[object, Priority] = {
     **dict.fromkeys(range(4, 7), Priority.NORMAL),
     **dict.fromkeys(range(7, 11), Priority.LOW),
 }
+# asyncpg stores these two as -infinity and infinity, and reads them back without a zone.
+INFINITE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 LEAST_INT, LARGEST_INT = -(2**63), 2**64 - 1
 
 
@@ -26,9 +28,12 @@ def moment(value: object) -> datetime:
     if not isinstance(value, str) or not RFC3339.match(value):
         raise ValueError("must be a date and time with a zone (RFC 3339), such as 2026-01-31T09:00:00Z")
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        parsed = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is not a date and time that exists") from None
+    if parsed in INFINITE:
+        raise ValueError("is the first or last moment of the calendar; send one inside it")
+    return parsed
 
 
 def priority(value: object) -> Priority:

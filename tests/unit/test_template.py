@@ -50,7 +50,8 @@ def test_forbidden_or_impossible_is_an_error_with_words(source):
 
 def test_output_is_bounded():
     with pytest.raises(RenderError, match="longer than"):
-        render("{% for a in xs %}{% for b in xs %}{{ text }}{% endfor %}{% endfor %}", {"xs": [1] * 300, "text": "a" * 50})
+        source = "{% for a in xs %}{% for b in xs %}{{ text }}{% endfor %}{% endfor %}"
+        render(source, {"xs": [1] * 300, "text": "a" * 50})
 
 
 def test_missing_variables_are_named():

@@ -111,7 +111,8 @@ def test_batch_counts_add_up() -> None:
 def test_trace_merges_all_steps_in_order_of_time() -> None:
     later = [NOW + timedelta(seconds=n) for n in range(4)]
     due = NOW + timedelta(hours=1)
-    parked = StoredStep(at=later[1], gate="lane", verdict="defer", reason="busy", inputs={"n": 8}, next_eligible_at=None)
+    parked = StoredStep(
+        at=later[1], gate="lane", verdict="defer", reason="busy", inputs={"n": 8}, next_eligible_at=None)
     cancelled = replace(parked, at=later[3], gate="cancel")
     attempt = replace(examples.ATTEMPT, started_at=later[2], steps=[
         {"gate": "expiry", "verdict": "pass", "reason": "r"},
@@ -208,7 +209,8 @@ async def test_templates() -> None:
         await client.post("/api/v1/templates", json=b_style)
         assert fakes.templates.created[1] == {
             "name": "n", "channel": "inapp", "body": "b", "subject": "s", "metadata": {"a": 1}, "is_active": False}
-        assert (await (await client.get("/api/v1/templates?page_size=1&channel=sms&name=n")).json())["next_cursor"] is None
+        page = await (await client.get("/api/v1/templates?page_size=1&channel=sms&name=n")).json()
+        assert (len(page["data"]), page["next_cursor"]) == (1, None)
         assert (await client.get(f"/api/v1/templates/{examples.TEMPLATE_ID}")).status == 200
         await problem_of(await client.get("/api/v1/templates/welcome"), 404)
 

@@ -1,7 +1,10 @@
 """What the edge does for every request: keys, correlation, errors as problems, limits of bodies, figures."""
 
 import asyncio
+import gzip
+import io
 import logging
+import zlib
 from typing import Any
 
 import orjson
@@ -24,7 +27,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 @pytest.mark.parametrize(("method", "path", "status"), [
     ("GET", "/", 404), ("GET", "/nothing", 404), ("GET", "/api/v1/notifications/7", 404),
     ("GET", "/api/v1/notifications/%ff", 404), ("GET", f"{ONE}/nothing", 404),
-    ("PUT", CREATE, 405), ("BREW", CREATE, 405), ("POST", "/health", 405), ("OPTIONS", CREATE, 405),
+    ("PUT", CREATE, 405), ("PROPFIND", CREATE, 405), ("POST", "/health", 405), ("OPTIONS", CREATE, 405),
     ("GET", "/docs/assets/..%2f..%2fbody.py", 404), ("GET", "/docs/assets/unknown.js", 404),
 ])
 async def test_no_such_thing(method: str, path: str, status: int) -> None:
@@ -34,12 +37,16 @@ async def test_no_such_thing(method: str, path: str, status: int) -> None:
         assert ("Allow" in response.headers) == (status == 405)
 
 
+async def framework_page(_request: web.Request) -> web.Response:
+    return web.Response(text="secret")
+
+
 async def test_pages_of_the_framework_are_not_served() -> None:
     async with serving() as (client, _):
         app = client.app
         assert app is not None
         app.router._frozen = False
-        app.router.add_get("/stats", lambda _: web.Response(text="secret"))
+        app.router.add_get("/stats", framework_page)
         await problem_of(await client.get("/stats"), 404)
 
 
@@ -51,12 +58,13 @@ async def test_keys() -> None:
             await problem_of(response, 401)
             assert "WWW-Authenticate" in response.headers
         assert (await client.get(ONE, headers={"X-API-Key": "good"})).status == 200
-        for path in ("/health", "/livez", "/health/ready", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/errors"):
+        for path in ("/health", "/livez", "/health/ready", "/readyz", "/metrics", "/openapi.json", "/docs"):
             assert (await client.get(path)).status == 200, path
 
 
 @pytest.mark.parametrize(("sent", "kept"), [
-    ("checkout-7", True), ("a b", True), ("x" * 128, True), ("x" * 129, False), ("", False), ("é", False), (None, False),
+    ("checkout-7", True), ("a b", True), ("x" * 128, True), ("x" * 129, False), ("", False), ("é", False),
+    (None, False),
 ])
 async def test_correlation_id(sent: str | None, kept: bool) -> None:
     async with serving() as (client, fakes):
@@ -126,7 +134,7 @@ async def chunks(count: int, size: int = 64 * 1024, pause: float = 0.0) -> Any:
 @pytest.mark.parametrize("path", [CREATE, "/api/v1/templates"])
 async def test_small_bodies_end_at_one_mebibyte(path: str) -> None:
     async with serving() as (client, _):
-        response = await client.post(path, data=b" " * (body.SMALL + 1), headers=JSON)
+        response = await client.post(path, data=io.BytesIO(b" " * (body.SMALL + 1)), headers=JSON)
         await problem_of(response, 413)
         assert response.headers["Connection"] == "close"
         await problem_of(await client.post(path, data=chunks(17), headers=JSON), 413)
@@ -144,15 +152,11 @@ async def test_declared_size_is_refused_before_anything_is_read() -> None:
         writer.close()
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "GZIP", "identity, gzip"])
-async def test_encoded_bodies_are_refused(encoding: str) -> None:
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_encoded_bodies_are_refused(encoding: str, pack: Any) -> None:
     async with serving() as (client, _):
-        reader, writer = await asyncio.open_connection(client.host, client.port)
-        writer.write(
-            f"POST {CREATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: {encoding}\r\n"
-            f"Content-Length: 2\r\n\r\n{{}}".encode())
-        assert b" 415 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
-        writer.close()
+        data = pack(orjson.dumps(GOOD))
+        await problem_of(await client.post(CREATE, data=data, headers={**JSON, "Content-Encoding": encoding}), 415)
 
 
 async def test_slow_body(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,29 +166,30 @@ async def test_slow_body(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await problem_of(response, 408))["code"] == "body_too_slow"
 
 
-async def large_batch(client: Client, count: int, hold: asyncio.Event) -> int:
+async def large_batch(client: Client, hold: asyncio.Event) -> int:
     async def data() -> Any:
         yield b" " * (body.SMALL + 1)
         await hold.wait()
         yield orjson.dumps({"notifications": [GOOD]})
 
     response = await client.post(BATCH, data=data(), headers=JSON)
-    return response.status + count * 0
+    return response.status
 
 
 async def test_few_large_bodies_at_once() -> None:
     async with serving() as (client, _):
         hold = asyncio.Event()
-        held = [asyncio.create_task(large_batch(client, n, hold)) for n in range(body.LARGE_AT_ONCE)]
+        held = [asyncio.create_task(large_batch(client, hold)) for _ in range(body.LARGE_AT_ONCE)]
         await asyncio.sleep(0.3)
-        response = await client.post(BATCH, data=b" " * (body.SMALL + 1), headers=JSON)
+        response = await client.post(BATCH, data=io.BytesIO(b" " * (body.SMALL + 1)), headers=JSON)
         problem = await problem_of(response, 503)
         assert problem["code"] == "overloaded"
         assert "Retry-After" in response.headers
         assert (await client.post(BATCH, json={"notifications": [GOOD]})).status == 202, "small ones go on"
         hold.set()
         assert await asyncio.gather(*held) == [202] * body.LARGE_AT_ONCE
-        again = await client.post(BATCH, data=b" " * body.SMALL + orjson.dumps({"notifications": [GOOD]}), headers=JSON)
+        large = io.BytesIO(b" " * body.SMALL + orjson.dumps({"notifications": [GOOD]}))
+        again = await client.post(BATCH, data=large, headers=JSON)
         assert again.status == 202
 
 
@@ -192,7 +197,8 @@ async def test_cut_off_body_does_no_harm(caplog: pytest.LogCaptureFixture) -> No
     async with serving() as (client, fakes):
         _, writer = await asyncio.open_connection(client.host, client.port)
         writer.write(
-            f"POST {CREATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{{".encode())
+            f"POST {CREATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            "Content-Length: 50\r\n\r\n{".encode())
         await writer.drain()
         await asyncio.sleep(0.05)
         writer.close()
@@ -209,7 +215,7 @@ async def test_figures_have_bounded_labels() -> None:
     async with serving() as (client, _):
         before = count("GET", f"{CREATE}/{{id}}", "200"), count("other", "unmatched", "404")
         await client.get(ONE)
-        await client.request("BREW", "/a/b/c")
+        await client.request("PROPFIND", "/a/b/c")
         assert count("GET", f"{CREATE}/{{id}}", "200") == before[0] + 1
         assert count("other", "unmatched", "404") == before[1] + 1
         text = await (await client.get("/metrics")).text()

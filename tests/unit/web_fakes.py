@@ -180,7 +180,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     """A client of the real routes and middleware, and the fakes behind them."""
     fakes = FakeRuntime()
     app = web.Application(middlewares=MIDDLEWARES)
-    install(app, cast(Runtime, fakes))
+    install(app, cast("Runtime", fakes))
     async with TestClient(TestServer(app)) as client:
         yield client, fakes
 

@@ -1,0 +1,68 @@
+"""A webhook receiver with a ledger of its own: what arrived, how often, in which order; it fails on demand."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class Receiver:
+    """`calls` in order of arrival; `answer` decides what each call is told (status, headers, seconds to wait)."""
+
+    url: str = ""
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    accepted: Counter[str] = field(default_factory=Counter)
+    in_flight: int = 0
+    max_in_flight: int = 0
+    delay_s: float = 0.0
+    answer: Callable[[dict[str, Any]], tuple[int, dict[str, str]]] = lambda _call: (202, {})
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        call = {**body, "key": request.headers.get("Idempotency-Key"), "headers": dict(request.headers)}
+        self.calls.append(call)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            status, headers = self.answer(call)
+            if 200 <= status < 300:
+                self.accepted[call["key"]] += 1
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
+            answer = {"messageId": f"m-{len(self.calls)}", "status": "accepted", "timestamp": "2026-01-01T00:00:00Z"}
+            return web.json_response(answer, status=status, headers=headers)
+        finally:
+            self.in_flight -= 1
+
+    @property
+    def duplicates(self) -> int:
+        return sum(self.accepted.values()) - len(self.accepted)
+
+    def by_recipient(self) -> dict[str, list[str]]:
+        """Contents in order of arrival, for each recipient."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for call in self.calls:
+            found[call["to"]].append(call["content"])
+        return found
+
+
+@asynccontextmanager
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver on a free port of the loopback interface."""
+    ledger = Receiver()
+    app = web.Application()
+    app.router.add_post("/", ledger.handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    ledger.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    try:
+        yield ledger
+    finally:
+        await runner.cleanup()
