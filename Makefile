@@ -48,7 +48,7 @@ migrate-up: $(RUN) ## Apply the migrations that are missing
 	@exec $(BIN)/notistream migrate up
 migrate-down: $(RUN) ## Undo the last migration: drops what it made, and the data in it
 	@exec $(BIN)/notistream migrate down --yes
-e2e: $(DEV) ## Walk through every feature of a running service (NOTISTREAM_URL, default port 8080)
+e2e: $(DEV) ## Walk through every feature of a running service (default port 8080; E2E_URL names another)
 	@exec $(BIN)/python tests/e2e/walkthrough.py
 
 ##@ Run in containers

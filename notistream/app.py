@@ -51,7 +51,7 @@ class Process(faust.Worker):
         telemetry.configure_logging(form=settings.log_format, level=settings.log_level)
 
     def _on_startup_end_spinner(self) -> None:
-        log.info("ready", extra={"role": "api" if self.app.api_only else "worker", "url": str(self.app.web.url)})
+        log.info("ready", extra={"role": "api" if self.app.api_only else "worker", "url": self.app.address})
 
 
 class NotiStream(faust.App):
@@ -70,6 +70,12 @@ class NotiStream(faust.App):
         self.refusal: Misconfigured | None = None
         super().__init__(**faust_settings(settings), **options)
 
+    @property
+    def address(self) -> str:
+        """Where this process serves HTTP."""
+        port = self.settings.port if self.api_only else self.settings.metrics_port
+        return f"http://{self.settings.host}:{port}"
+
     def serve_only(self) -> None:
         """Become an API process."""
         self.api_only = True
@@ -86,9 +92,11 @@ class NotiStream(faust.App):
         await super().on_start()
 
     async def _open_api(self) -> None:
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)  # Faust wants a data folder in either role
         await self.runtime.open(name="notistream-api")
 
     async def _open_worker(self) -> None:
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         await self.runtime.open(
             name=f"notistream-worker-{self.settings.worker_slot}", checks={"partitions": self._check_partitions})
         await self._take_slot()

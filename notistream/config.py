@@ -9,6 +9,7 @@ from typing import Literal
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from notistream.errors import Misconfigured
 
@@ -98,6 +99,8 @@ def load_settings(**overrides: object) -> Settings:
     _refuse_unknown({k: v or "" for k, v in dotenv_values(".env").items()})
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
+    except SettingsError as exc:
+        raise Misconfigured(f'{PREFIX}PROVIDERS is not JSON; write it like {{"sms": ["webhook", "console"]}}') from exc
     except ValidationError as exc:
         raise Misconfigured("\n".join(_explain(error) for error in exc.errors())) from None
 

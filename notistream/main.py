@@ -8,7 +8,7 @@ import agents
 from notistream import topics
 from notistream.app import NotiStream
 from notistream.config import load_settings
-from notistream.web import routes
+from notistream.web import reaper, routes
 from notistream.web.middleware import MIDDLEWARES
 
 app = NotiStream(
@@ -16,4 +16,11 @@ app = NotiStream(
 agents.delivery.declare(app)
 agents.retry.declare(app)
 agents.maintenance.declare(app)
-routes.install(cast("Web", app.web).web_app, app.runtime)
+web = cast("Web", app.web)
+routes.install(web.web_app, app.runtime)
+
+
+@app.task
+async def reap_connections() -> None:
+    """Close clients that never finish a request; in both roles."""
+    await reaper.sweep_forever(lambda: web._runner.server.connections if web._runner.server else ())  # noqa: SLF001

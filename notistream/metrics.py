@@ -51,7 +51,7 @@ LEASES_ENDED = Counter(
     "notistream_leases_ended", "Claimed deliveries whose lease ended without an outcome.", registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
-TASKS = ("scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "reaper")
+TASKS = ("scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes")
 
 
 def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: Iterable[str]) -> None:

@@ -55,3 +55,4 @@ def configure_logging(*, form: Literal["auto", "json", "text"], level: str) -> N
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.INFO if level == "DEBUG" else logging.WARNING)
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # a stack trace for every malformed request

@@ -142,7 +142,7 @@ class Broker:
         shutil.rmtree(data, ignore_errors=True)  # left by a format that was interrupted
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(  # noqa: S603 - our own words only
-            [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties"],
+            [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", "server.properties"],
             cwd=self._dir, capture_output=True, text=True, check=False, start_new_session=True,
         )
         if done.returncode != 0:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -78,6 +79,9 @@ class Postgres:
             self._programs.run("pg_ctl", "-D", str(self._dir), "-m", mode, "-w", "-t", "20", "stop")
         if process := self.process():
             processes.end(process, signal.SIGKILL)
+        if self._socket_dir != self._dir:
+            with suppress(OSError):  # not there, or not empty after a crash: used again by the next start
+                self._socket_dir.rmdir()
 
     @cached_property
     def _programs(self) -> Programs:

@@ -30,6 +30,8 @@ class Providers:
 
     def __init__(self, settings: Settings) -> None:
         self._timeout_s = settings.webhook_timeout_s
+        if unknown := sorted(settings.providers.keys() - CHANNELS.keys()):
+            raise Misconfigured(f"NOTISTREAM_PROVIDERS: no channel `{unknown[0]}`; there are {', '.join(CHANNELS)}")
         names = {channel: _names(settings, channel) for channel in CHANNELS}
         self._built = {name: _build(name, settings) for name in sorted({n for ns in names.values() for n in ns})}
         self._by_channel = {channel: [self._built[n] for n in ns] for channel, ns in names.items()}

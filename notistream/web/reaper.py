@@ -1,11 +1,13 @@
 """Closes connections that never finish a request head, and those that idle for long; aiohttp does neither here."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 
 from aiohttp.web_protocol import RequestHandler
 
 HEAD_S = 10.0
 IDLE_S = 75.0
+SWEEP_S = 2.0
 
 
 class Reaper:
@@ -37,3 +39,11 @@ class Reaper:
                 since[connection] = (served, began)
         self._since = since
         return closed
+
+
+async def sweep_forever(connections: Callable[[], Iterable[RequestHandler]]) -> None:
+    """Sweep the server's connections every two seconds."""
+    reaper, loop = Reaper(), asyncio.get_running_loop()
+    while True:
+        reaper.sweep(connections(), now=loop.time())
+        await asyncio.sleep(SWEEP_S)

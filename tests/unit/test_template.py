@@ -49,8 +49,8 @@ def test_forbidden_or_impossible_is_an_error_with_words(source):
 
 
 def test_output_is_bounded():
+    source = "{% for a in xs %}{% for b in xs %}{{ text }}{% endfor %}{% endfor %}"
     with pytest.raises(RenderError, match="longer than"):
-        source = "{% for a in xs %}{% for b in xs %}{{ text }}{% endfor %}{% endfor %}"
         render(source, {"xs": [1] * 300, "text": "a" * 50})
 
 

@@ -15,6 +15,7 @@ from notistream import metrics
 from notistream.errors import DatabaseUnavailable, NotCancellable
 from notistream.services.notifications import DuplicateKey
 from notistream.web import body, examples
+from notistream.web.context import LARGE_BODIES
 from tests.unit.web_fakes import Client, problem_of, serving
 
 CREATE, BATCH = "/api/v1/notifications", "/api/v1/notifications/batch"
@@ -180,7 +181,9 @@ async def test_few_large_bodies_at_once() -> None:
     async with serving() as (client, _):
         hold = asyncio.Event()
         held = [asyncio.create_task(large_batch(client, hold)) for _ in range(body.LARGE_AT_ONCE)]
-        await asyncio.sleep(0.3)
+        assert client.app is not None
+        while client.app[LARGE_BODIES]._free:
+            await asyncio.sleep(0.01)
         response = await client.post(BATCH, data=io.BytesIO(b" " * (body.SMALL + 1)), headers=JSON)
         problem = await problem_of(response, 503)
         assert problem["code"] == "overloaded"

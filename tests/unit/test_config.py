@@ -1,0 +1,72 @@
+"""Settings: a wrong one stops the start and says what a good value is."""
+
+import pytest
+
+from notistream.config import load_settings
+from notistream.errors import Misconfigured
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder without `.env`, and no settings of the caller's."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("NOTISTREAM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "abc", "NOTISTREAM_PORT=8080"),
+        ("PORT", "70000", "NOTISTREAM_PORT"),
+        ("AUTH", "maybe", "NOTISTREAM_AUTH"),
+        ("WEBHOOK_URL", "ftp://x", "NOTISTREAM_WEBHOOK_URL"),
+        ("PROVIDERS", "{", "NOTISTREAM_PROVIDERS"),
+        ("WORKER_CONCURRENCY", "0", "NOTISTREAM_WORKER_CONCURRENCY=64"),
+        ("WEBHOOK_TIMEOUT_S", "15", "NOTISTREAM_"),
+        ("ADMIN_TOKEN", "short", "NOTISTREAM_ADMIN_TOKEN"),
+        ("TOPIC_PREFIX", "a b", "NOTISTREAM_TOPIC_PREFIX"),
+        ("COLOUR", "red", "unknown setting NOTISTREAM_COLOUR"),
+    ],
+)
+def test_bad_values_name_the_setting(monkeypatch, name, value, words):
+    monkeypatch.setenv(f"NOTISTREAM_{name}", value)
+    if name == "WEBHOOK_TIMEOUT_S":
+        monkeypatch.setenv("NOTISTREAM_LEASE_S", "20")
+    with pytest.raises(Misconfigured) as caught:
+        load_settings()
+    assert words in caught.value.detail
+    assert "short" not in caught.value.detail
+
+
+def test_auth_off_is_for_loopback_only(monkeypatch):
+    monkeypatch.setenv("NOTISTREAM_AUTH", "off")
+    assert load_settings().auth == "off"
+    monkeypatch.setenv("NOTISTREAM_HOST", "0.0.0.0")
+    with pytest.raises(Misconfigured, match="AUTH=off"):
+        load_settings()
+    monkeypatch.setenv("NOTISTREAM_ALLOW_INSECURE", "1")
+    assert load_settings().host == "0.0.0.0"
+
+
+def test_the_environment_wins_over_dotenv_and_empty_means_unset(elsewhere, monkeypatch):
+    (elsewhere / ".env").write_text("NOTISTREAM_PORT=9001\nNOTISTREAM_LOG_LEVEL=debug\nOTHER=1\n")
+    assert (load_settings().port, load_settings().log_level) == (9001, "DEBUG")
+    monkeypatch.setenv("NOTISTREAM_PORT", "9002")
+    monkeypatch.setenv("NOTISTREAM_WEBHOOK_URL", "")
+    assert (load_settings().port, load_settings().webhook_url) == (9002, None)
+
+
+def test_an_unknown_name_in_dotenv_is_refused_too(elsewhere):
+    (elsewhere / ".env").write_text("NOTISTREAM_PROT=1\n")
+    with pytest.raises(Misconfigured, match="NOTISTREAM_PROT"):
+        load_settings()
+
+
+def test_a_workers_port_follows_its_slot():
+    assert load_settings(worker_slot=2).metrics_port == 8083
+    assert load_settings(worker_slot=2, worker_port=9999).metrics_port == 9999

@@ -1,0 +1,135 @@
+"""Providers: what each answer of an HTTP receiver means, and that the guard never raises."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from notistream.config import Settings
+from notistream.delivery.ports import Message
+from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
+from notistream.errors import Misconfigured
+from notistream.providers import guard
+from notistream.providers.http import retry_after_s
+from notistream.providers.registry import Providers
+from notistream.providers.webhook import WebhookProvider
+from tests.receiver import receiver
+
+MESSAGE = Message(
+    notification_id=uuid4(), channel="sms", recipient="+905000000001", subject=None, content="hi",
+    idempotency_key="key-1", correlation_id="corr", traceparent="00-abc-def-01",
+)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def webhook():
+    async with receiver() as ledger:
+        provider = WebhookProvider(ledger.url, timeout_s=2)
+        yield provider, ledger
+        await provider.aclose()
+
+
+async def call(provider, timeout_s=2.0):
+    return await guard.call(provider, MESSAGE, timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (202, {}, Receipt("m-1")),
+        (200, {}, Receipt("m-1")),
+        (204, {}, Receipt(None)),
+        (500, {}, Temporary("HTTP 500 internal server error")),
+        (503, {"Retry-After": "7"}, Temporary("HTTP 503 service unavailable", 7.0)),
+        (429, {"Retry-After": "-3"}, Temporary("HTTP 429 too many requests", 0.0)),
+        (429, {"Retry-After": "1000000000"}, Temporary("HTTP 429 too many requests", 3600.0)),
+        (599, {}, Temporary("HTTP 599 server error")),
+        (400, {}, Permanent("HTTP 400 refused")),
+        (404, {}, Permanent("HTTP 404 refused")),
+        (302, {"Location": "http://127.0.0.1:1/"}, Permanent("HTTP 302 refused")),
+    ],
+)
+async def test_what_a_status_means(webhook, status, headers, expected):
+    provider, ledger = webhook
+    ledger.answer = lambda _: (status, headers)
+    assert await call(provider) == expected
+    sent, = ledger.calls
+    assert (sent["to"], sent["channel"], sent["content"], sent["key"]) == ("+905000000001", "sms", "hi", "key-1")
+    assert (sent["headers"]["X-Correlation-ID"], sent["headers"]["traceparent"]) == ("corr", "00-abc-def-01")
+
+
+async def test_no_listener_is_temporary():
+    provider = WebhookProvider("http://127.0.0.1:1/", timeout_s=2)
+    assert isinstance(await call(provider), Temporary)
+    await provider.aclose()
+
+
+async def test_a_slow_answer_is_ambiguous(webhook):
+    provider, ledger = webhook
+    ledger.delay_s = 5
+    assert await call(provider, timeout_s=0.2) == Ambiguous("no answer: timed out")
+
+
+async def test_a_connection_that_breaks_after_the_request_is_ambiguous():
+    async def slam(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(slam, "127.0.0.1", 0)
+    provider = WebhookProvider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=2)
+    assert isinstance(await call(provider), Ambiguous)
+    await provider.aclose()
+    server.close()
+
+
+async def test_an_answer_that_is_not_json_was_still_accepted():
+    async def odd(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes")
+        writer.close()
+
+    server = await asyncio.start_server(odd, "127.0.0.1", 0)
+    provider = WebhookProvider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=2)
+    assert await call(provider) == Receipt(None)
+    await provider.aclose()
+    server.close()
+
+
+async def test_a_provider_that_raises_anything_else_is_ambiguous_not_a_crash():
+    class Broken:
+        name = "broken"
+        channels = frozenset({"sms"})
+
+        async def send(self, message):
+            raise KeyError("oops")
+
+        async def aclose(self):
+            pass
+
+    assert await call(Broken()) == Ambiguous("provider error: KeyError")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None), ("", None), ("soon", None), ("nan", None), ("7", 7.0), ("1.5", 1.5), ("-1", 0.0), ("1e9", 3600.0),
+        ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0), ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
+    ],
+)
+def test_retry_after(value, expected):
+    assert retry_after_s(value, now=NOW) == expected
+    assert retry_after_s("Sun, 22 Nov 2026 12:00:30 -0000", now=NOW) == timedelta(seconds=30).total_seconds()
+
+
+def test_which_provider_serves_which_channel():
+    assert Providers(Settings()).names()["sms"] == ["console"]
+    chosen = Providers(Settings(webhook_url="http://127.0.0.1:9/")).names()
+    assert chosen == {"sms": ["webhook"], "email": ["webhook"], "push": ["webhook"], "in_app": ["console"]}
+    with pytest.raises(Misconfigured, match="NOTISTREAM_WEBHOOK_URL"):
+        Providers(Settings(providers={"sms": ["webhook"]}))
+    with pytest.raises(Misconfigured, match="no provider `fax`"):
+        Providers(Settings(providers={"sms": ["fax"]}))
+    with pytest.raises(Misconfigured, match="cannot serve in_app"):
+        Providers(Settings(webhook_url="http://127.0.0.1:9/", providers={"in_app": ["webhook"]}))
