@@ -9,8 +9,8 @@ import json
 import resource
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,8 +61,10 @@ class Tally:
         if (status != 202 or partly) and not self.refusal:
             self.refusal = f"{status}: {body[:300].decode(errors='replace')}"
 
-    def report(self, seconds: float) -> dict[str, Any]:
+    def report(self, seconds: float, connections: Iterable[Connection]) -> dict[str, Any]:
         ordered = sorted(self.latencies)
+        if any(connection.lost for connection in connections):
+            self.refusal = self.refusal or "a connection was closed"
         return {
             "done": self.statuses[202], "seconds": seconds, "refusal": self.refusal,
             "p50_ms": at_share(ordered, 0.5) / 1e6, "p99_ms": at_share(ordered, 0.99) / 1e6,
@@ -112,7 +114,8 @@ class ClosedLoop:
 async def creates(*, port: int, connections: int, tag: str, warm_s: float, seconds: float) -> dict[str, Any]:
     """Single creates for some seconds, after a warm-up that does not count."""
     loop = ClosedLoop(messages.creates(tag))
-    loop.start(await connect(port, connections, loop.answered))
+    ready = await connect(port, connections, loop.answered)
+    loop.start(ready)
     await asyncio.sleep(warm_s)
     loop.tally, started, cpu = Tally(), time.perf_counter(), _cpu_s()
     await asyncio.sleep(seconds)
@@ -120,7 +123,7 @@ async def creates(*, port: int, connections: int, tag: str, warm_s: float, secon
     loop.tally = Tally()
     loop.stop()
     await asyncio.wait_for(loop.finished.wait(), 30)
-    return {**counted.report(took), "cpu_s": used}
+    return {**counted.report(took, ready), "cpu_s": used}
 
 
 async def batches(*, port: int, connections: int, tag: str, total: int, size: int) -> dict[str, Any]:
@@ -131,28 +134,30 @@ async def batches(*, port: int, connections: int, tag: str, total: int, size: in
     started, cpu = time.perf_counter(), _cpu_s()
     loop.start(ready)
     await asyncio.wait_for(loop.finished.wait(), 120)
-    return {**loop.tally.report(time.perf_counter() - started), "cpu_s": _cpu_s() - cpu}
+    return {**loop.tally.report(time.perf_counter() - started, ready), "cpu_s": _cpu_s() - cpu}
 
 
 async def paced(*, port: int, connections: int, tag: str, rate: int, seconds: float) -> dict[str, Any]:
     """Creates at a steady rate, whatever the answers do; `sent` says when each left, nanoseconds since 1970."""
-    tally, sent, free = Tally(), dict[str, int](), list[Connection]()
+    # The one that is idle longest comes next: the API closes connections that idle.
+    tally, sent, free = Tally(), dict[str, int](), deque[Connection]()
 
     def answered(connection: Connection, status: int, body: bytes) -> None:
         tally.add(status, body, took_ns=time.time_ns() - connection.sent_ns)
         free.append(connection)
 
-    free.extend(await connect(port, connections, answered))
+    ready = await connect(port, connections, answered)
+    free.extend(ready)
     started, cpu = time.perf_counter(), _cpu_s()
     for number in range(int(rate * seconds)):
         await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
         while not free:
             await asyncio.sleep(0.001)
-        connection = free.pop()
+        connection = free.popleft()
         connection.send(wire.request("/api/v1/notifications", messages.item(tag, number)))
         sent[f"{tag}-{number}"] = connection.sent_ns
     await _until(lambda: len(free) == connections)
-    return {**tally.report(time.perf_counter() - started), "cpu_s": _cpu_s() - cpu, "sent": sent}
+    return {**tally.report(time.perf_counter() - started, ready), "cpu_s": _cpu_s() - cpu, "sent": sent}
 
 
 async def _until(condition: Callable[[], bool], *, patience_s: float = 30.0) -> None:
@@ -166,7 +171,8 @@ def _cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-KINDS = {"creates": creates, "batches": batches, "paced": paced}
+KINDS: Mapping[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
+    "creates": creates, "batches": batches, "paced": paced}
 
 
 def main(argument: str) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import psutil
 
-from benchmarks import processes
+from benchmarks import processes, topics
 from benchmarks.cpu import Meter, rss_mb
 from benchmarks.figures import Samples
 from benchmarks.load import at_share
@@ -19,7 +20,11 @@ from benchmarks.product import Role, Site
 
 TOPIC = "sms.normal"
 Phase = Callable[["Bench", int], Awaitable[None]]
-Watcher = Callable[[str, int, float], Awaitable[None]]
+Watch = Callable[[str, int], AbstractAsyncContextManager[None]]
+
+
+def unwatched(_name: str, _pid: int) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(slots=True)
@@ -35,8 +40,8 @@ class Bench:
     bare_api: int
     services: Mapping[str, Callable[[], psutil.Process | None]]
     samples: Samples = field(default_factory=Samples)
-    watch: Watcher | None = None
-    """Called with a name, a process and about how many seconds it will be busy; for the profiler."""
+    watch: Watch = unwatched
+    """Opened around the work of a process whose profile is worth having."""
 
     def meter(self, **roles: int) -> Meter:
         """CPU of these processes, of the services and of the receiver."""
@@ -47,10 +52,6 @@ class Bench:
         async with self.http.get(f"{self.receiver.url}/{what}") as answer:
             found: dict[str, int] = await answer.json()
             return found
-
-    async def watched(self, name: str, pid: int, seconds: float) -> None:
-        if self.watch:
-            await self.watch(name, pid, seconds)
 
 
 def _constant(process: psutil.Process) -> Callable[[], psutil.Process]:
@@ -89,14 +90,10 @@ async def _creates(bench: Bench, turn: int, connections: int) -> None:
     plan, api = bench.plan, bench.intake.api
     meter = bench.meter(api=api.pid)
     before = meter.read()
-    work = load(
-        kind="creates", port=port_of(api), connections=connections, tag=f"c{turn}", warm_s=plan.warm_s,
-        seconds=plan.create_s)
-    if connections > 1:
-        await asyncio.gather(work_task := asyncio.ensure_future(work), bench.watched("api-creates", api.pid, plan.create_s))
-        report = work_task.result()
-    else:
-        report = await work
+    async with bench.watch(f"api-creates-{connections}", api.pid):
+        report = await load(
+            kind="creates", port=port_of(api), connections=connections, tag=f"c{turn}", warm_s=plan.warm_s,
+            seconds=plan.create_s)
     used = meter.since(before)
     key = "creates_1" if connections == 1 else "creates_64"
     bench.samples.product[key].append(report["done"] / report["seconds"])
@@ -166,15 +163,15 @@ async def ingest_again(bench: Bench, turn: int) -> None:
 
 
 async def _drain(bench: Bench, key: str, settings: Mapping[str, str]) -> None:
-    plan, total = bench.plan, bench.plan.backlog
+    total = bench.plan.backlog
     await bench.received("reset")
     # The meter starts with the first delivery, so that the start of the process is left out.
     async with bench.line.worker(settings, ready=False) as worker:
         await until(lambda: _arrived(bench, 1), what="the first delivery", step_s=0.02)
         meter = bench.meter(api=bench.line.api.pid, worker=worker.pid)
         before, seen = meter.read(), (await bench.received())["unique"]
-        await bench.watched("worker-deliveries", worker.pid, total / 4000)
-        await until(lambda: _arrived(bench, total), what=f"{total} deliveries", patience_s=120)
+        async with bench.watch(f"worker-{key}", worker.pid):
+            await until(lambda: _arrived(bench, total), what=f"{total} deliveries", patience_s=120)
         await asyncio.sleep(0.5)  # the last records
         used, memory = meter.since(before), rss_mb(worker.pid)
         await bench.line.settled()
@@ -195,7 +192,10 @@ async def _bare_drain(bench: Bench, key: str) -> None:
     report = await processes.ask(
         "benchmarks.bare_delivery", brokers=bench.brokers, topic=f"{bench.line.prefix}.{TOPIC}",
         group=f"{bench.line.prefix}-bare", url=f"{bench.receiver.url}/", in_flight=bench.plan.in_flight, count=total)
-    bench.samples.bare[key].append((total - 1) / _seconds(await bench.received()))
+    stats = await bench.received()
+    if stats["unique"] != total:
+        raise BenchError(f"the bare loop delivered {stats['unique']} of {total}")
+    bench.samples.bare[key].append((total - 1) / _seconds(stats))
     bench.samples.bare[key.replace("deliveries", "cpu")].append(report["cpu_s"] * 1000 / total)
 
 
@@ -225,12 +225,14 @@ async def _bare_latency(bench: Bench, turn: int) -> None:
     options = {
         "brokers": bench.brokers, "topic": topic, "group": topic, "url": f"{bench.receiver.url}/",
         "in_flight": plan.in_flight, "count": int(plan.latency_rate * plan.latency_s)}
+    await topics.create(bench.brokers, topic)
     async with (
         processes.running("benchmarks.bare_api", str(port), bench.brokers, topic),
         processes.running("benchmarks.bare_delivery", json.dumps(options)) as loop,
     ):
         assert loop.stdout is not None
         await asyncio.wait_for(loop.stdout.readline(), 30)
+        await processes.listening(port)
         p50, p99 = await _paced(bench, port, f"q{turn}")
     bench.samples.bare["latency_p50"].append(p50)
     bench.samples.bare["latency_p99"].append(p99)

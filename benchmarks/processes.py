@@ -25,7 +25,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def until(condition: Callable[[], Awaitable[T]], *, what: str, patience_s: float = 60.0, step_s: float = 0.05) -> T:
+async def until(
+    condition: Callable[[], Awaitable[T]], *, what: str, patience_s: float = 60.0, step_s: float = 0.05
+) -> T:
     """Wait until the condition's value is true, and return it.
 
     Raises:
@@ -37,6 +39,20 @@ async def until(condition: Callable[[], Awaitable[T]], *, what: str, patience_s:
             raise BenchError(f"waited {patience_s:g} s for {what}")
         await asyncio.sleep(step_s)
     return value
+
+
+async def listening(port: int) -> None:
+    """Wait until something accepts connections there."""
+
+    async def accepts() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    await until(accepts, what=f"port {port} to answer", patience_s=20)
 
 
 @asynccontextmanager

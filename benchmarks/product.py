@@ -11,9 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient
 
-from benchmarks import processes
+from benchmarks import processes, topics
 from benchmarks.processes import BenchError, free_port
 from notistream.config import PREFIX, Settings
 from notistream.local.services import Endpoints
@@ -141,17 +140,7 @@ async def site(
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
-        await delete_topics(endpoints.kafka_brokers, made.prefix)
-
-
-async def delete_topics(brokers: str, prefix: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    await admin.start()
-    try:
-        if mine := [topic for topic in await admin.list_topics() if topic.startswith(prefix)]:
-            await admin.delete_topics(mine)
-    finally:
-        await admin.close()
+        await topics.delete(endpoints.kafka_brokers, made.prefix)
 
 
 def _prefixed(settings: Mapping[str, str]) -> dict[str, str]:

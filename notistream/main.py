@@ -20,7 +20,9 @@ web = cast("Web", app.web)
 routes.install(web.web_app, app.runtime)
 
 
-@app.task
 async def reap_connections() -> None:
     """Close clients that never finish a request; in both roles."""
     await reaper.sweep_forever(lambda: web._runner.server.connections if web._runner.server else ())  # noqa: SLF001
+
+
+app.task(reap_connections)

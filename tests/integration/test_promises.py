@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from notistream.db import migrate
 from tests.receiver import receiver
 from tests.services import dedicated_services
-from tests.stack import stack, until
+from tests.stack import ROOT, stack, until
 
 pytestmark = pytest.mark.integration
 
@@ -264,6 +264,16 @@ async def test_the_plain_faust_command_line_still_works(running):
     finally:
         child.send_signal(signal.SIGTERM)
         await asyncio.wait_for(child.wait(), 30)
+
+
+async def test_the_walkthrough_holds_word_for_word(running):
+    product, _ = running
+    await product.worker()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "tests/e2e/walkthrough.py", cwd=ROOT, env={"E2E_URL": product.base},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    out, _ = await child.communicate()
+    assert child.returncode == 0, out.decode()[-3000:]
 
 
 async def test_a_client_that_goes_away_does_not_disturb_the_others(running):
