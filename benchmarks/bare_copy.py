@@ -27,7 +27,8 @@ async def run(*, url: str, rows: int, size: int, connections: int) -> dict[str, 
         chunks = [ready[at : at + size] for at in range(0, len(ready), size)]
         started = time.perf_counter()
         await asyncio.gather(*(_copy(pool, chunks) for _ in range(connections)))
-        return {"done": len(ready), "seconds": time.perf_counter() - started}
+        seconds = time.perf_counter() - started
+        return {"done": await pool.fetchval(f"SELECT count(*) FROM {TABLE}"), "seconds": seconds}
     finally:
         await pool.execute(f"DROP TABLE IF EXISTS {TABLE}")
         await pool.close()
