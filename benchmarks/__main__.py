@@ -59,6 +59,8 @@ def main(
         samples = asyncio.run(_run(console, plan, settings, only or tuple(PHASES), watch))
     except BenchError as exc:
         raise click.ClickException(str(exc)) from None
+    except (asyncio.CancelledError, KeyboardInterrupt):  # all that was started has been ended
+        raise click.Abort from None
     found = rows(samples)
     report.show(console, found, samples)
     report.write(path, report.document(found, samples, plan=plan, settings=settings))
