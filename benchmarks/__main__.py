@@ -55,6 +55,10 @@ def main(
     suffix = "txt" if raw else "svg"
     watch = partial(_profile, path.parent, suffix) if profile else phases.unwatched
     console = Console(width=None if sys.stdout.isatty() else 150)
+    load = os.getloadavg()[0]
+    console.print(f"{os.cpu_count()} cores, load {load:.2f}, {plan.rounds} round(s)", highlight=False)
+    if load > BUSY:
+        console.print("[yellow]something else is running: trust the ratios, not the figures[/]")
     try:
         samples = asyncio.run(_run(console, plan, settings, only or tuple(PHASES), watch))
     except BenchError as exc:
@@ -63,7 +67,7 @@ def main(
         raise click.Abort from None
     found = rows(samples)
     report.show(console, found, samples)
-    report.write(path, report.document(found, samples, plan=plan, settings=settings))
+    report.write(path, report.document(found, samples, plan=plan, settings=settings, load=load))
     console.print(f"written to {os.path.relpath(path)}")
 
 
@@ -82,9 +86,6 @@ async def _run(
     console: Console, plan: Plan, settings: Mapping[str, str], names: tuple[str, ...], watch: phases.Watch
 ) -> Samples:
     _stop_on_sigterm()
-    console.print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, {plan.rounds} round(s)", highlight=False)
-    if os.getloadavg()[0] > BUSY:
-        console.print("[yellow]something else is running: trust the ratios, not the figures[/]")
     async with _bench(console, plan, settings, watch) as bench:
         await phases.ceiling(bench, 0)
         known_limits = known({"RECIPIENT_RATE_LIMIT": "0"})

@@ -129,10 +129,11 @@ async def ingest(bench: Bench, turn: int) -> None:
     meter = bench.meter(api=api.pid)
     before = meter.read()
     started = asyncio.get_running_loop().time()
-    report = await load(
-        kind="batches", port=port_of(api), connections=plan.batch_connections, tag=f"b{turn}", total=plan.backlog,
-        size=plan.batch_size)
-    await bench.line.published()
+    async with bench.watch("api-ingest", api.pid):
+        report = await load(
+            kind="batches", port=port_of(api), connections=plan.batch_connections, tag=f"b{turn}", total=plan.backlog,
+            size=plan.batch_size)
+        await bench.line.published()
     bench.samples.notes["until the backlog is on Kafka, s"].append(asyncio.get_running_loop().time() - started)
     bench.samples.spent("batch item", {**meter.since(before), "generator": report["cpu_s"]}, plan.backlog)
     bench.samples.product["ingest"].append(plan.backlog / report["seconds"])

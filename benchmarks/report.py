@@ -59,12 +59,14 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def document(rows: list[Row], samples: Samples, *, plan: Plan, settings: Mapping[str, str]) -> dict[str, Any]:
-    """The same as plain data, with what it was measured on."""
+def document(
+    rows: list[Row], samples: Samples, *, plan: Plan, settings: Mapping[str, str], load: float
+) -> dict[str, Any]:
+    """The same as plain data, with what it was measured on; `load` is the machine's before the start."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
-            "cores": os.cpu_count(), "load": os.getloadavg(), "system": platform.platform(),
+            "cores": os.cpu_count(), "load_before": load, "system": platform.platform(),
             "python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}},
         "plan": asdict(plan),
         "settings": dict(settings),

@@ -15,14 +15,21 @@ log = logging.getLogger(__name__)
 class GroupCommit(Generic[T, R]):
     """Coalesces `submit` calls into calls of `flush`, which answers one result per item, in order.
 
-    At most `in_flight` flushes run at once; while they run, items gather. A flush that fails for a
-    reason that lies in one item is repeated item by item, so that neighbours do not suffer.
+    At most `in_flight` flushes run at once; while they run, items gather, and where some have, the next flush
+    waits `gather_s` more: so only under load. A flush that fails for a reason that lies in one item is repeated
+    item by item, so that neighbours do not suffer.
     """
 
     def __init__(
-        self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, max_size: int = 1000, in_flight: int = 1
+        self,
+        flush: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        max_size: int = 1000,
+        in_flight: int = 1,
+        gather_s: float = 0.0,
     ) -> None:
         self._flush = flush
+        self._gather_s = gather_s
         self._max_size = max_size
         self._free = in_flight
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
@@ -45,6 +52,8 @@ class GroupCommit(Generic[T, R]):
             while self._waiting:
                 group, self._waiting = self._waiting[: self._max_size], self._waiting[self._max_size :]
                 await self._commit(group)
+                if self._gather_s and self._waiting:
+                    await asyncio.sleep(self._gather_s)
         finally:
             self._free += 1
 

@@ -9,6 +9,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from notistream.domain.notification import AddressKind
 
 E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
+COUNTRY = re.compile(rf"\+(?:{'|'.join(map(str, COUNTRY_CODE_TO_REGION_CODE))})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 MAX_TOKEN = 4096
 MAX_RECIPIENT_ID = 255
@@ -18,7 +19,7 @@ def phone_error(value: str) -> str | None:
     """E.164 with a country code that exists, as `phonenumbers.parse` insists, at a tenth of its cost."""
     if not E164.match(value):
         return "must be a phone number in E.164 form, such as +905000000000"
-    if not any(int(value[1:end]) in COUNTRY_CODE_TO_REGION_CODE for end in (2, 3, 4)):
+    if not COUNTRY.match(value):
         return "must begin with a country code that exists"
     return None
 

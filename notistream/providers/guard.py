@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import time
+from functools import cache
 
 import aiohttp
+from prometheus_client import Counter, Histogram
 
 from notistream import metrics
 from notistream.delivery.ports import Message
@@ -21,9 +23,19 @@ async def call(provider: Provider, message: Message, *, timeout_s: float) -> Pro
     """One call; every way it can end is a value."""
     started = time.perf_counter()
     result = await _judged(provider, message, timeout_s)
-    metrics.PROVIDER_SECONDS.labels(message.channel, provider.name).observe(time.perf_counter() - started)
-    metrics.PROVIDER_CALLS.labels(message.channel, provider.name, type(result).__name__.lower()).inc()
+    _seconds(message.channel, provider.name).observe(time.perf_counter() - started)
+    _calls(message.channel, provider.name, type(result).__name__.lower()).inc()
     return result
+
+
+@cache
+def _seconds(channel: str, provider: str) -> Histogram:
+    return metrics.PROVIDER_SECONDS.labels(channel, provider)
+
+
+@cache
+def _calls(channel: str, provider: str, outcome: str) -> Counter:
+    return metrics.PROVIDER_CALLS.labels(channel, provider, outcome)
 
 
 async def _judged(provider: Provider, message: Message, timeout_s: float) -> ProviderResult:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -22,14 +24,24 @@ MAX_ANSWER = 64 * 1024
 MAX_RETRY_AFTER_S = 3600.0
 
 
-def open_session(*, timeout_s: float) -> aiohttp.ClientSession:
-    """A pooled session; the caller's own timeout is the outer bound of a call."""
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for this address (HTTPS_PROXY, NO_PROXY, …)."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+
+def open_session(url: str, *, timeout_s: float) -> aiohttp.ClientSession:
+    """A pooled session for one vendor's address; the caller's own timeout is the outer bound of a call.
+
+    The proxy is looked up here, once: with `trust_env` aiohttp reads the environment and `~/.netrc` in a thread for
+    every call (which took more time than all the rest of a delivery), and would send what it finds there.
+    """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, limit_per_host=1024, ttl_dns_cache=30, keepalive_timeout=30),
         timeout=aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2),
         json_serialize=lambda value: orjson.dumps(value).decode(),
-        trust_env=True,
-        auto_decompress=True,
+        trust_env=False,
+        proxy=proxy_for(url),
     )
 
 

@@ -24,7 +24,7 @@ class WebhookProvider:
     async def send(self, message: Message) -> Receipt:
         """POST once; `messageId` of the answer is kept where there is one."""
         if self._session is None:
-            self._session = open_session(timeout_s=self._timeout_s)
+            self._session = open_session(self._url, timeout_s=self._timeout_s)
         async with self._session.post(
             self._url, data=_body(message), headers=_headers(message), allow_redirects=False
         ) as response:

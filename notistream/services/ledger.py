@@ -19,6 +19,7 @@ from notistream.messages import OutboxEntry
 
 log = logging.getLogger(__name__)
 DATABASE_RETRY_S = 0.5
+GATHER_S = 0.004
 
 
 class DeliveryLedger:
@@ -36,8 +37,8 @@ class DeliveryLedger:
         self._publish = publish
         self._owner = owner
         self._lease = lease
-        self._claims: GroupCommit[Turn, Claimed | None] = GroupCommit(self._claim)
-        self._finishes: GroupCommit[Finishing, bool] = GroupCommit(self._finish)
+        self._claims: GroupCommit[Turn, Claimed | None] = GroupCommit(self._claim, gather_s=GATHER_S)
+        self._finishes: GroupCommit[Finishing, bool] = GroupCommit(self._finish, gather_s=GATHER_S)
         self._parkings: GroupCommit[Parking, None] = GroupCommit(self._park)
         self._wake_ups: GroupCommit[Turn, float | None] = GroupCommit(self._queue)
 

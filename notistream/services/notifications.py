@@ -1,7 +1,7 @@
 """Accept notifications: check, render as a check, commit in groups, hand to the relay; and read them back."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -125,11 +125,13 @@ class Notifications:
         if isinstance(draft, InvalidRequest):
             return draft
         try:
-            return replace(await self._accepted(draft, sender, index=index), batch_id=batch_id)
+            return await self._accepted(draft, sender, index=index, batch_id=batch_id)
         except InvalidRequest as exc:
             return exc
 
-    async def _accepted(self, draft: Draft, sender: Sender, *, index: int) -> NewNotification:
+    async def _accepted(
+        self, draft: Draft, sender: Sender, *, index: int, batch_id: UUID | None = None
+    ) -> NewNotification:
         now = datetime.now(UTC)
         errors = check(draft, now=now, limits=self._limits)
         if errors:
@@ -140,7 +142,7 @@ class Notifications:
         if key is None and sender.request_key is not None:
             key = f"\x1f{sender.request_key}\x1f{index}"
         return NewNotification(
-            id=uuid7(), tenant_id=sender.tenant_id, channel=channel, priority=draft.priority,
+            id=uuid7(), tenant_id=sender.tenant_id, batch_id=batch_id, channel=channel, priority=draft.priority,
             recipient=draft.recipient, recipient_id=draft.recipient_id, content=draft.content,
             subject=draft.subject, template_id=template.id if template else None,
             template_name=template.name if template else None,
