@@ -16,6 +16,7 @@ OUTBOX_S = 1.0
 LANES_S = 1.0
 GAUGES_S = 5.0
 SLOT_S = 5.0
+SLOT_TRIES = 10
 KEYS_S = 600.0
 
 
@@ -66,5 +67,8 @@ async def park_overdue(app: NotiStream) -> None:
 
 async def keep_slot(app: NotiStream) -> None:
     """Hold the slot's lock; when another process has taken it over, this one must not go on."""
-    if not await app.slot.take():
-        await app.crash(RuntimeError(f"worker slot {app.settings.worker_slot} was taken by another process"))
+    for _ in range(SLOT_TRIES):  # after a broken connection the server may hold the old lock for a moment
+        if await app.slot.take():
+            return
+        await asyncio.sleep(1)
+    await app.crash(RuntimeError(f"worker slot {app.settings.worker_slot} was taken by another process"))

@@ -180,8 +180,7 @@ class NotiStream(faust.App):
         """Stop taking turns, let claimed ones finish, then leave the group and close."""
         self.release_lanes()
         await super().on_stop()
-        for lane in self.lanes.values():
-            await lane.drain()
+        await asyncio.gather(*(lane.drain(patience_s=self.settings.lease_s / 2) for lane in self.lanes.values()))
 
     async def on_shutdown(self) -> None:
         """Close what `on_start` opened, after the web server has stopped."""

@@ -3,11 +3,11 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from notistream.domain.notification import CHANNELS, Priority
 
@@ -44,7 +44,7 @@ class WakeUp:
     """
 
     id: UUID
-    seq: int
+    seq: Annotated[int, Field(ge=1, le=2**31 - 1)]
     v: Literal[1]
     due_at: float | None = None
 
@@ -95,15 +95,20 @@ def outbox_entries(rows: Sequence[Sequence[Any]] | None) -> list[OutboxEntry]:
     return [OutboxEntry(row[0], row[1], tuple(_record(*m) for m in row[2])) for row in rows or ()]
 
 
-def _record(key: str | Mapping[str, str] | None, value: Any, headers: Mapping[str, str]) -> Record:
+Text = str | Mapping[str, str] | None
+"""Text as it is, or bytes as `{"base64": …}`."""
+
+
+def _record(key: Text, value: Any, headers: Mapping[str, Text] | Sequence[tuple[str, Text]]) -> Record:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     return Record(
-        _key(key),
+        _bytes(key),
         base64.b64decode(value) if isinstance(value, str) else orjson.dumps(value),
-        tuple((name, text.encode()) for name, text in headers.items()),
+        tuple((name, _bytes(text) or b"") for name, text in pairs),
     )
 
 
-def _key(key: str | Mapping[str, str] | None) -> bytes | None:
-    if isinstance(key, str):
-        return key.encode()
-    return base64.b64decode(key["base64"]) if key and key.get("base64") else None
+def _bytes(text: Text) -> bytes | None:
+    if isinstance(text, str):
+        return text.encode()
+    return base64.b64decode(text["base64"]) if text and text.get("base64") else None

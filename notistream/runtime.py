@@ -91,7 +91,10 @@ class Runtime:
             ledger=self.ledger, sources=self.templates, sender=self.providers, gates=GATES,
             limits=self.limits().__getitem__, jitter=random.random, clock=time.monotonic,
         )
-        self.upkeep = Upkeep(self.database, publish=self.relay.publish, jitter=random.random)
+        self.upkeep = Upkeep(
+            self.database, publish=self.relay.publish, takes_leftovers=lambda: self.relay.takes_leftovers,
+            jitter=random.random,
+        )
 
     def limits(self) -> Mapping[str, int]:
         """Characters that a rendered text may have, per channel."""

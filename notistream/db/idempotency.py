@@ -30,10 +30,13 @@ class StoredAnswer:
     body: bytes | None
 
 
+OURS = StoredAnswer(b"", None, None, None)
+
+
 async def begin(db: Queryable, key: RequestKey, body_hash: bytes, *, window: timedelta) -> StoredAnswer | None:
-    """None: the key is ours now. Otherwise what is known of the request that has it."""
+    """OURS, or what is known of the request that has the key; None where that has just given it up."""
     if await db.fetchrow(SQL["begin"], key.tenant_id, key.route, key.key, body_hash, window):
-        return None
+        return OURS
     row = await db.fetchrow(SQL["find"], key.tenant_id, key.route, key.key)
     return StoredAnswer(row["body_hash"], row["status"], row["headers"], row["body"]) if row else None
 

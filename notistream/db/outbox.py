@@ -1,6 +1,7 @@
 """The outbox: what a commit left for Kafka, until the broker has acknowledged it."""
 
-from collections.abc import Mapping, Sequence
+import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,16 +40,21 @@ class BadRecord:
 
 async def bury_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
     """Keep it as a dead letter, once per place; what is to be published for it."""
-    texts = {name: text.decode("utf-8", "replace") for name, text in record.headers}
-    headers: Mapping[str, str] = {
-        **texts, "dlq.topic": record.topic, "dlq.partition": str(record.partition),
-        "dlq.offset": str(record.offset), "dlq.reason": record.reason, "dlq.id": str(record.id),
+    found = [[_printable(name), {"base64": base64.b64encode(value).decode()}] for name, value in record.headers]
+    about = {
+        "dlq.topic": record.topic, "dlq.partition": str(record.partition), "dlq.offset": str(record.offset),
+        "dlq.reason": _printable(record.reason), "dlq.id": str(record.id),
     }
     row = await db.fetchrow(
-        SQL["bury_record"], record.id, record.channel, record.reason, record.topic, record.partition, record.offset,
-        record.key, record.value or b"", [[n, v.hex()] for n, v in record.headers], headers,
+        SQL["bury_record"], record.id, record.channel, _printable(record.reason), record.topic, record.partition,
+        record.offset, record.key, record.value or b"", found, [*found, *map(list, about.items())],
     )
     return outbox_entries(row["entries"]) if row else []
+
+
+def _printable(text: str) -> str:
+    """What PostgreSQL can keep: no NUL, no half of a surrogate pair."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 async def backlog(db: Queryable) -> tuple[int, float]:

@@ -18,10 +18,9 @@ UNAVAILABLE = (
     TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # 53: disk full, out of memory, too many connections
+    asyncpg.OperatorInterventionError,  # 57: shutting down, starting up, query cancelled
+    asyncpg.ReadOnlySQLTransactionError,  # the server became a standby
     asyncpg.InternalClientError,
 )
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)

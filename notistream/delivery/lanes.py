@@ -18,6 +18,7 @@ HELD_PER_RECIPIENT = 8
 HELD_FOR_S = 5.0
 PARK_S = 2.0
 DATABASE_RETRY_S = 0.5
+DEFECT_RETRY_S = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +57,9 @@ class Lane:
         self._behind: dict[bytes, deque[Held]] = {}  # by recipient: those that wait for the one in `_ready` or running
         self._waiting = 0
         self._running: set[asyncio.Future[None]] = set()
+        self._parking: set[asyncio.Future[None]] = set()
+        self._parked_until: dict[bytes, float] = {}
+        self._pace_s = 0.01
         self._changed = asyncio.Event()
         self._generation = 0
         self._open = True
@@ -76,7 +80,7 @@ class Lane:
     async def put(self, held: Held) -> bool:
         """Take a turn, as soon as there is room; False when the lane was let go meanwhile."""
         generation = self._generation
-        while self._open and self._waiting >= self._capacity:
+        while self._open and self._waiting + len(self._parking) >= self._capacity:
             self._changed.clear()
             await self._changed.wait()
             if generation != self._generation:
@@ -95,7 +99,7 @@ class Lane:
         elif len(behind) + 1 < HELD_PER_RECIPIENT:
             behind.append(held)
         else:
-            self._start(self._park(held, f"{HELD_PER_RECIPIENT} earlier messages to this recipient are waiting"))
+            self._park(held, f"{HELD_PER_RECIPIENT} earlier messages to this recipient are waiting")
             return
         self._waiting += 1
         self._pump()
@@ -104,33 +108,42 @@ class Lane:
         while self._ready and len(self._running) < self._limit:
             held = self._ready.popleft()
             self._waiting -= 1
-            self._start(self._run(held))
+            task = asyncio.ensure_future(self._run(held))
+            self._running.add(task)
+            task.add_done_callback(self._done)
         self._changed.set()
-
-    def _start(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._running.add(task)
-        task.add_done_callback(self._done)
 
     def _done(self, task: "asyncio.Future[None]") -> None:
         self._running.discard(task)
+        self._parking.discard(task)
         if not task.cancelled() and task.exception():
             log.error("lane task failed", exc_info=task.exception(), extra={"lane": self.name})
         self._pump()
 
     async def _run(self, held: Held) -> None:
+        started = self._clock()
         try:
             claimed = await self._claim(held)
             if claimed is not None:
                 await self._deliver(claimed)
+                self._pace_s += (self._clock() - started - self._pace_s) / 16
         finally:
             self._next(held.key)
 
     async def _claim(self, held: Held) -> Claimed | None:
         return await self.insist(lambda: self._ledger.claim(held.turn), held.settle)
 
-    async def _park(self, held: Held, reason: str) -> None:
-        parking = Parking(held.turn, PARK_S, "lane", reason)
+    def _park(self, held: Held, reason: str) -> None:
+        """Park a turn behind those of its recipient that are parked already, as far apart as the lane is fast."""
+        now = self._clock()
+        due = max(now + PARK_S, self._parked_until.get(held.key, 0.0) + self._pace_s)
+        self._parked_until[held.key] = due
+        parking = Parking(held.turn, due - now, "lane", reason)
+        task = asyncio.ensure_future(self._insist_on_parking(parking, held))
+        self._parking.add(task)
+        task.add_done_callback(self._done)
+
+    async def _insist_on_parking(self, parking: Parking, held: Held) -> None:
         await self.insist(lambda: self._ledger.park(parking), held.settle)
 
     async def insist(self, step: Callable[[], Awaitable[R]], settle: Callable[[], None]) -> R | None:
@@ -141,6 +154,10 @@ class Lane:
                 result = await step()
             except DatabaseUnavailable:
                 await self._pause(DATABASE_RETRY_S)
+                continue
+            except Exception:  # a defect stops this record visibly; passing over it would lose it
+                log.exception("step failed, trying again", extra={"lane": self.name})
+                await self._pause(DEFECT_RETRY_S)
                 continue
             if generation == self._generation:
                 settle()
@@ -164,7 +181,8 @@ class Lane:
         """Park what has waited longer than about five seconds."""
         latest = self._clock() - HELD_FOR_S
         for held in list(self._overdue(latest)):
-            self._start(self._park(held, f"the {self.name} lane was busy for {HELD_FOR_S:g} s"))
+            self._park(held, f"the {self.name} lane was busy for {HELD_FOR_S:g} s")
+        self._parked_until = {key: due for key, due in self._parked_until.items() if due > self._clock()}
 
     def _overdue(self, latest: float) -> Iterator[Held]:
         for behind in self._behind.values():
@@ -193,7 +211,8 @@ class Lane:
         """Take turns again."""
         self._open = True
 
-    async def drain(self) -> None:
-        """Wait until nothing is in flight."""
-        while self._running:
-            await asyncio.wait(set(self._running))
+    async def drain(self, *, patience_s: float) -> None:
+        """Wait until nothing is in flight, at most `patience_s`; what is left then belongs to the lease sweeper."""
+        until = self._clock() + patience_s
+        while (busy := self._running | self._parking) and self._clock() < until:
+            await asyncio.wait(busy, timeout=max(until - self._clock(), 0))

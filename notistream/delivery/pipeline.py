@@ -20,6 +20,7 @@ from notistream.domain.outcome import (
 )
 from notistream.domain.template import InvalidTemplateError, RenderError, render
 from notistream.domain.validation import length_error
+from notistream.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,13 @@ class Pipeline:
                         status=status, reason=step.reason, delay_s=delay_s, outcome=AttemptOutcome.NOT_CALLED,
                         steps=(*steps, step),
                     )
-        text = await self._render(claimed)
+        try:
+            text = await self._render(claimed)
+        except DatabaseUnavailable:
+            return Finish(
+                status=Status.DEFERRED, reason="PostgreSQL was away when the template was needed", delay_s=1.0,
+                outcome=AttemptOutcome.NOT_CALLED, steps=tuple(steps),
+            )
         if isinstance(text, Unrenderable):
             step = Step(gate="render", verdict="failed", reason=text.reason)
             return Finish(

@@ -1,17 +1,19 @@
 """Templates: sandboxed Jinja2, with the Go style `{{.Name}}` translated to it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, meta
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_RENDERED = 64_000
 MAX_SOURCE = 64_000
+MAX_CONCATENATIONS = 32
+MAX_LOOP_DEPTH = 2
 ACTION = re.compile(r"\{\{(-?)\s*(.*?)\s*(-?)\}\}", re.DOTALL)
 PATH = re.compile(r"\.(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?\Z")
 IF = re.compile(r"(if|else if|range)\s+(\.\S*)\Z")
@@ -30,13 +32,54 @@ class RenderError(ValueError):
 class _Sandbox(ImmutableSandboxedEnvironment):
     """No access to internals, no way to build a huge value from a small one."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+" and not isinstance(left, int | float):
+            return _bounded_text(left) + _bounded_text(right)
         plain = isinstance(left, int | float) and isinstance(right, int | float)
         if not plain or operator == "**" or abs(left) > 10**12 or abs(right) > 10**12:
             raise SecurityError(f"{operator} is allowed between plain numbers only")
         return super().call_binop(context, operator, left, right)
+
+
+def _bounded_text(value: Any) -> str:
+    text = str(value)
+    if len(text) > MAX_RENDERED:
+        raise SecurityError(f"a text of more than {MAX_RENDERED} characters cannot be built on")
+    return text
+
+
+def _replace(value: Any, old: str, new: str) -> str:
+    text = _bounded_text(value)
+    if len(text) + text.count(old) * len(new) > 2 * MAX_RENDERED:
+        raise SecurityError("replace would make the text too long")
+    return text.replace(old, new)
+
+
+def _join(values: Iterable[Any], separator: str = "") -> str:
+    size, texts = 0, []
+    for value in values:
+        texts.append(_bounded_text(value))
+        size += len(texts[-1]) + len(separator)
+        if size > 2 * MAX_RENDERED:
+            raise SecurityError("join would make the text too long")
+    return separator.join(texts)
+
+
+def _refuse_growth(tree: nodes.Template) -> None:
+    """Refuse what makes much of little: assignments, deep loops, long concatenations."""
+    if next(tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.CallBlock, nodes.Block)), None):
+        raise InvalidTemplateError("set, macro, call and block are not supported")
+    joined = sum(len(node.nodes) - 1 for node in tree.find_all(nodes.Concat))
+    if joined + sum(1 for _ in tree.find_all(nodes.Add)) > MAX_CONCATENATIONS:
+        raise InvalidTemplateError(f"has more than {MAX_CONCATENATIONS} concatenations")
+    if any(_depth(loop) > MAX_LOOP_DEPTH for loop in tree.find_all(nodes.For)):
+        raise InvalidTemplateError(f"has loops more than {MAX_LOOP_DEPTH} deep")
+
+
+def _depth(loop: nodes.For) -> int:
+    return 1 + max((_depth(inner) for inner in loop.find_all(nodes.For)), default=0)
 
 
 def _environment(*, autoescape: bool) -> _Sandbox:
@@ -44,6 +87,7 @@ def _environment(*, autoescape: bool) -> _Sandbox:
     env.globals.clear()
     for name in ("center", "format", "indent", "wordwrap", "pprint", "xmlattr", "random", "tojson", "filesizeformat"):
         env.filters.pop(name, None)
+    env.filters.update(replace=_replace, join=_join)
     return env
 
 
@@ -140,7 +184,7 @@ class Compiled:
     variables: frozenset[str]
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def compiled(source: str) -> Compiled:
     """Compile, or answer from the cache.
 
@@ -152,6 +196,7 @@ def compiled(source: str) -> Compiled:
     jinja = to_jinja(source)
     try:
         tree = TEXT.parse(jinja)
+        _refuse_growth(tree)
         return Compiled(TEXT.from_string(jinja), frozenset(meta.find_undeclared_variables(tree)))
     except TemplateSyntaxError as exc:
         raise InvalidTemplateError(f"line {exc.lineno}: {exc.message}") from None
@@ -173,7 +218,7 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
     """
     pieces = compiled(source).template.generate(**{str(k): v for k, v in variables.items()})
     try:
-        return "".join(_bounded(pieces))
+        return _sendable("".join(_bounded(pieces)))
     except UndefinedError as exc:
         raise RenderError(f"missing variable: {exc.message}") from None
     except SecurityError as exc:
@@ -182,6 +227,17 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
         raise
     except Exception as exc:  # noqa: BLE001 - a template can raise anything; it is the template's fault
         raise RenderError(f"{type(exc).__name__}: {exc}") from None
+
+
+def _sendable(text: str) -> str:
+    """Raise RenderError for what no channel can carry."""
+    if "\x00" in text:
+        raise RenderError("the text has a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RenderError("the text has half of a surrogate pair") from None
+    return text
 
 
 def _bounded(pieces: Iterator[str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What HTTP answers mean, as data; and the session that providers share."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ TRANSIENT_STATUSES: Mapping[int, str] = {
 }
 MAX_ANSWER = 64 * 1024
 MAX_RETRY_AFTER_S = 3600.0
+ANSWER_S = 2.0
 
 
 def proxy_for(url: str) -> str | None:
@@ -40,6 +42,7 @@ def open_session(url: str, *, timeout_s: float) -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(limit=0, limit_per_host=1024, ttl_dns_cache=30, keepalive_timeout=30),
         timeout=aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2),
         json_serialize=lambda value: orjson.dumps(value).decode(),
+        auto_decompress=False,
         trust_env=False,
         proxy=proxy_for(url),
     )
@@ -76,9 +79,14 @@ def retry_after_s(value: str | None, *, now: datetime) -> float | None:
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> object:
-    """The JSON of an answer; None where it is something else or too long."""
-    raw = await response.content.read(MAX_ANSWER)
+    """The JSON of an accepted answer; None where it is something else, too long, broken or late: it was accepted."""
+    raw = bytearray()
     try:
+        async with asyncio.timeout(ANSWER_S):
+            async for chunk in response.content.iter_any():
+                raw += chunk
+                if len(raw) > MAX_ANSWER:
+                    return None
         return orjson.loads(raw)
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, aiohttp.ClientError, TimeoutError, OSError):
         return None

@@ -56,6 +56,8 @@ class DeliveryLedger:
         while True:
             try:
                 in_time = await self._finishes.submit(Finishing(claimed.id, claimed.lease_token, end))
+                if not in_time:
+                    await self._finish_late(claimed, end)
             except DatabaseUnavailable:
                 await asyncio.sleep(DATABASE_RETRY_S)
                 continue
@@ -63,11 +65,12 @@ class DeliveryLedger:
         metrics.FINISHED.labels(claimed.channel, end.status.value).inc()
         if in_time and end.outcome is AttemptOutcome.UNKNOWN and end.status is Status.RETRYING:
             metrics.DUPLICATES.inc()
-        if not in_time:
-            accepted = await deliveries.finish_late(self._database, claimed, end)
-            metrics.LATE.labels("yes" if accepted else "no").inc()
-            log.warning("finished after the lease had ended", extra={
-                "notification_id": str(claimed.id), "outcome": end.outcome.value, "accepted": accepted})
+
+    async def _finish_late(self, claimed: Claimed, end: Finish) -> None:
+        accepted = await deliveries.finish_late(self._database, claimed, end)
+        metrics.LATE.labels("yes" if accepted else "no").inc()
+        log.warning("finished after the lease had ended", extra={
+            "notification_id": str(claimed.id), "outcome": end.outcome.value, "accepted": accepted})
 
     async def park(self, parking: Parking) -> None:
         """See `delivery.ports.Ledger`."""

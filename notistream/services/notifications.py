@@ -10,42 +10,31 @@ from uuid_utils.compat import uuid7
 from notistream import metrics
 from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
-from notistream.db.notifications import Filter
+from notistream.db.notifications import Created, Filter
 from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredAttempt, StoredBatch, StoredNotification, StoredStep
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNEL_NAMES, NewNotification
-from notistream.errors import Conflict, FieldError, InvalidRequest, NotCancellable, NotFound, NotiStreamError
+from notistream.errors import (
+    Conflict,
+    InvalidRequest,
+    NotCancellable,
+    NotFound,
+    NotiStreamError,
+    Unavailable,
+)
 from notistream.messages import OutboxEntry
+from notistream.services.acceptance import (
+    BatchResult,
+    DuplicateKey,
+    Repeated,
+    Sender,
+    merged,
+    refuse_any,
+    same_request,
+    stored_row,
+)
 from notistream.services.templates import Templates
-
-
-class DuplicateKey(Conflict):
-    """The idempotency key belongs to another notification."""
-
-    code = "duplicate_idempotency_key"
-
-    def __init__(self, existing: StoredNotification) -> None:
-        self.existing = existing
-        super().__init__(f"idempotency_key {existing.idempotency_key!r} belongs to notification {existing.id}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """Who asks, and how the request is correlated; `request_key` is its Idempotency-Key header."""
-
-    tenant_id: UUID
-    correlation_id: str
-    traceparent: str | None = None
-    request_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """A stored batch and, in the order of the request, what became of each item."""
-
-    batch: StoredBatch
-    items: list[StoredNotification | NotiStreamError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,7 @@ class Notifications:
         self._publish = publish
         self._limits = limits
         self._window = window
-        self._group: GroupCommit[NewNotification, StoredNotification | DuplicateKey] = GroupCommit(
+        self._group: GroupCommit[NewNotification, StoredNotification | Conflict | Unavailable] = GroupCommit(
             self._commit, max_size=500, in_flight=2)
 
     async def create(self, draft: Draft, sender: Sender) -> StoredNotification:
@@ -87,9 +76,9 @@ class Notifications:
         """
         new = await self._accepted(draft, sender, index=0)
         result = await self._group.submit(new)
-        if isinstance(result, DuplicateKey):
-            if _same_request(result.existing, new):
-                return result.existing
+        if isinstance(result, DuplicateKey) and same_request(result.existing, new):
+            return result.existing
+        if isinstance(result, NotiStreamError):
             raise result
         return result
 
@@ -107,17 +96,29 @@ class Notifications:
         for index, draft in enumerate(drafts):
             items.append(await self._item(draft, sender, index=index, batch_id=batch_id))
         if atomic:
-            _refuse_any(items)
+            refuse_any(items)
         async with self._database.transaction() as db:
-            results, entries = await self._store(db, [i for i in items if isinstance(i, NewNotification)])
-            if atomic and (taken := next((r for r in results if isinstance(r, DuplicateKey)), None)):
-                raise taken
-            answered = _merged(items, results)
-            total = sum(isinstance(a, StoredNotification) and a.batch_id == batch_id for a in answered)
+            created, results = await self._store(db, [i for i in items if isinstance(i, NewNotification)])
+            answered = merged(items, results)
+            before = next((r.existing.batch_id for r in answered if isinstance(r, Repeated)), None)
+            if before is not None:
+                return await self._answered_before(db, before, sender, answered)
+            if atomic and (refused := next((a for a in answered if isinstance(a, NotiStreamError)), None)):
+                raise refused
+            total = len(created.ids)
             batch = await batches.create(
                 db, batch_id, sender.tenant_id, total=total, rejected=len(answered) - total)
-        self._publish(entries)
+        self._publish(created.entries)
         return BatchResult(batch, answered)
+
+    async def _answered_before(
+        self, db: Queryable, batch_id: UUID, sender: Sender, answered: Sequence[StoredNotification | NotiStreamError]
+    ) -> BatchResult:
+        """The batch that this request made when it came first, and its answer was lost."""
+        batch = await batches.get(db, sender.tenant_id, batch_id)
+        assert batch is not None, "a batch is stored with its notifications"
+        return BatchResult(batch, [
+            a.existing if isinstance(a, DuplicateKey) and a.existing.batch_id == batch_id else a for a in answered])
 
     async def _item(
         self, draft: Draft | InvalidRequest, sender: Sender, *, index: int, batch_id: UUID
@@ -147,33 +148,44 @@ class Notifications:
             subject=draft.subject, template_id=template.id if template else None,
             template_name=template.name if template else None,
             template_version=template.version if template else None, template_variables=draft.variables,
-            scheduled_at=draft.scheduled_at if draft.scheduled_at and draft.scheduled_at > now else None,
-            expires_at=draft.expires_at, idempotency_key=key, category=draft.category or draft.type, type=draft.type,
+            scheduled_at=draft.scheduled_at, expires_at=draft.expires_at, idempotency_key=key,
+            category=draft.category or draft.type, type=draft.type,
             metadata=draft.metadata, on_unknown=draft.on_unknown, correlation_id=sender.correlation_id,
             traceparent=sender.traceparent,
         )
 
-    async def _commit(self, new: Sequence[NewNotification]) -> Sequence[StoredNotification | DuplicateKey]:
-        results, entries = await self._store(self._database, new)
-        self._publish(entries)
-        return results
+    async def _commit(
+        self, new: Sequence[NewNotification]
+    ) -> Sequence[StoredNotification | Conflict | Unavailable]:
+        created = await notifications.create(self._database, new, window=self._window)
+        self._publish(created.entries)  # from here on nothing may fail those that are stored
+        try:
+            return await self._results(self._database, new, created)
+        except Unavailable as exc:
+            return [stored_row(n, created) if n.id in created.ids else exc for n in new]
 
     async def _store(
         self, db: Queryable, new: Sequence[NewNotification]
-    ) -> tuple[list[StoredNotification | DuplicateKey], list[OutboxEntry]]:
-        if not new:
-            return [], []
+    ) -> tuple[Created, list[StoredNotification | Conflict | Unavailable]]:
         created = await notifications.create(db, new, window=self._window)
+        return created, await self._results(db, new, created)
+
+    async def _results(
+        self, db: Queryable, new: Sequence[NewNotification], created: Created
+    ) -> list[StoredNotification | Conflict | Unavailable]:
         taken = [(n.tenant_id, n.idempotency_key) for n in new if n.id not in created.ids and n.idempotency_key]
         holders = await notifications.find_by_keys(db, taken) if taken else {}
-        results: list[StoredNotification | DuplicateKey] = []
+        results: list[StoredNotification | Conflict | Unavailable] = []
         for n in new:
+            holder = holders.get((n.tenant_id, n.idempotency_key or ""))
             if n.id in created.ids:
                 metrics.ACCEPTED.labels(n.channel, n.priority.value).inc()
-                results.append(_stored(n, created.at, scheduled=n.id in created.scheduled))
+                results.append(stored_row(n, created))
+            elif holder is not None:
+                results.append(DuplicateKey(holder))
             else:
-                results.append(DuplicateKey(holders[n.tenant_id, n.idempotency_key or ""]))
-        return results, created.entries
+                results.append(Unavailable("the idempotency_key was released at this moment; repeat the request"))
+        return results
 
     async def get(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Raises NotFound, also for another tenant's."""
@@ -213,48 +225,3 @@ class Notifications:
         if found is None:
             raise NotFound(f"there is no batch {batch_id}")
         return found
-
-
-def _same_request(existing: StoredNotification, new: NewNotification) -> bool:
-    """A repeated request with the same Idempotency-Key header, whose first answer was lost."""
-    return bool(new.idempotency_key and new.idempotency_key.startswith("\x1f")) and (
-        existing.idempotency_key == new.idempotency_key)
-
-
-def _refuse_any(items: Sequence[NewNotification | NotiStreamError]) -> None:
-    errors = [
-        FieldError(f"/notifications/{index}{e.pointer}", e.message)
-        for index, item in enumerate(items) if isinstance(item, InvalidRequest) for e in item.errors
-    ]
-    if errors:
-        raise InvalidRequest(errors)
-
-
-def _merged(
-    items: Sequence[NewNotification | NotiStreamError], results: Sequence[StoredNotification | DuplicateKey]
-) -> list[StoredNotification | NotiStreamError]:
-    stored = iter(results)
-    answered: list[StoredNotification | NotiStreamError] = []
-    for item in items:
-        if not isinstance(item, NewNotification):
-            answered.append(item)
-            continue
-        result = next(stored)
-        repeated = isinstance(result, DuplicateKey) and _same_request(result.existing, item)
-        answered.append(result.existing if isinstance(result, DuplicateKey) and repeated else result)
-    return answered
-
-
-def _stored(new: NewNotification, at: datetime, *, scheduled: bool) -> StoredNotification:
-    """The row as it was just inserted."""
-    return StoredNotification(
-        id=new.id, tenant_id=new.tenant_id, batch_id=new.batch_id, channel=new.channel, priority=new.priority.value,
-        status="scheduled" if scheduled else "pending", seq=1, chain=1, attempts=0, recipient=new.recipient,
-        recipient_id=new.recipient_id, subject=new.subject, content=new.content, template_id=new.template_id,
-        template_name=new.template_name, template_version=new.template_version,
-        template_variables=new.template_variables, category=new.category, type=new.type, metadata=new.metadata,
-        on_unknown=new.on_unknown.value, idempotency_key=new.idempotency_key, correlation_id=new.correlation_id,
-        reason=None, error_message=None, provider=None, provider_message_id=None, scheduled_at=new.scheduled_at,
-        expires_at=new.expires_at, due_at=new.scheduled_at if scheduled else None, sent_at=None, failed_at=None,
-        created_at=at, updated_at=at,
-    )

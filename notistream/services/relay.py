@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from notistream import metrics
 from notistream.db import outbox
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
-from notistream.messages import OutboxEntry
+from notistream.messages import OutboxEntry, Record
 
 log = logging.getLogger(__name__)
 
 MAX_OUTSTANDING = 50_000
+MAX_LEFTOVERS = 5_000
+MAX_RECORD = 1_000_000  # a broker's own limit is a little higher
+AFTER_FAILURE_S = 5.0
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_S = 1.0
 CLOSE_S = 5.0
@@ -38,6 +42,7 @@ class Relay:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deleted: GroupCommit[int, None] = GroupCommit(self._delete, max_size=5000)
         self._closing = False
+        self._failed_at = -AFTER_FAILURE_S
 
     def start(self) -> None:
         """Connect in the background; until then entries stay in the outbox."""
@@ -53,6 +58,12 @@ class Relay:
             self._outstanding += len(entry.records)
             self._queue.append(entry)
         self._wake.set()
+
+    @property
+    def takes_leftovers(self) -> bool:
+        """Whether entries of the past would be published now: connected, not behind, no failure just before."""
+        recently_failed = time.monotonic() - self._failed_at < AFTER_FAILURE_S
+        return self._producer is not None and not recently_failed and self._outstanding < MAX_LEFTOVERS
 
     async def check(self) -> None:
         """Ask a broker for its metadata.
@@ -93,9 +104,9 @@ class Relay:
     async def _connected(self) -> AIOKafkaProducer:
         while True:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._brokers, acks="all", enable_idempotence=True, linger_ms=0,
-                request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_size=4 << 20, client_id="notistream-relay",
-            )
+                bootstrap_servers=self._brokers, acks="all", linger_ms=0,
+                request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_size=MAX_RECORD, client_id="notistream-relay",
+            )  # not idempotent: aiokafka never recovers from a batch that failed, and a repetition does no harm here
             try:
                 await producer.start()
             except (KafkaError, OSError) as exc:
@@ -110,8 +121,7 @@ class Relay:
         sent: list[asyncio.Future[object]] = []
         try:
             for record in entry.records:
-                sent.append(await producer.send(
-                    topic, record.value, key=record.key, headers=list(record.headers)))
+                sent.append(await _produce(producer, topic, record))
         except (KafkaError, OSError) as exc:
             self._leave(entry, exc)
         else:
@@ -130,6 +140,7 @@ class Relay:
 
     def _leave(self, entry: OutboxEntry, error: BaseException) -> None:
         self._outstanding -= len(entry.records)
+        self._failed_at = time.monotonic()
         metrics.PUBLISH_FAILED.inc()
         log.warning("outbox entry left for later", extra={"topic": entry.topic, "error": repr(error)})
 
@@ -141,3 +152,14 @@ class Relay:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _produce(producer: AIOKafkaProducer, topic: str, record: Record) -> "asyncio.Future[object]":
+    """Send one record; one that is too large for Kafka (a dead letter) goes without its bytes, which the row keeps."""
+    headers = list(record.headers)
+    try:
+        sent: asyncio.Future[object] = await producer.send(topic, record.value, key=record.key, headers=headers)
+    except MessageSizeTooLargeError:
+        known = [(name, text) for name, text in headers if name.startswith("dlq.")]
+        sent = await producer.send(topic, b"", headers=[*known, ("dlq.oversize", str(len(record.value)).encode())])
+    return sent

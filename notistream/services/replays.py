@@ -26,8 +26,10 @@ class Replays:
         """
         digest = hashlib.sha256(body).digest()
         known = await idempotency.begin(self._database, key, digest, window=self._window)
-        if known is None:
+        if known is idempotency.OURS:
             return None
+        if known is None:  # given up by another request at this moment
+            raise RequestInFlight
         if known.body_hash != digest:
             raise IdempotencyKeyReused
         if known.status is None:

@@ -21,7 +21,7 @@ from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.templates import Starter, starters, starters_by_id
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-CACHED_VERSIONS = 5000
+CACHED_VERSIONS = 500
 RECENT_S = 1.0
 
 
@@ -76,6 +76,7 @@ class Templates:
         ))
         if created is None:
             raise TemplateExists(f"there is a template {name!r} for {channel}")
+        self._named_before.pop((tenant_id, created.channel, name), None)
         return created
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:

@@ -24,9 +24,15 @@ class Upkeep:
     """Each method is one round; it takes rows that nobody else holds and is safe to run anywhere, at any time."""
 
     def __init__(
-        self, database: Database, *, publish: Callable[[Sequence[OutboxEntry]], None], jitter: Callable[[], float]
+        self,
+        database: Database,
+        *,
+        publish: Callable[[Sequence[OutboxEntry]], None],
+        takes_leftovers: Callable[[], bool],
+        jitter: Callable[[], float],
     ) -> None:
         self._database = database
+        self._takes_leftovers = takes_leftovers
         self._publish = publish
         self._jitter = jitter
 
@@ -67,6 +73,8 @@ class Upkeep:
 
     async def republish(self) -> int:
         """Publish outbox entries that nobody published in time; how many."""
+        if not self._takes_leftovers():
+            return 0
         entries = await outbox.take_leftovers(self._database, limit=LEFTOVER_LIMIT)
         self._publish(entries)
         return len(entries)

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from notistream.runtime import Runtime
-from notistream.services.notifications import Sender
+from notistream.services.acceptance import Sender
 from notistream.web.body import LargeBodies
 from notistream.web.route import RouteTable
 

@@ -1,8 +1,10 @@
 """The Idempotency-Key header: a request is served once, and its answer given again."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -21,7 +23,8 @@ async def once(
 ) -> web.Response:
     """Serve, unless this key was answered before; then that answer, marked as a repetition.
 
-    What was refused changed nothing: its key is free again, so that a corrected request may use it.
+    What was refused changed nothing: its key is free again, so that a corrected request may use it. Where the
+    answer was lost, each notification still knows the route, key and body that it came with.
 
     Raises:
         InvalidRequest: the key is not usable.
@@ -39,8 +42,12 @@ async def once(
     known = await replays.begin(key, body)
     if known is not None:
         return _again(known)
+    digest = hashlib.sha256(body).hexdigest()[:32]
+    request[SENDER] = replace(request[SENDER], request_key=f"{key.route} {digest} {text}")
     try:
         response = await serve()
+    except DatabaseUnavailable:
+        raise  # it may have been committed: the key lapses, and a repetition then finds what there is
     except Exception:
         await _abandon(replays, key)
         raise

@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from notistream import metrics
 from notistream.errors import MethodNotAllowed, NotFound, NotiStreamError
-from notistream.services.notifications import Sender
+from notistream.services.acceptance import Sender
 from notistream.web import problems
 from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER
 from notistream.web.query import refuse_unknown
@@ -67,9 +67,7 @@ async def _admit(
         api_key = ""  # no key of ours, and not fit to be hashed
     tenant_id = await request.app[RUNTIME].access.tenant_of(api_key)
     request[SENDER] = Sender(
-        tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent,
-        request_key=headers.get("Idempotency-Key") if route.operation and route.operation.idempotent else None,
-    )
+        tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent)
     if request.query_string:
         refuse_unknown(request.query, {p.name for p in route.operation.query} if route.operation else ())
 

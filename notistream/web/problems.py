@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from notistream.errors import InvalidRequest, NotiStreamError, Unauthorized, Unavailable
-from notistream.services.notifications import DuplicateKey
+from notistream.services.acceptance import DuplicateKey
 from notistream.web import render
 from notistream.web.respond import answer
 from notistream.web.views import Problem

@@ -165,11 +165,14 @@ async def test_poison_is_buried_and_its_neighbours_are_delivered(running, endpoi
     await product.worker()
     producer = AIOKafkaProducer(bootstrap_servers=endpoints.kafka_brokers)
     await producer.start()
-    poison = [b"{bad", b"null", b'{"v":9}', b"\xff" * 1000, None, b'{"v":1,"id":"x","seq":1}', b"x" * 900_000]
+    poison = [b"{bad", b"null", b'{"v":9}', b"\xff" * 1000, None, b'{"v":1,"id":"x","seq":1}', b"x" * 900_000,
+              b'{"v":1,"id":"01a20450-6039-768f-8b5f-5bb84f5117b6","seq":3000000000}']
     try:
         ids = []
         for value in poison:
-            await producer.send_and_wait(f"{topics_prefix}.sms.normal", value, key=b"k\xff")
+            await producer.send_and_wait(
+                f"{topics_prefix}.sms.normal", value, key=b"k\xff",
+                headers=[("binary", b"\x00\xff"), ("n\x00ul", b"x")])
             ids.append(await product.create(content="good"))
     finally:
         await producer.stop()

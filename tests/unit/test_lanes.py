@@ -15,6 +15,7 @@ class Ledger:
         self.down = False
         self.claimed = []
         self.parked = []
+        self.delays = []
 
     async def claim(self, turn):
         if self.down:
@@ -26,6 +27,7 @@ class Ledger:
         if self.down:
             raise DatabaseUnavailable
         self.parked.append(parking.turn.seq)
+        self.delays.append(parking.delay_s)
 
     async def finish(self, claimed, end):
         raise AssertionError
@@ -146,7 +148,7 @@ async def test_without_postgresql_nothing_is_settled_and_release_ends_the_wait()
     assert bench.settled == []
     bench.lane.release()
     bench.now = 10
-    await asyncio.wait_for(bench.lane.drain(), 2)
+    await asyncio.wait_for(bench.lane.drain(patience_s=60), 2)
     assert bench.settled == []
 
 
@@ -161,3 +163,56 @@ async def test_postgresql_comes_back():
     assert bench.settled == [1]
     await bench.end(1)
     assert bench.finished == [1]
+
+
+async def test_parked_turns_of_one_recipient_come_back_one_after_the_other():
+    bench = Bench(limit=20)
+    for seq in range(HELD_PER_RECIPIENT + 6):
+        bench.put(seq, b"same")
+        await settle()
+    assert bench.ledger.delays == sorted(bench.ledger.delays)
+    assert len(set(bench.ledger.delays)) == 6
+    bench.put(99, b"other")
+    await settle()
+    assert 99 in bench.running
+
+
+async def test_parking_is_bounded_while_postgresql_is_away():
+    bench = Bench(limit=4)
+    bench.ledger.down = True
+    puts = [bench.put(seq, b"same") for seq in range(200)]
+    await settle()
+    assert sum(p.done() for p in puts) <= 2 * 4 + HELD_PER_RECIPIENT
+    bench.lane.release()
+    bench.now = 10
+    await bench.lane.drain(patience_s=60)
+
+
+async def test_a_defect_in_a_step_is_tried_again_and_settles_nothing():
+    bench = Bench()
+    broken = True
+    claim = bench.ledger.claim
+
+    async def defective(turn):
+        if broken:
+            raise ValueError("a defect")
+        return await claim(turn)
+
+    bench.ledger.claim = defective
+    bench.put(1)
+    await settle()
+    assert bench.settled == []
+    broken = False
+    bench.now = 100
+    await asyncio.sleep(0.1)
+    assert bench.settled == [1]
+    await bench.end(1)
+
+
+async def test_draining_has_an_end():
+    bench = Bench()
+    bench.put(1)
+    await settle()
+    await bench.lane.drain(patience_s=0)
+    assert bench.lane.in_flight == 1
+    await bench.end(1)

@@ -28,6 +28,8 @@ def test_wake_up_survives_unknown_fields_of_a_newer_version():
         (f'{{"v":2,"id":"{ID}","seq":1}}'.encode(), "v"),
         (f'{{"v":1,"id":"{ID}","seq":"abc"}}'.encode(), "seq"),
         (b"x" * 900_000, "JSON"),
+        (f'{{"v":1,"id":"{ID}","seq":3000000000}}'.encode(), "seq"),
+        (f'{{"v":1,"id":"{ID}","seq":0}}'.encode(), "seq"),
     ],
 )
 def test_undecodable_says_why(value, words):

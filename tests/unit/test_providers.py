@@ -111,6 +111,19 @@ async def test_a_provider_that_raises_anything_else_is_ambiguous_not_a_crash():
     assert await call(Broken()) == Ambiguous("provider error: KeyError")
 
 
+async def test_an_accepted_answer_that_claims_to_be_compressed_was_still_accepted():
+    async def odd(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes")
+        writer.close()
+
+    server = await asyncio.start_server(odd, "127.0.0.1", 0)
+    provider = WebhookProvider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=2)
+    assert await call(provider) == Receipt(None)
+    await provider.aclose()
+    server.close()
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -30,7 +30,9 @@ def test_renders(source, variables, text):
 @pytest.mark.parametrize(
     "source",
     ["{{ .Name | upper }}", "{{with .X}}{{end}}", '{{printf "%s" .N}}', "{{if eq .A 1}}x{{end}}", "{{$x := .A}}",
-     "{{len .Xs}}", "{{if .X}}", "{% for %}", "{{ a", "x" * 64_001],
+     "{{len .Xs}}", "{{if .X}}", "{% set a = 1 %}", "{% macro m() %}{% endmacro %}", "{{ a" + "~a" * 40 + " }}",
+     "{% for a in x %}{% for b in x %}{% for c in x %}{% endfor %}{% endfor %}{% endfor %}",
+     "{% for %}", "{{ a", "x" * 64_001],
 )
 def test_refuses_what_it_cannot_translate(source):
     with pytest.raises(InvalidTemplateError):
@@ -41,11 +43,13 @@ def test_refuses_what_it_cannot_translate(source):
     "source",
     ["{{ missing }}", "{{ 'a' * 10**9 }}", "{{ ''.__class__.__mro__ }}", "{{ x.__init__.__globals__ }}",
      "{% for i in range(10**9) %}{% endfor %}", "{{ '%1000000000d' % 1 }}", "{{ cycler.__init__ }}",
-     "{{ x|attr('__class__') }}", "{{ [1] * 10 }}", "{{ 1/0 }}"],
+     "{{ x|attr('__class__') }}", "{{ [1] * 10 }}", "{{ 1/0 }}", "{{ '\\x00' }}", "{{ '\\ud800' }}",
+     "{{ ('x' ~ x)|replace('', big) }}", "{{ big.split('')|join(big) }}", "{{ [big, big]|join(big) }}",
+     "{{ big + big }}"],
 )
 def test_forbidden_or_impossible_is_an_error_with_words(source):
     with pytest.raises(RenderError, match=r"\w"):
-        render(source, {"x": 1})
+        render(source, {"x": 1, "big": "b" * 64_001})
 
 
 def test_output_is_bounded():

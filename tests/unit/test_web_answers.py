@@ -8,7 +8,8 @@ import pytest
 
 from notistream.db.records import StoredStep
 from notistream.domain.notification import OnUnknown, Priority
-from notistream.services.notifications import DuplicateKey, Trace
+from notistream.services.acceptance import DuplicateKey
+from notistream.services.notifications import Trace
 from notistream.web import examples, render
 from notistream.web.schemas import CREATE, draft
 from tests.unit.web_fakes import problem_of, serving

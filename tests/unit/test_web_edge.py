@@ -13,7 +13,7 @@ from aiohttp import web
 
 from notistream import metrics
 from notistream.errors import DatabaseUnavailable, NotCancellable
-from notistream.services.notifications import DuplicateKey
+from notistream.services.acceptance import DuplicateKey
 from notistream.web import body, examples
 from notistream.web.context import LARGE_BODIES
 from tests.unit.web_fakes import Client, problem_of, serving

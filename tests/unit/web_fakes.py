@@ -25,7 +25,8 @@ from notistream.errors import (
     Unauthorized,
 )
 from notistream.runtime import Runtime
-from notistream.services.notifications import BatchResult, DuplicateKey, Sender, Trace
+from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
+from notistream.services.notifications import Trace
 from notistream.web import examples
 from notistream.web.routes import MIDDLEWARES, install
 

@@ -99,7 +99,7 @@ WITH noted AS (
     SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
         sent_at = now(), provider = $5, provider_message_id = $6, updated_at = now()
     WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
-        AND status IN ('unknown', 'retrying', 'pending')
+        AND status IN ('unknown', 'retrying', 'pending', 'deferred')
     RETURNING tenant_id, channel, created_at, sent_at
 ), counted AS (
     INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, latency_ms_sum)

@@ -18,6 +18,16 @@ UPDATE idempotent_requests SET status = $4, headers = $5, body = $6 WHERE tenant
 DELETE FROM idempotent_requests WHERE tenant_id = $1 AND route = $2 AND key = $3 AND status IS NULL;
 
 -- name: forget_expired
-WITH requests AS (DELETE FROM idempotent_requests WHERE expires_at <= now() RETURNING 1),
-    keys AS (DELETE FROM idempotency_keys WHERE expires_at <= now() RETURNING 1)
+-- Some at a time; what another worker or a create holds is left for the next round.
+WITH requests AS (
+    DELETE FROM idempotent_requests r USING (
+        SELECT tenant_id, route, key FROM idempotent_requests WHERE expires_at <= now()
+        LIMIT 1000 FOR UPDATE SKIP LOCKED) old
+    WHERE (r.tenant_id, r.route, r.key) = (old.tenant_id, old.route, old.key) RETURNING 1
+), keys AS (
+    DELETE FROM idempotency_keys k USING (
+        SELECT tenant_id, key FROM idempotency_keys WHERE expires_at <= now()
+        LIMIT 1000 FOR UPDATE SKIP LOCKED) old
+    WHERE (k.tenant_id, k.key) = (old.tenant_id, old.key) RETURNING 1
+)
 SELECT (SELECT count(*) FROM requests) + (SELECT count(*) FROM keys) AS count;
