@@ -12,7 +12,7 @@ from notistream.db import outbox
 from notistream.delivery.lanes import Held, Lane
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import Priority
-from notistream.messages import LANES, UndecodableError, decode_wake_up, lane_topic
+from notistream.messages import LANES, UndecodableError, WakeUp, decode_wake_up, lane_topic
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +38,25 @@ def _declare(app: NotiStream, channel: str, priority: Priority) -> None:
 
 async def receive(app: NotiStream, lane: Lane, channel: str, event: EventT[bytes]) -> None:
     """Hand one record to its lane; waits for room, never raises, and never acknowledges what is not settled."""
+    opened = await open_wake_up(app, lane, channel, event)
+    if opened is not None:
+        wake_up, settle = opened
+        await lane.put(Held(Turn(wake_up.id, wake_up.seq), event.message.key or wake_up.id.bytes, settle))
+
+
+async def open_wake_up(
+    app: NotiStream, lane: Lane, channel: str, event: EventT[bytes]
+) -> tuple[WakeUp, Callable[[], None]] | None:
+    """The message of a record and what settles it; None where it was buried, or let go for a rebalance."""
     if not lane.is_open:
         app.let_go(event)
-        return
+        return None
     settle = app.open_record(event)
     try:
-        wake_up = decode_wake_up(event.message.value)
+        return decode_wake_up(event.message.value), settle
     except UndecodableError as exc:
         await bury(app, lane, channel, event, reason=str(exc), settle=settle)
-        return
-    await lane.put(Held(Turn(wake_up.id, wake_up.seq), event.message.key or wake_up.id.bytes, settle))
+        return None
 
 
 async def bury(

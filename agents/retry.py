@@ -10,13 +10,13 @@ import time
 
 from faust.types import EventT, StreamT
 
-from agents.delivery import bury
+from agents.delivery import open_wake_up
 from notistream import topics
 from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import DatabaseUnavailable
-from notistream.messages import UndecodableError, decode_wake_up, retry_topic
+from notistream.messages import retry_topic
 
 log = logging.getLogger(__name__)
 LONGEST_S = 90.0
@@ -39,18 +39,11 @@ def _declare(app: NotiStream, channel: str) -> None:
 
 async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:
     """Set the timer of one record and acknowledge it."""
-    lane = app.lanes[channel, Priority.NORMAL]
-    if not lane.is_open:
-        app.let_go(event)
-        return
-    settle = app.open_record(event)
-    try:
-        wake_up = decode_wake_up(event.message.value)
-    except UndecodableError as exc:
-        await bury(app, lane, channel, event, reason=str(exc), settle=settle)
-        return
-    set_timer(app, Turn(wake_up.id, wake_up.seq), (wake_up.due_at or 0.0) - time.time())
-    settle()
+    opened = await open_wake_up(app, app.lanes[channel, Priority.NORMAL], channel, event)
+    if opened is not None:
+        wake_up, settle = opened
+        set_timer(app, Turn(wake_up.id, wake_up.seq), (wake_up.due_at or 0.0) - time.time())
+        settle()
 
 
 def set_timer(app: NotiStream, turn: Turn, delay_s: float) -> None:

@@ -84,10 +84,11 @@ async def test_a_connection_that_breaks_after_the_request_is_ambiguous():
     server.close()
 
 
-async def test_an_answer_that_is_not_json_was_still_accepted():
+@pytest.mark.parametrize("header", ["", "Content-Encoding: gzip\r\n"])
+async def test_an_accepted_answer_that_cannot_be_read_was_still_accepted(header):
     async def odd(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes")
+        writer.write(f"HTTP/1.1 200 OK\r\n{header}Content-Length: 3\r\nConnection: close\r\n\r\nyes".encode())
         writer.close()
 
     server = await asyncio.start_server(odd, "127.0.0.1", 0)
@@ -109,19 +110,6 @@ async def test_a_provider_that_raises_anything_else_is_ambiguous_not_a_crash():
             pass
 
     assert await call(Broken()) == Ambiguous("provider error: KeyError")
-
-
-async def test_an_accepted_answer_that_claims_to_be_compressed_was_still_accepted():
-    async def odd(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes")
-        writer.close()
-
-    server = await asyncio.start_server(odd, "127.0.0.1", 0)
-    provider = WebhookProvider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=2)
-    assert await call(provider) == Receipt(None)
-    await provider.aclose()
-    server.close()
 
 
 @pytest.mark.parametrize(
