@@ -5,7 +5,7 @@ import sys
 import click
 
 from notistream import __version__
-from notistream.commands import dev, generate, keys, migrate, run, seed, send, topics
+from notistream.commands import dev, generate, keys, migrate, providers, run, seed, send, topics
 from notistream.errors import Misconfigured, NotiStreamError
 
 
@@ -30,7 +30,7 @@ def cli() -> None:
 
 
 for command in (
-    dev.dev, run.api, run.worker, migrate.migrate, topics.topics, seed.seed, keys.tenants, keys.keys, send.send,
-    generate.generate,
+    dev.dev, run.api, run.worker, migrate.migrate, topics.topics, seed.seed, keys.tenants, keys.keys,
+    providers.providers, send.send, generate.generate,
 ):
     cli.add_command(command)

@@ -26,7 +26,6 @@ class Status(StrEnum):
 
 
 TERMINAL = frozenset({Status.DELIVERED, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED, Status.EXPIRED})
-CANCELLABLE = frozenset({Status.PENDING, Status.SCHEDULED, Status.RETRYING, Status.DEFERRED})
 
 
 class Priority(StrEnum):

@@ -91,7 +91,7 @@ class Templates:
     async def list_page(
         self, tenant_id: UUID, *, before: UUID | None, channel: str | None, name: str | None, limit: int
     ) -> list[StoredTemplate]:
-        """The tenant's own, newest first, at most `limit`; starters are listed by `starter_templates`."""
+        """The tenant's own, newest first, at most `limit`; starters are found by name or id."""
         return await templates.list_page(
             self._database, tenant_id, before=before, channel=channel, name=name, limit=limit)
 
@@ -170,11 +170,6 @@ def _as_stored(starter: Starter, tenant_id: UUID) -> StoredTemplate:
         subject=starter.subject, body=starter.body, metadata={"starter": True}, is_active=True, created_at=EPOCH,
         updated_at=EPOCH,
     )
-
-
-def starter_templates(tenant_id: UUID) -> list[StoredTemplate]:
-    """The product's own templates, as a tenant sees them."""
-    return [_as_stored(starter, tenant_id) for starter in starters().values()]
 
 
 def _template_errors(name: str, channel: str, subject: str | None, body: str) -> list[tuple[str, str | None]]:

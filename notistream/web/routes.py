@@ -181,7 +181,7 @@ ROUTES = (*NOTIFICATIONS, *TEMPLATES, *FIGURES, *PROBES, *DOCUMENTATION)
 
 
 def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] = ROUTES) -> None:
-    """Serve `routes` (a worker serves only PROBES); the application must have been made with MIDDLEWARES."""
+    """Serve `routes` (PROBES, where nothing else is wanted); the application must have been made with MIDDLEWARES."""
     web_app[RUNTIME] = runtime
     web_app[ROUTE_TABLE] = RouteTable(routes)
     web_app[LARGE_BODIES] = LargeBodies()

@@ -1,0 +1,55 @@
+"""The command line: help, exit statuses, output for people and for scripts."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from notistream.commands import cli
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command in a folder without `.env` and without settings of the caller's."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("NOTISTREAM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli, words)
+
+
+def test_help_lists_every_command(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in ("api", "worker", "dev", "migrate", "topics", "seed", "tenants", "keys", "providers", "send"):
+        assert f"  {name} " in result.output
+
+
+def test_providers_for_people_and_for_scripts(run, monkeypatch):
+    monkeypatch.setenv("NOTISTREAM_WEBHOOK_URL", "http://127.0.0.1:9/")
+    assert "sms      webhook" in run("providers").output
+    assert json.loads(run("providers", "--json").output)["in_app"] == ["console"]
+
+
+@pytest.mark.parametrize("setting", ["NOTISTREAM_PORT=x", "NOTISTREAM_PROT=1", 'NOTISTREAM_PROVIDERS={"sms": ["fax"]}'])
+def test_a_wrong_setting_is_a_usage_error_in_words(run, monkeypatch, setting):
+    name, _, value = setting.partition("=")
+    monkeypatch.setenv(name, value)
+    result = run("providers")
+    assert result.exit_code == 2
+    assert "NOTISTREAM_" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_unknown_commands_and_options_are_usage_errors(run):
+    assert run("sned").exit_code == 2
+    assert run("migrate", "up", "--force").exit_code == 2
+
+
+def test_sending_without_an_api_says_what_to_start(run, monkeypatch):
+    monkeypatch.setenv("NOTISTREAM_PORT", "1")
+    result = run("send", "sms", "+905000000001", "hi")
+    assert result.exit_code == 1
+    assert "make run" in result.output
