@@ -104,7 +104,7 @@ class Broker:
         self._log.unlink(missing_ok=True)
         pid = processes.spawn([*java, "kafka.Kafka", "server.properties"], log=self._log, cwd=self._dir)
         self._registry.put("kafka", Record(pid, numbers))
-        process = processes.find(pid, self._mark)
+        process = processes.begun(pid, self._mark)
         if process and self._answers(process, _START_S):
             return True
         self.kill()

@@ -75,6 +75,21 @@ def find(pid: int | None, argument: str) -> "Process | None":
     return None
 
 
+def begun(pid: int, argument: str, *, timeout: float = 10.0) -> "Process | None":
+    """Return a process that was just spawned, once it runs its program; None where it has ended instead.
+
+    Between the shell's fork and its exec the process still has the shell's command line.
+    """
+    found: list[Process] = []
+
+    def settled() -> bool:
+        found.extend(filter(None, [_match(pid, argument)]))
+        return bool(found) or _gone(pid)
+
+    wait_for(settled, timeout)
+    return found[0] if found else None
+
+
 def inside(folder: Path, name: str) -> "list[Process]":
     """Return the live processes of that program whose working directory is the folder."""
     psutil = load("psutil")
@@ -93,6 +108,14 @@ def _match(pid: int, argument: str) -> "Process | None":
         if argument in process.cmdline() and alive(process):
             return process
     return None
+
+
+def _gone(pid: int) -> bool:
+    psutil = load("psutil")
+    try:
+        return not alive(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return True
 
 
 def alive(process: "Process") -> bool:
