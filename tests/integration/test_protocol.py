@@ -298,14 +298,14 @@ async def test_claiming_and_finishing_write_no_index(database_url):
     try:
         tenant, _ = await tenants.create(db, "default")
         world = World(db, tenant.id)
-        for notification_id in [await world.create() for _ in range(20)]:
+        for notification_id in [await world.create() for _ in range(3)]:  # few: all versions fit on one page
             await world.finish(await world.claim(notification_id), DELIVERED)
         rows = await db.fetch(
             "SELECT pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_tuples_updated(c.oid) AS all,"
             " pg_stat_get_xact_tuples_hot_updated(c.oid) + pg_stat_get_tuples_hot_updated(c.oid) AS hot"
             " FROM pg_class c, pg_stat_force_next_flush() WHERE c.relname = 'notifications'")
-        assert rows[0]["all"] >= 40
-        assert rows[0]["hot"] >= 0.9 * rows[0]["all"]  # the rest moved to another page, which was full
+        assert rows[0]["all"] == 6
+        assert rows[0]["hot"] == 6
     finally:
         await db.close()
 
