@@ -84,6 +84,7 @@ class NotiStream(faust.App):
 
     async def on_start(self) -> None:
         """Open the runtime; a worker also waits for PostgreSQL, its slot, Kafka and the topics."""
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)  # Faust makes its own folder, not those above it
         try:
             await (self._open_api() if self.api_only else self._open_worker())
         except Misconfigured as exc:
@@ -92,11 +93,9 @@ class NotiStream(faust.App):
         await super().on_start()
 
     async def _open_api(self) -> None:
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)  # Faust wants a data folder in either role
         await self.runtime.open(name="notistream-api")
 
     async def _open_worker(self) -> None:
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         await self.runtime.open(
             name=f"notistream-worker-{self.settings.worker_slot}", checks={"partitions": self._check_partitions})
         await self._take_slot()

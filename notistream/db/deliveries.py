@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
+from notistream.db.records import storable
 from notistream.delivery.ports import Parking, Turn
 from notistream.domain.notification import CHANNELS, AddressKind, Claimed, OnUnknown, Priority
 from notistream.domain.outcome import Finish, Step
@@ -76,20 +77,13 @@ async def finish(db: Queryable, items: Sequence[Finishing]) -> Changed:
     ends = [item.end for item in items]
     row = await db.fetchrow(
         SQL["finish"], [i.id for i in items], [i.lease_token for i in items], [e.status.value for e in ends],
-        [_kept(e.reason) for e in ends], [e.delay_s for e in ends], [e.outcome.value for e in ends],
-        [_kept(e.error) for e in ends], [e.provider for e in ends], [_kept(e.provider_message_id) for e in ends],
-        [e.duration_ms for e in ends], [_kept(e.subject) for e in ends], [_kept(e.content) for e in ends],
+        [storable(e.reason) for e in ends], [e.delay_s for e in ends], [e.outcome.value for e in ends],
+        [storable(e.error) for e in ends], [e.provider for e in ends], [storable(e.provider_message_id) for e in ends],
+        [e.duration_ms for e in ends], [storable(e.subject) for e in ends], [storable(e.content) for e in ends],
         [_steps(e.steps) for e in ends], [uuid7() for _ in ends],
     )
     assert row is not None
     return Changed(frozenset(row["finished"]), outbox_entries(row["entries"]))
-
-
-def _kept(text: str | None) -> str | None:
-    """Words of others as PostgreSQL can keep them: the outcome of a call must never fail on them."""
-    if text is None or (text.isascii() and "\x00" not in text):
-        return text
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _steps(steps: Sequence[Step]) -> str:
@@ -110,7 +104,7 @@ async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> bool:
     """Note a stale worker's outcome; True when its success was still accepted."""
     row = await db.fetchrow(
         SQL["finish_late"], claimed.id, claimed.chain, claimed.attempts, end.outcome.value, end.provider,
-        _kept(end.provider_message_id),
+        storable(end.provider_message_id),
     )
     return bool(row and row["accepted"])
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
+from notistream.db.records import storable
 from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("outbox")
@@ -40,21 +41,16 @@ class BadRecord:
 
 async def bury_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
     """Keep it as a dead letter, once per place; what is to be published for it."""
-    found = [[_printable(name), {"base64": base64.b64encode(value).decode()}] for name, value in record.headers]
+    found = [[storable(name), {"base64": base64.b64encode(value).decode()}] for name, value in record.headers]
     about = {
         "dlq.topic": record.topic, "dlq.partition": str(record.partition), "dlq.offset": str(record.offset),
-        "dlq.reason": _printable(record.reason), "dlq.id": str(record.id),
+        "dlq.reason": storable(record.reason), "dlq.id": str(record.id),
     }
     row = await db.fetchrow(
-        SQL["bury_record"], record.id, record.channel, _printable(record.reason), record.topic, record.partition,
+        SQL["bury_record"], record.id, record.channel, storable(record.reason), record.topic, record.partition,
         record.offset, record.key, record.value or b"", found, [*found, *map(list, about.items())],
     )
     return outbox_entries(row["entries"]) if row else []
-
-
-def _printable(text: str) -> str:
-    """What PostgreSQL can keep: no NUL, no half of a surrogate pair."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 async def backlog(db: Queryable) -> tuple[int, float]:

@@ -9,6 +9,13 @@ from uuid import UUID
 import asyncpg
 
 
+def storable(text: str | None) -> str | None:
+    """Words of others as PostgreSQL can keep them: without NUL, and halves of surrogate pairs as `?`."""
+    if text is None or (text.isascii() and "\x00" not in text):
+        return text
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredNotification:
     """A row of `notifications`, without its lease."""
