@@ -6,13 +6,14 @@ from collections.abc import Callable
 from faust.types import EventT, StreamT
 from uuid_utils.compat import uuid7
 
+from agents import burial
 from notistream import metrics, topics
 from notistream.app import NotiStream
-from notistream.db import outbox
+from notistream.db import dead_letters
 from notistream.delivery.lanes import Held, Lane
-from notistream.delivery.ports import Turn
+from notistream.delivery.ports import Origin, Turn
 from notistream.domain.notification import Priority
-from notistream.messages import LANES, UndecodableError, WakeUp, decode_wake_up, lane_topic
+from notistream.messages import LANES, BadRecord, UndecodableError, WakeUp, decode_wake_up, lane_topic
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,10 @@ async def receive(app: NotiStream, lane: Lane, channel: str, event: EventT[bytes
     opened = await open_wake_up(app, lane, channel, event)
     if opened is not None:
         wake_up, settle = opened
-        await lane.put(Held(Turn(wake_up.id, wake_up.seq), event.message.key or wake_up.id.bytes, settle))
+        message = event.message
+        key = message.key or wake_up.id.bytes
+        origin = Origin(message.topic, message.partition, message.offset, key, event)
+        await lane.put(Held(Turn(wake_up.id, wake_up.seq), origin, settle))
 
 
 async def open_wake_up(
@@ -64,23 +68,23 @@ async def bury(
 ) -> None:
     """Keep an undecodable record as a dead letter, byte for byte, then go on."""
     message = event.message
-    record = outbox.BadRecord(
+    record = BadRecord(
         id=uuid7(), channel=channel, reason=f"undecodable: {reason}", topic=message.topic,
         partition=message.partition, offset=message.offset, key=message.key, value=message.value,
         headers=headers_of(message.headers),
     )
 
     async def keep() -> bool:
-        app.runtime.relay.publish(await outbox.bury_record(app.runtime.database, record))
+        app.runtime.relay.publish(await dead_letters.bury_record(app.runtime.database, record))
         return True
 
-    if await lane.insist(keep, settle):
+    if await burial.room(app, lane, channel) and await lane.insist(keep, settle):
         metrics.UNDECODABLE.labels(channel).inc()
         log.warning("undecodable record buried", extra={
             "topic": record.topic, "partition": record.partition, "offset": record.offset, "reason": reason})
 
 
-def headers_of(headers: object) -> list[tuple[str, bytes]]:
+def headers_of(headers: object) -> list[tuple[str, bytes | None]]:
     """Headers of a record as Faust hands them over: a mapping, pairs, or nothing."""
     pairs = headers.items() if isinstance(headers, dict) else headers or ()
-    return [(str(name), value or b"") for name, value in pairs]  # type: ignore[attr-defined]
+    return [(str(name), value) for name, value in pairs]  # type: ignore[attr-defined]

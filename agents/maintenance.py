@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from notistream import metrics
 from notistream.app import NotiStream
-from notistream.errors import DatabaseUnavailable
+from notistream.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -14,10 +15,14 @@ SCHEDULER_S = 0.5
 LEASES_S = 1.0
 OUTBOX_S = 1.0
 LANES_S = 1.0
+RELEASE_S = 0.1
+OPERATORS_S = 1.0
 GAUGES_S = 5.0
 SLOT_S = 5.0
 SLOT_TRIES = 10
 KEYS_S = 600.0
+AUDIT_S = 5.0
+REPLAYS_S = 0.5
 
 
 def declare(app: NotiStream) -> None:
@@ -29,7 +34,11 @@ def declare(app: NotiStream) -> None:
         "idempotency": (KEYS_S, lambda: app.runtime.upkeep.forget_keys()),
         "gauges": (GAUGES_S, lambda: app.runtime.upkeep.measure()),
         "slot": (SLOT_S, lambda: keep_slot(app)),
+        "release": (RELEASE_S, lambda: release(app)),
+        "operators": (OPERATORS_S, lambda: app.runtime.obey()),
         "lanes": (LANES_S, lambda: park_overdue(app)),
+        "audit": (AUDIT_S, lambda: audit(app)),
+        "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }
     for name, (every_s, work) in tasks.items():
         _declare(app, name, every_s, work)
@@ -49,7 +58,7 @@ async def one_round(name: str, work: Callable[[], Awaitable[object]]) -> bool:
     """Run one round; True when it was full and there may be more. A failure is counted, never fatal."""
     try:
         done = await work()
-    except DatabaseUnavailable:
+    except Unavailable:
         metrics.TASK_FAILURES.labels(name).inc()
         return False
     except Exception:
@@ -59,10 +68,21 @@ async def one_round(name: str, work: Callable[[], Awaitable[object]]) -> bool:
     return isinstance(done, int) and done >= 100
 
 
+async def release(app: NotiStream) -> None:
+    """Publish what was held back, as far as the lanes have room again."""
+    app.runtime.relay.publish_released(await app.runtime.windows.release())
+
+
 async def park_overdue(app: NotiStream) -> None:
     """Park what waits too long in the lanes."""
     for lane in app.lanes.values():
         lane.park_overdue()
+
+
+async def audit(app: NotiStream) -> None:
+    """Audit when the last one, by any worker, is long enough ago."""
+    settings = app.settings
+    await app.runtime.audit.keep(every=timedelta(seconds=settings.audit_interval_s), repair=settings.audit_repair)
 
 
 async def keep_slot(app: NotiStream) -> None:

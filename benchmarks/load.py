@@ -1,7 +1,7 @@
 """The load generator, a process of its own: prints one JSON object with what it counted.
 
-`python -m benchmarks.load JSON`, where JSON holds `kind` (creates, batches or paced), host and port, and the
-fields of that kind. Connections are raw asyncio protocols: the generator must never be the bottleneck.
+`python -m benchmarks.load JSON`, where JSON holds `kind` (creates, batches or paced), port, tag, shape (what all the
+notifications have in common), and the fields of that kind. Connections are raw asyncio protocols: the generator must never be the bottleneck.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import Any, cast
 import uvloop
 
 from benchmarks import messages, wire
+from benchmarks.messages import Shape
 
 Answered = Callable[["Connection", int, bytes], None]
 
@@ -111,9 +112,11 @@ class ClosedLoop:
             self.finished.set()
 
 
-async def creates(*, port: int, connections: int, tag: str, warm_s: float, seconds: float) -> dict[str, Any]:
+async def creates(
+    *, port: int, connections: int, tag: str, shape: Shape, warm_s: float, seconds: float
+) -> dict[str, Any]:
     """Single creates for some seconds, after a warm-up that does not count."""
-    loop = ClosedLoop(messages.creates(tag))
+    loop = ClosedLoop(messages.creates(tag, shape))
     ready = await connect(port, connections, loop.answered)
     loop.start(ready)
     await asyncio.sleep(warm_s)
@@ -126,9 +129,9 @@ async def creates(*, port: int, connections: int, tag: str, warm_s: float, secon
     return {**counted.report(took, ready), "cpu_s": used}
 
 
-async def batches(*, port: int, connections: int, tag: str, total: int, size: int) -> dict[str, Any]:
+async def batches(*, port: int, connections: int, tag: str, shape: Shape, total: int, size: int) -> dict[str, Any]:
     """`total` notifications in batches, built before the clock starts."""
-    requests = list(messages.batches(tag, total, size))
+    requests = list(messages.batches(tag, total, size, shape))
     loop = ClosedLoop(iter(requests))
     ready = await connect(port, connections, loop.answered)
     started, cpu = time.perf_counter(), _cpu_s()
@@ -137,7 +140,7 @@ async def batches(*, port: int, connections: int, tag: str, total: int, size: in
     return {**loop.tally.report(time.perf_counter() - started, ready), "cpu_s": _cpu_s() - cpu}
 
 
-async def paced(*, port: int, connections: int, tag: str, rate: int, seconds: float) -> dict[str, Any]:
+async def paced(*, port: int, connections: int, tag: str, shape: Shape, rate: int, count: int) -> dict[str, Any]:
     """Creates at a steady rate, whatever the answers do; `sent` says when each left, nanoseconds since 1970."""
     # The one that is idle longest comes next: the API closes connections that idle.
     tally, sent, free = Tally(), dict[str, int](), deque[Connection]()
@@ -149,12 +152,12 @@ async def paced(*, port: int, connections: int, tag: str, rate: int, seconds: fl
     ready = await connect(port, connections, answered)
     free.extend(ready)
     started, cpu = time.perf_counter(), _cpu_s()
-    for number in range(int(rate * seconds)):
+    for number in range(count):
         await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
         while not free:
             await asyncio.sleep(0.001)
         connection = free.popleft()
-        connection.send(wire.request("/api/v1/notifications", messages.item(tag, number)))
+        connection.send(messages.create(tag, number, shape))
         sent[f"{tag}-{number}"] = connection.sent_ns
     await _until(lambda: len(free) == connections)
     return {**tally.report(time.perf_counter() - started, ready), "cpu_s": _cpu_s() - cpu, "sent": sent}
@@ -178,8 +181,8 @@ KINDS: Mapping[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
 def main(argument: str) -> None:
     """Run what the JSON argument asks for."""
     options = json.loads(argument)
-    work = KINDS[options.pop("kind")]
-    print(json.dumps(uvloop.run(work(**options))))
+    work, shape = KINDS[options.pop("kind")], Shape(**options.pop("shape"))
+    print(json.dumps(uvloop.run(work(**options, shape=shape))))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,42 @@
 """The notifications that are sent: every text begins with a mark of its own, by which the receiver knows it again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 
 from benchmarks import wire
 
 TEXT = b"your parcel is on its way and arrives today between 10 and 12"
+RECIPIENTS: Mapping[str, bytes] = {"sms": b"+90500%07d", "email": b"r%07d@example.com"}
 _CONTENT = b'"content":"'
+_CHANNEL = b'"channel":"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What all notifications of a load have in common; each has a recipient of its own."""
+
+    channel: str = "sms"
+    priority: str | None = None
+    scheduled_at: str | None = None
+    api_key: str | None = None
+
+    def options(self) -> dict[str, str]:
+        """What differs from the default, as plain data."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"X-API-Key": self.api_key} if self.api_key else {}
+
+    def pattern(self, tag: str) -> bytes:
+        """One create body with two places for the number: in the recipient, and in the mark `tag-number`."""
+        more = {"priority": self.priority, "scheduled_at": self.scheduled_at}
+        fields = "".join(f'"{name}":"{value}",' for name, value in more.items() if value is not None)
+        return b'{"channel":"%b","recipient":"%b",%b"content":"%b-%%d %b"}' % (
+            self.channel.encode(), RECIPIENTS[self.channel], fields.encode(), tag.encode(), TEXT)
+
+
+PLAIN = Shape()
 
 
 def mark(body: bytes) -> bytes:
@@ -14,21 +45,33 @@ def mark(body: bytes) -> bytes:
     return body[start : body.find(b" ", start)]
 
 
-def item(tag: str, number: int) -> bytes:
-    """One create body: an SMS, normal priority, to a recipient of its own, with the mark `tag-number`."""
-    return b'{"channel":"sms","recipient":"+90500%07d","content":"%b-%d %b"}' % (number, tag.encode(), number, TEXT)
+def tag_of(name: bytes) -> bytes:
+    """The tag of a mark: what was sent together."""
+    return name.rpartition(b"-")[0]
 
 
-def creates(tag: str, path: str = "/api/v1/notifications") -> Iterator[bytes]:
+def channel_of(body: bytes) -> bytes:
+    """The channel in a body that was delivered."""
+    start = body.find(_CHANNEL) + len(_CHANNEL)
+    return body[start : body.find(b'"', start)]
+
+
+def create(tag: str, number: int, shape: Shape = PLAIN) -> bytes:
+    """The request that creates one notification."""
+    return wire.request("/api/v1/notifications", shape.pattern(tag) % (number, number), shape.headers)
+
+
+def creates(tag: str, shape: Shape = PLAIN) -> Iterator[bytes]:
     """Requests without end, each to create one notification."""
-    number = 0
+    pattern, number = shape.pattern(tag), 0
     while True:
         number += 1
-        yield wire.request(path, item(tag, number))
+        yield wire.request("/api/v1/notifications", pattern % (number, number), shape.headers)
 
 
-def batches(tag: str, total: int, size: int) -> Iterator[bytes]:
+def batches(tag: str, total: int, size: int, shape: Shape = PLAIN) -> Iterator[bytes]:
     """Requests that create `total` notifications together, `size` in each."""
+    pattern = shape.pattern(tag)
     for start in range(0, total, size):
-        items = b",".join(item(tag, number) for number in range(start, min(start + size, total)))
-        yield wire.request("/api/v1/notifications/batch", b'{"notifications":[%b]}' % items)
+        items = b",".join(pattern % (number, number) for number in range(start, min(start + size, total)))
+        yield wire.request("/api/v1/notifications/batch", b'{"notifications":[%b]}' % items, shape.headers)

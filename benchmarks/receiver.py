@@ -1,46 +1,84 @@
-"""The receiving end: answers every POST at once, and knows when each mark arrived first.
+"""The receiving end: answers every POST, at once or as late as it was told, and knows when each mark arrived first.
 
 A process of its own: `python -m benchmarks.receiver PORT`. It parses nothing but lengths, so that it costs a
-fraction of a server of a framework. GET /stats, /arrivals and /reset are its remote control.
+fraction of a server of a framework. Its remote control are GET /stats/TAG, /arrivals/TAG (without a tag: all of
+them), /delay/CHANNEL/MS and /reset/.
 """
 
 import asyncio
 import json
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import cast
 
 import uvloop
 
 from benchmarks import wire
-from benchmarks.messages import mark
+from benchmarks.messages import channel_of, mark, tag_of
+
+
+@dataclass(slots=True)
+class Series:
+    """What arrived of one tag; times in nanoseconds since 1970, `arrivals` of the first of each mark."""
+
+    total: int = 0
+    last_ns: int = 0
+    arrivals: dict[bytes, int] = field(default_factory=dict)
 
 
 class Book:
-    """What arrived since the last reset; times in nanoseconds since 1970."""
+    """What arrived since the last reset, and how late each channel is answered (seconds)."""
 
     def __init__(self) -> None:
-        self.total = 0
-        self.last_ns = 0
-        self.arrivals: dict[bytes, int] = {}
+        self.series: defaultdict[bytes, Series] = defaultdict(Series)
+        self.delays: dict[bytes, float] = {}
 
-    def note(self, body: bytes) -> None:
-        """Count a delivery; only the first of a mark is kept."""
-        self.total += 1
-        self.last_ns = time.time_ns()
-        self.arrivals.setdefault(mark(body), self.last_ns)
+    def note(self, body: bytes) -> float:
+        """Count a delivery; in how many seconds it is to be answered."""
+        name = mark(body)
+        series = self.series[tag_of(name)]
+        series.total += 1
+        series.last_ns = time.time_ns()
+        series.arrivals.setdefault(name, series.last_ns)
+        return self.delays.get(channel_of(body), 0.0) if self.delays else 0.0
 
-    def stats(self) -> dict[str, int]:
-        first = next(iter(self.arrivals.values()), 0)
-        return {"total": self.total, "unique": len(self.arrivals), "first_ns": first, "last_ns": self.last_ns}
+    def control(self, path: str) -> dict[str, int]:
+        """Obey, or answer, a request of the remote control."""
+        what, _, rest = path.strip("/").partition("/")
+        match what:
+            case "reset":
+                self.series.clear()
+            case "delay":
+                channel, delay_ms = rest.split("/")
+                self.delays[channel.encode()] = int(delay_ms) / 1000
+            case "arrivals":
+                return {name.decode(): at for series in self._of(rest) for name, at in series.arrivals.items()}
+            case "stats":
+                return _stats(list(self._of(rest)))
+        return {}
+
+    def _of(self, tag: str) -> Iterable[Series]:
+        found = self.series.get(tag.encode())
+        return self.series.values() if not tag else [found] if found else []
+
+
+def _stats(found: list[Series]) -> dict[str, int]:
+    firsts = [next(iter(series.arrivals.values())) for series in found]
+    return {
+        "total": sum(series.total for series in found), "unique": sum(len(series.arrivals) for series in found),
+        "first_ns": min(firsts, default=0), "last_ns": max((series.last_ns for series in found), default=0)}
 
 
 class Responder(asyncio.Protocol):
-    """One keep-alive connection."""
+    """One keep-alive connection, on which a request follows the answer to the last."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
         self._buffer = bytearray()
+        self._answered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -49,21 +87,24 @@ class Responder(asyncio.Protocol):
         self._buffer += data
         while found := wire.take(self._buffer):
             head, body = found
-            self._transport.write(self._delivery(body) if head.startswith(b"POST ") else self._control(head))
+            if head.startswith(b"POST "):
+                self._deliver(body)
+            else:
+                path = head.split(b" ", 2)[1].decode()
+                self._answer(200, json.dumps(self._book.control(path)).encode())
 
-    def _delivery(self, body: bytes) -> bytes:
-        self._book.note(body)
-        return wire.answer(
-            202, b'{"messageId":"m-%d","status":"accepted","timestamp":"2026-01-01T00:00:00Z"}' % self._book.total)
+    def _deliver(self, body: bytes) -> None:
+        delay_s = self._book.note(body)
+        self._answered += 1
+        answer = b'{"messageId":"m-%d","status":"accepted","timestamp":"2026-01-01T00:00:00Z"}' % self._answered
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._answer, 202, answer)
+        else:
+            self._answer(202, answer)
 
-    def _control(self, head: bytes) -> bytes:
-        path = head.split(b" ", 2)[1]
-        if path == b"/reset":
-            self._book.__init__()  # type: ignore[misc]
-        if path == b"/arrivals":
-            arrivals = {name.decode(): at for name, at in self._book.arrivals.items()}
-            return wire.answer(200, json.dumps(arrivals).encode())
-        return wire.answer(200, json.dumps(self._book.stats()).encode())
+    def _answer(self, status: int, body: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(wire.answer(status, body))
 
 
 async def serve(port: int) -> None:

@@ -1,9 +1,12 @@
 """HTTP/1.1 as the load generator and the receiver need it: keep-alive, Content-Length, nothing else."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 END = b"\r\n\r\n"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def take(buffer: bytearray) -> tuple[bytes, bytes] | None:
@@ -38,10 +41,11 @@ def status(head: bytes) -> int:
     return int(head[9:12])
 
 
-def request(path: str, body: bytes) -> bytes:
+def request(path: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
     """A POST of a JSON body."""
     head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    return head.encode() + END + body
+    more = "".join(f"\r\n{name}: {value}" for name, value in headers.items())
+    return f"{head}{more}".encode() + END + body
 
 
 def answer(code: int, body: bytes) -> bytes:

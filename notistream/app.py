@@ -22,6 +22,7 @@ from notistream.domain.notification import Priority
 from notistream.errors import DatabaseUnavailable, Misconfigured
 from notistream.messages import LANES
 from notistream.runtime import Runtime
+from notistream.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,16 @@ class NotiStream(faust.App):
     """One Faust app in one of two roles: worker (default), or API after `serve_only`."""
 
     def __init__(
-        self, settings: Settings, *, prepare_topics: Callable[[Settings], Awaitable[None]], **options: Any
+        self,
+        settings: Settings,
+        *,
+        prepare_topics: Callable[[Settings], Awaitable[None]],
+        prepare_tables: Callable[["NotiStream"], Awaitable[object]],
+        **options: Any,
     ) -> None:
         self.settings = settings
         self.prepare_topics = prepare_topics
+        self.prepare_tables = prepare_tables
         self.runtime = Runtime(settings)
         self.lanes: Mapping[tuple[str, Priority], Lane] = {}
         self.slot = SlotLock(settings.database_url or "", settings.worker_slot)
@@ -100,6 +107,7 @@ class NotiStream(faust.App):
             name=f"notistream-worker-{self.settings.worker_slot}", checks={"partitions": self._check_partitions})
         await self._take_slot()
         await self.prepare_topics(self.settings)
+        await self.prepare_tables(self)
         self._open_lanes()
 
     async def _take_slot(self) -> None:
@@ -127,6 +135,7 @@ class NotiStream(faust.App):
         self.lanes = {
             (channel, priority): Lane(
                 name=f"{channel}.{priority}", limit=self.settings.worker_concurrency, ledger=self.runtime.ledger,
+                door=self.runtime.admission.channels[channel].door(priority),
                 deliver=self.runtime.pipeline.deliver, clock=time.monotonic,
             )
             for channel, priority in LANES
@@ -146,6 +155,9 @@ class NotiStream(faust.App):
     def let_go(self, event: EventT[bytes]) -> None:
         """Give up a record that is not settled: it will be read again, so a rebalance must not wait for it."""
         self.consumer.unacked.discard(event.message)
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
 
     async def _check_partitions(self) -> None:
         if self.rebalancing or not self.started or self._assignment is None:
@@ -202,10 +214,10 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "broker": ";".join(f"kafka://{broker.strip()}" for broker in brokers),
         "broker_client_id": f"notistream-{__version__}",
-        "store": "memory://",
+        "store": "rocksdb://",
         "datadir": str(settings.state_dir.absolute() / f"worker-{settings.worker_slot}"),
         "processing_guarantee": "at_least_once",
-        "broker_commit_interval": 1.0,
+        "broker_commit_interval": 0.25,  # also how old the positions may be that the windows are made from
         "broker_session_timeout": 10.0,
         "broker_heartbeat_interval": 3.0,
         "broker_max_poll_records": POLL_RECORDS,

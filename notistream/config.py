@@ -55,6 +55,25 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Ordered providers of each channel as JSON, e.g. {"sms": ["webhook", "console"]}.',
     )
+    rate_limit_per_channel: float = Field(
+        100.0, ge=0, le=1_000_000,
+        description="Calls per second to each provider of a channel, all workers together; 0 = no limit.")
+    provider_rate_limits: dict[str, float] = Field(
+        default_factory=dict,
+        description='Calls per second where they differ, by provider or channel/provider, as JSON, '
+        'e.g. {"webhook": 500, "sms/twilio": 20}.',
+    )
+    recipient_rate_limit: str = Field(
+        "60/minute", pattern=r"^(0|\d{1,9}/(second|minute|[1-9]\d{0,2}s|([1-9]|10)m))$",
+        description="Messages to one recipient over one channel, any count and span such as 50/2s; 0 = none.")
+    dlq_limit: str = Field(
+        "1000/minute", pattern=r"^(0|\d{1,9}/(second|minute|hour|day|[1-9]\d{0,5}[smh]))$",
+        description="Undecodable records and internal errors that a worker buries per channel, any count and span; "
+        "then the lane stops and says so. 0 = no limit.")
+    breaker_failures: int = Field(
+        5, ge=1, le=1000, description="Outages in a row after which a provider's circuit breaker opens.")
+    breaker_open_s: float = Field(
+        30.0, gt=0, le=3600, description="Seconds that it stays open before one call may try again.")
     worker_concurrency: int = Field(
         64, ge=1, le=4096, description="Notifications in flight per lane (channel and priority) of a worker.")
     worker_slot: int = Field(
@@ -69,6 +88,10 @@ class Settings(BaseSettings):
     idempotency_window_h: int = Field(
         168, ge=1, le=8760, description="Hours for which an idempotency key is remembered (7 days).")
     database_pool_size: int = Field(8, ge=2, le=200, description="PostgreSQL connections per process.")
+    audit_interval_s: float = Field(
+        3600.0, ge=1, le=86_400, description="Seconds between two audits; one worker does each.")
+    audit_repair: bool = Field(
+        True, description="Whether these audits wake what was forgotten (a copy that still turns up is dropped).")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto: text on a terminal, JSON elsewhere.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
@@ -100,7 +123,9 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except SettingsError as exc:
-        raise Misconfigured(f'{PREFIX}PROVIDERS is not JSON; write it like {{"sms": ["webhook", "console"]}}') from exc
+        field = str(exc).split('"')[1].upper()
+        good = '{"webhook": 500}' if field == "PROVIDER_RATE_LIMITS" else '{"sms": ["webhook", "console"]}'
+        raise Misconfigured(f"{PREFIX}{field} is not JSON; write it like {good}") from exc
     except ValidationError as exc:
         raise Misconfigured("\n".join(_explain(error) for error in exc.errors())) from None
 

@@ -76,6 +76,10 @@ class Unauthorized(NotiStreamError):
     title = "Unauthorized"
 
 
+class AdminOnly(Unauthorized):
+    """Send the admin token in the header X-Admin-Token; while none is configured, nothing here can be reached."""
+
+
 class NotFound(NotiStreamError):
     """There is nothing here."""
 
@@ -106,6 +110,30 @@ class NotCancellable(Conflict):
     code = "not_cancellable"
 
 
+class NotReplayable(Conflict):
+    """What this dead letter is about cannot be queued again."""
+
+    code = "not_replayable"
+
+
+class NotReschedulable(Conflict):
+    """Only a notification that still waits can be rescheduled."""
+
+    code = "not_reschedulable"
+
+
+class NotResolvable(Conflict):
+    """Only a notification whose outcome is unknown can be resolved."""
+
+    code = "not_resolvable"
+
+
+class NotResendable(Conflict):
+    """Only a notification that has ended can be sent again."""
+
+    code = "not_resendable"
+
+
 class RequestInFlight(Conflict):
     """A request with this Idempotency-Key is still being served; repeat it later."""
 
@@ -133,6 +161,12 @@ class DatabaseUnavailable(Unavailable):
     """PostgreSQL is not reachable; nothing was stored. Repeat the request later."""
 
     code = "database_unavailable"
+
+
+class KafkaUnavailable(Unavailable):
+    """No Kafka broker answered."""
+
+    code = "kafka_unavailable"
 
 
 class Overloaded(Unavailable):

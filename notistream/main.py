@@ -5,6 +5,7 @@ from typing import cast
 from faust.web.drivers.aiohttp import Web
 
 import agents
+import tables
 from notistream import topics
 from notistream.app import NotiStream
 from notistream.config import load_settings
@@ -12,9 +13,12 @@ from notistream.web import reaper, routes
 from notistream.web.middleware import MIDDLEWARES
 
 app = NotiStream(
-    load_settings(), prepare_topics=topics.prepare, web_application_options={"middlewares": MIDDLEWARES})
+    load_settings(), prepare_topics=topics.prepare, prepare_tables=tables.rebuild.discard_unusable,
+    web_application_options={"middlewares": MIDDLEWARES})
+tables.declare(app)
 agents.delivery.declare(app)
 agents.retry.declare(app)
+agents.dead_letter.declare(app)
 agents.maintenance.declare(app)
 web = cast("Web", app.web)
 routes.install(web.web_app, app.runtime)

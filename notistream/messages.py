@@ -2,16 +2,20 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from notistream.domain.notification import CHANNELS, Priority
 
 EVENTS = "events"
+USAGE_TABLE, STATS_TABLE = "recipient-usage", "channel-stats"
 LANES: tuple[tuple[str, Priority], ...] = tuple((c, p) for c in CHANNELS for p in Priority)
 
 
@@ -24,6 +28,11 @@ def retry_topic(channel: str) -> str:
     return f"{channel}.retry"
 
 
+def changelog_topic(table: str) -> str:
+    """Topic that a table is rebuilt from, with Faust's own name for it: after the prefix comes a dash, not a dot."""
+    return f"{table}-changelog"
+
+
 def dlq_topic(channel: str) -> str:
     return f"{channel}.dlq"
 
@@ -34,6 +43,12 @@ TOPICS: tuple[str, ...] = (
     *(dlq_topic(c) for c in CHANNELS),
     EVENTS,
 )
+
+
+CHANGELOGS: tuple[str, ...] = (changelog_topic(USAGE_TABLE), changelog_topic(STATS_TABLE))
+
+EPOCH, FAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +82,156 @@ def decode_wake_up(value: bytes | None) -> WakeUp:
     try:
         return WAKE_UP.validate_json(value)
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "value"
-        raise UndecodableError(f"{where}: {first['msg']}") from None
+        raise UndecodableError(_first(exc)) from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "value"
+    return f"{where}: {first['msg']}"
+
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumed:
+    """A record as it was read: its place, when it was written, and its bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: datetime | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class PastAttempt(TypedDict, total=False):
+    """A provider call in the history of a failed delivery."""
+
+    number: Number
+    provider: str | None
+    outcome: str
+    error: str | None
+    started_at: str | None
+    duration_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedDelivery:
+    """A delivery that ended as failed, as its record on the dead-letter topic says.
+
+    `topic`, `partition` and `offset` are of the record that brought it; None where no record did.
+    """
+
+    v: Literal[1]
+    id: UUID
+    notification_id: UUID
+    tenant_id: UUID
+    channel: str
+    reason: str | None = None
+    attempts: Number
+    chain: Annotated[Number, Field(ge=1)]
+    topic: str | None = None
+    partition: Number | None = None
+    offset: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    history: list[PastAttempt] = field(default_factory=list)
+    created_at: Annotated[AwareDatetime, Field(ge=EPOCH, lt=FAR)] | None = None
+    key: bytes | None = None
+    """Of the record, not in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRecord:
+    """A record that could not be decoded: where it lay, its bytes, and what is wrong with it."""
+
+    id: UUID
+    channel: str
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The headers that we add to an undecodable record, without their common first part."""
+
+    topic: Annotated[str, Field(min_length=1, max_length=249)]
+    partition: Number
+    offset: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    reason: str
+    id: UUID
+
+
+FAILED_DELIVERY = TypeAdapter(FailedDelivery)
+ORIGIN = TypeAdapter(_Origin)
+ORIGIN_NAMES = ("dlq.topic", "dlq.partition", "dlq.offset", "dlq.reason", "dlq.id")
+OVERSIZE = "dlq.oversize"
+"""Header of an undecodable record that was too large for Kafka: how many bytes it had. Only its row has them."""
+
+
+def dead_letter(channel: str, record: Consumed) -> FailedDelivery | BadRecord:
+    """What a record of the channel's dead-letter topic tells of; one that is neither form is itself a bad record."""
+    try:
+        return _undecodable(channel, record) or _failed(channel, record)
+    except UndecodableError as exc:
+        return BadRecord(
+            id=id_of_place(record), channel=channel, reason=f"not a dead letter: {exc}", topic=record.topic,
+            partition=record.partition, offset=record.offset, key=record.key, value=record.value,
+            headers=record.headers, created_at=record.at,
+        )
+
+
+def _undecodable(channel: str, record: Consumed) -> BadRecord | None:
+    """The original had headers too, which may have the names of ours: ours come after them."""
+    last = {name: place for place, (name, _) in enumerate(record.headers)}
+    if ORIGIN_NAMES[-1] not in last:
+        return None
+    told = {name.removeprefix("dlq."): record.headers[last[name]][1] for name in ORIGIN_NAMES if name in last}
+    ours = {last[name] for name in ORIGIN_NAMES if name in last}
+    try:
+        origin = ORIGIN.validate_strings({name: (text or b"").decode() for name, text in told.items()})
+    except ValidationError as exc:
+        raise UndecodableError(f"headers dlq.*: {_first(exc)}") from None
+    except UnicodeDecodeError:
+        raise UndecodableError("headers dlq.*: not UTF-8") from None
+    return BadRecord(
+        id=origin.id, channel=channel, reason=origin.reason, topic=origin.topic, partition=origin.partition,
+        offset=origin.offset, key=record.key, value=record.value,
+        headers=[h for place, h in enumerate(record.headers) if place not in ours], created_at=record.at,
+    )
+
+
+def _failed(channel: str, record: Consumed) -> FailedDelivery:
+    try:
+        found = FAILED_DELIVERY.validate_json(record.value or b"")
+    except ValidationError as exc:
+        raise UndecodableError(_first(exc)) from None
+    if found.channel != channel:
+        raise UndecodableError(f"channel: {found.channel[:50]!r} is not {channel}")
+    return replace(found, key=record.key)
+
+
+def time_of(timestamp_s: float | None) -> datetime | None:
+    """When a record was written, as far as it says: its producer may have written anything."""
+    try:
+        return datetime.fromtimestamp(timestamp_s, UTC) if timestamp_s and timestamp_s > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def id_of_place(record: Consumed) -> UUID:
+    """A UUIDv7 that is the same whenever the record is read."""
+    place = f"{record.topic}:{record.partition}:{record.offset}"
+    millis = max(int(record.at.timestamp() * 1000), 0) if record.at else 0
+    number = millis << 80 | int.from_bytes(sha256(place.encode()).digest()[:10], "big")
+    return UUID(int=number & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +239,13 @@ class Record:
     """One record to produce."""
 
     key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+    @property
+    def payload(self) -> bytes | None:
+        """What is produced: the client refuses a record that has neither key nor value, so that gets no bytes."""
+        return b"" if self.key is None and self.value is None else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +256,18 @@ class OutboxEntry:
     topic: str
     records: tuple[Record, ...]
 
+    @property
+    def tenant(self) -> str:
+        """The tenant of a lane's entry: the first part of its records' keys."""
+        return (self.records[0].key or b"").split(b":", 1)[0].decode(errors="replace")
+
 
 def outbox_entries(rows: Sequence[Sequence[Any]] | None) -> list[OutboxEntry]:
     """Entries from the `[id, topic, messages]` rows that the statements return."""
     return [OutboxEntry(row[0], row[1], tuple(_record(*m) for m in row[2])) for row in rows or ()]
 
 
-Text = str | Mapping[str, str] | None
+Text = str | Mapping[str, str | None] | None
 """Text as it is, or bytes as `{"base64": …}`."""
 
 
@@ -103,12 +275,20 @@ def _record(key: Text, value: Any, headers: Mapping[str, Text] | Sequence[tuple[
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return Record(
         _bytes(key),
-        base64.b64decode(value) if isinstance(value, str) else orjson.dumps(value),
-        tuple((name, _bytes(text) or b"") for name, text in pairs),
+        _value(value),
+        tuple((name, _bytes(text)) for name, text in pairs),
     )
+
+
+def _value(value: Any) -> bytes | None:
+    """Text is base64; null is no value at all; everything else is JSON to be sent."""
+    if isinstance(value, str):
+        return base64.b64decode(value)
+    return None if value is None else orjson.dumps(value)
 
 
 def _bytes(text: Text) -> bytes | None:
     if isinstance(text, str):
         return text.encode()
-    return base64.b64decode(text["base64"]) if text and text.get("base64") else None
+    encoded = text.get("base64") if text else None
+    return None if encoded is None else base64.b64decode(encoded)

@@ -26,6 +26,9 @@ CLAIM_MISSED = Counter(
 FINISHED = Counter(
     "notistream_finished", "Claimed deliveries recorded, by the status they led to.", ["channel", "status"],
     registry=REGISTRY)
+ENDINGS = Gauge(
+    "notistream_deliveries_per_second", "Deliveries that ended so, per second, in this worker's last ten full seconds.",
+    ["channel", "status"], registry=REGISTRY)
 LATE = Counter(
     "notistream_finished_late", "Outcomes that came after the lease had ended.", ["accepted"], registry=REGISTRY)
 DUPLICATES = Counter(
@@ -35,6 +38,24 @@ PARKED = Counter(
 UNDECODABLE = Counter(
     "notistream_undecodable_records", "Records that could not be decoded and were buried.", ["channel"],
     registry=REGISTRY)
+STOPPED = Counter(
+    "notistream_gate_stops", "Claimed deliveries that a gate stopped, by the status they got.",
+    ["channel", "gate", "status"], registry=REGISTRY)
+BREAKER_STATE = Gauge(
+    "notistream_breaker_state", "Circuit breakers: 0 closed, 1 half-open, 2 open.", ["channel", "provider"],
+    registry=REGISTRY)
+BREAKER_OPENED = Counter(
+    "notistream_breaker_opened", "How often a circuit breaker opened.", ["channel", "provider"], registry=REGISTRY)
+HELD_BACK = Counter(
+    "notistream_outbox_held", "Records held back, because their lane was full, until it had room.", registry=REGISTRY)
+LANE_STOPPED = Gauge(
+    "notistream_lane_stopped", "Lanes of the channel that take nothing, because DLQ_LIMIT is used up.", ["channel"],
+    registry=REGISTRY)
+DEAD_LETTERS_READ = Counter(
+    "notistream_dead_letters_read", "Records of dead-letter topics: known, restored into the table, or neither form.",
+    ["channel", "found"], registry=REGISTRY)
+DEAD_LETTERS_REPLAYED = Counter(
+    "notistream_dead_letters_replayed", "Dead letters that were queued again.", registry=REGISTRY)
 PROVIDER_SECONDS = Histogram(
     "notistream_provider_call_seconds", "Time of provider calls.", ["channel", "provider"], buckets=SECONDS,
     registry=REGISTRY)
@@ -49,9 +70,25 @@ OUTBOX_AGE = Gauge("notistream_outbox_oldest_seconds", "Age of the oldest outbox
 QUEUED_DUE = Counter("notistream_queued_due", "Waiting notifications queued by the scheduler.", registry=REGISTRY)
 LEASES_ENDED = Counter(
     "notistream_leases_ended", "Claimed deliveries whose lease ended without an outcome.", registry=REGISTRY)
+RANGE_REPLAYED = Counter(
+    "notistream_range_replayed", "Notifications queued again by replays of a time range.", registry=REGISTRY)
+AUDIT_MISSING = Gauge(
+    "notistream_audit_missing", "Notifications that nothing wakes and that the last audit did not repair.",
+    registry=REGISTRY)
+AUDIT_OVERDUE = Gauge(
+    "notistream_audit_overdue", "Waiting notifications that were due two minutes before the last audit.",
+    registry=REGISTRY)
+AUDIT_SUCCESS = Gauge(
+    "notistream_audit_last_success_timestamp_seconds", "When the last audit was finished, by any worker.",
+    registry=REGISTRY)
+AUDIT_REPAIRED = Counter(
+    "notistream_audit_repaired", "Forgotten notifications that an audit has woken.", registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
-TASKS = ("scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes")
+TASKS = (
+    "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
+    "operators",
+)
 
 
 def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: Iterable[str]) -> None:
@@ -59,6 +96,9 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
     priorities, statuses = tuple(priorities), tuple(statuses)
     for channel in channels:
         UNDECODABLE.labels(channel)
+        LANE_STOPPED.labels(channel)
+        for found in ("known", "restored", "foreign"):
+            DEAD_LETTERS_READ.labels(channel, found)
         for priority in priorities:
             for metric in (ACCEPTED, CLAIMED, LANE_IN_FLIGHT, LANE_WAITING):
                 metric.labels(channel, priority)

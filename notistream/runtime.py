@@ -5,30 +5,53 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from notistream import metrics
 from notistream.config import Settings
-from notistream.db import stats
+from notistream.db import breakers, pauses, stats, tokens
+from notistream.db.breakers import OpenBreaker
+from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
 from notistream.db.stats import ChannelTotals
+from notistream.delivery.burial import BurialLimit
 from notistream.delivery.gates import GATES
+from notistream.delivery.limits import RecipientLimit
 from notistream.delivery.pipeline import Pipeline
+from notistream.delivery.ports import Origin, RecipientUsage
+from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import CHANNELS, Priority, Status
+from notistream.domain.rate_limit import parse_rate
 from notistream.errors import Misconfigured
+from notistream.providers.admission import Admission
 from notistream.providers.registry import Providers
 from notistream.services.access import Access
+from notistream.services.audit import Audit
+from notistream.services.dead_letters import DeadLetters
 from notistream.services.ledger import DeliveryLedger
 from notistream.services.notifications import Notifications
+from notistream.services.operations import Operations
+from notistream.services.pauses import Pauses
+from notistream.services.positions import Positions
+from notistream.services.preview import Previews
+from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.templates import Templates
 from notistream.services.upkeep import Upkeep
+from notistream.services.windows import Windows
 
 
 class Runtime:
-    """What handlers and agents work with; attributes exist once `open` has run."""
+    """What handlers and agents work with; attributes exist once `open` has run.
+
+    `usage` and `count` are of the tables, which the composition root sets before.
+    """
+
+    usage: RecipientUsage
+    count: Callable[[str, Status, Origin], None]
 
     database: Database
     relay: Relay
@@ -41,9 +64,20 @@ class Runtime:
     ledger: DeliveryLedger
     pipeline: Pipeline
     upkeep: Upkeep
+    admission: Admission
+    windows: Windows
+    dead_letters: DeadLetters
+    burials: Mapping[str, BurialLimit]
+    positions: Positions
+    audit: Audit
+    range_replays: RangeReplays
+    operations: Operations
+    pauses: Pauses
+    previews: Previews
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._told_of_trouble = True  # by a former process of this slot, perhaps
         self._stack = AsyncExitStack()
 
     async def open(self, *, name: str, checks: Mapping[str, Callable[[], Awaitable[None]]] | None = None) -> None:
@@ -60,8 +94,14 @@ class Runtime:
         self._stack.push_async_callback(self.providers.aclose)
         self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
         self._stack.push_async_callback(self.database.close)
+        self.positions = Positions(
+            brokers=settings.kafka_brokers, prefix=settings.topic_prefix, group=settings.topic_prefix)
+        self._stack.push_async_callback(self.positions.close)
+        self.windows = Windows(
+            self.positions, self.database, channel_rate=settings.rate_limit_per_channel)
         self.relay = Relay(
-            brokers=settings.kafka_brokers, prefix=settings.topic_prefix, database=self.database)
+            brokers=settings.kafka_brokers, prefix=settings.topic_prefix, database=self.database,
+            windows=self.windows)
         self.relay.start()
         self._stack.push_async_callback(self.relay.close)
         self._build_use_cases()
@@ -77,7 +117,17 @@ class Runtime:
             database=self.database, templates=self.templates, publish=self.relay.publish, limits=self.limits(),
             window=window,
         )
+        self.operations = Operations(self.database, publish=self.relay.publish)
+        self.pauses = Pauses(self.database, providers=self.providers.names())
+        self.previews = Previews(
+            self.database, check=self.notifications.checked,
+            renderer=Renderer(self.templates, self.limits().__getitem__), providers=self.providers.names(),
+            recipient_rate=parse_rate(settings.recipient_rate_limit),
+        )
         self.replays = Replays(self.database, window=window)
+        self.dead_letters = DeadLetters(
+            self.database, prefix=settings.topic_prefix, publish=self.relay.publish)
+        self.burials = {channel: BurialLimit(parse_rate(settings.dlq_limit)) for channel in CHANNELS}
         self.access = Access(
             self.database, required=settings.auth == "on", admin_token=token.get_secret_value() if token else None)
 
@@ -87,14 +137,33 @@ class Runtime:
             self.database, publish=self.relay.publish, owner=settings.worker_slot,
             lease=timedelta(seconds=settings.lease_s),
         )
+        self.admission = Admission(settings, self.providers.names(), partial(tokens.take, self.database))
+        self._stack.callback(self.admission.close)
         self.pipeline = Pipeline(
-            ledger=self.ledger, sources=self.templates, sender=self.providers, gates=GATES,
-            limits=self.limits().__getitem__, jitter=random.random, clock=time.monotonic,
+            ledger=self.ledger, renderer=Renderer(self.templates, self.limits().__getitem__), sender=self.providers,
+            gates=GATES, caps=CapLedger(self.database),
+            recipient_limit=RecipientLimit(self.usage, parse_rate(settings.recipient_rate_limit)),
+            burials=self.burials, count=self.count, jitter=random.random, clock=time.monotonic,
         )
         self.upkeep = Upkeep(
             self.database, publish=self.relay.publish, takes_leftovers=lambda: self.relay.takes_leftovers,
-            jitter=random.random,
+            rooms=self.windows.rooms, jitter=random.random,
         )
+        self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
+        self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
+
+    async def obey(self) -> None:
+        """Hold back what operators have paused, and tell them which breakers are not closed."""
+        paused = await pauses.current(self.database)
+        self.admission.pause({(pause.channel, pause.provider): f"paused: {pause}" for pause in paused})
+        await self.pauses.catch_up(paused)
+        troubled = [
+            OpenBreaker(channel, provider, breaker.state.value, breaker.reason, breaker.blocked_s)
+            for channel, provider, breaker in self.admission.troubled()
+        ]
+        if troubled or self._told_of_trouble:
+            await breakers.replace(self.database, self.settings.worker_slot, troubled)
+        self._told_of_trouble = bool(troubled)
 
     def limits(self) -> Mapping[str, int]:
         """Characters that a rendered text may have, per channel."""

@@ -1,12 +1,13 @@
 """Every topic on one screen: created before Faust subscribes, and refused when it is not as configured.
 
-Lanes `{channel}.{priority}`, retries `{channel}.retry`, dead letters `{channel}.dlq`, and `events`; all with
-the same partition count, so that one recipient's records of every kind meet in the same partition number.
+Lanes `{channel}.{priority}`, retries `{channel}.retry`, dead letters `{channel}.dlq`, `events`, and the changelogs of
+the tables; all with the same partition count, so that one recipient's records of every kind, and its counts, meet in
+the same partition number.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +17,15 @@ from faust.types import TopicT
 
 from notistream.app import NotiStream
 from notistream.config import Settings
-from notistream.errors import Misconfigured, Unavailable
-from notistream.messages import TOPICS
+from notistream.errors import KafkaUnavailable, Misconfigured
+from notistream.messages import CHANGELOGS, TOPICS
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
 RETENTION_MS = 7 * 24 * 3600 * 1000
 DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
+CHANGELOG_RETENTION_MS = 2 * 3600 * 1000  # the longest window is ten minutes
+SEGMENT_MS = 10 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,15 @@ class TopicSpec:
     partitions: int
     replication: int
     retention_ms: int
+    compacted: bool = False
+
+    @property
+    def configs(self) -> Mapping[str, str]:
+        """The topic's own settings on the broker."""
+        if not self.compacted:
+            return {"retention.ms": str(self.retention_ms)}
+        return {
+            "retention.ms": str(self.retention_ms), "cleanup.policy": "compact,delete", "segment.ms": str(SEGMENT_MS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +54,6 @@ class TopicState:
     name: str
     partitions: int
     replication: int
-
-
-class KafkaUnavailable(Unavailable):
-    """No Kafka broker answered."""
-
-    code = "kafka_unavailable"
 
 
 def raw(app: NotiStream, name: str) -> TopicT:
@@ -60,11 +66,10 @@ def raw(app: NotiStream, name: str) -> TopicT:
 
 def specs(settings: Settings) -> list[TopicSpec]:
     """All topics of an installation."""
+    prefix, size = settings.topic_prefix, (settings.topic_partitions, settings.topic_replication)
     return [
-        TopicSpec(
-            f"{settings.topic_prefix}.{name}", settings.topic_partitions, settings.topic_replication,
-            _retention_ms(name))
-        for name in TOPICS
+        *(TopicSpec(f"{prefix}.{name}", *size, _retention_ms(name)) for name in TOPICS),
+        *(TopicSpec(f"{prefix}-{name}", *size, CHANGELOG_RETENTION_MS, compacted=True) for name in CHANGELOGS),
     ]
 
 
@@ -103,13 +108,33 @@ async def ensure(brokers: str, wanted: Sequence[TopicSpec]) -> list[str]:
     return created
 
 
+async def faults(brokers: str, wanted: Sequence[TopicSpec]) -> list[str]:
+    """What `ensure` would create or refuse, in words; changes nothing.
+
+    Raises:
+        KafkaUnavailable: no broker answered.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    names = {spec.name for spec in wanted}
+    try:
+        await admin.start()
+        # None: of all topics. Asking for one by name could create it with the broker's own number of partitions.
+        states = [state for state in _described(await admin.describe_topics(None)) if state.name in names]
+    except (KafkaError, OSError) as exc:
+        raise KafkaUnavailable(f"Kafka at {brokers} is not reachable: {exc}") from exc
+    finally:
+        await admin.close()
+    there = {state.name for state in states}
+    return [*(f"{spec.name} is missing" for spec in wanted if spec.name not in there), *_mismatches(states, wanted)]
+
+
 async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:
     existing = set(await admin.list_topics())
     new = [spec for spec in wanted if spec.name not in existing]
     if not new:
         return []
     answer = await admin.create_topics([
-        NewTopic(s.name, s.partitions, s.replication, topic_configs={"retention.ms": str(s.retention_ms)}) for s in new
+        NewTopic(s.name, s.partitions, s.replication, topic_configs=dict(s.configs)) for s in new
     ])
     for name, code, *rest in answer.topic_errors:
         error = for_code(code)
@@ -119,22 +144,28 @@ async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec
 
 
 async def _states(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[TopicState]:
-    described: list[dict[str, Any]] = await admin.describe_topics([spec.name for spec in wanted])
+    return _described(await admin.describe_topics([spec.name for spec in wanted]))
+
+
+def _described(described: Sequence[Mapping[str, Any]]) -> list[TopicState]:
     return [
         TopicState(t["topic"], len(t["partitions"]), len(t["partitions"][0]["replicas"]))
         for t in described if t["partitions"]
     ]
 
 
-def _refuse_mismatches(states: Sequence[TopicState], wanted: Sequence[TopicSpec]) -> None:
+def _mismatches(states: Sequence[TopicState], wanted: Sequence[TopicSpec]) -> list[str]:
     by_name = {spec.name: spec for spec in wanted}
-    wrong = [
+    return [
         f"{state.name} has {state.partitions} partitions × {state.replication} replicas, "
         f"not {by_name[state.name].partitions} × {by_name[state.name].replication}"
         for state in states
         if (state.partitions, state.replication) != (by_name[state.name].partitions, by_name[state.name].replication)
     ]
-    if wrong:
+
+
+def _refuse_mismatches(states: Sequence[TopicState], wanted: Sequence[TopicSpec]) -> None:
+    if wrong := _mismatches(states, wanted):
         raise Misconfigured(
             f"{'; '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}. Set NOTISTREAM_TOPIC_PARTITIONS and "
             "NOTISTREAM_TOPIC_REPLICATION to what the topics have, or use another NOTISTREAM_TOPIC_PREFIX")

@@ -1,6 +1,7 @@
 """A webhook receiver with a ledger of its own: what arrived, how often, in which order; it fails on demand."""
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from aiohttp import web
 
 @dataclass
 class Receiver:
-    """`calls` in order of arrival; `answer` decides what each call is told (status, headers, seconds to wait)."""
+    """`calls` in order of arrival, each with its time `at`; `answer` decides what each is told, `slow` how late."""
 
     url: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -20,11 +21,13 @@ class Receiver:
     in_flight: int = 0
     max_in_flight: int = 0
     delay_s: float = 0.0
+    slow: Callable[[dict[str, Any]], float] = lambda _call: 0.0
     answer: Callable[[dict[str, Any]], tuple[int, dict[str, str]]] = lambda _call: (202, {})
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.json()
-        call = {**body, "key": request.headers.get("Idempotency-Key"), "headers": dict(request.headers)}
+        headers = request.headers
+        call = {**body, "key": headers.get("Idempotency-Key"), "headers": dict(headers), "at": time.time()}
         self.calls.append(call)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
@@ -32,8 +35,8 @@ class Receiver:
             status, headers = self.answer(call)
             if 200 <= status < 300:
                 self.accepted[call["key"]] += 1
-            if self.delay_s:
-                await asyncio.sleep(self.delay_s)
+            if wait := self.delay_s or self.slow(call):
+                await asyncio.sleep(wait)
             answer = {"messageId": f"m-{len(self.calls)}", "status": "accepted", "timestamp": "2026-01-01T00:00:00Z"}
             return web.json_response(answer, status=status, headers=headers)
         finally:

@@ -83,7 +83,8 @@ class Stack:
             **{k: v for k, v in os.environ.items() if not k.startswith("NOTISTREAM_")},
             "NOTISTREAM_DATABASE_URL": database_url, "NOTISTREAM_KAFKA_BROKERS": brokers, "NOTISTREAM_AUTH": "off",
             "NOTISTREAM_TOPIC_PREFIX": prefix, "NOTISTREAM_STATE_DIR": str(folder), "NOTISTREAM_LOG_FORMAT": "json",
-            "NOTISTREAM_TOPIC_PARTITIONS": "2", "NOTISTREAM_ADMIN_TOKEN": "test-admin-token-0123456789", **settings,
+            "NOTISTREAM_TOPIC_PARTITIONS": "2", "NOTISTREAM_ADMIN_TOKEN": "test-admin-token-0123456789",
+            "NOTISTREAM_RATE_LIMIT_PER_CHANNEL": "0", "NOTISTREAM_BREAKER_OPEN_S": "2", **settings,
         }
         self.processes: list[Process] = []
         self.http: aiohttp.ClientSession

@@ -5,7 +5,23 @@ import sys
 import click
 
 from notistream import __version__
-from notistream.commands import dev, generate, keys, migrate, providers, run, seed, send, topics
+from notistream.commands import (
+    audit,
+    dev,
+    dlq,
+    doctor,
+    generate,
+    keys,
+    migrate,
+    pauses,
+    providers,
+    replay,
+    run,
+    seed,
+    send,
+    topics,
+    trace,
+)
 from notistream.errors import Misconfigured, NotiStreamError
 
 
@@ -31,6 +47,7 @@ def cli() -> None:
 
 for command in (
     dev.dev, run.api, run.worker, migrate.migrate, topics.topics, seed.seed, keys.tenants, keys.keys,
-    providers.providers, send.send, generate.generate,
+    providers.providers, send.send, audit.audit, replay.replay, generate.generate,
+    doctor.doctor, trace.trace, pauses.pause, pauses.resume, dlq.dlq,
 ):
     cli.add_command(command)

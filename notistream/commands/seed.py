@@ -3,9 +3,9 @@
 import click
 
 from notistream.commands.services import settings_with_services, with_database
-from notistream.db import tenants
+from notistream.db import recipients, tenants
 from notistream.db.pool import Database
-from notistream.db.tenants import Contact
+from notistream.domain.recipient import Contact
 from notistream.services.access import DEFAULT_TENANT, new_key
 
 DEMO_RECIPIENT = "user-123"
@@ -18,13 +18,13 @@ DEMO_CONTACT = Contact(
 async def seed_demo(database: Database) -> None:
     """The `default` tenant with a recipient, as AUTH=off uses it."""
     tenant, _ = await tenants.create(database, DEFAULT_TENANT)
-    await tenants.put_recipient(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
+    await recipients.put(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
 
 
 async def seed_tenant(database: Database, name: str) -> str:
     """A tenant with a recipient and a new test of its own; the new key, which is shown only now."""
     tenant, _ = await tenants.create(database, name)
-    await tenants.put_recipient(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
+    await recipients.put(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
     key, prefix, hashed = new_key("live")
     await tenants.issue_key(database, tenant.id, name="seed", kind="live", prefix=prefix, digest=hashed)
     return key

@@ -13,9 +13,10 @@ from uuid_utils.compat import uuid7
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import storable
-from notistream.delivery.ports import Parking, Turn
-from notistream.domain.notification import CHANNELS, AddressKind, Claimed, OnUnknown, Priority
+from notistream.delivery.ports import Origin, Parking, Turn
+from notistream.domain.notification import CHANNELS, NO_WISHES, AddressKind, Claimed, OnUnknown, Priority
 from notistream.domain.outcome import Finish, Step
+from notistream.domain.preference import Preferences, preferences_from
 from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("deliveries")
@@ -23,7 +24,7 @@ TIMER_GRACE = timedelta(seconds=5)
 COPIED = (
     "id", "tenant_id", "channel", "recipient_id", "content", "subject", "template_id", "template_name",
     "template_version", "template_variables", "expires_at", "category", "correlation_id", "traceparent", "chain",
-    "attempts", "lease_token", "claimed_at",
+    "attempts", "lease_token", "claimed_at", "next_provider", "timezone", "suppressed",
 )
 
 
@@ -38,8 +39,13 @@ async def claim(
 def _claimed(row: asyncpg.Record, call_before: float) -> Claimed:
     return Claimed(
         **{name: row[name] for name in COPIED}, recipient=row["recipient"] or _contact(row),
-        priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), call_before=call_before,
+        priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), preferences=_wishes(row),
+        call_before=call_before,
     )
+
+
+def _wishes(row: asyncpg.Record) -> Preferences:
+    return NO_WISHES if row["wishes"] is None else preferences_from(row["wishes"], row["category_wishes"])
 
 
 def _contact(row: asyncpg.Record) -> str | None:
@@ -50,18 +56,19 @@ def _contact(row: asyncpg.Record) -> str | None:
         case AddressKind.PHONE:
             return str(row["phone"]) if row["phone"] else None
         case AddressKind.DEVICE:
-            return str(row["push_tokens"][0]) if row["push_tokens"] else None
+            return str(row["push_tokens"][-1]) if row["push_tokens"] else None
         case AddressKind.RECIPIENT_ID:
             return str(row["recipient_id"])
 
 
 @dataclass(frozen=True, slots=True)
 class Finishing:
-    """A claimed delivery and how it ends."""
+    """A claimed delivery, how it ends, and the record that brought it, where that is known."""
 
     id: UUID
     lease_token: UUID
     end: Finish
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,10 @@ async def finish(db: Queryable, items: Sequence[Finishing]) -> Changed:
         [storable(e.reason) for e in ends], [e.delay_s for e in ends], [e.outcome.value for e in ends],
         [storable(e.error) for e in ends], [e.provider for e in ends], [storable(e.provider_message_id) for e in ends],
         [e.duration_ms for e in ends], [storable(e.subject) for e in ends], [storable(e.content) for e in ends],
-        [_steps(e.steps) for e in ends], [uuid7() for _ in ends],
+        [_steps(e.steps) for e in ends], [uuid7() for _ in ends], [e.next_provider for e in ends],
+        [i.origin.topic if i.origin else None for i in items],
+        [i.origin.partition if i.origin else None for i in items],
+        [i.origin.offset if i.origin else None for i in items],
     )
     assert row is not None
     return Changed(frozenset(row["finished"]), outbox_entries(row["entries"]))
@@ -92,7 +102,7 @@ def _steps(steps: Sequence[Step]) -> str:
 
 
 def _step(step: Step) -> Mapping[str, Any]:
-    shown: dict[str, Any] = {"gate": step.gate, "verdict": step.verdict, "reason": step.reason}
+    shown: dict[str, Any] = {"gate": step.gate, "verdict": step.verdict, "reason": storable(step.reason)}
     if step.inputs:
         shown["inputs"] = step.inputs
     if step.next_eligible_at:
@@ -135,9 +145,11 @@ async def queue(db: Queryable, turns: Sequence[Turn]) -> Queued:
     return Queued(outbox_entries(row["entries"]), early)
 
 
-async def queue_due(db: Queryable, *, limit: int) -> tuple[int, list[OutboxEntry]]:
-    """Queue whatever is due, oldest first; how many that were, and what is to be published."""
-    row = await db.fetchrow(SQL["queue_due"], limit, TIMER_GRACE)
+async def queue_due(db: Queryable, rooms: Mapping[tuple[str, str], int]) -> tuple[int, list[OutboxEntry]]:
+    """Queue what is due, oldest first, as many per (channel, priority) as `rooms` says; how many, what to publish."""
+    lanes = list(rooms)
+    row = await db.fetchrow(
+        SQL["queue_due"], TIMER_GRACE, [lane[0] for lane in lanes], [lane[1] for lane in lanes], list(rooms.values()))
     assert row is not None
     return row["count"], outbox_entries(row["entries"])
 
@@ -166,6 +178,7 @@ class Orphan:
     chain: int
     on_unknown: OnUnknown
     lease_token: UUID
+    next_provider: str | None
 
 
 async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
@@ -174,7 +187,8 @@ async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
         SQL["orphans"], [i for lease in leases for i in lease.ids], [lease.token for lease in leases])
     return [
         Orphan(
-            r["id"], Priority(r["priority"]), r["attempts"], r["chain"], OnUnknown(r["on_unknown"]), r["lease_token"])
+            r["id"], Priority(r["priority"]), r["attempts"], r["chain"], OnUnknown(r["on_unknown"]), r["lease_token"],
+            r["next_provider"])
         for r in rows
     ]
 

@@ -1,13 +1,9 @@
 """The outbox: what a commit left for Kafka, until the broker has acknowledged it."""
 
-import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Mapping, Sequence
 
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
-from notistream.db.records import storable
 from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("outbox")
@@ -24,33 +20,26 @@ async def take_leftovers(db: Queryable, *, limit: int) -> list[OutboxEntry]:
     return outbox_entries([(row["id"], row["topic"], row["messages"]) for row in rows])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRecord:
-    """A record that could not be decoded: where it lay, its bytes, and what is wrong with it."""
-
-    id: UUID
-    channel: str
-    reason: str
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+async def hold(db: Queryable, ids: Sequence[int]) -> None:
+    """Hold entries back until they are released."""
+    await db.fetch(SQL["hold"], ids)
 
 
-async def bury_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
-    """Keep it as a dead letter, once per place; what is to be published for it."""
-    found = [[storable(name), {"base64": base64.b64encode(value).decode()}] for name, value in record.headers]
-    about = {
-        "dlq.topic": record.topic, "dlq.partition": str(record.partition), "dlq.offset": str(record.offset),
-        "dlq.reason": storable(record.reason), "dlq.id": str(record.id),
-    }
-    row = await db.fetchrow(
-        SQL["bury_record"], record.id, record.channel, storable(record.reason), record.topic, record.partition,
-        record.offset, record.key, record.value or b"", found, [*found, *map(list, about.items())],
-    )
-    return outbox_entries(row["entries"]) if row else []
+async def held_lanes(db: Queryable) -> frozenset[tuple[str, str]]:
+    """The (topic, tenant) pairs for which entries are held back."""
+    return frozenset((row["topic"], row["tenant"]) for row in await db.fetch(SQL["held_lanes"]))
+
+
+async def release(db: Queryable, rooms: Mapping[str, int]) -> list[OutboxEntry]:
+    """Release held entries as far as their lanes have room (in records), one of each tenant in turn."""
+    rows = await db.fetch(SQL["release"], list(rooms), list(rooms.values()))
+    ordered = sorted(rows, key=lambda row: (row["turn"], row["id"]))
+    return outbox_entries([(row["id"], row["topic"], row["messages"]) for row in ordered])
+
+
+async def hasten(db: Queryable, entries: Sequence[OutboxEntry]) -> None:
+    """Let any worker publish these at once, because the process that commits them has no relay."""
+    await db.fetch(SQL["hasten"], [entry.id for entry in entries])
 
 
 async def backlog(db: Queryable) -> tuple[int, float]:

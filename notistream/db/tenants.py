@@ -1,4 +1,4 @@
-"""Tenants, their API keys (only hashes are stored) and their recipients."""
+"""Tenants and their API keys, of which only hashes are stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,22 +66,3 @@ async def find_key(db: Queryable, prefix: str) -> StoredKey | None:
 async def revoke_key(db: Queryable, prefix: str) -> bool:
     """False where there is no such key, or it is revoked."""
     return await db.fetchrow(SQL["revoke_key"], prefix) is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """Where a recipient can be reached."""
-
-    email: str | None = None
-    phone: str | None = None
-    push_tokens: tuple[str, ...] = ()
-    timezone: str = "UTC"
-    locale: str | None = None
-
-
-async def put_recipient(db: Queryable, tenant_id: UUID, recipient_id: str, contact: Contact) -> None:
-    """Create or replace a recipient."""
-    await db.fetch(
-        SQL["put_recipient"], tenant_id, recipient_id, contact.email, contact.phone, list(contact.push_tokens),
-        contact.timezone, contact.locale,
-    )

@@ -1,15 +1,22 @@
-"""The gates between a claim and the provider, in order; each looks at the claimed notification and decides."""
+"""The gates between a claim and the provider that need nothing but the claimed notification, in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
-from notistream.domain.notification import CHANNELS, Claimed, Status
+from notistream.domain.notification import CHANNELS, Claimed, Priority, Status
 from notistream.domain.outcome import Step
+from notistream.domain.preference import zone_of
+
+CRITICAL = "critical"
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Nothing against it."""
+    """Nothing against it; with a line for the trace where the gate had something to look at."""
+
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +36,25 @@ def not_expired(claimed: Claimed) -> Passed | Stopped:
     """`expires_at` wins over everything that made the notification wait."""
     if claimed.expires_at is None or claimed.claimed_at < claimed.expires_at:
         return PASSED
-    return Stopped(
-        Step(gate="expiry", verdict="expired", reason=f"expired at {claimed.expires_at.isoformat()}"), Status.EXPIRED)
+    return _stop("expiry", Status.EXPIRED, f"expired at {claimed.expires_at.isoformat()}")
+
+
+def not_suppressed(claimed: Claimed) -> Passed | Stopped:
+    """Nothing is sent to an address on the suppression list."""
+    if claimed.suppressed is None:
+        return PASSED
+    return _stop("suppression", Status.SUPPRESSED, f"the address is on the suppression list: {claimed.suppressed}")
+
+
+def wanted(claimed: Claimed) -> Passed | Stopped:
+    """The recipient wants this channel and this category."""
+    if not claimed.preferences.of(claimed.channel).enabled:
+        return _stop("preferences", Status.SUPPRESSED, f"the recipient has turned {claimed.channel} off")
+    if not claimed.preferences.wants(claimed.category):
+        return _stop(
+            "preferences", Status.SUPPRESSED, f"the recipient has turned the category {claimed.category!r} off",
+            {"category": claimed.category})
+    return PASSED
 
 
 def has_address(claimed: Claimed) -> Passed | Stopped:
@@ -38,8 +62,41 @@ def has_address(claimed: Claimed) -> Passed | Stopped:
     if claimed.recipient is not None:
         return PASSED
     kind = CHANNELS[claimed.channel].address.value.replace("_", " ")
-    reason = f"recipient {claimed.recipient_id!r} has no {kind}"
-    return Stopped(Step(gate="address", verdict="failed", reason=reason), Status.FAILED)
+    return _stop("address", Status.FAILED, f"recipient {claimed.recipient_id!r} has no {kind}")
 
 
-GATES: Sequence[Gate] = (not_expired, has_address)
+def outside_quiet_hours(claimed: Claimed) -> Passed | Stopped:
+    """In the recipient's quiet hours a message waits for their end, unless it is urgent and critical."""
+    quiet = claimed.preferences.of(claimed.channel).quiet_hours
+    if quiet is None:
+        return PASSED
+    try:
+        zone = zone_of(claimed.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = zone_of(None)
+    inputs = {
+        "start": f"{quiet.start:%H:%M}", "end": f"{quiet.end:%H:%M}", "timezone": zone.key,
+        "local_time": f"{claimed.claimed_at.astimezone(zone):%Y-%m-%dT%H:%M:%S%z}",
+    }
+    ends_at = quiet.ends_at(claimed.claimed_at, zone)
+    if ends_at is None:
+        return Passed(Step(gate="quiet_hours", verdict="passed", reason="outside the quiet hours", inputs=inputs))
+    if claimed.priority is Priority.HIGH and claimed.category == CRITICAL:
+        return Passed(Step(
+            gate="quiet_hours", verdict="bypassed", reason="high priority and category critical", inputs=inputs))
+    return Stopped(
+        Step(gate="quiet_hours", verdict="deferred", reason=f"quiet hours until {ends_at.astimezone(zone):%H:%M}",
+             inputs=inputs, next_eligible_at=ends_at),
+        Status.DEFERRED, (ends_at - claimed.claimed_at).total_seconds())
+
+
+def _stop(gate: str, status: Status, reason: str, inputs: Mapping[str, Any] | None = None) -> Stopped:
+    return Stopped(Step(gate=gate, verdict=status.value, reason=reason, inputs=inputs or {}), status)
+
+
+GATES: Sequence[Gate] = (not_expired, not_suppressed, wanted, has_address, outside_quiet_hours)
+GATE_NAMES = (
+    "expiry", "suppression", "preferences", "address", "quiet_hours", "render", "frequency_cap", "recipient_limit",
+    "provider",
+)
+"""Every gate of a delivery in the order in which they are asked, as traces name them."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from notistream.delivery.ports import Ledger, Parking, Turn
+from notistream.delivery.ports import Blocked, Door, Ledger, Origin, Parking, Permit, Turn
 from notistream.domain.notification import Claimed
 from notistream.errors import DatabaseUnavailable
 
@@ -26,16 +26,16 @@ class Held:
     """A turn in a lane: not claimed yet, so its record is not settled."""
 
     turn: Turn
-    key: bytes
+    origin: Origin
     settle: Callable[[], None]
     since: float = 0.0
 
 
 class Lane:
-    """Runs turns: at most `limit` at once, one per recipient, in the order of arrival.
+    """Runs turns: at most `limit` at once, one per recipient, in the order of arrival, while its door admits them.
 
-    A turn is claimed, then its record is settled, then it is delivered. Turns that had to wait too
-    long, or that are too many for one recipient, are parked, so that no partition waits behind them.
+    A turn is admitted, then claimed, then its record is settled, then it is delivered. Turns that had to wait
+    too long, or that are too many for one recipient, are parked, so that no partition waits behind them.
     """
 
     def __init__(
@@ -44,13 +44,15 @@ class Lane:
         name: str,
         limit: int,
         ledger: Ledger,
-        deliver: Callable[[Claimed], Awaitable[None]],
+        door: Door,
+        deliver: Callable[[Claimed, Permit, Origin], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
         self.name = name
         self._limit = limit
         self._capacity = 2 * limit
         self._ledger = ledger
+        self._door = door
         self._deliver = deliver
         self._clock = clock
         self._ready: deque[Held] = deque()
@@ -58,11 +60,15 @@ class Lane:
         self._waiting = 0
         self._running: set[asyncio.Future[None]] = set()
         self._parking: set[asyncio.Future[None]] = set()
-        self._parked_until: dict[bytes, float] = {}
+        self._parked_until: dict[bytes | str, float] = {}  # by recipient (bytes), or by the gate that stops the lane
         self._pace_s = 0.01
+        self._interval_s = 0.01
+        self._started_at = clock()
+        self._blocked: Blocked | None = None
         self._changed = asyncio.Event()
         self._generation = 0
         self._open = True
+        door.on_change(self._pump)
 
     @property
     def is_open(self) -> bool:
@@ -92,26 +98,38 @@ class Lane:
         return True
 
     def _enqueue(self, held: Held) -> None:
-        behind = self._behind.get(held.key)
+        key = held.origin.key
+        behind = self._behind.get(key)
         if behind is None:
-            self._behind[held.key] = deque()
+            self._behind[key] = deque()
             self._ready.append(held)
         elif len(behind) + 1 < HELD_PER_RECIPIENT:
             behind.append(held)
         else:
-            self._park(held, f"{HELD_PER_RECIPIENT} earlier messages to this recipient are waiting")
+            reason = f"{HELD_PER_RECIPIENT} earlier messages to this recipient are waiting"
+            self._park(held, Blocked("lane", reason, PARK_S), behind=key, apart_s=self._pace_s)
             return
         self._waiting += 1
         self._pump()
 
     def _pump(self) -> None:
+        self._blocked = None
         while self._ready and len(self._running) < self._limit:
-            held = self._ready.popleft()
-            self._waiting -= 1
-            task = asyncio.ensure_future(self._run(held))
-            self._running.add(task)
-            task.add_done_callback(self._done)
+            permit = self._door.admit(min(len(self._ready), self._limit - len(self._running)))
+            if isinstance(permit, Blocked):
+                self._blocked = permit
+                break
+            self._start(self._ready.popleft(), permit)
         self._changed.set()
+
+    def _start(self, held: Held, permit: Permit) -> None:
+        now = self._clock()
+        self._interval_s += (min(now - self._started_at, PARK_S) - self._interval_s) / 16
+        self._started_at = now
+        self._waiting -= 1
+        task = asyncio.ensure_future(self._run(held, permit))
+        self._running.add(task)
+        task.add_done_callback(self._done)
 
     def _done(self, task: "asyncio.Future[None]") -> None:
         self._running.discard(task)
@@ -120,25 +138,26 @@ class Lane:
             log.error("lane task failed", exc_info=task.exception(), extra={"lane": self.name})
         self._pump()
 
-    async def _run(self, held: Held) -> None:
+    async def _run(self, held: Held, permit: Permit) -> None:
         started = self._clock()
         try:
             claimed = await self._claim(held)
             if claimed is not None:
-                await self._deliver(claimed)
+                await self._deliver(claimed, permit, held.origin)
                 self._pace_s += (self._clock() - started - self._pace_s) / 16
         finally:
-            self._next(held.key)
+            permit.close()
+            self._next(held.origin.key)
 
     async def _claim(self, held: Held) -> Claimed | None:
         return await self.insist(lambda: self._ledger.claim(held.turn), held.settle)
 
-    def _park(self, held: Held, reason: str) -> None:
-        """Park a turn behind those of its recipient that are parked already, as far apart as the lane is fast."""
+    def _park(self, held: Held, blocked: Blocked, *, behind: bytes | str, apart_s: float) -> None:
+        """Park a turn after those that are parked `behind` the same thing, as far apart as that is fast."""
         now = self._clock()
-        due = max(now + PARK_S, self._parked_until.get(held.key, 0.0) + self._pace_s)
-        self._parked_until[held.key] = due
-        parking = Parking(held.turn, due - now, "lane", reason)
+        due = max(now + blocked.for_s, self._parked_until.get(behind, 0.0) + apart_s)
+        self._parked_until[behind] = due
+        parking = Parking(held.turn, due - now, blocked.gate, blocked.reason)
         task = asyncio.ensure_future(self._insist_on_parking(parking, held))
         self._parking.add(task)
         task.add_done_callback(self._done)
@@ -178,11 +197,14 @@ class Lane:
             del self._behind[key]
 
     def park_overdue(self) -> None:
-        """Park what has waited longer than about five seconds."""
-        latest = self._clock() - HELD_FOR_S
-        for held in list(self._overdue(latest)):
-            self._park(held, f"the {self.name} lane was busy for {HELD_FOR_S:g} s")
-        self._parked_until = {key: due for key, due in self._parked_until.items() if due > self._clock()}
+        """Park what has waited longer than about five seconds, until what it waits for may be over."""
+        now = self._clock()
+        blocked = self._blocked or Blocked("lane", f"the {self.name} lane was busy for {HELD_FOR_S:g} s", PARK_S)
+        if blocked.for_s < PARK_S:
+            blocked = Blocked(blocked.gate, blocked.reason, PARK_S)
+        for held in list(self._overdue(now - HELD_FOR_S)):
+            self._park(held, blocked, behind=blocked.gate, apart_s=self._interval_s)
+        self._parked_until = {key: due for key, due in self._parked_until.items() if due > now}
 
     def _overdue(self, latest: float) -> Iterator[Held]:
         for behind in self._behind.values():
@@ -192,7 +214,7 @@ class Lane:
         while self._ready and self._ready[0].since < latest:
             held = self._ready.popleft()
             self._waiting -= 1
-            self._next(held.key)
+            self._next(held.origin.key)
             yield held
 
     def release(self) -> None:
@@ -200,7 +222,7 @@ class Lane:
         self._generation += 1
         self._open = False
         for held in self._ready:
-            del self._behind[held.key]
+            del self._behind[held.origin.key]
         self._ready.clear()
         for behind in self._behind.values():
             behind.clear()

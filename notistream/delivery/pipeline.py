@@ -1,11 +1,14 @@
-"""The pipeline of one claimed notification, top to bottom: gates, render, provider, decide, record."""
+"""The pipeline of one claimed notification, top to bottom: gates, render, limits, provider, decide, record."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from notistream.delivery.burial import BurialLimit
 from notistream.delivery.gates import Gate, Passed, Stopped
-from notistream.delivery.ports import Ledger, Message, Sender, TemplateSources
+from notistream.delivery.limits import RecipientLimit, within_cap
+from notistream.delivery.ports import Blocked, Caps, Ledger, Message, Origin, Permit, Sender
+from notistream.delivery.rendering import Renderer, Text, Unrenderable
 from notistream.domain import retry
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import (
@@ -18,27 +21,11 @@ from notistream.domain.outcome import (
     Step,
     Temporary,
 )
-from notistream.domain.template import InvalidTemplateError, RenderError, render
-from notistream.domain.validation import length_error
 from notistream.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The rendered message, and how it came about."""
-
-    subject: str | None
-    content: str
-    step: Step | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unrenderable:
-    """There is no text to send."""
-
-    reason: str
+DEFECT_DELAY_S = 60.0
+DATABASE_DELAY_S = 1.0
 
 
 class Pipeline:
@@ -48,97 +35,104 @@ class Pipeline:
         self,
         *,
         ledger: Ledger,
-        sources: TemplateSources,
+        renderer: Renderer,
         sender: Sender,
         gates: Sequence[Gate],
-        limits: Callable[[str], int],
+        caps: Caps,
+        recipient_limit: RecipientLimit,
+        burials: Mapping[str, BurialLimit],
+        count: Callable[[str, Status, Origin], None],
         jitter: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
         self._ledger = ledger
-        self._sources = sources
+        self._renderer = renderer
         self._sender = sender
         self._gates = gates
-        self._limits = limits
+        self._caps = caps
+        self._recipient_limit = recipient_limit
+        self._burials = burials
+        self._count = count
         self._jitter = jitter
         self._clock = clock
 
-    async def deliver(self, claimed: Claimed) -> None:
+    async def deliver(self, claimed: Claimed, permit: Permit, origin: Origin) -> None:
         """Take a claimed notification to the end of this attempt, and record it."""
-        await self._ledger.finish(claimed, await self._attempt(claimed))
-
-    async def _attempt(self, claimed: Claimed) -> Finish:
         steps: list[Step] = []
+        try:
+            ready = await self._prepared(claimed, permit, origin, steps)
+        except Exception as exc:
+            log.exception("defect before the provider call", extra={"notification_id": str(claimed.id)})
+            end = self._defect(claimed, exc)
+        else:
+            end = ready if isinstance(ready, Finish) else await self._send(claimed, permit, *ready)
+        if end.status is Status.RETRYING:
+            steps.append(Step(
+                gate="retry", verdict="retrying", reason=end.reason or "", inputs={"delay_s": end.delay_s}))
+        await self._ledger.finish(claimed, replace(end, steps=tuple(steps)), origin)
+        self._count(claimed.channel, end.status, origin)
+
+    async def _prepared(
+        self, claimed: Claimed, permit: Permit, origin: Origin, steps: list[Step]
+    ) -> Finish | tuple[Text, str]:
+        """The text and the provider to send it with, or how the attempt ends without a call."""
         for gate in self._gates:
-            match gate(claimed):
-                case Passed():
-                    continue
-                case Stopped(step, status, delay_s):
-                    return Finish(
-                        status=status, reason=step.reason, delay_s=delay_s, outcome=AttemptOutcome.NOT_CALLED,
-                        steps=(*steps, step),
-                    )
+            if stopped := _noted(gate(claimed), steps):
+                return _not_called(claimed, stopped)
+        text = await self._text(claimed, origin, steps)
+        if isinstance(text, Stopped):
+            return _not_called(claimed, text)
+        route = await permit.route(claimed.next_provider)
+        if isinstance(route, Blocked):
+            return _not_called(claimed, _stop(steps, "provider", Status.DEFERRED, route.reason, route.for_s))
+        if self._clock() >= claimed.call_before:
+            reason = "the lease was too old to call the provider"
+            return _not_called(claimed, _stop(steps, "provider", Status.DEFERRED, reason, 0.0))
+        return text, route
+
+    async def _text(self, claimed: Claimed, origin: Origin, steps: list[Step]) -> Text | Stopped:
+        """The rendered text, within the limits that count, or what stops it."""
         try:
-            text = await self._render(claimed)
+            text = await self._renderer.text(claimed)
+            if isinstance(text, Unrenderable):
+                return _stop(steps, "render", Status.FAILED, text.reason)
+            if text.step:
+                steps.append(text.step)
+            return (
+                _noted(await within_cap(claimed, self._caps), steps)
+                or _noted(await self._recipient_limit.check(claimed, origin), steps)
+                or text
+            )
         except DatabaseUnavailable:
+            reason = "PostgreSQL was away when it was needed"
+            return _stop(steps, "render", Status.DEFERRED, reason, DATABASE_DELAY_S)
+
+    def _defect(self, claimed: Claimed, error: Exception) -> Finish:
+        """Our own fault: tried again like an outage, and not all of a topic may end as dead letters of it."""
+        result = Temporary(f"internal error: {type(error).__name__}")
+        end = self.judge(claimed, result)
+        if end.status is Status.FAILED and not self._burials[claimed.channel].take(self._clock()):
+            reason = f"{result.reason}; too many dead letters of this kind, so it waits"
             return Finish(
-                status=Status.DEFERRED, reason="PostgreSQL was away when the template was needed", delay_s=1.0,
-                outcome=AttemptOutcome.NOT_CALLED, steps=tuple(steps),
-            )
-        if isinstance(text, Unrenderable):
-            step = Step(gate="render", verdict="failed", reason=text.reason)
-            return Finish(
-                status=Status.FAILED, reason=text.reason, outcome=AttemptOutcome.NOT_CALLED, error=text.reason,
-                steps=(*steps, step),
-            )
-        if text.step:
-            steps.append(text.step)
-        return await self._send(claimed, text, tuple(steps))
+                status=Status.DEFERRED, reason=reason, delay_s=DEFECT_DELAY_S, outcome=AttemptOutcome.NOT_CALLED,
+                error=result.reason, next_provider=claimed.next_provider)
+        return end
 
-    async def _render(self, claimed: Claimed) -> Text | Unrenderable:
-        text = await self._text(claimed)
-        if isinstance(text, Text) and (error := length_error(text.content, self._limits(claimed.channel))):
-            return Unrenderable(f"the rendered text {error}")
-        return text
-
-    async def _text(self, claimed: Claimed) -> Text | Unrenderable:
-        if claimed.template_id is None:
-            return Text(claimed.subject, claimed.content or "")
-        try:
-            subject, body = await self._source(claimed)
-            shown = claimed.subject or (render(subject, claimed.template_variables) if subject else None)
-            return Text(shown, render(body, claimed.template_variables))
-        except (RenderError, InvalidTemplateError) as exc:
-            reason = f"rendering failed: {exc}"
-            if not claimed.content:
-                return Unrenderable(reason)
-            return Text(claimed.subject, claimed.content, Step(
-                gate="render", verdict="fallback", reason=f"{reason}; `content` is sent instead"))
-
-    async def _source(self, claimed: Claimed) -> tuple[str | None, str]:
-        source = await self._sources.source(claimed)
-        if source is None:
-            raise RenderError("the template version is gone")
-        return source
-
-    async def _send(self, claimed: Claimed, text: Text, steps: tuple[Step, ...]) -> Finish:
+    async def _send(self, claimed: Claimed, permit: Permit, text: Text, provider: str) -> Finish:
         assert claimed.recipient is not None, "the address gate stops what has no address"
         started = self._clock()
-        if started >= claimed.call_before:
-            return Finish(
-                status=Status.DEFERRED, reason="the lease was too old to call the provider", delay_s=0,
-                outcome=AttemptOutcome.NOT_CALLED, steps=steps,
-            )
-        provider, result = await self._sender.send(Message(
+        result = await self._sender.send(provider, Message(
             notification_id=claimed.id, channel=claimed.channel, recipient=claimed.recipient, subject=text.subject,
             content=text.content, idempotency_key=claimed.provider_key, correlation_id=claimed.correlation_id,
             traceparent=claimed.traceparent,
         ))
+        permit.report(result)
         end = self.judge(claimed, result)
-        return Finish(
-            status=end.status, reason=end.reason, delay_s=end.delay_s, outcome=end.outcome, error=end.error,
-            provider=provider, provider_message_id=result.message_id if isinstance(result, Receipt) else None,
-            duration_ms=(self._clock() - started) * 1000, subject=text.subject, content=text.content, steps=steps,
+        if end.status is Status.RETRYING:
+            end = _rerouted(end, result, provider, permit)
+        return replace(
+            end, provider=provider, provider_message_id=result.message_id if isinstance(result, Receipt) else None,
+            duration_ms=(self._clock() - started) * 1000, subject=text.subject, content=text.content,
         )
 
     def judge(self, claimed: Claimed, result: ProviderResult) -> Finish:
@@ -150,6 +144,35 @@ class Pipeline:
             jitter=self._jitter(),
         )
         return conclude(decision, outcome_of(result), error=result.reason)
+
+
+def _stop(steps: list[Step], gate: str, status: Status, reason: str, delay_s: float | None = None) -> Stopped:
+    steps.append(Step(gate=gate, verdict=status.value, reason=reason))
+    return Stopped(steps[-1], status, delay_s)
+
+
+def _noted(verdict: Passed | Stopped, steps: list[Step]) -> Stopped | None:
+    if verdict.step is not None:
+        steps.append(verdict.step)
+    return verdict if isinstance(verdict, Stopped) else None
+
+
+def _not_called(claimed: Claimed, stopped: Stopped) -> Finish:
+    """No provider was called: no attempt is used."""
+    return Finish(
+        status=stopped.status, reason=stopped.step.reason, delay_s=stopped.delay_s, outcome=AttemptOutcome.NOT_CALLED,
+        error=stopped.step.reason if stopped.status is Status.FAILED else None, next_provider=claimed.next_provider,
+    )
+
+
+def _rerouted(end: Finish, result: ProviderResult, provider: str, permit: Permit) -> Finish:
+    """A temporary failure goes to the next provider, due now; an unknown outcome stays where its key is known."""
+    if not isinstance(result, Temporary):
+        return replace(end, next_provider=provider)
+    following = permit.failover()
+    if following is None:
+        return end
+    return replace(end, delay_s=0.0, next_provider=following, reason=f"{end.reason}; {following} is next")
 
 
 def outcome_of(result: Temporary | Permanent | Ambiguous) -> AttemptOutcome:

@@ -1,11 +1,15 @@
 """What delivery needs from outside: the ledger, template sources and providers; values that cross the border."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from notistream.domain.notification import Claimed
 from notistream.domain.outcome import Finish, ProviderResult
+from notistream.domain.preference import FrequencyCap
+from notistream.domain.rate_limit import Rate, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,17 @@ class Turn:
 
     id: UUID
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the record lay that brought a turn; `event` is its stream's own, for the tables."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    event: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class Ledger(Protocol):
     async def claim(self, turn: Turn) -> Claimed | None:
         """None: stale, cancelled, or another worker's."""
 
-    async def finish(self, claimed: Claimed, end: Finish) -> None:
+    async def finish(self, claimed: Claimed, end: Finish, origin: Origin) -> None:
         """End a claimed delivery; where the lease was lost, the outcome is noted as late."""
 
     async def park(self, parking: Parking) -> None:
@@ -65,8 +80,81 @@ class TemplateSources(Protocol):
         """Subject and body; None where the version is gone."""
 
 
-class Sender(Protocol):
-    """Calls the channel's provider once. Never raises: every failure is a value."""
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """No provider of a channel can be called now: which gate says so, why, and for about how many seconds."""
 
-    async def send(self, message: Message) -> tuple[str, ProviderResult]:
-        """Name of the provider, and what came of it."""
+    gate: str
+    reason: str
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGrant:
+    """Tokens of one slot of the database's clock: when the slot begins and ends, in seconds from the statement."""
+
+    begins_in_s: float
+    ends_in_s: float
+    tokens: int
+
+
+class Permit(Protocol):
+    """The right to one provider call: a token, and a breaker that lets it through."""
+
+    async def route(self, preferred: str | None) -> str | Blocked:
+        """The provider to call now, `preferred` where that is possible; may wait about a second for a token."""
+
+    def report(self, result: ProviderResult) -> None:
+        """What came of the call; the breaker learns from it."""
+
+    def failover(self) -> str | None:
+        """The provider after the one just called that could be called now; None where there is none."""
+
+    def close(self) -> None:
+        """Give back what was not used; always called."""
+
+
+class Door(Protocol):
+    """Where a lane asks before it claims."""
+
+    def admit(self, wanted: int) -> Permit | Blocked:
+        """A permit now, for the first of `wanted` turns, or why not; never waits."""
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back when `admit` may answer otherwise than before."""
+
+
+class Sender(Protocol):
+    """Calls a provider once. Never raises: every failure is a value."""
+
+    async def send(self, provider: str, message: Message) -> ProviderResult:
+        """What came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapUse:
+    """Uses of a frequency cap in its window, this notification's left out, and whether it was let through."""
+
+    allowed: bool
+    used: int
+    free_at: datetime | None = None
+
+
+class Caps(Protocol):
+    """Counts what frequency caps let through; a notification counts once, however often it is tried."""
+
+    async def take(self, claimed: Claimed, cap: FrequencyCap) -> CapUse:
+        """Count it, where the cap allows."""
+
+
+class RecipientUsage(Protocol):
+    """Counts deliveries per recipient and channel."""
+
+    def take(self, channel: str, origin: Origin, rate: Rate, now_s: float) -> Usage | None:
+        """What was used before this one, which is counted if the rate allows; None: its partition has moved away.
+
+        `now_s` is the database's clock, in seconds since 1970, so that all workers mean the same windows.
+        """
+
+    async def kept(self, channel: str, origin: Origin) -> bool:
+        """Wait until what `take` counted would survive this process; False where that failed."""

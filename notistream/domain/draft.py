@@ -10,12 +10,12 @@ from notistream.domain.validation import (
     ADDRESS_CHECKS,
     CONTROL,
     length_error,
+    name_error,
     nul_error,
     recipient_id_error,
 )
 from notistream.errors import FieldError
 
-MAX_KEY = 255
 MAX_SUBJECT = 998
 
 
@@ -80,15 +80,9 @@ def _text_errors(draft: Draft, limit: int) -> list[tuple[str, str | None]]:
         ("/idempotency_key", draft.idempotency_key), ("/category", draft.category), ("/type", draft.type),
     ):
         if value is not None:
-            found.append((pointer, _name_error(value)))
+            found.append((pointer, name_error(value)))
     found.extend((pointer, "must not contain NUL characters") for pointer in _nul_pointers(draft))
     return found
-
-
-def _name_error(value: str) -> str | None:
-    if not value.strip() or CONTROL.search(value):
-        return "must not be empty or contain control characters"
-    return length_error(value, MAX_KEY)
 
 
 def _nul_pointers(draft: Draft) -> list[str]:

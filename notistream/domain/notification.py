@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from notistream.domain.preference import Preferences
+
 
 class Status(StrEnum):
     """Where a notification is on its way."""
@@ -107,6 +109,9 @@ class NewNotification:
     traceparent: str | None = None
 
 
+NO_WISHES = Preferences()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """A notification that this worker owns until its lease ends, with all that delivery needs."""
@@ -134,6 +139,13 @@ class Claimed:
     lease_token: UUID
     claimed_at: datetime
     """The database's clock when the lease began."""
+    next_provider: str | None = None
+    """Whose turn it is after a failover; None: the first of the channel's providers."""
+    timezone: str | None = None
+    """The recipient's IANA zone, where one is stored."""
+    preferences: Preferences = NO_WISHES
+    suppressed: str | None = None
+    """Why the address is on the suppression list, where it is."""
     call_before: float = math.inf
     """This process's monotonic clock: later than this, the lease does not cover a provider call."""
 

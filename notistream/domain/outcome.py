@@ -22,6 +22,8 @@ class Temporary:
 
     reason: str
     retry_after_s: float | None = None
+    throttled: bool = False
+    """It is there, and asks for fewer calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Finish:
     outcome: AttemptOutcome
     error: str | None = None
     provider: str | None = None
+    next_provider: str | None = None
+    """Whose turn it is when it is tried again; None: the first of the channel's."""
     provider_message_id: str | None = None
     duration_ms: float | None = None
     subject: str | None = None

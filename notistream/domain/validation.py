@@ -13,6 +13,7 @@ COUNTRY = re.compile(rf"\+(?:{'|'.join(map(str, COUNTRY_CODE_TO_REGION_CODE))})"
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 MAX_TOKEN = 4096
 MAX_RECIPIENT_ID = 255
+MAX_NAME = 255
 
 
 def phone_error(value: str) -> str | None:
@@ -57,6 +58,13 @@ ADDRESS_CHECKS: Mapping[AddressKind, Callable[[str], str | None]] = {
 def length_error(text: str, limit: int) -> str | None:
     """Characters are counted, not bytes; the limit is the channel's."""
     return f"has {len(text)} characters; the limit is {limit}" if len(text) > limit else None
+
+
+def name_error(value: str) -> str | None:
+    """Of a key, a category and the like."""
+    if not value.strip() or CONTROL.search(value):
+        return "must not be empty or contain control characters"
+    return length_error(value, MAX_NAME)
 
 
 def nul_error(text: str) -> str | None:

@@ -7,11 +7,12 @@ from notistream.domain.outcome import Receipt
 
 
 class TemporaryError(Exception):
-    """Not now; later perhaps, and not before `retry_after_s` seconds."""
+    """Not now; later perhaps, and not before `retry_after_s` seconds. `throttled`: it only wants fewer calls."""
 
-    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, reason: str, *, retry_after_s: float | None = None, throttled: bool = False) -> None:
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.throttled = throttled
         super().__init__(reason)
 
 

@@ -43,7 +43,7 @@ async def _judged(provider: Provider, message: Message, timeout_s: float) -> Pro
         async with asyncio.timeout(timeout_s):
             return await provider.send(message)
     except TemporaryError as exc:
-        return Temporary(exc.reason, exc.retry_after_s)
+        return Temporary(exc.reason, exc.retry_after_s, exc.throttled)
     except PermanentError as exc:
         return Permanent(exc.reason)
     except NOT_SENT as exc:

@@ -59,7 +59,8 @@ def raise_for_status(status: int, retry_after: str | None, *, now: datetime) -> 
         return
     if status in TRANSIENT_STATUSES or status >= 500:
         reason = TRANSIENT_STATUSES.get(status, "server error")
-        raise TemporaryError(f"HTTP {status} {reason}", retry_after_s=retry_after_s(retry_after, now=now))
+        raise TemporaryError(
+            f"HTTP {status} {reason}", retry_after_s=retry_after_s(retry_after, now=now), throttled=status == 429)
     raise PermanentError(f"HTTP {status} refused")
 
 

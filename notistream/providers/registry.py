@@ -40,10 +40,9 @@ class Providers:
                 if channel not in provider.channels:
                     raise Misconfigured(f"NOTISTREAM_PROVIDERS: provider `{provider.name}` cannot serve {channel}")
 
-    async def send(self, message: Message) -> tuple[str, ProviderResult]:
-        """Call the channel's first provider, once."""
-        provider = self._by_channel[message.channel][0]
-        return provider.name, await guard.call(provider, message, timeout_s=self._timeout_s)
+    async def send(self, provider: str, message: Message) -> ProviderResult:
+        """Call this provider, once."""
+        return await guard.call(self._built[provider], message, timeout_s=self._timeout_s)
 
     def names(self) -> Mapping[str, list[str]]:
         """Providers of each channel, in order."""

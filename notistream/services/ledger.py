@@ -11,7 +11,7 @@ from notistream.db import deliveries
 from notistream.db.deliveries import Finishing
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
-from notistream.delivery.ports import Parking, Turn
+from notistream.delivery.ports import Origin, Parking, Turn
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import DatabaseUnavailable
@@ -51,11 +51,11 @@ class DeliveryLedger:
             metrics.CLAIMED.labels(claimed.channel, claimed.priority.value).inc()
         return claimed
 
-    async def finish(self, claimed: Claimed, end: Finish) -> None:
+    async def finish(self, claimed: Claimed, end: Finish, origin: Origin) -> None:
         """Record under the lease; repeated until PostgreSQL answers, because the provider was called."""
         while True:
             try:
-                in_time = await self._finishes.submit(Finishing(claimed.id, claimed.lease_token, end))
+                in_time = await self._finishes.submit(Finishing(claimed.id, claimed.lease_token, end, origin))
                 if not in_time:
                     await self._finish_late(claimed, end)
             except DatabaseUnavailable:
@@ -63,6 +63,8 @@ class DeliveryLedger:
                 continue
             break
         metrics.FINISHED.labels(claimed.channel, end.status.value).inc()
+        if end.outcome is AttemptOutcome.NOT_CALLED and end.steps:
+            metrics.STOPPED.labels(claimed.channel, end.steps[-1].gate, end.status.value).inc()
         if in_time and end.outcome is AttemptOutcome.UNKNOWN and end.status is Status.RETRYING:
             metrics.DUPLICATES.inc()
 

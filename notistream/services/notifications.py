@@ -1,7 +1,6 @@
 """Accept notifications: check, render as a check, commit in groups, hand to the relay; and read them back."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
 from notistream.db.notifications import Created, Filter
 from notistream.db.pool import Database, Queryable
-from notistream.db.records import StoredAttempt, StoredBatch, StoredNotification, StoredStep
+from notistream.db.records import StoredBatch, StoredNotification
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNEL_NAMES, NewNotification
 from notistream.errors import (
@@ -35,15 +34,7 @@ from notistream.services.acceptance import (
     stored_row,
 )
 from notistream.services.templates import Templates
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """Everything known of the way of a notification."""
-
-    notification: StoredNotification
-    steps: list[StoredStep]
-    attempts: list[StoredAttempt]
+from notistream.services.trace import Timeline, timeline_of
 
 
 class Notifications:
@@ -74,7 +65,7 @@ class Notifications:
             DuplicateKey: its body idempotency key is taken; carries the notification that has it.
             DatabaseUnavailable: nothing was answered as accepted.
         """
-        new = await self._accepted(draft, sender, index=0)
+        new = await self.checked(draft, sender)
         result = await self._group.submit(new)
         if isinstance(result, DuplicateKey) and same_request(result.existing, new):
             return result.existing
@@ -126,13 +117,14 @@ class Notifications:
         if isinstance(draft, InvalidRequest):
             return draft
         try:
-            return await self._accepted(draft, sender, index=index, batch_id=batch_id)
+            return await self.checked(draft, sender, index=index, batch_id=batch_id)
         except InvalidRequest as exc:
             return exc
 
-    async def _accepted(
-        self, draft: Draft, sender: Sender, *, index: int, batch_id: UUID | None = None
+    async def checked(
+        self, draft: Draft, sender: Sender, *, index: int = 0, batch_id: UUID | None = None
     ) -> NewNotification:
+        """What a draft would be stored as, after every check; raises InvalidRequest."""
         now = datetime.now(UTC)
         errors = check(draft, now=now, limits=self._limits)
         if errors:
@@ -211,13 +203,9 @@ class Notifications:
             raise NotCancellable(f"notification {notification_id} is {found.status}")
         return cancelled
 
-    async def trace(self, tenant_id: UUID, notification_id: UUID) -> Trace:
+    async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
         """Raises NotFound."""
-        found = await self.get(tenant_id, notification_id)
-        return Trace(
-            found, await notifications.trace_steps(self._database, notification_id),
-            await notifications.attempts(self._database, notification_id),
-        )
+        return await timeline_of(self._database, await self.get(tenant_id, notification_id))
 
     async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         """Raises NotFound."""

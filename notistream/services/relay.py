@@ -15,49 +15,92 @@ from notistream.db import outbox
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
-from notistream.messages import OutboxEntry, Record
+from notistream.messages import OVERSIZE, OutboxEntry, Record
+from notistream.services.windows import Windows
 
 log = logging.getLogger(__name__)
 
 MAX_OUTSTANDING = 50_000
 MAX_LEFTOVERS = 5_000
+APPEND_RECORDS = 50
 MAX_RECORD = 1_000_000  # a broker's own limit is a little higher
 AFTER_FAILURE_S = 5.0
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_S = 1.0
+WATCH_S = 0.25
 CLOSE_S = 5.0
 
 
 class Relay:
-    """Publishes in the order of `publish` calls; what it cannot publish stays in the outbox for a later poll."""
+    """Publishes in the order of `publish` calls; what it cannot publish stays in the outbox for a later poll.
 
-    def __init__(self, *, brokers: str, prefix: str, database: Database) -> None:
+    What a lane has no room for is held back in the outbox; see `services.windows`.
+    """
+
+    def __init__(self, *, brokers: str, prefix: str, database: Database, windows: Windows) -> None:
         self._brokers = brokers
         self._prefix = prefix
         self._database = database
+        self._windows = windows
         self._producer: AIOKafkaProducer | None = None
         self._queue: deque[OutboxEntry] = deque()
         self._outstanding = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._deleted: GroupCommit[int, None] = GroupCommit(self._delete, max_size=5000)
+        self._to_hold: GroupCommit[int, None] = GroupCommit(self._hold, max_size=5000)
         self._closing = False
         self._failed_at = -AFTER_FAILURE_S
 
     def start(self) -> None:
         """Connect in the background; until then entries stay in the outbox."""
         self._spawn(self._run())
+        self._spawn(self._watch())
 
     def publish(self, entries: Sequence[OutboxEntry]) -> None:
-        """Hand over committed entries; returns at once."""
+        """Hand over committed entries, of which those go on that their lanes have room for; returns at once."""
         if self._producer is None or self._closing:
             return
+        going: list[OutboxEntry] = []
+        held: list[OutboxEntry] = []
         for entry in entries:
-            if self._outstanding >= MAX_OUTSTANDING:
+            (going if self._windows.admit(entry) else held).append(entry)
+        self.publish_released(going)
+        if held:
+            self._windows.note_held(held)
+            for entry in held:
+                metrics.HELD_BACK.inc(len(entry.records))
+                self._spawn(self._hold_back(entry))
+
+    def publish_released(self, entries: Sequence[OutboxEntry]) -> None:
+        """Hand over entries that have their room already."""
+        for entry in entries:
+            if self._producer is None or self._outstanding >= MAX_OUTSTANDING:
                 return
             self._outstanding += len(entry.records)
             self._queue.append(entry)
         self._wake.set()
+
+    async def append(self, topic: str, partition: int, records: Sequence[tuple[bytes, bytes]]) -> int:
+        """Append (key, value) records to a partition of a topic (its full name); the offset of the last.
+
+        Raises:
+            ConnectionError: Kafka is not connected, or did not take them.
+        """
+        if self._producer is None:
+            raise ConnectionError("Kafka is not connected yet")
+        offset = -1
+        try:
+            for at in range(0, len(records), APPEND_RECORDS):
+                batch = self._producer.create_batch()
+                for key, value in records[at:at + APPEND_RECORDS]:
+                    batch.append(key=key, value=value, timestamp=None)
+                batch.close()
+                sent = await (await self._producer.send_batch(batch, topic, partition=partition))
+                offset = sent.offset + batch.record_count() - 1
+        except (KafkaError, OSError) as exc:
+            raise ConnectionError(f"Kafka did not take {len(records)} records for {topic}") from exc
+        return offset
 
     @property
     def takes_leftovers(self) -> bool:
@@ -100,6 +143,22 @@ class Relay:
                 await self._send(self._producer, self._queue.popleft())
             self._wake.clear()
             await self._wake.wait()
+
+    async def _watch(self) -> None:
+        """Keep the windows fresh while there is traffic that fills them."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._windows.stale:
+                with suppress(DatabaseUnavailable):
+                    await self._windows.refresh()
+
+    async def _hold_back(self, entry: OutboxEntry) -> None:
+        with suppress(DatabaseUnavailable):  # a leftover then, which comes here again
+            await self._to_hold.submit(entry.id)
+
+    async def _hold(self, ids: Sequence[int]) -> Sequence[None]:
+        await outbox.hold(self._database, ids)
+        return [None] * len(ids)
 
     async def _connected(self) -> AIOKafkaProducer:
         while True:
@@ -158,8 +217,8 @@ async def _produce(producer: AIOKafkaProducer, topic: str, record: Record) -> "a
     """Send one record; one that is too large for Kafka (a dead letter) goes without its bytes, which the row keeps."""
     headers = list(record.headers)
     try:
-        sent: asyncio.Future[object] = await producer.send(topic, record.value, key=record.key, headers=headers)
+        sent: asyncio.Future[object] = await producer.send(topic, record.payload, key=record.key, headers=headers)
     except MessageSizeTooLargeError:
         known = [(name, text) for name, text in headers if name.startswith("dlq.")]
-        sent = await producer.send(topic, b"", headers=[*known, ("dlq.oversize", str(len(record.value)).encode())])
+        sent = await producer.send(topic, b"", headers=[*known, (OVERSIZE, str(len(record.value or b"")).encode())])
     return sent

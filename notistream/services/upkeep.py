@@ -1,10 +1,11 @@
 """Upkeep that every worker does, without a leader: due rows, ended leases, leftovers, forgotten keys."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from notistream import metrics
-from notistream.db import deliveries, idempotency, outbox
+from notistream.db import caps, deliveries, idempotency, outbox
 from notistream.db.deliveries import Finishing, Orphan
 from notistream.db.pool import Database
 from notistream.delivery.pipeline import conclude
@@ -29,16 +30,21 @@ class Upkeep:
         *,
         publish: Callable[[Sequence[OutboxEntry]], None],
         takes_leftovers: Callable[[], bool],
+        rooms: Callable[[], Mapping[tuple[str, str], int]],
         jitter: Callable[[], float],
     ) -> None:
         self._database = database
         self._takes_leftovers = takes_leftovers
+        self._rooms = rooms
         self._publish = publish
         self._jitter = jitter
 
     async def queue_due(self) -> int:
-        """Queue what is due (the scheduler); how many."""
-        count, entries = await deliveries.queue_due(self._database, limit=DUE_LIMIT)
+        """Queue what is due (the scheduler), as far as the lanes have room for it; how many."""
+        rooms = {lane: min(room, DUE_LIMIT) for lane, room in self._rooms().items() if room > 0}
+        if not rooms:
+            return 0
+        count, entries = await deliveries.queue_due(self._database, rooms)
         self._publish(entries)
         metrics.QUEUED_DUE.inc(count)
         return count
@@ -62,8 +68,8 @@ class Upkeep:
             result, priority=orphan.priority, attempts=orphan.attempts, on_unknown=orphan.on_unknown,
             jitter=self._jitter(),
         )
-        return Finishing(
-            orphan.id, orphan.lease_token, conclude(decision, AttemptOutcome.UNKNOWN, error=result.reason))
+        end = conclude(decision, AttemptOutcome.UNKNOWN, error=result.reason)
+        return Finishing(orphan.id, orphan.lease_token, replace(end, next_provider=orphan.next_provider))
 
     def _count(self, settled: Sequence[Finishing]) -> None:
         if settled:
@@ -80,8 +86,8 @@ class Upkeep:
         return len(entries)
 
     async def forget_keys(self) -> int:
-        """Delete idempotency keys whose window has passed; how many."""
-        return await idempotency.forget_expired(self._database)
+        """Delete idempotency keys and cap uses whose window has passed; how many."""
+        return max(await idempotency.forget_expired(self._database), await caps.forget(self._database))
 
     async def measure(self) -> None:
         """Refresh the gauges that describe the database."""

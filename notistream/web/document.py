@@ -35,7 +35,9 @@ ABOUT = (
 TAGS = {
     "Notifications": "Send, follow and cancel.",
     "Templates": "Texts with variables.",
+    "Recipients": "Contacts, what they wish for, and addresses that must not be sent to.",
     "Operations": "Probes, figures and this document.",
+    "Administration": "For operators, with the admin token: dead letters and replays.",
 }
 CORRELATION = {
     "name": "X-Correlation-ID", "in": "header", "description": "1 to 128 printable ASCII characters; comes back in the "
@@ -45,6 +47,18 @@ IDEMPOTENCY = {
     "name": "Idempotency-Key", "in": "header", "description": "A repeated request with the same key and body gets the "
     "first answer again (`Idempotency-Replayed: true`); with another body 422; while the first is served 409.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+SECURITY = {
+    "apiKey": {
+        "type": "apiKey", "in": "header", "name": "X-API-Key",
+        "description": "A tenant's key; not needed while the server runs with AUTH=off.",
+    },
+    "adminToken": {
+        "type": "apiKey", "in": "header", "name": "X-Admin-Token",
+        "description": "The operator's token (NOTISTREAM_ADMIN_TOKEN); needed with AUTH=off too. `make run` keeps one "
+        "in .local/admin-token.",
+    },
 }
 
 
@@ -69,10 +83,7 @@ def document(routes: Sequence[Route]) -> Mapping[str, Any]:
             "schemas": schemas,
             "parameters": {"correlationId": CORRELATION, "idempotencyKey": IDEMPOTENCY},
             "responses": {str(status): _problem(kind, refs) for status, kind in KINDS.items()},
-            "securitySchemes": {"apiKey": {
-                "type": "apiKey", "in": "header", "name": "X-API-Key",
-                "description": "A tenant's key; not needed while the server runs with AUTH=off.",
-            }},
+            "securitySchemes": SECURITY,
         },
     }
 
@@ -110,7 +121,9 @@ def _untitled(schema: Any) -> Any:
 def _operation(route: Route, operation: Operation, refs: Refs) -> Mapping[str, Any]:
     shown: dict[str, Any] = {
         "operationId": operation.id, "tags": [operation.tag], "summary": operation.summary,
-        "parameters": [*_path_parameters(route.path), *map(_query_parameter, operation.query)],
+        "parameters": [
+            *_path_parameters(route.path, operation.path), *(_parameter(p, "query") for p in operation.query),
+            *(_parameter(p, "header") for p in operation.headers)],
         "responses": {str(status): _answer(a, refs) for status, a in operation.answers.items()},
     }
     if operation.description:
@@ -121,31 +134,37 @@ def _operation(route: Route, operation: Operation, refs: Refs) -> Mapping[str, A
         shown["security"] = []
     else:
         shown["parameters"].append({"$ref": "#/components/parameters/correlationId"})
+    if route.admin:
+        shown["security"] = [{"adminToken": []}]
     if operation.body:
-        shown["requestBody"] = {"required": True, "content": _content(operation.body, "validation", refs)}
+        shown["requestBody"] = {
+            "required": operation.body.required, "content": _content(operation.body, "validation", refs)}
     for status in sorted(operation.problems):
         shown["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return shown
 
 
-def _path_parameters(path: str) -> list[Mapping[str, Any]]:
+def _path_parameters(path: str, described: Sequence[Parameter]) -> list[Mapping[str, Any]]:
+    shown = {parameter.name: _parameter(parameter, "path") for parameter in described}
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        {"name": name, "in": "path", "schema": {"type": "string", "format": "uuid"}, **shown.get(name, {}),
+         "required": True}
         for name in PATH_PARAMETER.findall(path)
     ]
 
 
-def _query_parameter(parameter: Parameter) -> Mapping[str, Any]:
+def _parameter(parameter: Parameter, place: str) -> Mapping[str, Any]:
     return {
-        "name": parameter.name, "in": "query", "description": parameter.description, "schema": parameter.schema}
+        "name": parameter.name, "in": place, "description": parameter.description, "schema": parameter.schema}
 
 
 def _answer(answer: Answer, refs: Refs) -> Mapping[str, Any]:
-    content = (
-        _content(answer.content, "serialization", refs) if answer.content
-        else {answer.media_type: {"schema": {"type": "object" if answer.media_type.endswith("json") else "string"}}}
-    )
-    shown: dict[str, Any] = {"description": answer.description, "content": content}
+    shown: dict[str, Any] = {"description": answer.description}
+    if answer.content:
+        shown["content"] = _content(answer.content, "serialization", refs)
+    elif answer.media_type:
+        kind = "object" if answer.media_type.endswith("json") else "string"
+        shown["content"] = {answer.media_type: {"schema": {"type": kind}}}
     if answer.headers:
         shown["headers"] = {
             name: {"description": about, "schema": {"type": "string"}} for name, about in answer.headers.items()}

@@ -8,7 +8,7 @@ from notistream.db.records import StoredAttempt, StoredBatch, StoredNotification
 from notistream.db.stats import ChannelTotals
 from notistream.domain.notification import CHANNELS
 from notistream.errors import FieldError, InvalidRequest
-from notistream.services.notifications import Trace
+from notistream.services.trace import timeline
 from notistream.web import problems, render
 
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
@@ -45,7 +45,7 @@ IN_BATCH = replace(PENDING, batch_id=BATCH_ID, channel="email", priority="normal
 ATTEMPT = StoredAttempt(
     chain=1, number=1, provider="webhook", started_at=NOW, ended_at=NOW, duration_ms=12.5, outcome="delivered",
     error=None, late_outcome=None, late_at=None,
-    steps=[{"gate": "expiry", "verdict": "pass", "reason": "it does not expire"}],
+    steps=[{"gate": "expiry", "verdict": "passed", "reason": "it has not expired"}],
 )
 STORED_BATCH = StoredBatch(
     id=BATCH_ID, tenant_id=TENANT, total_count=1, rejected_count=1, created_at=NOW, statuses={"pending": 1})
@@ -69,7 +69,7 @@ BATCH_ACCEPTED = {"one accepted, one refused": {
         ),
     ],
 }}
-TRACED = {"delivered": render.trace(Trace(DELIVERED, [], [ATTEMPT]))}
+TRACED = {"delivered": render.trace(timeline(DELIVERED, [], [ATTEMPT]))}
 TEMPLATE_SHOWN = {"stored": render.template(STORED_TEMPLATE)}
 TEMPLATE_PAGE = {"page": {"data": [render.template(STORED_TEMPLATE)], "next_cursor": None}}
 FIGURES = {"figures": render.figures({

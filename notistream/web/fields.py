@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
-from notistream.domain.notification import CHANNEL_NAMES, Priority
+from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, Priority
 from notistream.domain.validation import nul_error
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
@@ -70,6 +70,12 @@ def _without_nul(value: str) -> str:
     return value
 
 
+def _channel(value: str) -> str:
+    if value not in CHANNEL_NAMES:
+        raise ValueError(f"must be one of {', '.join(CHANNELS)}")
+    return CHANNEL_NAMES[value]
+
+
 Moment = Annotated[
     datetime, PlainValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Urgency = Annotated[
@@ -79,4 +85,6 @@ Urgency = Annotated[
     ], "default": "normal"})]
 JsonObject = Annotated[dict[str, Any], AfterValidator(json_object)]
 Text = Annotated[str, AfterValidator(_without_nul)]
+KnownChannel = Annotated[
+    str, AfterValidator(_channel), WithJsonSchema({"type": "string", "enum": list(CHANNEL_NAMES)})]
 ChannelName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(CHANNEL_NAMES)})]

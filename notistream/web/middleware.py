@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
 from notistream import metrics
-from notistream.errors import MethodNotAllowed, NotFound, NotiStreamError
+from notistream.errors import AdminOnly, MethodNotAllowed, NotFound, NotiStreamError
 from notistream.services.acceptance import Sender
 from notistream.web import problems
 from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER
@@ -61,15 +61,22 @@ async def _admit(
         raise _no_route(request)
     if route.public:
         return
-    headers = request.headers
-    api_key = headers.get("X-API-Key")
-    if api_key is not None and not api_key.isascii():
-        api_key = ""  # no key of ours, and not fit to be hashed
-    tenant_id = await request.app[RUNTIME].access.tenant_of(api_key)
-    request[SENDER] = Sender(
-        tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent)
+    access = request.app[RUNTIME].access
+    if route.admin:
+        if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
+            raise AdminOnly
+    else:
+        tenant_id = await access.tenant_of(_secret(request.headers, "X-API-Key"))
+        request[SENDER] = Sender(
+            tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent)
     if request.query_string:
         refuse_unknown(request.query, {p.name for p in route.operation.query} if route.operation else ())
+
+
+def _secret(headers: Mapping[str, str], name: str) -> str | None:
+    """The key or token of a request; one that is not ASCII is none of ours, and not fit to be hashed."""
+    value = headers.get(name)
+    return "" if value is not None and not value.isascii() else value
 
 
 def _correlation(headers: Mapping[str, str]) -> tuple[str, str | None]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from notistream.errors import InvalidRequest, NotiStreamError, Unauthorized, Unavailable
+from notistream.errors import AdminOnly, InvalidRequest, NotiStreamError, Unauthorized, Unavailable
 from notistream.services.acceptance import DuplicateKey
 from notistream.web import render
 from notistream.web.respond import answer
@@ -53,6 +53,8 @@ def _headers(error: NotiStreamError) -> Mapping[str, str]:
             return {"Retry-After": str(error.retry_after_s)}
         case DuplicateKey():
             return {"Location": f"/api/v1/notifications/{error.existing.id}"}
+        case AdminOnly():
+            return {"WWW-Authenticate": 'AdminToken realm="notistream", header="X-Admin-Token"'}
         case Unauthorized():
             return {"WWW-Authenticate": 'ApiKey realm="notistream", header="X-API-Key"'}
         case _:

@@ -1,10 +1,12 @@
 """Query parameters: read strictly, all that is wrong reported at once."""
 
+import base64
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+import orjson
 from multidict import MultiMapping
 
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
@@ -12,6 +14,7 @@ from notistream.errors import FieldError, InvalidRequest
 from notistream.web.fields import moment
 
 T = TypeVar("T")
+NO_CURSOR = "must be a `next_cursor` from an answer"
 PAGE_SIZE, LARGEST_PAGE = 20, 100
 SWITCH: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}
 MOVED: Mapping[str, str] = {
@@ -53,7 +56,11 @@ class Query:
         return self._one(name, lambda v: _convert(UUID, v, "must be a UUID"))
 
     def cursor(self) -> UUID | None:
-        return self._one("cursor", lambda v: _convert(UUID, v, "must be a `next_cursor` from an answer"))
+        return self._one("cursor", lambda v: _convert(UUID, v, NO_CURSOR))
+
+    def text_cursor(self, size: int) -> tuple[str, ...] | None:
+        """The `size` texts of a `text_cursor`, for lists that are ordered by text."""
+        return self._one("cursor", lambda v: _convert(lambda c: _texts(c, size), v, NO_CURSOR))
 
     def moment(self, name: str) -> datetime | None:
         """A + that came unescaped arrives as a space."""
@@ -63,7 +70,11 @@ class Query:
         return self._one("channel", _channel)
 
     def switch(self, name: str) -> bool:
-        return self._one(name, _switch) or False
+        return self.choice(name) or False
+
+    def choice(self, name: str) -> bool | None:
+        """None where it does not matter."""
+        return self._one(name, _switch)
 
     def page_size(self) -> int:
         return self._one("page_size", _page_size) or PAGE_SIZE
@@ -86,6 +97,18 @@ class Query:
         except ValueError as exc:
             self._errors.append(FieldError(_pointer(name), str(exc)))
             return None
+
+
+def text_cursor(*texts: str) -> str:
+    """Texts as a cursor that needs no escaping in an address."""
+    return base64.urlsafe_b64encode(orjson.dumps(texts)).decode().rstrip("=")
+
+
+def _texts(cursor: str, size: int) -> tuple[str, ...]:
+    found = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    if not isinstance(found, list) or [type(text) for text in found] != [str] * size:
+        raise ValueError
+    return tuple(map(_text, found))
 
 
 def _single(values: Sequence[str]) -> str:

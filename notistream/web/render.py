@@ -1,20 +1,19 @@
 """Stored values as the JSON shapes of `views`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from notistream.db.records import StoredAttempt, StoredBatch, StoredNotification, StoredStep, StoredTemplate
+from notistream.db.records import StoredBatch, StoredNotification, StoredStep, StoredTemplate
 from notistream.db.stats import ChannelTotals
+from notistream.db.trace import QueuePlace
 from notistream.domain.notification import MAX_RETRIES, TERMINAL, Priority
-from notistream.domain.outcome import AttemptOutcome
-from notistream.services.notifications import Trace
+from notistream.services.trace import Call, Timeline
 from notistream.web.views import (
     AttemptView,
     BatchView,
     Figures,
     NotificationView,
+    QueueView,
     StepView,
     TemplateView,
     TraceView,
@@ -114,32 +113,22 @@ def figures(totals: Mapping[str, ChannelTotals]) -> Figures:
     }}
 
 
-def trace(found: Trace) -> TraceView:
-    """Decisions of all sources in one order of time; provider calls without those that a gate stopped."""
-    stored = found.notification
-    steps = sorted(_steps(found), key=lambda step: step["at"])
-    if stored.due_at and not steps[-1]["next_eligible_at"]:
-        steps[-1]["next_eligible_at"] = stored.due_at
+def trace(found: Timeline) -> TraceView:
     return {
-        "notification_id": stored.id,
-        "status": stored.status,
-        "reason": stored.reason,
-        "next_eligible_at": stored.due_at,
-        "steps": steps,
-        "attempts": [_attempt(a) for a in found.attempts if a.outcome != AttemptOutcome.NOT_CALLED],
+        "notification_id": found.notification_id,
+        "status": found.status,
+        "reason": found.reason,
+        "next_eligible_at": found.next_eligible_at,
+        "queue": _queue(found.queue),
+        "steps": [_step(step) for step in found.steps],
+        "attempts": [_attempt(call) for call in found.attempts],
     }
 
 
-def _steps(found: Trace) -> Iterator[StepView]:
-    stored = found.notification
-    yield {
-        "at": stored.created_at, "gate": "accept", "verdict": "accepted", "next_eligible_at": stored.scheduled_at,
-        "reason": "stored, to be sent later" if stored.scheduled_at else "stored and queued",
-        "inputs": {"channel": stored.channel, "priority": stored.priority},
-    }
-    yield from map(_step, found.steps)
-    for attempt in found.attempts:
-        yield from (_attempt_step(attempt, step) for step in attempt.steps)
+def _queue(place: QueuePlace | None) -> QueueView | None:
+    if place is None:
+        return None
+    return {"lane": place.lane, "queued_at": place.queued_at, "place": place.place, "ahead": place.ahead}
 
 
 def _step(step: StoredStep) -> StepView:
@@ -149,29 +138,17 @@ def _step(step: StoredStep) -> StepView:
     }
 
 
-def _attempt_step(attempt: StoredAttempt, step: Mapping[str, Any]) -> StepView:
-    """Gates of an attempt ran when it began; moments inside JSON are text."""
-    at, due = step.get("at"), step.get("next_eligible_at")
+def _attempt(call: Call) -> AttemptView:
     return {
-        "at": datetime.fromisoformat(at) if at else attempt.started_at,
-        "gate": step["gate"],
-        "verdict": step["verdict"],
-        "reason": step["reason"],
-        "inputs": step.get("inputs", {}),
-        "next_eligible_at": datetime.fromisoformat(due) if due else None,
-    }
-
-
-def _attempt(attempt: StoredAttempt) -> AttemptView:
-    return {
-        "number": attempt.number,
-        "chain": attempt.chain,
-        "provider": attempt.provider,
-        "started_at": attempt.started_at,
-        "duration_ms": attempt.duration_ms,
-        "outcome": attempt.outcome,
-        "error": attempt.error,
-        "late_outcome": attempt.late_outcome,
+        "number": call.number,
+        "chain": call.chain,
+        "provider": call.provider,
+        "started_at": call.started_at,
+        "duration_ms": call.duration_ms,
+        "outcome": call.outcome,
+        "error": call.error,
+        "late_outcome": call.late_outcome,
+        "late_at": call.late_at,
     }
 
 

@@ -33,3 +33,8 @@ def answer(
     if headers:
         sent.update(headers)
     return web.Response(body=dump(value), status=status, headers=sent)
+
+
+def no_content() -> web.Response:
+    """Done, and nothing to say."""
+    return web.Response(status=204, headers={"Cache-Control": "no-store"})

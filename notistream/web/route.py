@@ -11,7 +11,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A query parameter."""
+    """A query or path parameter, or a request header."""
 
     name: str
     description: str
@@ -24,6 +24,8 @@ class Content:
 
     type: Any
     examples: Mapping[str, Any]
+    required: bool = True
+    """Of a request: whether it may be left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class Answer:
 
     description: str
     content: Content | None = None
-    media_type: str = "application/json"
+    media_type: str | None = "application/json"
+    """None: the answer has no body."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -46,21 +49,29 @@ class Operation:
     description: str = ""
     body: Content | None = None
     query: Sequence[Parameter] = ()
+    path: Sequence[Parameter] = ()
+    """Those in the path that are not UUIDs."""
     answers: Mapping[int, Answer]
     problems: Sequence[int] = ()
+    headers: Sequence[Parameter] = ()
+    """Request headers of this operation alone."""
     idempotent: bool = False
     """Takes an Idempotency-Key header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
-    """One row: `public` needs no key; a route without an operation is a page, and not in the document."""
+    """One row: `public` needs no key, `admin` the admin token instead of one.
+
+    A route without an operation is a page, and not in the document.
+    """
 
     method: str
     path: str
     handler: Handler
     operation: Operation | None = None
     public: bool = False
+    admin: bool = False
 
 
 class RouteTable:

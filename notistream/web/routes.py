@@ -4,26 +4,22 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from notistream.domain.notification import CHANNEL_NAMES
 from notistream.runtime import Runtime
 from notistream.web import docs, examples, health, notifications, templates, views
 from notistream.web.body import LargeBodies
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
+from notistream.web.dead_letter_routes import DEAD_LETTERS
+from notistream.web.document import PATH_PARAMETER
 from notistream.web.middleware import MIDDLEWARES
-from notistream.web.query import LARGEST_PAGE, PAGE_SIZE
+from notistream.web.operation_routes import OPERATIONS
+from notistream.web.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, UUID, V1, WRITING
+from notistream.web.recipient_routes import RECIPIENT_ROUTES
+from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
 from notistream.web.schemas import CreateBatch, CreateNotification, CreateTemplate
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
 
-V1 = "/api/v1"
-UUID = {"type": "string", "format": "uuid"}
-MOMENT = {"type": "string", "format": "date-time"}
-CHANNEL = Parameter(
-    name="channel", description="Of this channel.", schema={"type": "string", "enum": list(CHANNEL_NAMES)})
-CURSOR = Parameter(name="cursor", description="`next_cursor` of the page before.")
-SIZE = Parameter(name="page_size", description="Entries per page.", schema={
-    "type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE})
 LIST_PARAMETERS = (
     Parameter(
         name="status", description="Any of these; repeat it or separate by commas. queued = pending, "
@@ -41,9 +37,6 @@ LIST_PARAMETERS = (
 )
 ATOMIC = Parameter(
     name="atomic", description="true: accept all items or none.", schema={"type": "boolean", "default": False})
-TOO_MUCH = (400, 401, 408, 413, 415, 422, 503)
-WRITING, READING, ONE = (*TOO_MUCH, 409), (401, 422, 503), (401, 404, 422, 503)
-
 CANCEL = Answer(
     description="The cancelled notification.",
     content=Content(type=views.NotificationView, examples=examples.CANCELLATION))
@@ -177,7 +170,10 @@ DOCUMENTATION = (
       for path in ("/docs/", "/swagger", "/swagger/", "/swagger/index.html")),
 )
 
-ROUTES = (*NOTIFICATIONS, *TEMPLATES, *FIGURES, *PROBES, *DOCUMENTATION)
+ROUTES = (
+    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
+    *PROBES, *DOCUMENTATION,
+)
 
 
 def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] = ROUTES) -> None:
@@ -186,6 +182,7 @@ def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] 
     web_app[ROUTE_TABLE] = RouteTable(routes)
     web_app[LARGE_BODIES] = LargeBodies()
     for route in routes:
-        web_app.router.add_route(route.method, route.path, route.handler)
+        path = PATH_PARAMETER.sub(r"{\1:[^/]+}", route.path)  # the default pattern has no room for ids with braces
+        web_app.router.add_route(route.method, path, route.handler)
         if route.method == "GET":
-            web_app.router.add_route("HEAD", route.path, route.handler)
+            web_app.router.add_route("HEAD", path, route.handler)

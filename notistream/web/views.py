@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 from uuid import UUID
 
 from pydantic import Field
@@ -80,7 +80,7 @@ class FieldProblem(TypedDict):
     """One wrong place."""
 
     pointer: Annotated[str, Field(
-        description="JSON pointer into the body; /query/NAME and /header/NAME for what is not in it.")]
+        description="JSON pointer into the body; /path/NAME, /query/NAME and /header/NAME for what is not in it.")]
     message: str
 
 
@@ -128,6 +128,18 @@ class AttemptView(TypedDict):
     outcome: str
     error: str | None
     late_outcome: Annotated[str | None, Field(description="What was reported after the worker's time was over.")]
+    late_at: datetime | None
+
+
+class QueueView(TypedDict):
+    """Where a pending notification waits for a worker."""
+
+    lane: Annotated[str, Field(description="Channel and priority, such as sms.high.")]
+    queued_at: datetime
+    place: Annotated[Literal["held", "outbox", "kafka"], Field(
+        description="held: until the lane has room for more of this tenant; outbox: to be published; kafka: published, "
+        "a worker takes it in its turn.")]
+    ahead: Annotated[int, Field(description="Notifications of this tenant that are held back before it.")]
 
 
 class TraceView(TypedDict):
@@ -136,7 +148,8 @@ class TraceView(TypedDict):
     notification_id: UUID
     status: str
     reason: str | None
-    next_eligible_at: datetime | None
+    next_eligible_at: Annotated[datetime | None, Field(description="When one that waits is looked at again.")]
+    queue: Annotated[QueueView | None, Field(description="While it is pending.")]
     steps: list[StepView]
     attempts: list[AttemptView]
 

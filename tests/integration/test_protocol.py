@@ -3,25 +3,28 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from notistream import topics
 from notistream.config import Settings
-from notistream.db import deliveries, migrate, notifications, outbox, queries, tenants
+from notistream.db import dead_letters, deliveries, migrate, notifications, outbox, queries, tenants
 from notistream.db.deliveries import Finishing
 from notistream.db.pool import open_database
 from notistream.delivery.ports import Parking, Turn
 from notistream.domain.draft import Draft
 from notistream.domain.notification import CHANNELS, NewNotification, OnUnknown, Priority, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
-from notistream.messages import OutboxEntry, Record
+from notistream.messages import LANES, BadRecord, OutboxEntry, Record
 from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
+from notistream.services.positions import Positions
 from notistream.services.relay import Relay
 from notistream.services.templates import Templates
 from notistream.services.upkeep import Upkeep
+from notistream.services.windows import Windows
 from tests.stack import until
 
 pytestmark = pytest.mark.integration
@@ -30,6 +33,7 @@ DELIVERED = Finish(status=Status.DELIVERED, outcome=AttemptOutcome.DELIVERED, pr
 RETRY_NOW = Finish(
     status=Status.RETRYING, reason="HTTP 503", delay_s=0.0, outcome=AttemptOutcome.TEMPORARY, error="HTTP 503")
 LEASE = timedelta(seconds=30)
+ROOMS = {(channel, priority.value): 10 for channel, priority in LANES}
 
 
 class World:
@@ -65,7 +69,19 @@ class World:
 
 
 def upkeep_of(world):
-    return Upkeep(world.db, publish=lambda _: None, takes_leftovers=lambda: True, jitter=lambda: 0.0)
+    return Upkeep(
+        world.db, publish=lambda _: None, takes_leftovers=lambda: True, rooms=lambda: ROOMS, jitter=lambda: 0.0)
+
+
+async def due(world, rooms=None):
+    """One round of the scheduler."""
+    return await deliveries.queue_due(world.db, ROOMS if rooms is None else rooms)
+
+
+def unlimited(world, endpoints, prefix):
+    """Windows of the lanes."""
+    positions = Positions(brokers=endpoints.kafka_brokers, prefix=prefix, group=prefix)
+    return Windows(positions, world.db, channel_rate=0)
 
 
 @pytest.fixture
@@ -77,7 +93,7 @@ async def world(database_url):
 
 
 @pytest.mark.parametrize(
-    "stem", ["batches", "deliveries", "idempotency", "notifications", "outbox", "stats", "templates", "tenants"])
+    "stem", sorted(path.name.removesuffix(".sql") for path in resources.files("notistream.db.sql").iterdir()))
 async def test_every_query_prepares_on_the_migrated_schema(database_url, stem):
     import asyncpg
 
@@ -177,10 +193,10 @@ async def test_timer_against_scheduler(world, timer_first):
     turn = Turn(notification_id, 1)
     if timer_first:
         assert (await deliveries.queue(world.db, [turn])).entries
-        assert await deliveries.queue_due(world.db, limit=10) == (0, [])
+        assert await due(world) == (0, [])
     else:
         await world.db.fetch("UPDATE notifications SET due_at = now() - interval '1 minute'")
-        assert (await deliveries.queue_due(world.db, limit=10))[0] == 1
+        assert (await due(world))[0] == 1
         queued = await deliveries.queue(world.db, [turn])
         assert (queued.entries, queued.early) == ([], {})
     assert (await world.status(notification_id)).seq == 2
@@ -192,7 +208,7 @@ async def test_the_scheduler_leaves_short_waits_to_the_timer_and_takes_scheduled
     scheduled = await world.create(scheduled_at=datetime.now(UTC) + timedelta(hours=1))
     assert (await world.status(scheduled)).status == "scheduled"
     await world.db.fetch("UPDATE notifications SET due_at = now() - interval '1 ms' WHERE status = 'scheduled'")
-    count, entries = await deliveries.queue_due(world.db, limit=10)
+    count, entries = await due(world)
     assert (count, [len(e.records) for e in entries]) == (1, [1])
     assert (await world.status(retrying)).status == "retrying"
 
@@ -321,7 +337,7 @@ async def test_an_outcome_is_recorded_whatever_words_a_provider_uses(world):
 async def test_leftovers_stay_in_the_outbox_while_kafka_does_not_take_them(world):
     await world.create()
     await world.db.fetch("UPDATE outbox SET publish_after = now()")
-    away = Upkeep(world.db, publish=lambda _: None, takes_leftovers=lambda: False, jitter=lambda: 0.0)
+    away = Upkeep(world.db, publish=lambda _: None, takes_leftovers=lambda: False, rooms=dict, jitter=lambda: 0.0)
     assert await away.republish() == 0
     assert await upkeep_of(world).republish() == 1
 
@@ -372,7 +388,9 @@ async def test_forgetting_expired_keys_leaves_the_others(world):
 async def test_the_relay_goes_on_after_a_record_that_kafka_cannot_take(world, endpoints, topics_prefix):
     settings = Settings(topic_prefix=topics_prefix, topic_partitions=1, kafka_brokers=endpoints.kafka_brokers)
     await topics.ensure(endpoints.kafka_brokers, topics.specs(settings))
-    relay = Relay(brokers=endpoints.kafka_brokers, prefix=topics_prefix, database=world.db)
+    relay = Relay(
+        brokers=endpoints.kafka_brokers, prefix=topics_prefix, database=world.db,
+        windows=unlimited(world, endpoints, topics_prefix))
     relay.start()
     await until(lambda: relay._producer is not None, what="the relay to connect")
     huge = OutboxEntry(1, "sms.dlq", (Record(b"k", b"x" * 1_500_000, (("dlq.reason", b"poison"),)),))
@@ -391,12 +409,12 @@ async def test_leftovers_are_taken_by_one_worker_at_a_time(world):
 
 
 async def test_a_bad_record_is_kept_byte_for_byte_once_per_place(world):
-    record = outbox.BadRecord(
+    record = BadRecord(
         id=uuid7(), channel="sms", reason="not JSON", topic="t.sms.high", partition=3, offset=7, key=b"\xff\x00",
         value=b"\x00{bad", headers=[("h", b"\xfe")])
-    entry, = await outbox.bury_record(world.db, record)
+    entry, = await dead_letters.bury_record(world.db, record)
     assert (entry.topic, entry.records[0].key, entry.records[0].value) == ("sms.dlq", b"\xff\x00", b"\x00{bad")
     assert dict(entry.records[0].headers)["dlq.offset"] == b"7"
-    assert await outbox.bury_record(world.db, record) == []
+    assert await dead_letters.bury_record(world.db, record) == []
     row, = await world.db.fetch("SELECT key, value FROM dead_letters")
     assert (row["key"], row["value"]) == (b"\xff\x00", b"\x00{bad")

@@ -23,7 +23,8 @@ def run(tmp_path, monkeypatch):
 def test_help_lists_every_command(run):
     result = run("--help")
     assert result.exit_code == 0
-    for name in ("api", "worker", "dev", "migrate", "topics", "seed", "tenants", "keys", "providers", "send"):
+    for name in ("api", "worker", "dev", "migrate", "topics", "seed", "tenants", "keys", "providers", "send", "doctor",
+                 "trace", "pause", "resume"):
         assert f"  {name} " in result.output
 
 

@@ -9,7 +9,7 @@ import pytest
 from notistream.db.records import StoredStep
 from notistream.domain.notification import OnUnknown, Priority
 from notistream.services.acceptance import DuplicateKey
-from notistream.services.notifications import Trace
+from notistream.services.trace import timeline
 from notistream.web import examples, render
 from notistream.web.schemas import CREATE, draft
 from tests.unit.web_fakes import problem_of, serving
@@ -115,15 +115,12 @@ def test_trace_merges_all_steps_in_order_of_time() -> None:
     parked = StoredStep(
         at=later[1], gate="lane", verdict="defer", reason="busy", inputs={"n": 8}, next_eligible_at=None)
     cancelled = replace(parked, at=later[3], gate="cancel")
-    attempt = replace(examples.ATTEMPT, started_at=later[2], steps=[
-        {"gate": "expiry", "verdict": "pass", "reason": "r"},
+    attempt = replace(examples.ATTEMPT, started_at=later[2], provider=None, steps=[
+        {"gate": "expiry", "verdict": "passed", "reason": "r"},
         {"gate": "retry", "verdict": "retry", "reason": "r", "next_eligible_at": due.isoformat()},
     ])
-    stopped = replace(attempt, outcome="not_called", steps=[{"gate": "quiet_hours", "verdict": "defer", "reason": "r"}])
-    found = Trace(replace(examples.PENDING, due_at=due), [cancelled, parked], [attempt, stopped])
-    shown = render.trace(found)
-    assert [s["gate"] for s in shown["steps"]] == ["accept", "lane", "expiry", "retry", "quiet_hours", "cancel"]
-    assert shown["steps"][0]["verdict"] == "accepted"
+    shown = render.trace(timeline(replace(examples.PENDING, due_at=due), [parked, cancelled], [attempt]))
+    assert [s["gate"] for s in shown["steps"]] == ["accept", "lane", "expiry", "retry", "cancel"]
     assert shown["steps"][0]["at"] == examples.PENDING.created_at
     assert shown["steps"][3]["next_eligible_at"] == due
     assert shown["steps"][-1]["next_eligible_at"] == shown["next_eligible_at"] == due

@@ -14,7 +14,7 @@ from notistream.web import openapi
 from notistream.web.document import document
 from notistream.web.routes import MIDDLEWARES, PROBES, ROUTES, install
 from notistream.web.yaml_text import yaml_text
-from tests.unit.web_fakes import FakeRuntime, serving
+from tests.unit.web_fakes import ADMIN, FakeRuntime, serving
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.main([]))
 OPERATIONS = [(path, method, shown) for path, item in DOCUMENT["paths"].items() for method, shown in item.items()]
@@ -46,11 +46,11 @@ def test_no_route_is_served_twice() -> None:
 @pytest.mark.parametrize(("path", "method", "shown"), OPERATIONS, ids=[f"{m} {p}" for p, m, _ in OPERATIONS])
 def test_operation(path: str, method: str, shown: dict[str, Any]) -> None:
     assert shown["summary"]
-    public = not path.startswith("/api/")
-    assert shown.get("security") == ([] if public else None)
+    public, admin = not path.startswith(("/api/", "/internal/")), path.startswith("/internal/")
+    assert shown.get("security") == ([] if public else [{"adminToken": []}] if admin else None)
     problems = {status for status in shown["responses"] if status.startswith(("4", "5"))}
     assert public or problems >= {"401", "422", "503"}
-    assert (method in ("post", "put")) == ("requestBody" in shown)
+    assert method in ("delete", "patch") or (method in ("post", "put")) == ("requestBody" in shown)
     for body in (shown.get("requestBody", {}), *shown["responses"].values()):
         for content in body.get("content", {}).values():
             for example in content.get("examples", {}).values():
@@ -63,7 +63,7 @@ async def test_examples_are_accepted() -> None:
         for path, method, shown in OPERATIONS:
             for content in shown.get("requestBody", {}).get("content", {}).values():
                 for example in content["examples"].values():
-                    response = await client.request(method, path, json=example["value"])
+                    response = await client.request(method, path, json=example["value"], headers=ADMIN)
                     assert str(response.status) in shown["responses"], (path, await response.text())
 
 

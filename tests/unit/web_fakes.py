@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter
+from notistream.db.pool import Database, open_database
 from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate
 from notistream.db.stats import ChannelTotals
 from notistream.domain.draft import Draft, check
@@ -26,10 +27,16 @@ from notistream.errors import (
 )
 from notistream.runtime import Runtime
 from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
-from notistream.services.notifications import Trace
-from notistream.web import examples
+from notistream.services.dead_letters import Outcome
+from notistream.services.operations import Operations
+from notistream.services.pauses import Pauses
+from notistream.services.preview import Preview
+from notistream.services.range_replay import RangeReplays
+from notistream.services.trace import Timeline, timeline
+from notistream.web import dead_letter_routes, examples, operation_routes
 from notistream.web.routes import MIDDLEWARES, install
 
+ADMIN = {"X-Admin-Token": "admin-token"}
 LIMITS = {name: channel.max_length for name, channel in CHANNELS.items()}
 
 
@@ -86,8 +93,8 @@ class FakeNotifications:
         self.filters.append((shown, limit))
         return [replace(s, tenant_id=tenant_id) for s in self.page[:limit]]
 
-    async def trace(self, tenant_id: UUID, notification_id: UUID) -> Trace:
-        return Trace(await self.get(tenant_id, notification_id), [], [examples.ATTEMPT])
+    async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
+        return timeline(await self.get(tenant_id, notification_id), [], [examples.ATTEMPT])
 
     async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         return replace(examples.STORED_BATCH, tenant_id=tenant_id, id=batch_id)
@@ -139,6 +146,49 @@ class FakeReplays:
         del self.known[key]
 
 
+class FakeDeadLetters:
+    """One dead letter that waits; `calls` is what was asked of them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.whole = dead_letter_routes.WHOLE
+
+    async def list_page(self, shown: Any, *, before: UUID | None, limit: int) -> list[Any]:
+        self.calls.append(("list", shown, before, limit))
+        return [dead_letter_routes.LETTER] * min(limit, 3)
+
+    async def get(self, entry_id: UUID) -> Any:
+        if entry_id != self.whole.id:
+            raise NotFound
+        return self.whole
+
+    async def replay(self, entry_id: UUID, *, actor: str) -> Any:
+        self.calls.append(("replay", entry_id, actor))
+        await self.get(entry_id)
+        return dead_letter_routes.REPLAYED
+
+    async def kinds(self, _meant: Any) -> Any:
+        return dead_letter_routes.KINDS
+
+    async def replay_matching(self, meant: Any, *, actor: str, limit: int) -> Outcome:
+        self.calls.append(("replay_matching", meant, actor, limit))
+        return Outcome(15, 2)
+
+    async def delete(self, ids: Sequence[UUID], *, actor: str) -> frozenset[UUID]:
+        self.calls.append(("delete", ids, actor))
+        return frozenset(ids) & {self.whole.id}
+
+
+class FakePreviews:
+    """Checks drafts as a create does, and answers one thing."""
+
+    async def preview(self, draft: Draft, _sender: Sender) -> Preview:
+        errors = check(draft, now=datetime.now(UTC), limits=LIMITS)
+        if errors:
+            raise InvalidRequest(errors)
+        return operation_routes.QUIET
+
+
 class FakeAccess:
     """One key, `good`, and whether it is needed."""
 
@@ -149,6 +199,9 @@ class FakeAccess:
         if self.required and api_key != "good":
             raise Unauthorized
         return examples.TENANT
+
+    def is_admin(self, token: str | None) -> bool:
+        return token == ADMIN["X-Admin-Token"]
 
 
 class FakeReadiness:
@@ -168,6 +221,13 @@ class FakeRuntime:
     replays: FakeReplays = field(default_factory=FakeReplays)
     access: FakeAccess = field(default_factory=FakeAccess)
     readiness: FakeReadiness = field(default_factory=FakeReadiness)
+    dead_letters: FakeDeadLetters = field(default_factory=FakeDeadLetters)
+    previews: FakePreviews = field(default_factory=FakePreviews)
+    operations: Operations | None = None
+    range_replays: RangeReplays | None = None
+    pauses: Pauses | None = None
+    database: Database | None = None
+    """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
     async def channel_totals(self, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
         return {name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals() for name in CHANNELS}
@@ -179,7 +239,11 @@ Client = TestClient[web.Request, web.Application]
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     """A client of the real routes and middleware, and the fakes behind them."""
-    fakes = FakeRuntime()
+    database = await open_database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
+    fakes = FakeRuntime(
+        database=database, operations=Operations(database, publish=lambda _: None),
+        range_replays=RangeReplays(database),
+        pauses=Pauses(database, providers={"sms": ["console"]}))
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))
     async with TestClient(TestServer(app)) as client:

@@ -17,19 +17,25 @@ WITH m AS (
 )
 SELECT c.id, c.tenant_id, c.channel, c.priority, c.recipient, c.recipient_id, c.content, c.subject, c.template_id,
     c.template_name, c.template_version, c.template_variables, c.expires_at, c.category, c.on_unknown,
-    c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token, c.claimed_at,
-    r.email, r.phone, r.push_tokens
+    c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token, c.claimed_at, c.next_provider,
+    r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes, p.categories AS category_wishes,
+    (SELECT min(s.reason) FROM suppressions s
+        WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
+            CASE WHEN c.recipient IS NOT NULL THEN ARRAY[c.recipient, lower(c.recipient)]
+            ELSE ARRAY[lower(r.email), r.phone, c.recipient_id, r.push_tokens[cardinality(r.push_tokens)]] END)) AS suppressed
 FROM claimed c
-LEFT JOIN recipients r ON c.recipient IS NULL AND r.tenant_id = c.tenant_id AND r.id = c.recipient_id;
+LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
+LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id;
 
 -- name: finish
 -- processing → its next status where the lease is still ours, with the attempt, the dead letter, the retry
 -- record and the totals in the same transaction. A stale worker changes nothing here; see finish_late.
 WITH f AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::double precision[], $6::text[],
-        $7::text[], $8::text[], $9::text[], $10::real[], $11::text[], $12::text[], $13::text[], $14::uuid[])
+        $7::text[], $8::text[], $9::text[], $10::real[], $11::text[], $12::text[], $13::text[], $14::uuid[],
+        $15::text[], $16::text[], $17::integer[], $18::bigint[])
     AS f(id, token, status, reason, delay, outcome, error, provider, provider_message_id, duration_ms, subject,
-        content, steps, dead_letter_id)
+        content, steps, dead_letter_id, next_provider, topic, partition, "offset")
 ), locked AS (
     SELECT n.id FROM notifications n JOIN f ON f.id = n.id
     WHERE n.status = 'processing' AND n.lease_token = f.token ORDER BY n.id FOR UPDATE OF n
@@ -37,8 +43,8 @@ WITH f AS (
     UPDATE notifications n
     SET status = f.status, reason = f.reason, error_message = f.error, lease_token = NULL,
         attempts = n.attempts - (f.outcome = 'not_called')::integer,
-        due_at = now() + f.delay * interval '1 second',
-        provider = coalesce(f.provider, n.provider),
+        due_at = CASE WHEN f.delay IS NOT NULL THEN least(now() + f.delay * interval '1 second', n.expires_at) END,
+        provider = coalesce(f.provider, n.provider), next_provider = f.next_provider,
         provider_message_id = coalesce(f.provider_message_id, n.provider_message_id),
         subject = coalesce(f.subject, n.subject), content = coalesce(f.content, n.content),
         sent_at = CASE f.status WHEN 'delivered' THEN now() ELSE n.sent_at END,
@@ -48,19 +54,32 @@ WITH f AS (
     WHERE n.id = f.id AND l.id = n.id AND n.status = 'processing' AND n.lease_token = f.token
     RETURNING n.id, n.tenant_id, n.channel, n.priority, n.status, n.seq, n.chain, n.attempts, n.recipient,
         n.recipient_id, n.traceparent, n.correlation_id, n.due_at, n.created_at, n.sent_at, n.claimed_at,
-        f.delay, f.outcome, f.error, f.reason, f.provider AS attempt_provider, f.duration_ms, f.steps,
-        f.provider_message_id AS attempt_message_id, f.dead_letter_id
+        f.outcome, f.error, f.reason, f.provider AS attempt_provider, f.duration_ms, f.steps,
+        f.provider_message_id AS attempt_message_id, f.dead_letter_id, f.topic, f.partition, f."offset"
 ), attempted AS (
     INSERT INTO attempts (notification_id, chain, number, provider, started_at, duration_ms, outcome, error,
         provider_message_id, steps)
     SELECT id, chain, attempts + (outcome = 'not_called')::integer, attempt_provider, claimed_at, duration_ms,
         outcome, error, attempt_message_id, steps::jsonb
     FROM done
+), failed AS (
+    SELECT d.*, coalesce((
+            SELECT jsonb_agg(jsonb_build_object('number', a.number, 'provider', a.provider, 'outcome', a.outcome,
+                'error', a.error, 'started_at', a.started_at, 'duration_ms', a.duration_ms) ORDER BY a.number)
+            FROM attempts a WHERE a.notification_id = d.id AND a.chain = d.chain AND a.outcome <> 'not_called'
+        ), '[]') || jsonb_build_array(jsonb_build_object('number', d.attempts, 'provider', d.attempt_provider,
+            'outcome', d.outcome, 'error', d.error, 'started_at', d.claimed_at, 'duration_ms', d.duration_ms)) AS history
+    FROM done d WHERE d.status = 'failed'
 ), buried AS (
-    INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason, attempts, chain)
-    SELECT dead_letter_id, id, tenant_id, channel, coalesce(reason, 'failed'), attempts, chain
-    FROM done WHERE status = 'failed'
-    ON CONFLICT (notification_id, chain) WHERE value IS NULL DO NOTHING
+    INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason, attempts, chain, topic, partition,
+        "offset", key, history)
+    SELECT dead_letter_id, id, tenant_id, channel, coalesce(reason, 'failed'), attempts, chain, topic, partition,
+        "offset", convert_to(record_key(tenant_id, recipient_id, recipient), 'UTF8'), history
+    FROM failed
+    ON CONFLICT (notification_id, chain) WHERE notification_id IS NOT NULL DO NOTHING
+), uncounted AS (
+    DELETE FROM cap_uses u USING done d
+    WHERE u.notification_id = d.id AND d.status IN ('failed', 'suppressed', 'expired')
 ), counted AS (
     INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, failed, latency_ms_sum)
     SELECT tenant_id, channel, date_trunc('hour', now()), count(*) FILTER (WHERE status = 'delivered'),
@@ -75,15 +94,17 @@ WITH f AS (
     SELECT tenant_id, channel || '.retry',
         jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id, due_at) ORDER BY id),
         array_agg(id ORDER BY id)
-    FROM done WHERE status IN ('retrying', 'deferred') AND delay <= 60 GROUP BY tenant_id, channel
+    FROM done WHERE status IN ('retrying', 'deferred') AND due_at <= now() + interval '60 seconds'
+    GROUP BY tenant_id, channel
     UNION ALL
     SELECT tenant_id, channel || '.dlq',
         jsonb_agg(jsonb_build_array(record_key(tenant_id, recipient_id, recipient),
             jsonb_build_object('v', 1, 'id', dead_letter_id, 'notification_id', id, 'tenant_id', tenant_id,
-                'channel', channel, 'reason', reason, 'attempts', attempts, 'chain', chain),
+                'channel', channel, 'reason', coalesce(reason, 'failed'), 'attempts', attempts, 'chain', chain,
+                'topic', topic, 'partition', partition, 'offset', "offset", 'history', history, 'created_at', now()),
             jsonb_strip_nulls(jsonb_build_object('traceparent', traceparent, 'correlation_id', correlation_id)))),
         array_agg(id)
-    FROM done WHERE status = 'failed' GROUP BY tenant_id, channel
+    FROM failed GROUP BY tenant_id, channel
     RETURNING id, topic, messages
 )
 SELECT ARRAY(SELECT id FROM done) AS finished,
@@ -120,11 +141,12 @@ WITH m AS (
     WHERE n.status = 'pending' AND n.seq = m.seq ORDER BY n.id FOR UPDATE OF n
 ), parked AS (
     UPDATE notifications n
-    SET status = 'deferred', reason = m.reason, due_at = now() + m.delay * interval '1 second', updated_at = now()
+    SET status = 'deferred', reason = m.reason, updated_at = now(),
+        due_at = least(now() + m.delay * interval '1 second', n.expires_at)
     FROM m, locked l
     WHERE n.id = m.id AND l.id = n.id AND n.status = 'pending' AND n.seq = m.seq
     RETURNING n.id, n.tenant_id, n.channel, n.seq, n.recipient, n.recipient_id, n.traceparent, n.correlation_id,
-        n.due_at, m.delay, m.gate, m.reason
+        n.due_at, m.gate, m.reason
 ), traced AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason, next_eligible_at)
     SELECT id, gate, 'deferred', reason, due_at FROM parked
@@ -133,7 +155,7 @@ WITH m AS (
     SELECT tenant_id, channel || '.retry',
         jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id, due_at) ORDER BY id),
         array_agg(id ORDER BY id)
-    FROM parked WHERE delay <= 60 GROUP BY tenant_id, channel
+    FROM parked WHERE due_at <= now() + interval '60 seconds' GROUP BY tenant_id, channel
     RETURNING id, topic, messages
 )
 SELECT ARRAY(SELECT id FROM parked) AS parked,
@@ -149,16 +171,25 @@ WITH m AS (
     ORDER BY n.id FOR UPDATE OF n
 ), woken AS (
     UPDATE notifications n
-    SET status = 'pending', seq = n.seq + 1, queued_at = now(), due_at = NULL, updated_at = now()
+    SET status = CASE WHEN n.expires_at <= now() THEN 'expired' ELSE 'pending' END, seq = n.seq + 1,
+        reason = CASE WHEN n.expires_at <= now() THEN 'expired at ' || n.expires_at END,
+        queued_at = now(), due_at = NULL, updated_at = now()
     FROM locked l
     WHERE n.id = l.id AND n.status IN ('scheduled', 'retrying', 'deferred') AND n.due_at <= now()
     RETURNING n.*
+), expired AS (
+    INSERT INTO trace_steps (notification_id, gate, verdict, reason)
+    SELECT id, 'expiry', 'expired', reason FROM woken WHERE status = 'expired'
+), uncounted AS (
+    DELETE FROM cap_uses u USING woken w WHERE u.notification_id = w.id AND w.status = 'expired'
 ), queued AS (
     INSERT INTO outbox (tenant_id, topic, messages, ids)
     SELECT tenant_id, channel || '.' || priority,
         jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
         array_agg(id ORDER BY id)
-    FROM woken GROUP BY tenant_id, channel, priority
+    FROM (SELECT w.*, outbox_chunk(row_number() OVER (PARTITION BY tenant_id, channel, priority ORDER BY id)) AS chunk
+        FROM woken w WHERE status = 'pending') w
+    GROUP BY tenant_id, channel, priority, chunk
     RETURNING id, topic, messages
 )
 SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM queued) AS entries,
@@ -167,23 +198,36 @@ SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FRO
         WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at > now()) AS early;
 
 -- name: queue_due
--- The scheduler: the same step for whatever is due, oldest first. Waits that a timer holds get $2 of grace.
+-- The scheduler: the same step for whatever is due, oldest first, in lanes $2, $3 as far as they have room ($4).
+-- Waits that a timer holds get $1 of grace.
 WITH due AS (
-    SELECT id FROM notifications
-    WHERE due_at <= now() - CASE WHEN status = 'scheduled' THEN interval '0' ELSE $2::interval END
-        AND status IN ('scheduled', 'retrying', 'deferred')
-    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT d.id FROM unnest($2::text[], $3::text[], $4::integer[]) AS lane(channel, priority, room)
+    CROSS JOIN LATERAL (
+        SELECT n.id FROM notifications n
+        WHERE n.channel = lane.channel AND n.priority = lane.priority
+            AND n.due_at <= now() - CASE WHEN n.status = 'scheduled' THEN interval '0' ELSE $1::interval END
+            AND n.status IN ('scheduled', 'retrying', 'deferred')
+        ORDER BY n.due_at LIMIT lane.room FOR UPDATE SKIP LOCKED) d
 ), woken AS (
     UPDATE notifications n
-    SET status = 'pending', seq = n.seq + 1, queued_at = now(), due_at = NULL, updated_at = now()
+    SET status = CASE WHEN n.expires_at <= now() THEN 'expired' ELSE 'pending' END, seq = n.seq + 1,
+        reason = CASE WHEN n.expires_at <= now() THEN 'expired at ' || n.expires_at END,
+        queued_at = now(), due_at = NULL, updated_at = now()
     FROM due WHERE n.id = due.id
     RETURNING n.*
+), expired AS (
+    INSERT INTO trace_steps (notification_id, gate, verdict, reason)
+    SELECT id, 'expiry', 'expired', reason FROM woken WHERE status = 'expired'
+), uncounted AS (
+    DELETE FROM cap_uses u USING woken w WHERE u.notification_id = w.id AND w.status = 'expired'
 ), queued AS (
     INSERT INTO outbox (tenant_id, topic, messages, ids)
     SELECT tenant_id, channel || '.' || priority,
         jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
         array_agg(id ORDER BY id)
-    FROM woken GROUP BY tenant_id, channel, priority
+    FROM (SELECT w.*, outbox_chunk(row_number() OVER (PARTITION BY tenant_id, channel, priority ORDER BY id)) AS chunk
+        FROM woken w WHERE status = 'pending') w
+    GROUP BY tenant_id, channel, priority, chunk
     RETURNING id, topic, messages
 )
 SELECT (SELECT count(*) FROM woken) AS count,
@@ -196,7 +240,7 @@ WHERE until <= now() OR owner = $2
 ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED;
 
 -- name: orphans
-SELECT n.id, n.priority, n.attempts, n.chain, n.on_unknown, n.lease_token
+SELECT n.id, n.priority, n.attempts, n.chain, n.on_unknown, n.lease_token, n.next_provider
 FROM unnest($1::uuid[]) AS w(id)
 JOIN notifications n ON n.id = w.id
 WHERE n.status = 'processing' AND n.lease_token = ANY ($2::uuid[]);

@@ -32,7 +32,9 @@ WITH input AS (
     SELECT tenant_id, channel || '.' || priority,
         jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
         array_agg(id ORDER BY id)
-    FROM inserted WHERE status = 'pending' GROUP BY tenant_id, channel, priority
+    FROM (SELECT i.*, outbox_chunk(row_number() OVER (PARTITION BY tenant_id, channel, priority ORDER BY id)) AS chunk
+        FROM inserted i WHERE status = 'pending') i
+    GROUP BY tenant_id, channel, priority, chunk
     RETURNING id, topic, messages
 )
 SELECT now() AS at,
@@ -71,6 +73,8 @@ WITH cancelled AS (
     SET status = 'cancelled', reason = 'cancelled by the sender', due_at = NULL, updated_at = now()
     WHERE id = $2 AND tenant_id = $1 AND status IN ('pending', 'scheduled', 'retrying', 'deferred')
     RETURNING *
+), uncounted AS (
+    DELETE FROM cap_uses u USING cancelled c WHERE u.notification_id = c.id
 ), traced AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason)
     SELECT id, 'cancel', 'cancelled', 'cancelled by the sender' FROM cancelled

@@ -4,27 +4,54 @@ DELETE FROM outbox WHERE id = ANY ($1::bigint[]);
 -- name: take_leftovers
 -- Entries whose publisher did not delete them in time; taking one hides it from the others for 10 s.
 WITH taken AS (
-    SELECT id FROM outbox WHERE publish_after <= now() ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT id FROM outbox WHERE publish_after <= now() AND NOT held ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE outbox o SET publish_after = now() + interval '10 seconds'
 FROM taken WHERE o.id = taken.id
 RETURNING o.id, o.topic, o.messages;
 
--- name: bury_record
--- A record that cannot be decoded: kept byte for byte, and announced on the dead-letter topic.
-WITH buried AS (
-    INSERT INTO dead_letters (id, channel, reason, topic, partition, "offset", key, value, headers)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-    ON CONFLICT (topic, partition, "offset") WHERE value IS NOT NULL DO NOTHING
-    RETURNING id
-), published AS (
-    INSERT INTO outbox (topic, messages, ids)
-    SELECT $2 || '.dlq', jsonb_build_array(jsonb_build_array(jsonb_build_object('base64', encode($7, 'base64')),
-            encode($8, 'base64'), $10::jsonb)),
-        ARRAY[id]
-    FROM buried RETURNING id, topic, messages
+-- name: hasten
+UPDATE outbox SET publish_after = now() WHERE id = ANY ($1::bigint[]);
+
+-- name: hold
+UPDATE outbox SET held = true WHERE id = ANY ($1::bigint[]);
+
+-- name: held_lanes
+-- The lanes and tenants for which entries are held back: one probe of the index for each.
+WITH RECURSIVE lanes AS (
+    (SELECT topic, tenant_id FROM outbox WHERE held ORDER BY topic, tenant_id LIMIT 1)
+    UNION ALL
+    SELECT n.topic, n.tenant_id FROM lanes l CROSS JOIN LATERAL (
+        SELECT o.topic, o.tenant_id FROM outbox o WHERE o.held AND (o.topic, o.tenant_id) > (l.topic, l.tenant_id)
+        ORDER BY o.topic, o.tenant_id LIMIT 1) n
 )
-SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages)) FROM published) AS entries;
+SELECT topic, tenant_id::text AS tenant FROM lanes;
+
+-- name: release
+-- Held entries of lanes $1 as far as each has room ($2 records), one of each tenant in turn. Often there is room
+-- for one only, so whose turn comes first is left to chance: in the long run all tenants get the same.
+WITH RECURSIVE lanes AS (
+    (SELECT topic, tenant_id FROM outbox WHERE held ORDER BY topic, tenant_id LIMIT 1)
+    UNION ALL
+    SELECT n.topic, n.tenant_id FROM lanes l CROSS JOIN LATERAL (
+        SELECT o.topic, o.tenant_id FROM outbox o WHERE o.held AND (o.topic, o.tenant_id) > (l.topic, l.tenant_id)
+        ORDER BY o.topic, o.tenant_id LIMIT 1) n
+), turns AS (
+    SELECT l.topic, e.id, e.records, room,
+        row_number() OVER (PARTITION BY l.topic, l.tenant_id ORDER BY e.id) + l.chance AS turn
+    FROM (SELECT lanes.*, random() AS chance FROM lanes) l
+    JOIN unnest($1::text[], $2::integer[]) AS r(topic, room) ON r.topic = l.topic
+    CROSS JOIN LATERAL (
+        SELECT o.id, cardinality(o.ids) AS records FROM outbox o
+        WHERE o.held AND o.topic = l.topic AND o.tenant_id = l.tenant_id ORDER BY o.id LIMIT 100) e
+), chosen AS (
+    SELECT id, turn FROM (
+        SELECT id, turn, room, records, sum(records) OVER (PARTITION BY topic ORDER BY turn, id) AS total FROM turns) t
+    WHERE total - records < room
+)
+UPDATE outbox o SET held = false, publish_after = now() + interval '10 seconds'
+FROM chosen c WHERE o.id = c.id AND o.held
+RETURNING o.id, o.topic, o.messages, c.turn;
 
 -- name: backlog
 SELECT count(*) AS entries, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS oldest_s

@@ -16,10 +16,3 @@ SELECT id, tenant_id, kind, hash FROM api_keys WHERE prefix = $1 AND revoked_at 
 
 -- name: revoke_key
 UPDATE api_keys SET revoked_at = now() WHERE prefix = $1 AND revoked_at IS NULL RETURNING id;
-
--- name: put_recipient
-INSERT INTO recipients (tenant_id, id, email, phone, push_tokens, timezone, locale) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (tenant_id, id) DO UPDATE
-    SET email = excluded.email, phone = excluded.phone, push_tokens = excluded.push_tokens,
-        timezone = excluded.timezone, locale = excluded.locale, updated_at = now()
-RETURNING id;

@@ -1,0 +1,35 @@
+"""The stop before a burial: while DLQ_LIMIT is used up a lane takes nothing, so no topic is poured into the DLQ."""
+
+import asyncio
+import logging
+import time
+
+from notistream import metrics
+from notistream.app import NotiStream
+from notistream.delivery.lanes import Lane
+
+log = logging.getLogger(__name__)
+LOOK_S = 0.05
+
+
+async def room(app: NotiStream, lane: Lane, channel: str) -> bool:
+    """Wait until the channel may bury one more; False where the lane was let go meanwhile.
+
+    The record stays unacknowledged, and so do those behind it: whatever makes so many bad has to be looked at first.
+    """
+    limit = app.runtime.burials[channel]
+    if limit.take(time.monotonic()):
+        return True
+    log.error(
+        "lane stopped: too many records that cannot be decoded. See `notistream dlq list`; mend or stop whoever "
+        "writes them, then `notistream dlq replay`. It goes on by itself at NOTISTREAM_DLQ_LIMIT",
+        extra={"lane": lane.name, "channel": channel, "limit": str(limit.rate)})
+    metrics.LANE_STOPPED.labels(channel).inc()
+    try:
+        while lane.is_open:
+            if limit.take(time.monotonic()):
+                return True
+            await asyncio.sleep(LOOK_S)
+    finally:
+        metrics.LANE_STOPPED.labels(channel).dec()
+    return False

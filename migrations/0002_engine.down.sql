@@ -1,0 +1,13 @@
+DROP TABLE audit_log, repairs, replayed, replays, breakers, pauses, token_slots, cap_uses, suppressions, preferences;
+DROP FUNCTION take_tokens(text, double precision, integer, integer);
+DROP INDEX dead_letters_list, dead_letters_notification, dead_letters_record;
+DELETE FROM dead_letters WHERE notification_id IS NULL AND value IS NULL;
+ALTER TABLE dead_letters DROP COLUMN history, DROP COLUMN replayed_at, DROP COLUMN deleted_at;
+CREATE UNIQUE INDEX dead_letters_notification ON dead_letters (notification_id, chain) WHERE value IS NULL;
+CREATE UNIQUE INDEX dead_letters_record ON dead_letters (topic, partition, "offset") WHERE value IS NOT NULL;
+DROP INDEX notifications_due;
+CREATE INDEX notifications_due ON notifications (due_at) WHERE due_at IS NOT NULL;
+DROP FUNCTION outbox_chunk(bigint);
+DROP INDEX outbox_held;
+ALTER TABLE outbox DROP COLUMN held;
+ALTER TABLE notifications DROP COLUMN next_provider;

@@ -1,0 +1,151 @@
+"""`notistream dlq replay`: by ids, by filters, or straight from a range of a Kafka topic."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from notistream.commands.dlq_filters import AS_JSON, Wanted, filters
+from notistream.commands.services import settings_with_services, with_database
+from notistream.config import Settings
+from notistream.db.audit_log import CLI
+from notistream.db.dead_letters import Kinds
+from notistream.db.pool import Database
+from notistream.errors import NotFound, NotReplayable
+from notistream.services.dead_letters import DeadLetters, Outcome
+from notistream.services.topic_replay import Range, TopicReplay
+
+ALL = 2**31
+KINDS_SHOWN = 20
+
+
+@click.command()
+@click.argument("entries", nargs=-1, type=click.UUID)
+@filters
+@click.option("--all", "everything", is_flag=True, help="All that wait, without any filter.")
+@click.option("--topic", help="Replay from Kafka: this topic, with or without the prefix.")
+@click.option("--partition", type=click.IntRange(0), help="With --topic.")
+@click.option("--from", "first", type=click.IntRange(0), help="With --topic: the first offset.")
+@click.option("--to", "last", type=click.IntRange(0), help="With --topic: the last offset.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be replayed.")
+@AS_JSON
+@click.pass_context
+def replay(
+    ctx: click.Context, /, *, entries: tuple[UUID, ...], everything: bool, topic: str | None, partition: int | None,
+    first: int | None, last: int | None, dry_run: bool, as_json: bool, **given: Any,
+) -> None:
+    """Replay dead letters by their ids (ENTRIES), by filters, or a range of a topic's records.
+
+    A failed delivery is queued again under a new chain, an undecodable record is produced again as it was. What was
+    replayed before is left alone. Of a topic that is not a dead-letter topic, the records are produced to it once
+    more; what is stale is dropped when it is read. Exit status 1: something could not be replayed.
+    """
+    wanted = Wanted(**given)
+    span = _span(topic, partition, first, last)
+    if [bool(entries), wanted.anything, everything, span is not None].count(True) != 1:
+        raise click.UsageError("say which: ids, or filters, or --all, or --topic with --partition, --from and --to")
+    with settings_with_services() as settings:
+        if span is not None:
+            shown, complete = _replay_topic(settings, span, dry_run=dry_run)
+        elif entries:
+            shown, complete = _replay_entries(settings, entries, dry_run=dry_run)
+        else:
+            shown, complete = _replay_matching(settings, wanted, dry_run=dry_run)
+    click.echo(orjson.dumps(shown, default=str).decode() if as_json else "\n".join(_lines(shown)))
+    ctx.exit(0 if complete else 1)
+
+
+def _span(topic: str | None, partition: int | None, first: int | None, last: int | None) -> Range | None:
+    if topic is None and partition is None and first is None and last is None:
+        return None
+    if topic is None or partition is None or first is None or last is None:
+        raise click.UsageError("--topic, --partition, --from and --to go together")
+    if first > last:
+        raise click.UsageError("--from must not be after --to")
+    return Range(topic, partition, first, last)
+
+
+def _replay_entries(
+    settings: Settings, entries: Sequence[UUID], *, dry_run: bool
+) -> tuple[Mapping[str, Any], bool]:
+    """What became of each."""
+
+    async def work(database: Database) -> dict[str, str]:
+        letters = DeadLetters(database, prefix=settings.topic_prefix)
+        told: dict[str, str] = {}
+        for entry in entries:
+            try:
+                found = await letters.get(entry) if dry_run else await letters.replay(entry, actor=CLI)
+                told[str(entry)] = "replayed" if found.replayed_at else "waiting"
+            except (NotFound, NotReplayable) as exc:
+                told[str(entry)] = f"not replayed: {exc.detail}"
+        return told
+
+    told = with_database(settings, work)
+    return {"dry_run": dry_run, "entries": told}, not any(text.startswith("not") for text in told.values())
+
+
+def _replay_matching(settings: Settings, wanted: Wanted, *, dry_run: bool) -> tuple[Mapping[str, Any], bool]:
+    async def work(database: Database) -> tuple[Kinds, Outcome]:
+        letters = DeadLetters(database, prefix=settings.topic_prefix)
+        meant = await wanted.filter(database)
+        kinds = await letters.kinds(meant)
+        if dry_run:
+            return kinds, Outcome(0, 0)
+        with _bar("dead letters", kinds.total) as (progress, task):
+            return kinds, await letters.replay_matching(
+                meant, actor=CLI, limit=ALL, progress=lambda count: progress.advance(task, count))
+
+    kinds, outcome = with_database(settings, work)
+    return {
+        "dry_run": dry_run, "matched": kinds.total, "replayed": outcome.replayed,
+        "skipped": outcome.skipped, "kinds": [asdict(kind) for kind in kinds.most],
+    }, not outcome.skipped
+
+
+def _replay_topic(settings: Settings, span: Range, *, dry_run: bool) -> tuple[Mapping[str, Any], bool]:
+    async def work(database: Database) -> Mapping[str, Any]:
+        letters = DeadLetters(database, prefix=settings.topic_prefix)
+        replays = TopicReplay(letters, brokers=settings.kafka_brokers or "", prefix=settings.topic_prefix)
+        with _bar("offsets", span.last - span.first + 1) as (progress, task):
+            return asdict(await replays.run(
+                span, actor=CLI, dry_run=dry_run,
+                on_read=lambda done, total: progress.update(task, completed=done, total=total)))
+
+    found = with_database(settings, work)
+    return {"dry_run": dry_run, **found}, not found["skipped"]
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[tuple[Progress, Any]]:
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress, progress.add_task(what, total=total)
+
+
+def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
+    """For people."""
+    for entry, text in shown.get("entries", {}).items():
+        yield f"{entry}  {text}"
+    kinds = shown.get("kinds", [])
+    for kind in kinds[:KINDS_SHOWN]:
+        yield f"{kind['count']:>9,}  {kind['channel']:6}  {kind['reason']}"
+    if len(kinds) > KINDS_SHOWN:
+        yield f"{'…':>9}  and more kinds; --json lists up to 100"
+    if "matched" in shown:
+        yield f"{shown['matched']:,} waiting, {shown['replayed']:,} replayed, {shown['skipped']:,} could not be"
+    if "begin" in shown:
+        would = "would be " if shown["dry_run"] else ""
+        yield (f"offsets {shown['begin']} to {shown['end'] - 1}: {shown['replayed']:,} deliveries {would}queued again, "
+               f"{shown['produced']:,} records {would}produced again") if shown["end"] > shown["begin"] else (
+               "Kafka has nothing in this range (any more)")
+        yield from (f"{count:>9,}  skipped: {reason}" for reason, count in shown["skipped"].items())
+    if shown["dry_run"]:
+        yield "nothing was replayed; leave out --dry-run to do it"

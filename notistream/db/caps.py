@@ -1,0 +1,35 @@
+"""Uses of frequency caps: one row per notification that was let through."""
+
+from datetime import timedelta
+
+from notistream.db.pool import Database, Queryable
+from notistream.db.queries import load
+from notistream.delivery.ports import CapUse
+from notistream.domain.notification import Claimed
+from notistream.domain.preference import FrequencyCap
+
+SQL = load("caps")
+LONGEST_WINDOW = timedelta(days=366)
+
+
+class CapLedger:
+    """Implements `delivery.ports.Caps`: one recipient and channel at a time, whichever worker asks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take(self, claimed: Claimed, cap: FrequencyCap) -> CapUse:
+        """See `delivery.ports.Caps`."""
+        who = (claimed.tenant_id, claimed.recipient_id, claimed.channel)
+        async with self._database.transaction() as db:
+            await db.fetchrow(SQL["lock"], str(who[0]), *who[1:])  # a statement of its own: the next one sees all
+            row = await db.fetchrow(SQL["take"], *who, claimed.id, cap.count, timedelta(seconds=cap.window_s))
+        assert row is not None
+        return CapUse(row["allowed"], row["used"], row["free_at"])
+
+
+async def forget(db: Queryable) -> int:
+    """Delete uses older than the longest window; how many."""
+    row = await db.fetchrow(SQL["forget"], LONGEST_WINDOW)
+    assert row is not None
+    return int(row["count"])

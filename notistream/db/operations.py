@@ -1,0 +1,98 @@
+"""What senders and operators do to notifications that wait, or whose outcome nobody knows: each one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.db.records import StoredNotification, storable, stored_notification
+from notistream.delivery.ports import Turn
+from notistream.messages import OutboxEntry, outbox_entries
+
+SQL = load("operations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which of a tenant's notifications are meant; None means any."""
+
+    template: str | None = None
+    """Id or name."""
+    batch_id: UUID | None = None
+    category: str | None = None
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a page of the tenant's notifications holds of a selection; `before` is the cursor of the next page."""
+
+    waiting: Sequence[UUID]
+    too_late: int
+    before: UUID | None
+
+
+async def candidates(
+    db: Queryable, tenant_id: UUID, selection: Selection, *, before: UUID | None, limit: int
+) -> Candidates:
+    """Look at the `limit` newest before the cursor; a batch is one page."""
+    row = await db.fetchrow(
+        SQL["candidates"], tenant_id, before, limit, selection.template, selection.category, selection.batch_id,
+        selection.channel)
+    assert row is not None
+    more = selection.batch_id is None and row["size"] == limit
+    return Candidates(row["waiting"], row["too_late"], row["last"] if more else None)
+
+
+async def cancel(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, gate: str, reason: str) -> int:
+    """Cancel those that still wait; how many. `gate` and `reason` go to the trace."""
+    row = await db.fetchrow(SQL["cancel"], tenant_id, ids, gate, storable(reason))
+    assert row is not None
+    count: int = row["count"]
+    return count
+
+
+async def lock(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification | None:
+    """Read it, and keep it as it is until the transaction ends."""
+    row = await db.fetchrow(SQL["lock"], tenant_id, notification_id)
+    return stored_notification(row) if row else None
+
+
+async def reschedule(
+    db: Queryable, tenant_id: UUID, notification_id: UUID, *, scheduled_at: datetime | None, expires_at: datetime | None
+) -> StoredNotification | None:
+    """Let what waits become due at another moment, None being now; None where it waits no more."""
+    row = await db.fetchrow(SQL["reschedule"], tenant_id, notification_id, scheduled_at, expires_at)
+    return stored_notification(row) if row else None
+
+
+async def resolve_delivered(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> bool:
+    """End an unknown outcome as delivered; False where it is not unknown."""
+    return await db.fetchrow(SQL["resolve_delivered"], tenant_id, notification_id, reason) is not None
+
+
+async def resolve_failed(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> list[OutboxEntry]:
+    """End an unknown outcome as failed, with a dead letter; what to publish, nothing where it is not unknown."""
+    row = await db.fetchrow(SQL["resolve_failed"], tenant_id, notification_id, reason, uuid7())
+    assert row is not None
+    return outbox_entries(row["entries"])
+
+
+async def resolve_resend(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> Turn | None:
+    """Make an unknown outcome due now, to be queued in the same transaction; None where it is not unknown."""
+    row = await db.fetchrow(SQL["resolve_resend"], tenant_id, notification_id, reason)
+    return Turn(row["id"], row["seq"]) if row else None
+
+
+async def forget_expiry(db: Queryable, tenant_id: UUID, notification_id: UUID) -> None:
+    """Let what has ended and expired be sent again without expiring at once."""
+    await db.fetch(SQL["forget_expiry"], tenant_id, notification_id)
+
+
+async def was_replayed(db: Queryable, replay_id: UUID, notification_id: UUID) -> bool:
+    """Whether this replay has had the notification."""
+    return await db.fetchrow(SQL["was_replayed"], replay_id, notification_id) is not None

@@ -1,0 +1,48 @@
+"""Preferences of recipients, as the documents that `domain.preference` reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+
+SQL = load("preferences")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPreferences:
+    """What a recipient has said of channels and categories; empty where nothing."""
+
+    channels: Mapping[str, Any] = field(default_factory=dict)
+    categories: Mapping[str, bool] = field(default_factory=dict)
+
+
+def _stored(row: asyncpg.Record | None) -> StoredPreferences:
+    return StoredPreferences(row["channels"], row["categories"]) if row else StoredPreferences()
+
+
+async def get(db: Queryable, tenant_id: UUID, recipient_id: str) -> StoredPreferences:
+    return _stored(await db.fetchrow(SQL["get"], tenant_id, recipient_id))
+
+
+async def put(
+    db: Queryable, tenant_id: UUID, recipient_id: str, wanted: StoredPreferences
+) -> StoredPreferences:
+    """Replace everything."""
+    return _stored(await db.fetchrow(SQL["put"], tenant_id, recipient_id, wanted.channels, wanted.categories))
+
+
+async def put_channels(
+    db: Queryable, tenant_id: UUID, recipient_id: str, channels: Mapping[str, Any]
+) -> StoredPreferences:
+    """Replace what is said of these channels."""
+    return _stored(await db.fetchrow(SQL["put_channels"], tenant_id, recipient_id, channels))
+
+
+async def drop_channel(db: Queryable, tenant_id: UUID, recipient_id: str, channel: str) -> bool:
+    """False where nothing is said of the channel."""
+    return await db.fetchrow(SQL["drop_channel"], tenant_id, recipient_id, channel) is not None

@@ -1,0 +1,74 @@
+"""What a preview reads, and never writes: the facts of a claim, uses of a cap, providers that cannot be called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.db.slots import CLASS
+from notistream.delivery.ports import CapUse
+from notistream.domain.notification import CHANNELS, NO_WISHES, AddressKind, NewNotification
+from notistream.domain.preference import FrequencyCap, Preferences, preferences_from
+
+SQL = load("preview")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of the recipient at the moment at which the gates are asked, on the database's clock."""
+
+    at: datetime
+    contact: str | None
+    timezone: str | None
+    preferences: Preferences
+    suppressed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedProvider:
+    """A provider that nobody would call, why, and until when; without a name, all of the channel's."""
+
+    provider: str | None
+    reason: str
+    until: datetime | None
+
+
+async def facts(db: Queryable, new: NewNotification) -> Facts:
+    """As of now, or of the moment for which it is scheduled."""
+    row = await db.fetchrow(
+        SQL["facts"], new.tenant_id, new.channel, new.recipient, new.recipient_id, new.scheduled_at)
+    assert row is not None
+    return Facts(
+        at=row["at"], contact=_contact(row, new), timezone=row["timezone"], suppressed=row["suppressed"],
+        preferences=preferences_from(row["wishes"], row["category_wishes"]) if row["wishes"] is not None else NO_WISHES,
+    )
+
+
+def _contact(row: asyncpg.Record, new: NewNotification) -> str | None:
+    stored: dict[AddressKind, str | None] = {
+        AddressKind.EMAIL: row["email"], AddressKind.PHONE: row["phone"], AddressKind.RECIPIENT_ID: new.recipient_id,
+        AddressKind.DEVICE: row["push_tokens"][0] if row["push_tokens"] else None,
+    }
+    return new.recipient or stored[CHANNELS[new.channel].address] or None
+
+
+async def cap_use(
+    db: Queryable, tenant_id: UUID, recipient_id: str, channel: str, cap: FrequencyCap, *, at: datetime
+) -> CapUse:
+    """What asking the cap would answer at that moment, without being counted."""
+    row = await db.fetchrow(
+        SQL["cap_uses"], tenant_id, recipient_id, channel, cap.count, timedelta(seconds=cap.window_s), at)
+    assert row is not None
+    return CapUse(row["used"] < cap.count, row["used"], row["free_at"])
+
+
+async def blocked_providers(db: Queryable, channel: str, *, at: datetime) -> Sequence[BlockedProvider]:
+    """Pauses, and breakers that are open on every live worker."""
+    return [
+        BlockedProvider(row["provider"] or None, row["reason"], row["until"])
+        for row in await db.fetch(SQL["blocked_providers"], channel, at, CLASS)
+    ]

@@ -1,0 +1,77 @@
+"""Recipients of a tenant: contact addresses, push tokens, zone and language."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.domain.recipient import MAX_TOKENS, Contact
+
+SQL = load("recipients")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecipient:
+    """A row of `recipients`; push tokens oldest first."""
+
+    id: str
+    email: str | None
+    phone: str | None
+    push_tokens: list[str]
+    timezone: str
+    locale: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+FIELDS = tuple(f.name for f in fields(StoredRecipient))
+
+
+def _stored(row: asyncpg.Record) -> StoredRecipient:
+    return StoredRecipient(**{name: row[name] for name in FIELDS})
+
+
+async def put(db: Queryable, tenant_id: UUID, recipient_id: str, contact: Contact) -> tuple[StoredRecipient, bool]:
+    """Create or replace a recipient; what is stored now, and whether it is new."""
+    tokens = contact.push_tokens
+    row = await db.fetchrow(
+        SQL["put"], tenant_id, recipient_id, contact.email, contact.phone,
+        None if tokens is None else list(tokens), contact.timezone, contact.locale,
+    )
+    assert row is not None
+    return _stored(row), row["created"]
+
+
+async def get(db: Queryable, tenant_id: UUID, recipient_id: str) -> StoredRecipient | None:
+    row = await db.fetchrow(SQL["get"], tenant_id, recipient_id)
+    return _stored(row) if row else None
+
+
+async def list_page(db: Queryable, tenant_id: UUID, *, after: str | None, limit: int) -> list[StoredRecipient]:
+    """At most `limit`, by id."""
+    return [_stored(row) for row in await db.fetch(SQL["list"], tenant_id, after, limit)]
+
+
+async def put_timezone(db: Queryable, tenant_id: UUID, recipient_id: str, timezone: str) -> None:
+    """Set the zone of a recipient, who is created where there is none."""
+    await db.fetch(SQL["put_timezone"], tenant_id, recipient_id, timezone)
+
+
+async def lock_tokens(db: Queryable, tenant_id: UUID) -> None:
+    """Wait until no other transaction registers a token of this tenant; holds until this one ends."""
+    await db.fetch(SQL["lock_tokens"], tenant_id)
+
+
+async def register_token(db: Queryable, tenant_id: UUID, recipient_id: str, token: str) -> StoredRecipient:
+    """Make a token the newest of this recipient and nobody else's; to be called under `lock_tokens`."""
+    row = await db.fetchrow(SQL["register_token"], tenant_id, recipient_id, token, MAX_TOKENS)
+    assert row is not None
+    return _stored(row)
+
+
+async def forget_token(db: Queryable, tenant_id: UUID, token: str) -> bool:
+    """False where no recipient has it."""
+    return bool(await db.fetch(SQL["forget_token"], tenant_id, token))

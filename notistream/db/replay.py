@@ -1,0 +1,43 @@
+"""The replay step of the delivery protocol: what has ended is queued again, under a new chain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.db.records import storable
+from notistream.messages import OutboxEntry, outbox_entries
+
+SQL = load("replay")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayItem:
+    """A notification to queue again; with `chain`, only while that is still its chain."""
+
+    notification_id: UUID
+    chain: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Which notifications were queued again, and what is to be published for them."""
+
+    ids: frozenset[UUID]
+    entries: list[OutboxEntry]
+
+
+async def replay(
+    db: Queryable, *, replay_id: UUID, items: Sequence[ReplayItem], statuses: Sequence[str], reason: str
+) -> Replayed:
+    """Queue again what is in one of these terminal statuses, each at most once per `replay_id`.
+
+    `reason` goes to the trace. A missing id had another status or chain, or this replay has had it.
+    """
+    row = await db.fetchrow(
+        SQL["replay"], replay_id, [i.notification_id for i in items], [i.chain for i in items], list(statuses),
+        storable(reason),
+    )
+    assert row is not None
+    return Replayed(frozenset(row["replayed"]), outbox_entries(row["entries"]))

@@ -1,0 +1,36 @@
+-- name: facts
+-- What a claim would read for a recipient; the moment is now, or $5 where that lies ahead.
+SELECT greatest(now(), $5::timestamptz) AS at, r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes,
+    p.categories AS category_wishes,
+    (SELECT min(s.reason) FROM suppressions s
+        WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
+            CASE WHEN c.recipient IS NOT NULL THEN ARRAY[c.recipient, lower(c.recipient)]
+            ELSE ARRAY[lower(r.email), r.phone, c.recipient_id] || r.push_tokens END)) AS suppressed
+FROM (SELECT $1::uuid AS tenant_id, $2::text AS channel, $3::text AS recipient, $4::text AS recipient_id) c
+LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
+LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id;
+
+-- name: cap_uses
+-- Uses of a cap of $4 in the window $5 before $6, and when the next one is free.
+WITH uses AS (
+    SELECT at FROM cap_uses WHERE tenant_id = $1 AND recipient_id = $2 AND channel = $3 AND at > $6::timestamptz - $5::interval
+)
+SELECT count(*) AS used,
+    (SELECT at + $5::interval FROM uses ORDER BY at DESC OFFSET greatest($4::integer - 1, 0) LIMIT 1) AS free_at
+FROM uses;
+
+-- name: blocked_providers
+-- Providers of the channel that nobody would call at $2: paused ('' is all of them), or with a breaker that is not
+-- closed on every live worker. A worker lives while it holds the lock of its slot.
+WITH live AS (
+    SELECT objid::bigint AS slot FROM pg_locks
+    WHERE locktype = 'advisory' AND classid::bigint = $3 AND objsubid = 2 AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+SELECT provider, 'paused: ' || concat_ws('/', channel, nullif(provider, '')) AS reason, NULL::timestamptz AS until
+FROM pauses WHERE channel = $1
+UNION ALL
+SELECT b.provider, 'the breaker of ' || b.provider || ' is open: ' || min(b.reason), min(b.probe_at)
+FROM breakers b JOIN live l ON l.slot = b.slot
+WHERE b.channel = $1 AND b.probe_at > $2
+GROUP BY b.provider HAVING count(*) = (SELECT count(*) FROM live);

@@ -1,0 +1,82 @@
+-- name: page
+-- The next $10 ended notifications of a range among the next $9 rows in the order of their ids, and for each what its
+-- replay would do. Reads no further than it must; at_end: the range has no more.
+WITH scanned AS MATERIALIZED (
+    SELECT id, tenant_id, channel, status, chain, template_name, category, recipient, recipient_id, expires_at, created_at
+    FROM notifications
+    WHERE id > $2 AND id <= $3 AND ($8::uuid IS NULL OR tenant_id = $8)
+    ORDER BY id LIMIT $9
+), matching AS MATERIALIZED (
+    SELECT * FROM scanned
+    WHERE created_at >= $4 AND created_at < $5 AND status = ANY ($6::text[]) AND ($7::text IS NULL OR channel = $7)
+    ORDER BY id LIMIT $10
+), judged AS MATERIALIZED (
+    SELECT m.id, m.chain, m.channel, m.status, m.template_name,
+        m.status = 'delivered' OR EXISTS (
+            SELECT FROM attempts a
+            WHERE a.notification_id = m.id AND a.chain = m.chain AND a.outcome = 'unknown') AS perhaps_again,
+        CASE
+            WHEN EXISTS (SELECT FROM replayed d WHERE d.replay_id = $1 AND d.notification_id = m.id) THEN 'replayed'
+            WHEN m.status <> 'delivered' AND EXISTS (
+                SELECT FROM attempts a WHERE a.notification_id = m.id AND a.chain = m.chain
+                    AND (a.outcome = 'delivered' OR a.late_outcome = 'delivered')) THEN 'duplicate'
+            WHEN m.expires_at <= now() THEN 'expired'
+            WHEN EXISTS (
+                SELECT FROM suppressions s
+                WHERE s.tenant_id = m.tenant_id AND s.channel = m.channel AND s.address = ANY (
+                    CASE WHEN m.recipient IS NOT NULL THEN ARRAY[m.recipient, lower(m.recipient)]
+                    ELSE ARRAY[lower(r.email), r.phone, m.recipient_id] || r.push_tokens END)) THEN 'suppressed'
+            WHEN p.channels -> m.channel ->> 'enabled' = 'false' OR p.categories ->> m.category = 'false'
+                THEN 'unwanted'
+            ELSE 'send'
+        END AS verdict
+    FROM matching m
+    LEFT JOIN recipients r ON r.tenant_id = m.tenant_id AND r.id = m.recipient_id
+    LEFT JOIN preferences p ON p.tenant_id = m.tenant_id AND p.recipient_id = m.recipient_id
+)
+SELECT ARRAY(SELECT id FROM judged WHERE verdict = 'send' ORDER BY id) AS ids,
+    ARRAY(SELECT chain FROM judged WHERE verdict = 'send' ORDER BY id) AS chains,
+    (SELECT jsonb_agg(jsonb_build_array(channel, status, template_name, verdict, count, perhaps)) FROM (
+        SELECT channel, status, template_name, verdict, count(*) AS count,
+            count(*) FILTER (WHERE verdict = 'send' AND perhaps_again) AS perhaps
+        FROM judged GROUP BY channel, status, template_name, verdict) g) AS groups,
+    CASE WHEN (SELECT count(*) FROM matching) = $10 THEN (SELECT id FROM matching ORDER BY id DESC LIMIT 1)
+        ELSE (SELECT id FROM scanned ORDER BY id DESC LIMIT 1) END AS last_id,
+    CASE WHEN (SELECT count(*) FROM matching) = $10 THEN false
+        ELSE (SELECT count(*) FROM scanned) < $9 END AS at_end;
+
+-- name: create
+INSERT INTO replays (id, filter, rate, state, total) VALUES ($1, $2, $3, 'running', $4)
+ON CONFLICT (id) DO NOTHING
+RETURNING *;
+
+-- name: get
+SELECT * FROM replays WHERE id = $1;
+
+-- name: list
+-- Newest first; the cursor is the last id seen.
+SELECT * FROM replays
+WHERE $1::uuid IS NULL OR (created_at, id) < (SELECT r.created_at, r.id FROM replays r WHERE r.id = $1)
+ORDER BY created_at DESC, id DESC LIMIT $2;
+
+-- name: set_state
+-- From one state to another, where it is in the first; its clock starts again.
+UPDATE replays SET state = $3, rate = coalesce($4, rate), updated_at = now() WHERE id = $1 AND state = $2 RETURNING *;
+
+-- name: lock_next
+-- A running replay (or $1 alone) that may queue at least one now, and that nobody advances; for how long it has rested.
+SELECT *, extract(epoch FROM now() - updated_at)::double precision AS rested_s FROM replays
+WHERE state = 'running' AND ($1::uuid IS NULL OR id = $1) AND extract(epoch FROM now() - updated_at) * rate >= 1
+ORDER BY updated_at LIMIT 1 FOR UPDATE SKIP LOCKED;
+
+-- name: advance
+-- What was queued uses up time at the replay's rate; rest does not add up to more than a second.
+UPDATE replays
+SET queued = queued + $2, skipped = skipped + $3, last_id = coalesce($4, last_id),
+    state = CASE WHEN $5 THEN 'finished' ELSE state END,
+    updated_at = CASE WHEN $5 THEN now()
+        ELSE greatest(updated_at + ($2 + $3) / rate * interval '1 second', now() - interval '1 second') END
+WHERE id = $1;
+
+-- name: count_replayed
+SELECT count(*) AS count FROM replayed WHERE replay_id = $1;

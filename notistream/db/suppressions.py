@@ -1,0 +1,55 @@
+"""The suppression list of a tenant: addresses that must not be sent to."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.domain.suppression import SuppressionReason
+
+SQL = load("suppressions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSuppression:
+    """An address that must not be sent to; e-mail addresses in lower case."""
+
+    channel: str
+    address: str
+    reason: str
+    note: str | None
+    created_at: datetime
+
+
+FIELDS = tuple(f.name for f in fields(StoredSuppression))
+
+
+def _stored(row: asyncpg.Record) -> StoredSuppression:
+    return StoredSuppression(**{name: row[name] for name in FIELDS})
+
+
+async def put(
+    db: Queryable, tenant_id: UUID, *, channel: str, address: str, reason: SuppressionReason, note: str | None
+) -> tuple[StoredSuppression, bool]:
+    """Suppress an address; what is stored now, and whether it is new."""
+    row = await db.fetchrow(SQL["put"], tenant_id, channel, address, reason.value, note)
+    assert row is not None
+    return _stored(row), row["created"]
+
+
+async def remove(db: Queryable, tenant_id: UUID, *, channel: str, address: str) -> bool:
+    """False where it is not on the list."""
+    return await db.fetchrow(SQL["remove"], tenant_id, channel, address) is not None
+
+
+async def list_page(
+    db: Queryable, tenant_id: UUID, *, after: tuple[str, str] | None, channel: str | None, address: str | None,
+    limit: int,
+) -> list[StoredSuppression]:
+    """At most `limit`, by channel and address; `after` is such a pair."""
+    after_channel, after_address = after or (None, None)
+    rows = await db.fetch(SQL["list"], tenant_id, after_channel, after_address, channel, address, limit)
+    return [_stored(row) for row in rows]

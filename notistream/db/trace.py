@@ -1,0 +1,34 @@
+"""What a trace needs beside a notification's own rows: any tenant's notification, and its place in the queue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.db.records import StoredNotification, stored_notification
+
+SQL = load("trace")
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a pending notification waits, and since when; `ahead` are those of its tenant held back before it."""
+
+    lane: str
+    queued_at: datetime
+    place: Literal["held", "outbox", "kafka"]
+    ahead: int
+
+
+async def find(db: Queryable, notification_id: UUID) -> StoredNotification | None:
+    """Whosever it is."""
+    row = await db.fetchrow(SQL["find"], notification_id)
+    return stored_notification(row) if row else None
+
+
+async def queue_place(db: Queryable, notification_id: UUID) -> QueuePlace | None:
+    """None where it is not pending."""
+    row = await db.fetchrow(SQL["queue_place"], notification_id)
+    return QueuePlace(row["lane"], row["queued_at"], row["place"], row["ahead"]) if row else None

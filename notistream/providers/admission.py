@@ -1,0 +1,221 @@
+"""Admission: which provider of a channel may be called now — not paused, its breaker closed, a token at hand."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from notistream import metrics
+from notistream.config import Settings
+from notistream.delivery.ports import Blocked
+from notistream.domain.notification import Priority
+from notistream.domain.outcome import ProviderResult
+from notistream.providers.breaker import Breaker, BreakerState
+from notistream.providers.bucket import Bucket, LeaseTokens, Token
+
+log = logging.getLogger(__name__)
+
+PAUSED_S = 3600.0  # resuming makes them due at once
+SPEND_PATIENCE_S = 1.0
+TOKEN_S = 0.1
+PROBE_AFTER_S = 0.001
+LOWEST_FIRST_EVERY = 10
+STATE_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """One provider of a channel, and what stands before it."""
+
+    provider: str
+    breaker: Breaker
+    bucket: Bucket | None = None
+    paused: str | None = None
+
+    def blocked(self) -> Blocked | None:
+        """Why it cannot be called now, tokens left aside."""
+        if self.paused is not None:
+            return Blocked("pause", self.paused, PAUSED_S)
+        wait = self.breaker.blocked_s
+        if wait > 0:
+            reason = f"the breaker of {self.provider} is open: {self.breaker.reason}"
+            return Blocked("breaker", reason, wait)
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class RoutePermit:
+    """Implements `delivery.ports.Permit` for one route of a channel."""
+
+    channel: "ChannelAdmission"
+    chosen: Route
+    token: Token | None
+    probe: bool
+    called: bool = False
+    reported: bool = False
+
+    async def route(self, preferred: str | None) -> str | Blocked:
+        """See `delivery.ports.Permit`."""
+        if preferred is not None and preferred != self.chosen.provider and not self.probe:
+            self._move_to(preferred)
+        if not self.probe and (blocked := self.chosen.blocked()):
+            return blocked
+        if self.chosen.bucket is not None:
+            if self.token is not None:
+                self.token = await self.chosen.bucket.spend(self.token, patience_s=SPEND_PATIENCE_S)
+            if self.token is None:
+                return Blocked("bucket", f"the rate of {self.chosen.provider} is used up", TOKEN_S)
+        self.called = True
+        return self.chosen.provider
+
+    def _move_to(self, provider: str) -> None:
+        other = self.channel.find(provider)
+        if other is None or other.blocked() or other.breaker.state is not BreakerState.CLOSED:
+            return
+        token = other.bucket.take(1) if other.bucket else None
+        if other.bucket and token is None:
+            return
+        self._return_token()
+        self.chosen, self.token = other, token
+
+    def report(self, result: ProviderResult) -> None:
+        """See `delivery.ports.Permit`."""
+        self.reported = True
+        if self.chosen.breaker.report(result, probe=self.probe):
+            self.channel.breaker_changed(self.chosen)
+
+    def failover(self) -> str | None:
+        """See `delivery.ports.Permit`."""
+        return self.channel.after(self.chosen)
+
+    def close(self) -> None:
+        """See `delivery.ports.Permit`."""
+        if not self.called:
+            self._return_token()
+        if self.probe and not self.reported:
+            self.chosen.breaker.give_up_probe()
+            self.channel.changed()
+
+    def _return_token(self) -> None:
+        if self.chosen.bucket and self.token:
+            self.chosen.bucket.give_back(self.token)
+
+
+@dataclass(slots=True, eq=False)
+class ChannelAdmission:
+    """The routes of one channel in their order, and the lanes that wait for them."""
+
+    name: str
+    routes: Sequence[Route] = ()
+    _waiting: dict[Priority, Callable[[], None]] = field(default_factory=dict)
+    _rounds: int = 0
+
+    def admit(self, wanted: int) -> RoutePermit | Blocked:
+        """A permit for the first provider that can be called; tokens used up do not send it to the next one."""
+        soonest: Blocked | None = None
+        for route in self.routes:
+            blocked = route.blocked()
+            if blocked is not None:
+                soonest = blocked if soonest is None or blocked.for_s < soonest.for_s else soonest
+                continue
+            token = route.bucket.take(wanted) if route.bucket else None
+            if route.bucket and token is None:
+                return Blocked("bucket", f"the rate of {route.provider} is used up", TOKEN_S)
+            return RoutePermit(self, route, token, route.breaker.begin())
+        assert soonest is not None, "a channel has a provider"
+        return soonest
+
+    def door(self, priority: Priority) -> "LaneDoor":
+        """The door of one lane."""
+        return LaneDoor(self, priority)
+
+    def wait(self, priority: Priority, callback: Callable[[], None]) -> None:
+        """Call back at every change."""
+        self._waiting[priority] = callback
+
+    def changed(self) -> None:
+        """Ask the lanes again, the most urgent first; every tenth time the other way round, so that none starves."""
+        self._rounds += 1
+        order = list(Priority) if self._rounds % LOWEST_FIRST_EVERY else list(reversed(Priority))
+        for priority in order:
+            if callback := self._waiting.get(priority):
+                callback()
+
+    def find(self, provider: str) -> Route | None:
+        return next((route for route in self.routes if route.provider == provider), None)
+
+    def after(self, route: Route) -> str | None:
+        """The provider that follows in the list and could be called; None where the list is at its end."""
+        following = self.routes[self.routes.index(route) + 1:]
+        return next((other.provider for other in following if other.blocked() is None), None)
+
+    def breaker_changed(self, route: Route) -> None:
+        """Say that a breaker opened or closed, and come back when it admits a probe."""
+        state = route.breaker.state
+        log.log(logging.INFO if state is BreakerState.CLOSED else logging.WARNING, "circuit breaker", extra={
+            "channel": self.name, "provider": route.provider, "state": state.value, "reason": route.breaker.reason})
+        metrics.BREAKER_STATE.labels(self.name, route.provider).set(STATE_VALUES[state])
+        if state is BreakerState.OPEN:
+            metrics.BREAKER_OPENED.labels(self.name, route.provider).inc()
+            asyncio.get_running_loop().call_later(route.breaker.blocked_s + PROBE_AFTER_S, self.changed)
+        self.changed()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneDoor:
+    """Implements `delivery.ports.Door` for one lane."""
+
+    channel: ChannelAdmission
+    priority: Priority
+
+    def admit(self, wanted: int) -> RoutePermit | Blocked:
+        """See `delivery.ports.Door`."""
+        return self.channel.admit(wanted)
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """See `delivery.ports.Door`."""
+        self.channel.wait(self.priority, callback)
+
+
+class Admission:
+    """The admission of every channel of a worker."""
+
+    def __init__(self, settings: Settings, providers: Mapping[str, Sequence[str]], lease: LeaseTokens) -> None:
+        self.channels = {name: ChannelAdmission(name) for name in providers}
+        for name, channel in self.channels.items():
+            channel.routes = [_route(settings, channel, provider, lease) for provider in providers[name]]
+
+    def pause(self, paused: Mapping[tuple[str, str | None], str]) -> None:
+        """Hold back what is paused, by channel and provider (None: all of the channel's), and nothing else."""
+        for name, channel in self.channels.items():
+            reasons = [paused.get((name, route.provider)) or paused.get((name, None)) for route in channel.routes]
+            if reasons != [route.paused for route in channel.routes]:
+                for route, reason in zip(channel.routes, reasons, strict=True):
+                    route.paused = reason
+                channel.changed()
+
+    def troubled(self) -> Iterator[tuple[str, str, Breaker]]:
+        """Channel, provider and breaker wherever it is not closed."""
+        for name, channel in self.channels.items():
+            for route in channel.routes:
+                if route.breaker.state is not BreakerState.CLOSED:
+                    yield name, route.provider, route.breaker
+
+    def close(self) -> None:
+        """Stop asking for tokens."""
+        for channel in self.channels.values():
+            for route in channel.routes:
+                if route.bucket:
+                    route.bucket.close()
+
+
+def _route(settings: Settings, channel: ChannelAdmission, provider: str, lease: LeaseTokens) -> Route:
+    metrics.BREAKER_STATE.labels(channel.name, provider).set(0)
+    metrics.BREAKER_OPENED.labels(channel.name, provider)
+    rates = settings.provider_rate_limits
+    name = f"{channel.name}/{provider}"
+    rate = rates.get(name, rates.get(provider, settings.rate_limit_per_channel))
+    breaker = Breaker(clock=time.monotonic, failures=settings.breaker_failures, open_s=settings.breaker_open_s)
+    bucket = Bucket(name, rate, lease=lease, clock=time.monotonic, on_arrival=channel.changed) if rate else None
+    return Route(provider, breaker, bucket)

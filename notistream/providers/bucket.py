@@ -1,0 +1,121 @@
+"""The token bucket of one channel and provider: small leases of tokens that all workers share, spaced by aiolimiter.
+
+A lease is some tokens of one 100 ms slot of the database's clock, and lapses with it: so the sum over all workers
+keeps to the rate, what an idle worker leaves is there for the others, and a dead worker's share comes back at once.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiolimiter import AsyncLimiter
+
+from notistream.delivery.ports import TokenGrant
+from notistream.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+AHEAD = 2  # slots after the present one from which tokens may be taken
+MARGIN_S = 0.01  # of a slot's end that is not used, because the call takes a moment to leave
+AGAIN_S = 0.05
+SPACING_S = 0.025
+POLL_S = 0.005
+
+
+@dataclass(slots=True, eq=False)
+class Token:
+    """The right to one call within a slot: from `begins` to `ends` on this process's monotonic clock."""
+
+    begins: float
+    ends: float
+
+
+LeaseTokens = Callable[[str, float, int, int], Awaitable[Sequence[TokenGrant]]]
+
+
+class Bucket:
+    """Tokens of one bucket; `on_arrival` is called when there may be some to take."""
+
+    def __init__(
+        self,
+        name: str,
+        rate: float,
+        *,
+        lease: LeaseTokens,
+        clock: Callable[[], float],
+        on_arrival: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.rate = rate
+        self._lease = lease
+        self._clock = clock
+        self._on_arrival = on_arrival
+        self._tokens: deque[Token] = deque()
+        self._fetch: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._limiter = AsyncLimiter(max(1.0, rate * SPACING_S * 2), SPACING_S)
+
+    def take(self, wanted: int) -> Token | None:
+        """A token for now; without one, `wanted` are fetched, and `on_arrival` follows."""
+        now = self._clock()
+        while self._tokens and self._tokens[0].ends - MARGIN_S <= now:
+            self._tokens.popleft()
+        if self._tokens and self._tokens[0].begins <= now:
+            return self._tokens.popleft()
+        if self._fetch is None and len(self._tokens) < wanted:
+            self._fetch = asyncio.ensure_future(self._fetch_some(wanted - len(self._tokens)))
+        elif self._tokens:
+            self._announce_in(self._tokens[0].begins - now)
+        return None
+
+    def give_back(self, token: Token) -> None:
+        """Return an unused token; it lapses with its slot all the same."""
+        self._tokens.appendleft(token)
+
+    async def spend(self, token: Token, *, patience_s: float) -> Token | None:
+        """Space the call inside the slot; where the slot has passed meanwhile, wait for another token."""
+        await self._limiter.acquire()
+        until = self._clock() + patience_s
+        held: Token | None = token
+        while held is None or held.ends <= self._clock():
+            if self._clock() >= until:
+                return None
+            held = self.take(1)
+            if held is None:
+                await asyncio.sleep(POLL_S)
+        return held
+
+    def close(self) -> None:
+        """Stop fetching."""
+        if self._fetch is not None:
+            self._fetch.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _fetch_some(self, wanted: int) -> None:
+        began, grants = self._clock(), await self._granted(wanted)
+        ended = self._clock()
+        for grant in grants:  # begins at the latest and ends at the earliest moment that the answer allows
+            begins, ends = ended + grant.begins_in_s, began + grant.ends_in_s
+            self._tokens.extend(Token(begins, ends) for _ in range(grant.tokens))
+        self._fetch = None
+        self._announce_in(max(self._tokens[0].begins - ended, 0.0) if self._tokens else AGAIN_S)
+
+    async def _granted(self, wanted: int) -> Sequence[TokenGrant]:
+        try:
+            return await self._lease(self.name, self.rate, wanted, AHEAD)
+        except DatabaseUnavailable:
+            return ()
+        except Exception:
+            log.exception("tokens could not be leased", extra={"bucket": self.name})
+            return ()
+
+    def _announce_in(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._announce)
+
+    def _announce(self) -> None:
+        self._timer = None
+        self._on_arrival()

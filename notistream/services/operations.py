@@ -1,0 +1,205 @@
+"""What a sender does to notifications that were accepted: recall, cancel a batch, reschedule, resolve, send again.
+
+Each is noted in the trace and in the audit log, in the transaction that does it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from uuid_utils.compat import uuid7
+
+from notistream import metrics
+from notistream.db import audit_log, batches, deliveries, operations, replay
+from notistream.db.operations import Candidates, Selection
+from notistream.db.pool import Database, Queryable
+from notistream.db.records import StoredBatch, StoredNotification
+from notistream.db.replay import ReplayItem
+from notistream.domain.notification import TERMINAL
+from notistream.errors import FieldError, InvalidRequest, NotFound, NotReschedulable, NotResendable, NotResolvable
+from notistream.messages import OutboxEntry
+from notistream.services.acceptance import Sender
+
+LOOKED_AT_AT_ONCE = 20_000
+CANCELLED_AT_ONCE = 1000
+RESENDS = UUID("0d2c8a4e-7a86-5d0e-8a5f-3b1c5f7e9d21")
+"""Namespace of the replay ids that are made from an Idempotency-Key."""
+
+
+class Outcome(StrEnum):
+    """What somebody found out about a held `unknown`, or wants done about it."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RESEND = "resend"
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """How many were cancelled; `too_late` were sent, or are being sent."""
+
+    recalled: int
+    too_late: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a waiting notification is wanted: None is now. `keeps_expiry` leaves its expiry as it is."""
+
+    at: datetime | None
+    expires_at: datetime | None = None
+    keeps_expiry: bool = True
+
+
+class Operations:
+    """Use cases on one tenant's accepted notifications."""
+
+    def __init__(self, database: Database, *, publish: Callable[[Sequence[OutboxEntry]], None]) -> None:
+        self._database = database
+        self._publish = publish
+
+    async def recall(self, tenant_id: UUID, selection: Selection) -> Recalled:
+        """Cancel all that match and still wait, newest first, in bounded steps; what is accepted meanwhile stays."""
+        return await self._cancel_all(tenant_id, selection, "recall", "recalled by the sender")
+
+    async def cancel_batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
+        """Cancel what still waits of a batch; raises NotFound."""
+        if await batches.get(self._database, tenant_id, batch_id) is None:
+            raise NotFound(f"there is no batch {batch_id}")
+        await self._cancel_all(tenant_id, Selection(batch_id=batch_id), "cancel", "cancelled with its batch")
+        batch = await batches.get(self._database, tenant_id, batch_id)
+        assert batch is not None, "batches are never deleted while their notifications are there"
+        return batch
+
+    async def _cancel_all(self, tenant_id: UUID, selection: Selection, gate: str, reason: str) -> Recalled:
+        recalled = too_late = 0
+        page = Candidates((), 0, None)
+        while True:
+            page = await operations.candidates(
+                self._database, tenant_id, selection, before=page.before, limit=LOOKED_AT_AT_ONCE)
+            cancelled = await self._cancel(tenant_id, page.waiting, selection, gate, reason)
+            recalled += cancelled
+            too_late += page.too_late + len(page.waiting) - cancelled
+            if page.before is None:
+                return Recalled(recalled, too_late)
+
+    async def _cancel(
+        self, tenant_id: UUID, ids: Sequence[UUID], selection: Selection, gate: str, reason: str
+    ) -> int:
+        total = 0
+        for at in range(0, len(ids), CANCELLED_AT_ONCE):
+            async with self._database.transaction() as db:
+                count = await operations.cancel(
+                    db, tenant_id, ids[at:at + CANCELLED_AT_ONCE], gate=gate, reason=reason)
+                if count:
+                    await audit_log.record(
+                        db, str(tenant_id), f"notifications.{gate}", _words(selection), {"count": count})
+            total += count
+        return total
+
+    async def reschedule(self, tenant_id: UUID, notification_id: UUID, wanted: Schedule) -> StoredNotification:
+        """Let what waits become due at another moment.
+
+        Raises:
+            NotFound: no such notification.
+            NotReschedulable: it is being delivered, or has ended.
+            InvalidRequest: it would expire before it is due.
+        """
+        async with self._database.transaction() as db:
+            found = await _locked(db, tenant_id, notification_id)
+            expires_at = found.expires_at if wanted.keeps_expiry else wanted.expires_at
+            _check_times(wanted, expires_at, now=datetime.now(UTC))
+            moved = await operations.reschedule(
+                db, tenant_id, notification_id, scheduled_at=wanted.at, expires_at=expires_at)
+            if moved is None:
+                raise NotReschedulable(f"notification {notification_id} is {found.status}")
+            await audit_log.record(db, str(tenant_id), "notification.reschedule", str(notification_id), {
+                "scheduled_at": wanted.at, "before": found.due_at})
+        return moved
+
+    async def resolve(self, tenant_id: UUID, notification_id: UUID, outcome: Outcome) -> StoredNotification:
+        """End a held `unknown`, or queue it again.
+
+        Raises:
+            NotFound: no such notification.
+            NotResolvable: its outcome is known, also by a worker that came late.
+        """
+        async with self._database.transaction() as db:
+            found = await _locked(db, tenant_id, notification_id)
+            if found.status != "unknown":
+                raise NotResolvable(f"notification {notification_id} is {found.status}")
+            entries = await _resolve(db, tenant_id, notification_id, outcome)
+            await audit_log.record(db, str(tenant_id), "notification.resolve", str(notification_id), {
+                "outcome": outcome.value})
+            stored = await _locked(db, tenant_id, notification_id)
+        self._publish(entries)
+        if outcome is Outcome.RESEND:
+            metrics.DUPLICATES.inc()
+        return stored
+
+    async def resend(self, sender: Sender, notification_id: UUID) -> StoredNotification:
+        """Send what has ended once more, as a new chain of attempts; once per Idempotency-Key.
+
+        Raises:
+            NotFound: no such notification.
+            NotResendable: it has not ended.
+        """
+        tenant_id, key = sender.tenant_id, sender.request_key
+        replay_id = uuid5(RESENDS, f"{tenant_id} {notification_id} {key}") if key else uuid7()
+        async with self._database.transaction() as db:
+            found = await _locked(db, tenant_id, notification_id)
+            await operations.forget_expiry(db, tenant_id, notification_id)
+            queued = await replay.replay(
+                db, replay_id=replay_id, items=[ReplayItem(notification_id)], statuses=sorted(TERMINAL),
+                reason="sent again by the sender")
+            if queued.ids:
+                await audit_log.record(db, str(tenant_id), "notification.resend", str(notification_id), {
+                    "replay_id": str(replay_id), "before": found.status})
+            elif not await operations.was_replayed(db, replay_id, notification_id):
+                raise NotResendable(f"notification {notification_id} is {found.status}")
+            stored = await _locked(db, tenant_id, notification_id)
+        self._publish(queued.entries)
+        return stored
+
+
+async def _locked(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
+    found = await operations.lock(db, tenant_id, notification_id)
+    if found is None:
+        raise NotFound(f"there is no notification {notification_id}")
+    return found
+
+
+async def _resolve(db: Queryable, tenant_id: UUID, notification_id: UUID, outcome: Outcome) -> list[OutboxEntry]:
+    match outcome:
+        case Outcome.DELIVERED:
+            await operations.resolve_delivered(
+                db, tenant_id, notification_id, "resolved by the sender: it was delivered")
+            return []
+        case Outcome.FAILED:
+            return await operations.resolve_failed(
+                db, tenant_id, notification_id, "resolved by the sender: it was not delivered")
+        case Outcome.RESEND:
+            turn = await operations.resolve_resend(
+                db, tenant_id, notification_id, "resolved by the sender: to be sent again")
+            return (await deliveries.queue(db, [turn])).entries if turn else []
+
+
+def _check_times(wanted: Schedule, expires_at: datetime | None, *, now: datetime) -> None:
+    """Raise InvalidRequest where it would expire before it is due."""
+    if expires_at is None or expires_at > max(wanted.at or now, now):
+        return
+    if wanted.keeps_expiry:
+        raise InvalidRequest([FieldError(
+            "/scheduled_at", f"must be earlier than its `expires_at`, {expires_at.isoformat()}")])
+    raise InvalidRequest([FieldError("/expires_at", "must lie in the future and be later than `scheduled_at`")])
+
+
+def _words(selection: Selection) -> str:
+    """What was selected, for the audit log: `template=welcome channel=sms`."""
+    chosen = {
+        "template": selection.template, "batch": selection.batch_id, "category": selection.category,
+        "channel": selection.channel,
+    }
+    return " ".join(f"{name}={value}" for name, value in chosen.items() if value is not None)

@@ -1,0 +1,184 @@
+"""Previews: what would become of a draft and why, with every gate asked, and nothing sent, stored or counted."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from uuid_utils.compat import uuid7
+
+from notistream.db import preview
+from notistream.db.pool import Database, Queryable
+from notistream.db.preview import BlockedProvider, Facts
+from notistream.delivery.gates import GATE_NAMES, GATES, PASSED, Passed, Stopped
+from notistream.delivery.limits import within_cap
+from notistream.delivery.ports import CapUse
+from notistream.delivery.rendering import Renderer, Text, Unrenderable
+from notistream.delivery.unsaid import passed
+from notistream.domain.draft import Draft
+from notistream.domain.notification import Claimed, NewNotification, Status
+from notistream.domain.outcome import Step
+from notistream.domain.preference import FrequencyCap
+from notistream.domain.rate_limit import Rate
+from notistream.errors import FieldError, InvalidRequest
+from notistream.services.acceptance import Sender
+
+
+class Would(StrEnum):
+    """What a create would come to; `wait` is for a moment that was asked for."""
+
+    SEND = "send"
+    DEFER = "defer"
+    SUPPRESS = "suppress"
+    EXPIRE = "expire"
+    FAIL = "fail"
+    WAIT = "wait"
+
+
+STOPS: Mapping[Status, Would] = {
+    Status.DEFERRED: Would.DEFER, Status.SUPPRESSED: Would.SUPPRESS, Status.EXPIRED: Would.EXPIRE,
+    Status.FAILED: Would.FAIL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What would happen, why, when it would be looked at again, and what every gate says, in order."""
+
+    would: Would
+    reason: str
+    next_eligible_at: datetime | None
+    subject: str | None
+    content: str | None
+    provider: str | None
+    steps: Sequence[Step]
+
+
+class Previews:
+    """Asks the gates of delivery; `check` is what a create does first, `providers` are those of each channel."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        check: Callable[[Draft, Sender], Awaitable[NewNotification]],
+        renderer: Renderer,
+        providers: Mapping[str, Sequence[str]],
+        recipient_rate: Rate,
+    ) -> None:
+        self._database = database
+        self._check = check
+        self._renderer = renderer
+        self._providers = providers
+        self._recipient_rate = recipient_rate
+
+    async def preview(self, draft: Draft, sender: Sender) -> Preview:
+        """As of now, or of the moment for which it is scheduled.
+
+        Raises:
+            InvalidRequest: a create would be refused.
+        """
+        new = await self._check(draft, sender)
+        facts = await preview.facts(self._database, new)
+        claimed = _claimed(new, facts)
+        text = await self._renderer.text(claimed)
+        provider, route = _route(
+            self._providers[claimed.channel],
+            await preview.blocked_providers(self._database, claimed.channel, at=facts.at))
+        verdicts = [
+            *_pure(claimed),
+            _rendered(text),
+            await within_cap(claimed, _Peek(self._database)),
+            self._recipient_limit(),
+            route,
+        ]
+        stopped = next((verdict for verdict in verdicts if isinstance(verdict, Stopped)), None)
+        would, reason, next_eligible_at = _outcome(new, facts, stopped)
+        return Preview(
+            would=would, reason=reason, next_eligible_at=next_eligible_at,
+            subject=text.subject if isinstance(text, Text) else None,
+            content=text.content if isinstance(text, Text) else None, provider=provider,
+            steps=[verdict.step or passed(gate) for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)],
+        )
+
+    def _recipient_limit(self) -> Passed:
+        if not self._recipient_rate.count:
+            return PASSED
+        return Passed(Step(
+            gate="recipient_limit", verdict="judged at delivery", reason="the worker of the recipient keeps this count",
+            inputs={"limit": str(self._recipient_rate)}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Peek:
+    """Implements `delivery.ports.Caps` without counting."""
+
+    db: Queryable
+
+    async def take(self, claimed: Claimed, cap: FrequencyCap) -> CapUse:
+        assert claimed.recipient_id is not None, "a cap is a stored recipient's"
+        return await preview.cap_use(
+            self.db, claimed.tenant_id, claimed.recipient_id, claimed.channel, cap, at=claimed.claimed_at)
+
+
+def _claimed(new: NewNotification, facts: Facts) -> Claimed:
+    """As if a worker had claimed it at that moment."""
+    return Claimed(
+        id=new.id, tenant_id=new.tenant_id, channel=new.channel, priority=new.priority, recipient=facts.contact,
+        recipient_id=new.recipient_id, content=new.content, subject=new.subject, template_id=new.template_id,
+        template_name=new.template_name, template_version=new.template_version,
+        template_variables=new.template_variables, expires_at=new.expires_at, category=new.category,
+        on_unknown=new.on_unknown, correlation_id=new.correlation_id, traceparent=new.traceparent, chain=1, attempts=1,
+        lease_token=uuid7(), claimed_at=facts.at, timezone=facts.timezone, preferences=facts.preferences,
+        suppressed=facts.suppressed,
+    )
+
+
+def _pure(claimed: Claimed) -> list[Passed | Stopped]:
+    """The gates that need nothing else; raises InvalidRequest in the last days of the calendar."""
+    try:
+        return [gate(claimed) for gate in GATES]
+    except OverflowError:
+        raise InvalidRequest([FieldError("/scheduled_at", "is too far ahead to be previewed")]) from None
+
+
+def _rendered(text: Text | Unrenderable) -> Passed | Stopped:
+    if isinstance(text, Unrenderable):
+        return Stopped(Step(gate="render", verdict="failed", reason=text.reason), Status.FAILED)
+    return Passed(text.step)
+
+
+def _route(providers: Sequence[str], blocked: Sequence[BlockedProvider]) -> tuple[str | None, Passed | Stopped]:
+    """The first provider that could be called, or why none can."""
+    obstacles = {
+        name: [b for b in blocked if b.provider in (None, name)] for name in providers
+    }
+    reasons = {name: "; ".join(b.reason for b in found) for name, found in obstacles.items() if found}
+    free = next((name for name in providers if name not in reasons), None)
+    if free is not None:
+        skipped = {name: reasons[name] for name in providers[:providers.index(free)]}
+        return free, Passed(Step(
+            gate="provider", verdict="passed", reason=f"{free} would be called",
+            inputs={"provider": free, **({"skipped": skipped} if skipped else {})}))
+    ends = [_end(found) for found in obstacles.values()]
+    return None, Stopped(
+        Step(gate="provider", verdict="deferred", reason="; ".join(dict.fromkeys(reasons.values())), inputs=reasons,
+             next_eligible_at=min((end for end in ends if end is not None), default=None)),
+        Status.DEFERRED)
+
+
+def _end(obstacles: Sequence[BlockedProvider]) -> datetime | None:
+    """When a provider can be called again; a pause has no end of its own."""
+    ends = [obstacle.until for obstacle in obstacles if obstacle.until is not None]
+    return max(ends) if len(ends) == len(obstacles) else None
+
+
+def _outcome(
+    new: NewNotification, facts: Facts, stopped: Stopped | None
+) -> tuple[Would, str, datetime | None]:
+    if new.scheduled_at is not None and new.scheduled_at == facts.at:
+        then = stopped.step.reason if stopped else "it would be sent"
+        return Would.WAIT, f"scheduled; as things are now, then: {then}", new.scheduled_at
+    if stopped is None:
+        return Would.SEND, "nothing stands against it", None
+    return STOPS[stopped.status], stopped.step.reason, stopped.step.next_eligible_at

@@ -1,0 +1,221 @@
+"""Replay straight from Kafka: what a range of offsets of one of our topics holds is produced or queued again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from notistream.errors import KafkaUnavailable, NotFound
+from notistream.messages import OVERSIZE, TOPICS, BadRecord, Consumed, FailedDelivery, Record, dead_letter, time_of
+from notistream.services.dead_letters import DeadLetters
+
+RECORDS_AT_ONCE = 200
+TIMEOUT_MS = 10_000
+LARGEST = 2**20 + 512  # a topic cannot hold much more by default; the broker says so where it is too much
+DLQ = ".dlq"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Offsets of a partition, both ends included; the topic with or without the prefix."""
+
+    topic: str
+    partition: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicOutcome:
+    """What was found and done; of a dry run, what would be."""
+
+    begin: int
+    """The first offset that Kafka still has of those asked for."""
+    end: int
+    """Where the range ends, not included."""
+    produced: int = 0
+    replayed: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """How many, by reason."""
+
+
+class TopicReplay:
+    """Reads without a consumer group, so nobody's place on the topic changes."""
+
+    def __init__(self, letters: DeadLetters, *, brokers: str, prefix: str) -> None:
+        self._letters = letters
+        self._brokers = brokers
+        self._prefix = prefix
+
+    async def run(
+        self, wanted: Range, *, actor: str, dry_run: bool, on_read: Callable[[int, int], None] = lambda *_: None
+    ) -> TopicOutcome:
+        """Replay the range; `on_read` is told how many offsets are behind, and of how many.
+
+        Raises:
+            NotFound: no such topic of ours, or no such partition.
+            KafkaUnavailable: no broker answered, or a record did not arrive in time; what was done stays done.
+        """
+        name = wanted.topic.removeprefix(f"{self._prefix}.")
+        if name not in TOPICS:
+            raise NotFound(f"{wanted.topic} is not a topic of ours; they are {', '.join(TOPICS)}")
+        tp = TopicPartition(f"{self._prefix}.{name}", wanted.partition)
+        async with self._clients() as (consumer, producer):
+            partitions = await self._partitions(tp)
+            begin, end = await self._bounds(consumer, tp, wanted)
+            work = _Work(self._letters, producer, name, partitions=partitions, prefix=self._prefix, dry_run=dry_run)
+            if not dry_run:
+                await self._letters.note_topic_replay(
+                    actor=actor, place=f"{tp.topic}/{tp.partition}", first=wanted.first, last=wanted.last)
+            async for records, at in self._read(consumer, tp, begin, end):
+                await work.do(records)
+                on_read(min(at, end) - begin, end - begin)
+        return TopicOutcome(begin, end, work.produced, work.replayed, dict(work.skipped))
+
+    @asynccontextmanager
+    async def _clients(self) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._brokers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+            request_timeout_ms=TIMEOUT_MS)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._brokers, acks="all", max_request_size=LARGEST, request_timeout_ms=TIMEOUT_MS)
+        try:
+            await consumer.start()
+            await producer.start()
+            yield consumer, producer
+        except (KafkaError, OSError) as exc:
+            raise KafkaUnavailable(f"Kafka at {self._brokers} did not answer: {exc!r}") from exc
+        finally:
+            await consumer.stop()
+            await producer.stop()
+
+    async def _partitions(self, tp: TopicPartition) -> int:
+        """How many the topic has; asking for it by name could create it with the broker's own number of them."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._brokers, request_timeout_ms=TIMEOUT_MS)
+        try:
+            await admin.start()
+            found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(None)}
+        finally:
+            await admin.close()
+        if tp.partition >= found.get(tp.topic, 0):
+            raise NotFound(f"{tp.topic} has {found.get(tp.topic, 0)} partitions; there is no number {tp.partition}")
+        return found[tp.topic]
+
+    async def _bounds(self, consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Range) -> tuple[int, int]:
+        consumer.assign([tp])
+        oldest = (await consumer.beginning_offsets([tp]))[tp]
+        newest = (await consumer.end_offsets([tp]))[tp]
+        begin = min(max(wanted.first, oldest), newest)
+        return begin, max(min(wanted.last + 1, newest), begin)
+
+    async def _read(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int
+    ) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
+        """The records in portions, and the offset after each; offsets without a record are passed over."""
+        consumer.seek(tp, begin)
+        at = begin
+        while at < end:
+            got = await consumer.getmany(tp, timeout_ms=TIMEOUT_MS, max_records=RECORDS_AT_ONCE)
+            records = got.get(tp, [])
+            before, at = at, await consumer.position(tp)
+            if at == before:
+                raise KafkaUnavailable(f"Kafka at {self._brokers} gave no record of {tp.topic}/{tp.partition} in time")
+            yield [record for record in records if record.offset < end], at
+
+
+class _Work:
+    """What is done with the records, and what has been done."""
+
+    def __init__(
+        self, letters: DeadLetters, producer: AIOKafkaProducer, name: str, *, partitions: int, prefix: str,
+        dry_run: bool,
+    ) -> None:
+        self._letters = letters
+        self._producer = producer
+        self._name = name
+        self._partitions = partitions
+        self._prefix = prefix
+        self._dry_run = dry_run
+        self.produced = 0
+        self.replayed = 0
+        self.skipped: Counter[str] = Counter()
+
+    async def do(self, records: Sequence[ConsumerRecord]) -> None:
+        found = [consumed(record) for record in records]
+        if not self._name.endswith(DLQ):
+            await self._produce(found)
+            return
+        channel = self._name.removesuffix(DLQ)
+        letters = [dead_letter(channel, record) for record in found]
+        foreign = {f"{self._prefix}.{self._name}"}
+        bad = [one for one in letters if isinstance(one, BadRecord) and one.topic not in foreign]
+        failed = [one for one in letters if isinstance(one, FailedDelivery)]
+        self._skip("neither form of a dead letter", len(letters) - len(bad) - len(failed))
+        await self._replay(failed)
+        await self._send_back(bad)
+
+    async def _replay(self, failed: Sequence[FailedDelivery]) -> None:
+        if self._dry_run:
+            self.replayed += len(failed)
+        elif failed:
+            await self._letters.restore(failed)
+            outcome = await self._letters.replay_listed([one.id for one in failed])
+            self.replayed += outcome.replayed
+            self._skip("replayed before, deleted, or not failed any more", outcome.skipped)
+
+    async def _send_back(self, bad: Sequence[BadRecord]) -> None:
+        whole = [one for one in bad if one.value or not any(name == OVERSIZE for name, _ in one.headers)]
+        self._skip("too large for Kafka: only its row has the bytes", len(bad) - len(whole))
+        ours = [one for one in whole if self._is_ours(one.topic)]
+        self._skip("of a topic that is not ours", len(whole) - len(ours))
+        sent = await self._produce(ours)
+        if not self._dry_run and sent:
+            await self._letters.restore(ours)
+            await self._letters.mark_replayed([one.id for one, done in zip(ours, sent, strict=True) if done])
+
+    def _is_ours(self, topic: str) -> bool:
+        return topic.startswith(f"{self._prefix}.") and topic.removeprefix(f"{self._prefix}.") in TOPICS
+
+    async def _produce(self, records: Sequence[Consumed | BadRecord]) -> Sequence[bool]:
+        """Put them where they were; which of them Kafka took."""
+        if self._dry_run:
+            self.produced += len(records)
+            return []
+        sent = await asyncio.gather(*[await self._send(record) for record in records], return_exceptions=True)
+        for failure in sent:
+            if isinstance(failure, BaseException) and not isinstance(failure, MessageSizeTooLargeError):
+                raise failure
+        taken = [not isinstance(answer, BaseException) for answer in sent]
+        self.produced += sum(taken)
+        self._skip("too large to be produced again", len(taken) - sum(taken))
+        return taken
+
+    async def _send(self, found: Consumed | BadRecord) -> "asyncio.Future[object]":
+        record = Record(found.key, found.value, tuple(found.headers))
+        try:
+            sent: asyncio.Future[object] = await self._producer.send(
+                found.topic, record.payload, key=record.key, headers=list(record.headers),
+                partition=found.partition % self._partitions)
+        except MessageSizeTooLargeError as exc:
+            sent = asyncio.get_running_loop().create_future()
+            sent.set_exception(exc)
+        return sent
+
+    def _skip(self, reason: str, count: int) -> None:
+        if count:
+            self.skipped[reason] += count
+
+
+def consumed(record: ConsumerRecord) -> Consumed:
+    """A record as the client read it."""
+    return Consumed(
+        topic=record.topic, partition=record.partition, offset=record.offset,
+        at=time_of(record.timestamp / 1000 if record.timestamp else None), key=record.key, value=record.value,
+        headers=record.headers,
+    )

@@ -1,0 +1,122 @@
+"""The decision trace of a notification: every decision of all sources in one order of time, and every provider call."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from notistream.db import notifications
+from notistream.db import trace as stored_trace
+from notistream.db.pool import Queryable
+from notistream.db.records import StoredAttempt, StoredNotification, StoredStep
+from notistream.db.trace import QueuePlace
+from notistream.delivery.gates import GATE_NAMES
+from notistream.delivery.unsaid import passed
+from notistream.domain.outcome import AttemptOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One provider call."""
+
+    number: int
+    chain: int
+    provider: str | None
+    started_at: datetime
+    duration_ms: float | None
+    outcome: str
+    error: str | None
+    late_outcome: str | None
+    late_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Where a notification is, why, when it is looked at again, and what was decided until now."""
+
+    notification_id: UUID
+    status: str
+    reason: str | None
+    next_eligible_at: datetime | None
+    queue: QueuePlace | None
+    steps: list[StoredStep]
+    attempts: list[Call]
+
+
+async def timeline_of(db: Queryable, notification: StoredNotification) -> Timeline:
+    """The trace of a notification that was just read."""
+    return timeline(
+        notification, await notifications.trace_steps(db, notification.id),
+        await notifications.attempts(db, notification.id), await stored_trace.queue_place(db, notification.id))
+
+
+def timeline(
+    notification: StoredNotification, steps: Sequence[StoredStep], attempts: Sequence[StoredAttempt],
+    queue: QueuePlace | None = None,
+) -> Timeline:
+    """Put in order what is stored."""
+    gates = [step for attempt in attempts for step in _gates(attempt)]
+    ordered = sorted((_accepted(notification, steps), *steps, *gates), key=lambda step: step.at)
+    if ordered[-1].next_eligible_at is None and ordered[-1].verdict != "passed":  # it stopped there, naming no time
+        ordered[-1] = replace(ordered[-1], next_eligible_at=notification.due_at)
+    return Timeline(
+        notification_id=notification.id, status=notification.status, reason=notification.reason,
+        next_eligible_at=notification.due_at, queue=queue, steps=ordered,
+        attempts=[_call(a) for a in attempts if a.outcome != AttemptOutcome.NOT_CALLED],
+    )
+
+
+def _accepted(notification: StoredNotification, steps: Sequence[StoredStep]) -> StoredStep:
+    """What it was accepted with; a later change of its time has kept the one before."""
+    moved = next((step for step in steps if step.gate == "reschedule"), None)
+    due = _moment(moved.inputs.get("scheduled_before")) if moved else notification.scheduled_at
+    later = due is not None and due > notification.created_at
+    return StoredStep(
+        at=notification.created_at, gate="accept", verdict="accepted",
+        reason="stored, to be sent later" if later else "stored and queued",
+        inputs={"channel": notification.channel, "priority": notification.priority},
+        next_eligible_at=due if later else None,
+    )
+
+
+def _gates(attempt: StoredAttempt) -> Iterator[StoredStep]:
+    """The gates of an attempt, up to the one that stopped it, or to the call; those that said nothing have passed."""
+    following = 0
+    for said in attempt.steps:
+        place = GATE_NAMES.index(said["gate"]) if said["gate"] in GATE_NAMES else following
+        yield from (_unsaid(attempt, gate) for gate in GATE_NAMES[following:place])
+        following = max(following, place + (said["gate"] in GATE_NAMES))
+        yield _said(attempt, said)
+    if attempt.provider is not None:
+        yield from (_unsaid(attempt, gate) for gate in GATE_NAMES[following:])
+
+
+def _said(attempt: StoredAttempt, step: Mapping[str, Any]) -> StoredStep:
+    """Gates of an attempt were asked when it began; moments inside JSON are text."""
+    return StoredStep(
+        at=_moment(step.get("at")) or attempt.started_at, gate=step["gate"], verdict=step["verdict"],
+        reason=step["reason"], inputs=step.get("inputs", {}), next_eligible_at=_moment(step.get("next_eligible_at")),
+    )
+
+
+def _unsaid(attempt: StoredAttempt, gate: str) -> StoredStep:
+    step = passed(gate)
+    called = gate == "provider"
+    return StoredStep(
+        at=attempt.started_at, gate=gate, verdict=step.verdict, next_eligible_at=None,
+        reason=f"{attempt.provider} was called" if called else step.reason,
+        inputs={"provider": attempt.provider} if called else {},
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _call(attempt: StoredAttempt) -> Call:
+    return Call(
+        number=attempt.number, chain=attempt.chain, provider=attempt.provider, started_at=attempt.started_at,
+        duration_ms=attempt.duration_ms, outcome=attempt.outcome, error=attempt.error,
+        late_outcome=attempt.late_outcome, late_at=attempt.late_at,
+    )

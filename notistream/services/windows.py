@@ -1,0 +1,124 @@
+"""Windows: how many records a lane may have outstanding on Kafka, so that a tenant's flood does not fill it.
+
+A partition is first in, first out; so fairness is made before it. What is beyond a lane's window is held back in the
+outbox and released tenant by tenant. A window is about a second of what the lane has been delivering.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from notistream.db import outbox
+from notistream.db.pool import Database
+from notistream.errors import Unavailable
+from notistream.messages import LANES, OutboxEntry, lane_topic
+from notistream.services.positions import LanePosition, Positions
+
+log = logging.getLogger(__name__)
+
+FIRST_WINDOW = 1000
+LARGEST_WINDOW = 50_000
+WINDOW_S = 1.0
+SAMPLE_S = 1.0
+LANE_TOPICS: Mapping[str, tuple[str, str]] = {lane_topic(c, p): (c, p) for c, p in LANES}
+
+
+@dataclass(slots=True)
+class LaneWindow:
+    """One lane: its least and present window, what is left of it, and how fast the lane has been lately."""
+
+    least: int
+    window: int
+    credit: int
+    rate: float = 0.0
+    sampled: tuple[float, int] | None = None
+
+    def learn(self, position: LanePosition, now: float, *, pressed: bool) -> None:
+        """Take in where the lane is; it is `pressed` while entries are held back for it."""
+        if self.sampled is None or position.committed < self.sampled[1]:
+            self.sampled = now, position.committed
+        elif now - self.sampled[0] >= SAMPLE_S:
+            rate = (position.committed - self.sampled[1]) / (now - self.sampled[0])
+            self.rate = max(rate, (self.rate + rate) / 2)
+            self.sampled = now, position.committed
+            self.window = self._sized(self.rate * WINDOW_S)
+        if pressed and position.lag < self.window // 4:  # it is faster than we know
+            self.window = self._sized(self.window * 2)
+        self.credit = self.window - position.lag
+
+    def _sized(self, records: float) -> int:
+        return int(min(max(records, self.least), LARGEST_WINDOW))
+
+
+class Windows:
+    """The windows of all lanes, as this process sees them."""
+
+    def __init__(
+        self,
+        positions: Positions,
+        database: Database,
+        *,
+        channel_rate: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        least = int(min(FIRST_WINDOW, 2 * channel_rate)) if channel_rate else FIRST_WINDOW
+        self._lanes = {topic: LaneWindow(least, least, least) for topic in LANE_TOPICS}
+        self._held: frozenset[tuple[str, str]] = frozenset()
+        self._positions = positions
+        self._database = database
+        self._clock = clock
+
+    def admit(self, entry: OutboxEntry) -> bool:
+        """Whether an entry may be published now; what is behind held ones of its tenant is held too."""
+        lane = self._lanes.get(entry.topic)
+        if lane is None:
+            return True
+        if lane.credit <= 0 or (entry.topic, entry.tenant) in self._held:
+            return False
+        lane.credit -= len(entry.records)
+        return True
+
+    def note_held(self, entries: Iterable[OutboxEntry]) -> None:
+        """Remember that these are held back."""
+        self._held |= {(entry.topic, entry.tenant) for entry in entries}
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is time to look where the lanes are."""
+        return bool(self._held) or any(lane.credit < lane.window // 2 for lane in self._lanes.values())
+
+    def rooms(self) -> Mapping[tuple[str, str], int]:
+        """Records that each lane (channel, priority) can take from the scheduler: none behind held ones."""
+        pressed = {topic for topic, _ in self._held}
+        return {
+            LANE_TOPICS[topic]: 0 if topic in pressed else max(lane.credit, 0) for topic, lane in self._lanes.items()}
+
+    async def refresh(self) -> None:
+        """Look where the lanes are, and for whom entries are held back.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL is away; the windows stay as they were.
+        """
+        self._held = await outbox.held_lanes(self._database)
+        try:
+            positions = await self._positions.lanes()
+        except Unavailable as exc:
+            log.debug("no positions", extra={"error": exc.detail})
+            return
+        pressed = {topic for topic, _ in self._held}
+        for topic, lane in self._lanes.items():
+            lane.learn(positions[topic], self._clock(), pressed=topic in pressed)
+
+    async def release(self) -> list[OutboxEntry]:
+        """Take held entries for the lanes that have room again, tenant by tenant; they are to be published."""
+        held = await outbox.held_lanes(self._database)
+        if not held and not self.stale:
+            return []
+        await self.refresh()
+        pressed = {topic for topic, _ in held}
+        rooms = {topic: lane.credit for topic, lane in self._lanes.items() if topic in pressed and lane.credit > 0}
+        released = await outbox.release(self._database, rooms) if rooms else []
+        for entry in released:
+            self._lanes[entry.topic].credit -= len(entry.records)
+        return released

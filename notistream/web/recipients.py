@@ -1,0 +1,69 @@
+"""Handlers of recipients and their device tokens."""
+
+from aiohttp import web
+
+from notistream.db import recipients
+from notistream.domain.validation import recipient_id_error, token_error
+from notistream.errors import NotFound
+from notistream.services.recipients import register_device
+from notistream.web import recipient_views as views
+from notistream.web.body import parse, read_body
+from notistream.web.context import RUNTIME, SENDER
+from notistream.web.query import Query
+from notistream.web.recipient_bodies import FORGET_TOKEN, PUT_RECIPIENT, REGISTER_TOKEN, contact, device, refuse_wrong
+from notistream.web.respond import answer, no_content
+
+
+def recipient_of(request: web.Request) -> str:
+    """The recipient in the path; raises InvalidRequest where nobody can have such an id."""
+    recipient_id = request.match_info["recipient_id"]
+    refuse_wrong({"/path/recipient_id": recipient_id_error(recipient_id)})
+    return recipient_id
+
+
+async def show_many(request: web.Request) -> web.Response:
+    query = Query(request.query)
+    size, after = query.page_size(), query.text_cursor(1)
+    query.check()
+    found = await recipients.list_page(
+        request.app[RUNTIME].database, request[SENDER].tenant_id, after=after[0] if after else None, limit=size + 1)
+    return answer(views.recipient_page(found, size))
+
+
+async def put(request: web.Request) -> web.Response:
+    recipient_id = recipient_of(request)
+    wanted = contact(parse(PUT_RECIPIENT, await read_body(request)))
+    stored, created = await recipients.put(
+        request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id, wanted)
+    return answer(views.recipient(stored), status=201 if created else 200)
+
+
+async def show(request: web.Request) -> web.Response:
+    recipient_id = recipient_of(request)
+    found = await recipients.get(request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id)
+    if found is None:
+        raise NotFound(f"there is no recipient {recipient_id!r}")
+    return answer(views.recipient(found))
+
+
+async def register_token(request: web.Request) -> web.Response:
+    wanted = device(parse(REGISTER_TOKEN, await read_body(request)))
+    await register_device(
+        request.app[RUNTIME].database, request[SENDER].tenant_id, wanted.recipient_id, wanted.token)
+    return answer(
+        views.device_token(wanted.token, recipient_id=wanted.recipient_id, platform=wanted.platform), status=201)
+
+
+async def forget_token_of_path(request: web.Request) -> web.Response:
+    return await _forget(request, request.match_info["token"], place="/path/token")
+
+
+async def forget_token(request: web.Request) -> web.Response:
+    return await _forget(request, parse(FORGET_TOKEN, await read_body(request))["token"], place="/token")
+
+
+async def _forget(request: web.Request, token: str, *, place: str) -> web.Response:
+    refuse_wrong({place: token_error(token)})
+    if not await recipients.forget_token(request.app[RUNTIME].database, request[SENDER].tenant_id, token):
+        raise NotFound("no recipient has this device token")
+    return no_content()

@@ -1,0 +1,69 @@
+"""Handlers of the suppression list."""
+
+from aiohttp import web
+
+from notistream.db import suppressions
+from notistream.domain.validation import nul_error
+from notistream.errors import NotFound
+from notistream.web import recipient_views as views
+from notistream.web.body import parse, read_body
+from notistream.web.context import RUNTIME, SENDER
+from notistream.web.query import Query
+from notistream.web.recipient_bodies import (
+    LISTING,
+    PUT_SUPPRESSION,
+    SUPPRESSED,
+    Suppression,
+    channel_name,
+    refuse_wrong,
+    suppression,
+)
+from notistream.web.respond import answer, no_content
+
+
+async def show_many(request: web.Request) -> web.Response:
+    query = Query(request.query)
+    size, after, channel, address = query.page_size(), query.text_cursor(2), query.channel(), query.text("address")
+    query.check()
+    found = await suppressions.list_page(
+        request.app[RUNTIME].database, request[SENDER].tenant_id, after=(after[0], after[1]) if after else None,
+        channel=channel, address=address, limit=size + 1)
+    return answer(views.suppression_page(found, size))
+
+
+async def put(request: web.Request) -> web.Response:
+    wanted = parse(PUT_SUPPRESSION, await read_body(request))
+    return await _put(request, suppression(wanted["channel"], wanted["address"], wanted))
+
+
+async def put_of_path(request: web.Request) -> web.Response:
+    """The body may be left out."""
+    body = await read_body(request) if request.can_read_body else b""
+    listing = parse(LISTING, body) if body else {}
+    path = request.match_info
+    return await _put(request, suppression(path["channel"], path["address"], listing, place="/path"))
+
+
+async def _put(request: web.Request, wanted: Suppression) -> web.Response:
+    stored, created = await suppressions.put(
+        request.app[RUNTIME].database, request[SENDER].tenant_id, channel=wanted.channel, address=wanted.address,
+        reason=wanted.reason, note=wanted.note)
+    return answer(views.suppression(stored), status=201 if created else 200)
+
+
+async def remove(request: web.Request) -> web.Response:
+    wanted = parse(SUPPRESSED, await read_body(request))
+    return await _remove(request, wanted["channel"], wanted["address"], place="")
+
+
+async def remove_of_path(request: web.Request) -> web.Response:
+    return await _remove(request, request.match_info["channel"], request.match_info["address"], place="/path")
+
+
+async def _remove(request: web.Request, channel: str, address: str, *, place: str) -> web.Response:
+    name = channel_name(channel, pointer=f"{place}/channel")
+    refuse_wrong({f"{place}/address": nul_error(address)})
+    if not await suppressions.remove(
+            request.app[RUNTIME].database, request[SENDER].tenant_id, channel=name, address=address):
+        raise NotFound("this address is not on the suppression list")
+    return no_content()

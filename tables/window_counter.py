@@ -1,0 +1,116 @@
+"""A windowed Faust table of counts, by wall-clock windows, whose changelog is written in bursts.
+
+Faust would follow the time stamps of events (one from the future switches a limiter off), send a changelog record per
+change, and remember every change until its window expires. Here the window is given, of the values that a key takes
+within a few milliseconds only the last is sent, and RocksDB itself drops what is old.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import orjson
+from faust import Table
+from faust.types import TP, EventT, TableT
+
+from notistream.app import NotiStream
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.002
+KEPT_WINDOWS = 10
+ROCKSDB = {
+    "write_buffer_size": 4 << 20, "max_write_buffer_number": 2, "target_file_size_base": 4 << 20,
+    "block_cache_size": 16 << 20, "max_open_files": 64,
+}  # per partition; Faust's own sizes would take gigabytes
+
+Write = Callable[[str, int, Sequence[tuple[bytes, bytes]]], Awaitable[int]]
+"""Appends (key, value) records to a topic's partition, answers the offset of the last; raises when Kafka did not."""
+
+
+class WindowCounter(Table[Any, int]):
+    """Counts per key and wall-clock window of `window_s` seconds."""
+
+    def __init__(self, app: NotiStream, *, name: str, window_s: int, write: Write) -> None:
+        super().__init__(
+            app, name=name, default=int, partitions=app.settings.topic_partitions,
+            options={**ROCKSDB, "ttl": KEPT_WINDOWS * window_s}, beacon=app.tables.beacon)
+        self.tumbling(window_s, expires=KEPT_WINDOWS * window_s)
+        self._notistream = app
+        self._window_s = window_s
+        self._write = write
+        self._dirty: dict[int, dict[bytes, bytes]] = {}
+        self._burst: asyncio.Task[bool] | None = None
+        self._owned: tuple[int, frozenset[int]] = (-1, frozenset())
+
+    def count(self, partition: int, key: str, at: float, *, add: int = 0) -> int:
+        """What was counted of a key in the window that holds `at` (seconds since 1970), after adding to it.
+
+        Only for partitions that are this worker's: see `owns`. Goes straight to the partition's RocksDB, because a
+        `Table` would look a key up four times and encode it as often.
+        """
+        begin = int(at // self._window_s) * self._window_s
+        name = orjson.dumps([key, [begin, begin + self._window_s]])
+        store = cast("Any", self.data)._db_for_partition(partition)  # noqa: SLF001
+        counted = int(store.get(name) or 0) + add
+        if add:
+            value = b"%d" % counted
+            store.put(name, value)
+            self._note(partition, name, value)
+        return counted
+
+    def look(self, partition: int, key: str, at: float) -> int:
+        """What was counted of a key in one of this worker's partitions; 0 for those of others."""
+        opened = cast("Any", self.data)._dbs  # noqa: SLF001
+        return self.count(partition, key, at) if partition in opened else 0
+
+    def owns(self, event: EventT[bytes]) -> bool:
+        """Whether the event's partition is still this worker's; a later write would reopen its store."""
+        message, generation = event.message, self._notistream.consumer_generation_id
+        if message.generation_id != generation or self._notistream.rebalancing:
+            return False
+        return message.partition in self._partitions(generation)
+
+    def _partitions(self, generation: int) -> frozenset[int]:
+        """This worker's partitions of the table, which are the same for a whole generation of the group."""
+        if self._owned[0] != generation:
+            topic = self.changelog_topic_name
+            actives = self._notistream.assignor.assigned_actives()
+            self._owned = generation, frozenset(tp.partition for tp in actives if tp.topic == topic)
+        return self._owned[1]
+
+    async def kept(self) -> bool:
+        """Wait until all that was counted until now is on the changelog topic; False where Kafka did not take it."""
+        return self._burst is None or await asyncio.shield(self._burst)
+
+    def _note(self, partition: int, name: bytes, value: bytes) -> None:
+        """Note a change for the next burst."""
+        self._dirty.setdefault(partition, {})[name] = value
+        if self._burst is None:
+            self._burst = asyncio.get_running_loop().create_task(self._send_burst())
+
+    def _should_expire_keys(self) -> bool:
+        return False  # RocksDB does it
+
+    async def _send_burst(self) -> bool:
+        await asyncio.sleep(GATHER_S)
+        dirty, self._dirty, self._burst = self._dirty, {}, None
+        results = await asyncio.gather(
+            *(self._append(partition, values) for partition, values in dirty.items()), return_exceptions=True)
+        failed = [result for result in results if isinstance(result, BaseException)]
+        for error in failed[:1]:
+            log.warning("counts could not be kept", extra={"table": self.name, "error": repr(error)})
+        return not failed
+
+    async def _append(self, partition: int, values: dict[bytes, bytes]) -> None:
+        topic = self.changelog_topic_name
+        offset = await self._write(topic, partition, list(values.items()))
+        if partition in self._partitions(self._notistream.consumer_generation_id):
+            self.data.set_persisted_offset(TP(topic, partition), offset)
+
+
+def add_table(app: NotiStream, table: WindowCounter) -> WindowCounter:
+    """Make a table known to the app, so that it is recovered before any agent begins."""
+    app.tables.add(cast("TableT[Any, Any]", table))
+    return table

@@ -1,0 +1,44 @@
+"""Provider tokens in memory: what `take_tokens` of the database answers, with a way there and back that takes time."""
+
+import asyncio
+from collections import Counter
+from math import floor
+
+from notistream.delivery.ports import TokenGrant
+from tests.unit.virtual_time import now
+
+SLOT_S = 0.1
+
+
+def slot_of(at):
+    return floor(at * 10 + 1e-6)
+
+
+class TokenSlots:
+    """Leases tokens by slots of the loop's clock; `way_s` is each of the two ways. `error` is raised in its place."""
+
+    def __init__(self, *, way_s=0.001):
+        self.way_s = way_s
+        self.error = None
+        self.exhausted = False
+        self.used = Counter()
+        self.asked = []
+
+    async def lease(self, bucket, rate, wanted, ahead):
+        self.asked.append(wanted)
+        await asyncio.sleep(self.way_s)
+        grants = [] if self.error or self.exhausted else list(self._grants(bucket, rate, wanted, ahead))
+        await asyncio.sleep(self.way_s)
+        if self.error:
+            raise self.error
+        return grants
+
+    def _grants(self, bucket, rate, wanted, ahead):
+        at = now()
+        for slot in range(slot_of(at), slot_of(at) + ahead + 1):
+            share = floor((slot + 1) * rate / 10) - floor(slot * rate / 10)
+            taken = min(wanted, max(share - self.used[bucket, slot], 0))
+            if taken:
+                self.used[bucket, slot] += taken
+                wanted -= taken
+                yield TokenGrant(max(slot / 10 - at, 0), (slot + 1) / 10 - at, taken)
