@@ -16,30 +16,38 @@ import aiohttp
 import click
 from rich.console import Console
 
-from benchmarks import phases, processes, profiler, report
+from benchmarks import phases, profiler, report, scenarios
+from benchmarks.bench import GATES_ON, Bench, Watch, unwatched
 from benchmarks.figures import Samples, rows
-from benchmarks.phases import Bench, Phase
+from benchmarks.phases import Phase
 from benchmarks.plan import FULL, QUICK, Plan
-from benchmarks.processes import BenchError, free_port
-from benchmarks.product import Role, known, site
+from benchmarks.processes import BenchError, serving
+from benchmarks.product import known, site
+from benchmarks.scenarios import Scenario
 from notistream.config import load_settings
 from notistream.local.services import LocalServices, attach_or_start
 
 RESULTS = Path(__file__).parent / "results"
 PHASES: Mapping[str, tuple[Phase, ...]] = {
     "creates": (phases.creates,),
-    "deliveries": (phases.ingest, phases.deliveries),
+    "deliveries": (phases.ingest, phases.deliveries, phases.holding),
     "latency": (phases.latency,),
 }
-LIMITED: Mapping[str, tuple[Phase, ...]] = {
-    **PHASES, "deliveries": (phases.ingest, phases.deliveries, phases.limited_deliveries)}
+SCENARIOS: Mapping[str, Scenario] = {
+    "isolation": scenarios.isolation,
+    "priority": scenarios.priority,
+    "fairness": scenarios.fairness,
+    "scheduler": scenarios.scheduler,
+}
+PARTS = (*PHASES, *SCENARIOS)
 BUSY = 0.5
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", type=click.IntRange(1), help="How often everything is measured; the median counts.")
+@click.option("--rounds", type=click.IntRange(1),
+              help="How often the figures with a bare limit are measured (3); the median counts.")
 @click.option("--quick", is_flag=True, help="One small round: shows that it works, not how fast.")
-@click.option("--only", type=click.Choice(list(PHASES)), multiple=True, help="Measure only this; can be repeated.")
+@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure only this; can be repeated.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting of the product, without prefix.")
 @click.option("--profile", is_flag=True, help="Record flame graphs of the worker and the API; slows both.")
 @click.option("--raw", is_flag=True, help="With --profile: stacks as text instead of SVG.")
@@ -53,14 +61,14 @@ def main(
     plan = replace(plan, rounds=rounds or plan.rounds)
     settings = {"WORKER_CONCURRENCY": str(plan.in_flight), **dict(_setting(text) for text in given)}
     suffix = "txt" if raw else "svg"
-    watch = partial(_profile, path.parent, suffix) if profile else phases.unwatched
+    watch = partial(_profile, path.parent, suffix) if profile else unwatched
     console = Console(width=None if sys.stdout.isatty() else 150)
     load = os.getloadavg()[0]
     console.print(f"{os.cpu_count()} cores, load {load:.2f}, {plan.rounds} round(s)", highlight=False)
     if load > BUSY:
         console.print("[yellow]something else is running: trust the ratios, not the figures[/]")
     try:
-        samples = asyncio.run(_run(console, plan, settings, only or tuple(PHASES), watch))
+        samples, failed = asyncio.run(_run(console, plan, settings, only or PARTS, watch))
     except BenchError as exc:
         raise click.ClickException(str(exc)) from None
     except (asyncio.CancelledError, KeyboardInterrupt):  # all that was started has been ended
@@ -69,6 +77,8 @@ def main(
     report.show(console, found, samples)
     report.write(path, report.document(found, samples, plan=plan, settings=settings, load=load))
     console.print(f"written to {os.path.relpath(path)}")
+    if failed:
+        raise click.ClickException(f"not measured: {', '.join(failed)}")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -83,18 +93,25 @@ def _profile(folder: Path, suffix: str, name: str, pid: int) -> AbstractAsyncCon
 
 
 async def _run(
-    console: Console, plan: Plan, settings: Mapping[str, str], names: tuple[str, ...], watch: phases.Watch
-) -> Samples:
+    console: Console, plan: Plan, settings: Mapping[str, str], names: tuple[str, ...], watch: Watch
+) -> tuple[Samples, list[str]]:
+    """What was measured, and the names of the scenarios that could not be."""
     _stop_on_sigterm()
+    failed = []
     async with _bench(console, plan, settings, watch) as bench:
         await phases.ceiling(bench, 0)
-        known_limits = known({"RECIPIENT_RATE_LIMIT": "0"})
         for turn in range(plan.rounds):
-            for name in names:
-                for phase in (LIMITED if known_limits else PHASES)[name]:
-                    console.print(f"round {turn + 1}: {phase.__name__}", highlight=False)
-                    await phase(bench, turn)
-        return bench.samples
+            for phase in (phase for name in names for phase in PHASES.get(name, ())):
+                console.print(f"round {turn + 1}: {phase.__name__}", highlight=False)
+                await phase(bench, turn)
+        for name in (name for name in names if name in SCENARIOS):
+            console.print(name, highlight=False)
+            try:
+                await SCENARIOS[name](bench)
+            except BenchError as exc:  # minutes of other figures are worth showing
+                console.print(f"[red]{name}:[/] {exc}", highlight=False)
+                failed.append(name)
+        return bench.samples, failed
 
 
 def _stop_on_sigterm() -> None:
@@ -105,7 +122,7 @@ def _stop_on_sigterm() -> None:
 
 @asynccontextmanager
 async def _bench(
-    console: Console, plan: Plan, settings: Mapping[str, str], watch: phases.Watch
+    console: Console, plan: Plan, settings: Mapping[str, str], watch: Watch
 ) -> AsyncIterator[Bench]:
     """Services, receiver, bare API and two sites of the product, all ended with the block."""
     async with AsyncExitStack() as stack:
@@ -114,14 +131,15 @@ async def _bench(
         http = await stack.enter_async_context(aiohttp.ClientSession())
         folder = Path(tempfile.mkdtemp(prefix="notistream-bench-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        receiver = await _helper(stack, "benchmarks.receiver")
-        bare_api = await _helper(stack, "benchmarks.bare_api")
+        receiver = await stack.enter_async_context(serving("benchmarks.receiver"))
+        bare_api = await stack.enter_async_context(serving("benchmarks.bare_api"))
         settings = {**settings, "WEBHOOK_URL": f"{receiver.url}/"}
+        fresh = partial(site, http, endpoints, folder, {**GATES_ON, **settings})
         yield Bench(
             plan=plan, http=http, brokers=endpoints.kafka_brokers, receiver=receiver, watch=watch,
             intake=await stack.enter_async_context(site(http, endpoints, folder, settings)),
             line=await stack.enter_async_context(site(http, endpoints, folder, settings)),
-            bare_api=phases.port_of(bare_api),
+            fresh=fresh, bare_api=bare_api,
             services={"postgres": services.postgres.process, "kafka": services.kafka.process})
 
 
@@ -133,13 +151,6 @@ async def _services(stack: AsyncExitStack, say: Callable[[str], None]) -> LocalS
         kafka_brokers=settings.kafka_brokers)
     stack.callback(services.release)
     return services
-
-
-async def _helper(stack: AsyncExitStack, module: str) -> Role:
-    port = free_port()
-    child = await stack.enter_async_context(processes.running(module, str(port)))
-    await processes.listening(port)
-    return Role(child.pid, f"http://127.0.0.1:{port}", Path(os.devnull))
 
 
 if __name__ == "__main__":

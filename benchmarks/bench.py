@@ -1,6 +1,6 @@
 """What all measurements share: the plan, the receiver, the sites of the product, and where the samples go."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +11,11 @@ import psutil
 from benchmarks import processes
 from benchmarks.cpu import Meter
 from benchmarks.figures import Samples
+from benchmarks.load import at_share
 from benchmarks.messages import PLAIN, Shape
 from benchmarks.plan import Plan
-from benchmarks.processes import BenchError, until
-from benchmarks.product import Role, Site
+from benchmarks.processes import BenchError, Role, until
+from benchmarks.product import Site
 
 Watch = Callable[[str, int], AbstractAsyncContextManager[None]]
 GATES_ON: Mapping[str, str] = {"RECIPIENT_RATE_LIMIT": "60/minute", "RATE_LIMIT_PER_CHANNEL": "100000"}
@@ -110,11 +111,24 @@ async def load(kind: str, api: Role, *, tag: str, shape: Shape = PLAIN, **option
     return report
 
 
-async def enqueue(bench: Bench, site: Site, tag: str, total: int, *, shape: Shape = PLAIN) -> dict[str, Any]:
+async def enqueue(bench: Bench, api: Role, tag: str, total: int, *, shape: Shape = PLAIN) -> dict[str, Any]:
     """Batches of the plan's size, until the last answer; the report of the load generator."""
     return await load(
-        "batches", site.api, tag=tag, shape=shape, connections=bench.plan.batch_connections, total=total,
+        "batches", api, tag=tag, shape=shape, connections=bench.plan.batch_connections, total=total,
         size=bench.plan.batch_size)
+
+
+async def paced(api: Role, tag: str, *, rate: int, count: int, shape: Shape = PLAIN) -> dict[str, int]:
+    """Single creates at a steady rate; when each left, by its mark, in nanoseconds since 1970."""
+    report = await load("paced", api, tag=tag, shape=shape, connections=16, rate=rate, count=count)
+    sent: dict[str, int] = report["sent"]
+    return sent
+
+
+def p50_p99(sent: Iterable[tuple[str, int]], arrivals: Mapping[str, int]) -> tuple[float, float]:
+    """Half and 99 % of these marks arrived within so many milliseconds."""
+    ordered = sorted(arrivals[name] - at for name, at in sent)
+    return at_share(ordered, 0.5) / 1e6, at_share(ordered, 0.99) / 1e6
 
 
 def rate(stats: Mapping[str, int]) -> float:

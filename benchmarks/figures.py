@@ -7,11 +7,12 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One row of the table; `share` is the target as a part of the bare figure of the same round."""
+    """One row of the table; `share` is the target as a part of the reference of the same round, which is `beside`."""
 
     key: str
     title: str
     unit: str
+    beside: str = "bare"
     share: float | None = None
     least: float | None = None
     most: float | None = None
@@ -22,8 +23,8 @@ class Figure:
         """The target in words."""
         bounds = [
             f"≥ {self.least:,.0f}" if self.least is not None else "",
-            f"≤ {self.most:g}" if self.most is not None else "",
-            f"≥ {self.share:g} × bare" if self.share is not None else "",
+            f"≤ {self.most:,g}" if self.most is not None else "",
+            f"≥ {self.share:g} × {self.beside}" if self.share is not None else "",
         ]
         return " and ".join(b for b in bounds if b) or "–"
 
@@ -32,12 +33,21 @@ FIGURES = (
     Figure(key="creates_1", title="creates, 1 connection", unit="/s", first_seed="340"),
     Figure(key="creates_64", title="creates, 64 connections", unit="/s", least=5_000, share=0.5, first_seed="1,050"),
     Figure(key="ingest", title="batch ingest", unit="items/s", least=10_000, share=0.4, first_seed="1,600–2,040"),
-    Figure(key="deliveries", title="deliveries from a backlog", unit="/s", share=0.9, first_seed="880–920"),
-    Figure(key="deliveries_limited", title="… with recipient limits", unit="/s", share=0.5, first_seed="880–920"),
+    Figure(key="deliveries_gated", title="deliveries, every gate on", unit="/s", share=0.5, first_seed="880–920"),
+    Figure(key="deliveries", title="deliveries, without limits", unit="/s", share=0.9, first_seed="880–920"),
+    Figure(key="holding", title="deliveries, held back or not", unit="/s", beside="not held"),
+    Figure(key="cpu_gated", title="CPU per delivery, every gate on", unit="ms", most=0.6, first_seed="1.6–2.5"),
+    Figure(key="cpu", title="CPU per delivery, without limits", unit="ms", most=0.4, first_seed="1.6–2.5"),
     Figure(key="latency_p50", title="end to end at 100/s, p50", unit="ms", most=12, first_seed="5"),
     Figure(key="latency_p99", title="end to end at 100/s, p99", unit="ms", most=40, first_seed="8"),
-    Figure(key="cpu", title="CPU per delivery", unit="ms", most=0.4, first_seed="1.6–2.5"),
-    Figure(key="cpu_limited", title="… with recipient limits", unit="ms", most=0.6, first_seed="1.6–2.5"),
+    Figure(key="isolation", title="email beside a slow sms provider", unit="/s", beside="alone", share=0.9),
+    Figure(key="high_p50", title="high beside a backlog of low, p50", unit="ms"),
+    Figure(key="high_p99", title="high beside a backlog of low, p99", unit="ms", most=2_000),
+    Figure(key="fair_median", title="message beside another's flood, median", unit="ms"),
+    Figure(key="fair_slowest", title="message beside another's flood, slowest", unit="ms", most=2_000),
+    Figure(key="live_p50", title="live beside many that come due, p50", unit="ms"),
+    Figure(key="live_p99", title="live beside many that come due, p99", unit="ms"),
+    Figure(key="due", title="until all that came due are delivered", unit="s"),
     Figure(key="memory_api", title="memory of the API process", unit="MB", most=250),
     Figure(key="memory_worker", title="memory of the worker process", unit="MB", most=250),
 )
@@ -45,10 +55,10 @@ FIGURES = (
 
 @dataclass(slots=True)
 class Samples:
-    """What was measured; a product figure and the bare one of the same round have the same place."""
+    """What was measured; a figure of the product and the reference of the same round have the same place."""
 
     product: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    bare: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    reference: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     cpu_ms: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     notes: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -66,7 +76,7 @@ class Row:
     product: float
     low: float
     high: float
-    bare: float | None
+    reference: float | None
     ratio: float | None
 
     @property
@@ -84,11 +94,12 @@ class Row:
 
 def rows(samples: Samples) -> list[Row]:
     """The rows of what was measured, in the order of FIGURES."""
-    return [_row(f, samples.product[f.key], samples.bare.get(f.key, [])) for f in FIGURES if samples.product.get(f.key)]
+    found = samples.product
+    return [_row(f, found[f.key], samples.reference.get(f.key, [])) for f in FIGURES if found.get(f.key)]
 
 
-def _row(figure: Figure, product: list[float], bare: list[float]) -> Row:
-    ratios = [p / b for p, b in zip(product, bare, strict=False) if b]
+def _row(figure: Figure, product: list[float], reference: list[float]) -> Row:
+    ratios = [p / r for p, r in zip(product, reference, strict=False) if r]
     return Row(
-        figure, median(product), min(product), max(product), median(bare) if bare else None,
+        figure, median(product), min(product), max(product), median(reference) if reference else None,
         median(ratios) if ratios else None)

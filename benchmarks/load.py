@@ -1,7 +1,8 @@
 """The load generator, a process of its own: prints one JSON object with what it counted.
 
-`python -m benchmarks.load JSON`, where JSON holds `kind` (creates, batches or paced), port, tag, shape (what all the
-notifications have in common), and the fields of that kind. Connections are raw asyncio protocols: the generator must never be the bottleneck.
+`python -m benchmarks.load JSON`, where JSON holds `kind` (creates, batches or paced), port, tag, shape (what the
+notifications have in common), and the fields of that kind. Connections are raw asyncio protocols: the generator must
+never be the bottleneck.
 """
 
 import asyncio

@@ -3,83 +3,16 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-import aiohttp
-import psutil
 
 from benchmarks import processes, topics
-from benchmarks.cpu import Meter, rss_mb
-from benchmarks.figures import Samples
-from benchmarks.load import at_share
-from benchmarks.plan import Plan
-from benchmarks.processes import BenchError, free_port, until
-from benchmarks.product import Role, Site
+from benchmarks.bench import GATES_ON, Bench, enqueue, load, p50_p99, paced, pair, rate
+from benchmarks.cpu import rss_mb
+from benchmarks.processes import BenchError, Role, serving
 
-TOPIC = "sms.normal"
 BUDGET = frozenset({"api", "worker", "postgres"})
-Phase = Callable[["Bench", int], Awaitable[None]]
-Watch = Callable[[str, int], AbstractAsyncContextManager[None]]
-
-
-def unwatched(_name: str, _pid: int) -> AbstractAsyncContextManager[None]:
-    return nullcontext()
-
-
-@dataclass(slots=True)
-class Bench:
-    """What the measurements share: `intake` takes creates and has no worker, `line` delivers."""
-
-    plan: Plan
-    http: aiohttp.ClientSession
-    intake: Site
-    line: Site
-    brokers: str
-    receiver: Role
-    bare_api: int
-    services: Mapping[str, Callable[[], psutil.Process | None]]
-    samples: Samples = field(default_factory=Samples)
-    watch: Watch = unwatched
-    """Opened around the work of a process whose profile is worth having."""
-
-    def meter(self, **roles: int) -> Meter:
-        """CPU of these processes, of the services and of the receiver."""
-        own = {**roles, "receiver": self.receiver.pid}
-        return Meter({**{name: _constant(psutil.Process(pid)) for name, pid in own.items()}, **self.services})
-
-    async def received(self, what: str = "stats") -> dict[str, int]:
-        async with self.http.get(f"{self.receiver.url}/{what}") as answer:
-            found: dict[str, int] = await answer.json()
-            return found
-
-
-def _constant(process: psutil.Process) -> Callable[[], psutil.Process]:
-    return lambda: process
-
-
-async def pair(turn: int, product: Callable[[], Awaitable[None]], bare: Callable[[], Awaitable[None]]) -> None:
-    """Both, the bare one first in every other round, so that a drift of the machine favours neither."""
-    for work in (product, bare) if turn % 2 == 0 else (bare, product):
-        await work()
-
-
-def port_of(role: Role) -> int:
-    return int(role.url.rsplit(":", 1)[1])
-
-
-async def load(**options: Any) -> dict[str, Any]:
-    """Run the load generator; its report.
-
-    Raises:
-        BenchError: something was not accepted.
-    """
-    report = await processes.ask("benchmarks.load", **options)
-    if report["refusal"] or not report["done"]:
-        raise BenchError(f"{options['kind']} to port {options['port']}: {report['refusal'] or 'nothing was accepted'}")
-    return report
+Phase = Callable[[Bench, int], Awaitable[None]]
 
 
 async def creates(bench: Bench, turn: int) -> None:
@@ -94,8 +27,7 @@ async def _creates(bench: Bench, turn: int, connections: int) -> None:
     before = meter.read()
     async with bench.watch(f"api-creates-{connections}", api.pid):
         report = await load(
-            kind="creates", port=port_of(api), connections=connections, tag=f"c{turn}", warm_s=plan.warm_s,
-            seconds=plan.create_s)
+            "creates", api, tag=f"c{turn}", connections=connections, warm_s=plan.warm_s, seconds=plan.create_s)
     used = meter.since(before)
     key = "creates_1" if connections == 1 else "creates_64"
     bench.samples.product[key].append(report["done"] / report["seconds"])
@@ -109,106 +41,121 @@ async def _creates(bench: Bench, turn: int, connections: int) -> None:
 
 async def _bare_creates(bench: Bench, turn: int, connections: int) -> None:
     report = await load(
-        kind="creates", port=bench.bare_api, connections=connections, tag=f"c{turn}", warm_s=bench.plan.warm_s,
+        "creates", bench.bare_api, tag=f"c{turn}", connections=connections, warm_s=bench.plan.warm_s,
         seconds=bench.plan.create_s)
     key = "creates_1" if connections == 1 else "creates_64"
-    bench.samples.bare[key].append(report["done"] / report["seconds"])
+    bench.samples.reference[key].append(report["done"] / report["seconds"])
 
 
 async def ceiling(bench: Bench, turn: int) -> None:
     """What the generator and the receiver can do with each other: the ceiling of everything measured with them."""
     report = await load(
-        kind="creates", port=port_of(bench.receiver), connections=bench.plan.connections, tag=f"g{turn}", warm_s=0.2,
+        "creates", bench.receiver, tag=f"g{turn}", connections=bench.plan.connections, warm_s=0.2,
         seconds=bench.plan.create_s / 2)
     bench.samples.notes["generator to receiver, requests/s"].append(report["done"] / report["seconds"])
 
 
 async def ingest(bench: Bench, turn: int) -> None:
-    """Figure 2: batches; they become the backlog of figure 3. The bare COPY needs the product's rows first."""
+    """Figure 2: batches; they become the first backlog of figure 3. The bare COPY needs the product's rows first."""
     plan, api = bench.plan, bench.line.api
     meter = bench.meter(api=api.pid)
     before = meter.read()
     started = asyncio.get_running_loop().time()
     async with bench.watch("api-ingest", api.pid):
-        report = await load(
-            kind="batches", port=port_of(api), connections=plan.batch_connections, tag=f"b{turn}", total=plan.backlog,
-            size=plan.batch_size)
+        report = await enqueue(bench, api, f"b{turn}", plan.backlog)
         await bench.line.published()
-    bench.samples.notes["until the backlog is on Kafka, s"].append(asyncio.get_running_loop().time() - started)
+    waited_s = asyncio.get_running_loop().time() - started
+    bench.samples.notes["until the backlog is on Kafka or held back, s"].append(waited_s)
     bench.samples.spent("batch item", {**meter.since(before), "generator": report["cpu_s"]}, plan.backlog)
     bench.samples.product["ingest"].append(plan.backlog / report["seconds"])
     copied = await processes.ask(
         "benchmarks.bare_copy", url=bench.line.database_url, rows=plan.backlog, size=plan.batch_size,
         connections=plan.batch_connections)
-    bench.samples.bare["ingest"].append(copied["done"] / copied["seconds"])
+    bench.samples.reference["ingest"].append(copied["done"] / copied["seconds"])
 
 
 async def deliveries(bench: Bench, turn: int) -> None:
-    """Figures 3 and 5: the backlog of figure 2 is delivered; the bare loop reads the same records again."""
-    await pair(turn, partial(_drain, bench, "deliveries", {}), partial(_bare_drain, bench, "deliveries"))
+    """Figures 3 and 5: a backlog with every gate on, and one without limits; between them the bare loop.
+
+    The first backlog is that of figure 2.
+    """
+    gated, free = partial(_deliveries, bench, "_gated", GATES_ON), partial(_deliveries, bench, "", {})
+    first, second = (gated, free) if turn % 2 == 0 else (free, gated)
+    await first()
+    await _bare_deliveries(bench, turn)
+    await _backlog(bench, bench.line.api, f"d{turn}")
+    await second()
 
 
-async def limited_deliveries(bench: Bench, turn: int) -> None:
-    """The same with the product's own limits per recipient."""
-    await ingest_again(bench, turn)
-    await pair(
-        turn, partial(_drain, bench, "deliveries_limited", {"RECIPIENT_RATE_LIMIT": "60/minute"}),
-        partial(_bare_drain, bench, "deliveries_limited"))
+async def _deliveries(bench: Bench, variant: str, settings: Mapping[str, str]) -> None:
+    drained = await _drain(bench, f"delivery, {'every gate on' if settings else 'without limits'}", settings)
+    bench.samples.product[f"deliveries{variant}"].append(drained.rate)
+    if drained.cpu_ms is not None:
+        bench.samples.product[f"cpu{variant}"].append(drained.cpu_ms)
+    if settings:
+        bench.samples.product["memory_worker"].append(drained.worker_mb)
+        bench.samples.product["memory_api"].append(rss_mb(bench.line.api.pid))
 
 
-async def ingest_again(bench: Bench, turn: int) -> None:
-    """A second backlog, not measured."""
-    plan = bench.plan
-    await load(
-        kind="batches", port=port_of(bench.line.api), connections=plan.batch_connections, tag=f"l{turn}",
-        total=plan.backlog, size=plan.batch_size)
+async def holding(bench: Bench, turn: int) -> None:
+    """What holding back costs: the backlog of figure 3, beside one that went to Kafka at once."""
+    async with bench.line.unheld() as api:
+        await _backlog(bench, api, f"h{turn}")
+        drained = await _drain(bench, "delivery, nothing held back", {})
+    bench.samples.product["holding"].append(bench.samples.product["deliveries"][-1])
+    bench.samples.reference["holding"].append(drained.rate)
+
+
+async def _backlog(bench: Bench, api: Role, tag: str) -> None:
+    """A further backlog, not measured."""
+    await enqueue(bench, api, tag, bench.plan.backlog)
     await bench.line.published()
 
 
-async def _drain(bench: Bench, key: str, settings: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How a backlog went: deliveries per second, CPU of the budget for each, and the worker's memory at the end."""
+
+    rate: float
+    cpu_ms: float | None
+    """None when PostgreSQL runs on another machine."""
+    worker_mb: float
+
+
+async def _drain(bench: Bench, name: str, settings: Mapping[str, str]) -> Drained:
     total = bench.plan.backlog
-    await bench.received("reset")
+    await bench.reset()
     # The meter starts with the first delivery, so that the start of the process is left out.
     async with bench.line.worker(settings, ready=False) as worker:
-        await until(lambda: _arrived(bench, 1), what="the first delivery", step_s=0.02)
+        await bench.arrived(1, step_s=0.02)
         meter = bench.meter(api=bench.line.api.pid, worker=worker.pid)
         before, seen = meter.read(), (await bench.received())["unique"]
-        async with bench.watch(f"worker-{key}", worker.pid):
-            await until(lambda: _arrived(bench, total), what=f"{total} deliveries", patience_s=120)
+        async with bench.watch(f"worker-{name}", worker.pid):
+            await bench.arrived(total)
         await asyncio.sleep(0.5)  # the last records
         used, memory = meter.since(before), rss_mb(worker.pid)
         await bench.line.settled()
     stats = await bench.received()
-    bench.samples.product[key].append((stats["unique"] - 1) / _seconds(stats))
-    bench.samples.notes[f"{key}, duplicates"].append(stats["total"] - stats["unique"])
-    bench.samples.spent(key.replace("deliveries", "delivery"), used, total - seen)
-    if used.keys() >= BUDGET:  # PostgreSQL may be on another machine
-        budget = sum(used[part] for part in BUDGET)
-        bench.samples.product[key.replace("deliveries", "cpu")].append(budget * 1000 / (total - seen))
-    if key == "deliveries":
-        bench.samples.product["memory_worker"].append(memory)
-        bench.samples.product["memory_api"].append(rss_mb(bench.line.api.pid))
+    bench.samples.notes[f"{name}: duplicates"].append(stats["total"] - stats["unique"])
+    bench.samples.spent(name, used, total - seen)
+    budget = sum(used[part] for part in BUDGET) if used.keys() >= BUDGET else None
+    return Drained(rate(stats), None if budget is None else budget * 1000 / (total - seen), memory)
 
 
-async def _bare_drain(bench: Bench, key: str) -> None:
-    total = bench.plan.backlog
-    await bench.received("reset")
+async def _bare_deliveries(bench: Bench, turn: int) -> None:
+    total, topic = bench.plan.backlog, f"{bench.line.prefix}.bare-backlog"
+    if turn == 0:  # every round reads it again
+        await topics.fill(bench.brokers, topic, total)
+    await bench.reset()
     report = await processes.ask(
-        "benchmarks.bare_delivery", brokers=bench.brokers, topic=f"{bench.line.prefix}.{TOPIC}",
-        group=f"{bench.line.prefix}-bare", url=f"{bench.receiver.url}/", in_flight=bench.plan.in_flight, count=total)
+        "benchmarks.bare_delivery", brokers=bench.brokers, topic=topic, group=f"{topic}-{turn}",
+        url=f"{bench.receiver.url}/", in_flight=bench.plan.in_flight, count=total)
     stats = await bench.received()
     if stats["unique"] != total:
         raise BenchError(f"the bare loop delivered {stats['unique']} of {total}")
-    bench.samples.bare[key].append((total - 1) / _seconds(stats))
-    bench.samples.bare[key.replace("deliveries", "cpu")].append(report["cpu_s"] * 1000 / total)
-
-
-async def _arrived(bench: Bench, count: int) -> bool:
-    return (await bench.received())["unique"] >= count
-
-
-def _seconds(stats: Mapping[str, int]) -> float:
-    return (stats["last_ns"] - stats["first_ns"]) / 1e9
+    for variant in ("", "_gated"):
+        bench.samples.reference[f"deliveries{variant}"].append(rate(stats))
+        bench.samples.reference[f"cpu{variant}"].append(report["cpu_s"] * 1000 / total)
 
 
 async def latency(bench: Bench, turn: int) -> None:
@@ -217,40 +164,35 @@ async def latency(bench: Bench, turn: int) -> None:
 
 
 async def _latency(bench: Bench, turn: int) -> None:
-    async with bench.line.worker({}):
-        p50, p99 = await _paced(bench, port_of(bench.line.api), f"p{turn}")
+    async with bench.line.worker(GATES_ON):
+        p50, p99 = await _paced(bench, bench.line.api, f"p{turn}")
         await bench.line.settled()
     bench.samples.product["latency_p50"].append(p50)
     bench.samples.product["latency_p99"].append(p99)
 
 
 async def _bare_latency(bench: Bench, turn: int) -> None:
-    plan, port, topic = bench.plan, free_port(), f"{bench.line.prefix}.bare-latency-{turn}"
+    plan, topic = bench.plan, f"{bench.line.prefix}.bare-latency-{turn}"
     options = {
         "brokers": bench.brokers, "topic": topic, "group": topic, "url": f"{bench.receiver.url}/",
-        "in_flight": plan.in_flight, "count": int(plan.latency_rate * plan.latency_s)}
+        "in_flight": plan.in_flight, "count": plan.latency_count}
     await topics.create(bench.brokers, topic)
     async with (
-        processes.running("benchmarks.bare_api", str(port), bench.brokers, topic),
+        serving("benchmarks.bare_api", bench.brokers, topic) as api,
         processes.running("benchmarks.bare_delivery", json.dumps(options)) as loop,
     ):
         assert loop.stdout is not None
         await asyncio.wait_for(loop.stdout.readline(), 30)
-        await processes.listening(port)
-        p50, p99 = await _paced(bench, port, f"q{turn}")
-    bench.samples.bare["latency_p50"].append(p50)
-    bench.samples.bare["latency_p99"].append(p99)
+        p50, p99 = await _paced(bench, api, f"q{turn}")
+    bench.samples.reference["latency_p50"].append(p50)
+    bench.samples.reference["latency_p99"].append(p99)
 
 
-async def _paced(bench: Bench, port: int, tag: str) -> tuple[float, float]:
+async def _paced(bench: Bench, api: Role, tag: str) -> tuple[float, float]:
     """p50 and p99 in milliseconds, from the first byte sent to the arrival; the first seconds do not count."""
     plan = bench.plan
-    await bench.received("reset")
-    report = await load(
-        kind="paced", port=port, connections=16, tag=tag, rate=plan.latency_rate, seconds=plan.latency_s)
-    sent: dict[str, int] = report["sent"]
-    await until(lambda: _arrived(bench, len(sent)), what=f"{len(sent)} deliveries")
-    arrivals = await bench.received("arrivals")
+    await bench.reset()
+    sent = await paced(api, tag, rate=plan.latency_rate, count=plan.latency_count)
+    await bench.arrived(len(sent))
     warm = int(plan.latency_rate * plan.latency_warm_s)
-    ordered = sorted(arrivals[name] - at for name, at in list(sent.items())[warm:])
-    return at_share(ordered, 0.5) / 1e6, at_share(ordered, 0.99) / 1e6
+    return p50_p99(list(sent.items())[warm:], await bench.arrivals(tag))

@@ -18,7 +18,29 @@ class Plan:
     latency_rate: int = 100
     latency_s: float = 20.0
     latency_warm_s: float = 2.0
+    usual_in_flight: int = 64
+    emails: int = 5_000
+    email_ms: int = 2
+    slow_sms: int = 4_000
+    slow_sms_ms: int = 200
+    isolation_pairs: int = 3
+    low: int = 20_000
+    high: int = 100
+    high_rate: int = 50
+    flood: int = 100_000
+    flood_ms: int = 50
+    probes: int = 5
+    due: int = 20_000
+    due_in_s: float = 8.0
+    live_rate: int = 50
+    live_s: float = 15.0
+
+    @property
+    def latency_count(self) -> int:
+        return int(self.latency_rate * self.latency_s)
 
 
 FULL = Plan()
-QUICK = Plan(rounds=1, create_s=1.5, warm_s=0.5, backlog=4_000, latency_s=4.0, latency_warm_s=1.0)
+QUICK = Plan(
+    rounds=1, create_s=1.5, warm_s=0.5, backlog=4_000, latency_s=4.0, latency_warm_s=1.0, emails=1_000, slow_sms=1_500,
+    isolation_pairs=1, low=4_000, high=50, flood=10_000, flood_ms=100, due=4_000, due_in_s=4.0, live_s=6.0)

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,19 @@ T = TypeVar("T")
 
 class BenchError(Exception):
     """The run cannot go on; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A running process that serves HTTP."""
+
+    pid: int
+    port: int
+    log: Path = Path(os.devnull)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
 
 def free_port() -> int:
@@ -74,6 +88,15 @@ async def running(
         await _end(child)
 
 
+@asynccontextmanager
+async def serving(module: str, *argv: str) -> AsyncIterator[Role]:
+    """`python -m module PORT argv…`, which answers when the block begins."""
+    port = free_port()
+    async with running(module, str(port), *argv) as child:
+        await listening(port)
+        yield Role(child.pid, port)
+
+
 async def _end(child: asyncio.subprocess.Process) -> None:
     if child.returncode is None:
         child.terminate()
@@ -104,8 +127,8 @@ async def ask(module: str, **options: Any) -> dict[str, Any]:
         return await result(child)
 
 
-async def finish(*argv: str, env: Mapping[str, str], cwd: Path) -> None:
-    """Run a command to its end.
+async def finish(*argv: str, env: Mapping[str, str], cwd: Path) -> str:
+    """Run a command to its end; what it said.
 
     Raises:
         BenchError: it failed; carries what it said.
@@ -116,3 +139,4 @@ async def finish(*argv: str, env: Mapping[str, str], cwd: Path) -> None:
     said, _ = await child.communicate()
     if child.returncode != 0:
         raise BenchError(f"`{' '.join(argv)}` failed:\n{said.decode(errors='replace')[-2000:]}")
+    return said.decode()

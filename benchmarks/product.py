@@ -5,7 +5,6 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,26 +12,18 @@ import aiohttp
 import asyncpg
 
 from benchmarks import processes, topics
-from benchmarks.processes import BenchError, free_port
+from benchmarks.processes import BenchError, Role, free_port
 from notistream.config import PREFIX, Settings
 from notistream.local.services import Endpoints
 
-# The channel's bucket and the API's own limit are not what is measured; unknown names are left out.
+UNFINISHED = "'pending', 'scheduled', 'processing', 'retrying', 'deferred', 'unknown'"
+# The limits are not what is measured, other than where a measurement sets them; unknown names are left out.
 UNLIMITED = {"RATE_LIMIT_PER_CHANNEL": "0", "RECIPIENT_RATE_LIMIT": "0", "API_RATE_LIMIT": "0"}
 
 
 def known(settings: Mapping[str, str]) -> dict[str, str]:
     """Those that this version of the product has."""
     return {name: value for name, value in settings.items() if name.lower() in Settings.model_fields}
-
-
-@dataclass(slots=True)
-class Role:
-    """A running process of the product."""
-
-    pid: int
-    url: str
-    log: Path
 
 
 class Site:
@@ -49,8 +40,8 @@ class Site:
         self._folder.mkdir(parents=True)
         self._env = {
             **{name: "" for name in os.environ if name.startswith(PREFIX)},  # empty means unset
-            **_prefixed(known(UNLIMITED)),
             **_prefixed({
+                **known(UNLIMITED),
                 "DATABASE_URL": self.database_url, "KAFKA_BROKERS": endpoints.kafka_brokers, "AUTH": "off",
                 "TOPIC_PREFIX": self.prefix, "STATE_DIR": str(self._folder), "LOG_LEVEL": "WARNING", **settings,
             }),
@@ -59,7 +50,10 @@ class Site:
     async def prepare(self) -> None:
         """Make the schema, the topics and the tenant, as `make run` does."""
         for command in (("migrate", "up"), ("topics",), ("seed", "--demo")):
-            await processes.finish("notistream", *command, env=self._env, cwd=self._folder)
+            await self._run(*command)
+
+    async def _run(self, *command: str) -> str:
+        return await processes.finish("notistream", *command, env=self._env, cwd=self._folder)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Site"]:
@@ -74,13 +68,20 @@ class Site:
             yield role
 
     @asynccontextmanager
+    async def unheld(self) -> AsyncIterator[Role]:
+        """Another API process, which holds nothing back."""
+        async with self._role("api", "PORT", {}, program="benchmarks.unheld") as role:
+            yield role
+
+    @asynccontextmanager
     async def _role(
-        self, name: str, port_setting: str, settings: Mapping[str, str], *, ready: bool = True
+        self, name: str, port_setting: str, settings: Mapping[str, str], *, ready: bool = True,
+        program: str = "notistream",
     ) -> AsyncIterator[Role]:
         port, log = free_port(), self._folder / f"{name}.log"
         env = {**self._env, **_prefixed({port_setting: str(port), **settings})}
-        async with processes.running("notistream", name, env=env, log=log, cwd=self._folder) as child:
-            role = Role(child.pid, f"http://127.0.0.1:{port}", log)
+        async with processes.running(program, name, env=env, log=log, cwd=self._folder) as child:
+            role = Role(child.pid, port, log)
             if ready:
                 await self._ready(role, child)
             yield role
@@ -97,29 +98,35 @@ class Site:
 
         await processes.until(answers, what=f"{role.url} to be ready; see {role.log}")
 
-    async def published(self) -> None:
-        """Wait until everything accepted is on Kafka."""
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            async def empty() -> bool:
-                return not await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)")
+    async def tenant(self, name: str) -> str:
+        """Make another tenant; its key."""
+        await self._run("tenants", "create", name)
+        return (await self._run("keys", "issue", name)).split()[-1]
 
-            await processes.until(empty, what="the outbox to be empty")
-        finally:
-            await connection.close()
+    async def published(self) -> None:
+        """Wait until everything accepted is on Kafka, or held back until there is room."""
+        await self._until_no("SELECT FROM outbox WHERE NOT held", what="the outbox to be empty")
 
     async def settled(self) -> None:
         """Wait until no notification waits or is under way, and insist that all were delivered."""
+        await self._until_no(f"SELECT FROM notifications WHERE status IN ({UNFINISHED})", what="the last record")
+        async with self._connection() as connection:
+            others = await connection.fetchval("SELECT count(*) FROM notifications WHERE status <> 'delivered'")
+        if others:
+            raise BenchError(f"{others} notifications were not delivered")
+
+    async def _until_no(self, rows: str, *, what: str) -> None:
+        async with self._connection() as connection:
+            async def none() -> bool:
+                return not await connection.fetchval(f"SELECT EXISTS ({rows})")
+
+            await processes.until(none, what=what, patience_s=120, step_s=0.2)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(self.database_url)
         try:
-            async def idle() -> bool:
-                return not await connection.fetchval(
-                    "SELECT EXISTS (SELECT FROM notifications WHERE status IN ('pending', 'processing'))")
-
-            await processes.until(idle, what="every delivery to be recorded", step_s=0.5)
-            others = await connection.fetchval("SELECT count(*) FROM notifications WHERE status <> 'delivered'")
-            if others:
-                raise BenchError(f"{others} notifications were not delivered")
+            yield connection
         finally:
             await connection.close()
 

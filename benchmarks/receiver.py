@@ -33,11 +33,13 @@ class Book:
     """What arrived since the last reset, and how late each channel is answered (seconds)."""
 
     def __init__(self) -> None:
+        self.noted = 0
         self.series: defaultdict[bytes, Series] = defaultdict(Series)
         self.delays: dict[bytes, float] = {}
 
     def note(self, body: bytes) -> float:
         """Count a delivery; in how many seconds it is to be answered."""
+        self.noted += 1
         name = mark(body)
         series = self.series[tag_of(name)]
         series.total += 1
@@ -78,7 +80,6 @@ class Responder(asyncio.Protocol):
     def __init__(self, book: Book) -> None:
         self._book = book
         self._buffer = bytearray()
-        self._answered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -95,8 +96,7 @@ class Responder(asyncio.Protocol):
 
     def _deliver(self, body: bytes) -> None:
         delay_s = self._book.note(body)
-        self._answered += 1
-        answer = b'{"messageId":"m-%d","status":"accepted","timestamp":"2026-01-01T00:00:00Z"}' % self._answered
+        answer = b'{"messageId":"m-%d","status":"accepted","timestamp":"2026-01-01T00:00:00Z"}' % self._book.noted
         if delay_s:
             asyncio.get_running_loop().call_later(delay_s, self._answer, 202, answer)
         else:

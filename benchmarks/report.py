@@ -32,15 +32,23 @@ def show(console: Console, rows: list[Row], samples: Samples) -> None:
 
 
 def _figures(rows: list[Row]) -> Table:
-    table = Table(title="Figures: product and bare limit of the same run")
-    for title in ("figure", "unit", "product", "min – max", "bare", "ratio", "target", "", "first seed, tuned"):
-        table.add_column(title, justify="left" if title in ("figure", "unit", "target", "") else "right")
+    table = Table(title="Figures: the product, and beside it the bare limit or another reference of the same run")
+    for title in ("figure", "product", "min – max", "reference", "ratio", "target", "", "first seed, tuned"):
+        table.add_column(title, justify="left" if title in ("figure", "target", "") else "right")
     for row in rows:
         table.add_row(
-            row.figure.title, row.figure.unit, _number(row.product), f"{_number(row.low)} – {_number(row.high)}",
-            _number(row.bare), "–" if row.ratio is None else f"{row.ratio:.2f}", row.figure.target, VERDICTS[row.met],
+            row.figure.title, f"{_number(row.product)} {row.figure.unit}", _span(row), _reference(row),
+            "–" if row.ratio is None else f"{row.ratio:.2f}", row.figure.target, VERDICTS[row.met],
             row.figure.first_seed)
     return table
+
+
+def _span(row: Row) -> str:
+    return "–" if row.low == row.high else f"{_number(row.low)} – {_number(row.high)}"
+
+
+def _reference(row: Row) -> str:
+    return "–" if row.reference is None else f"{_number(row.reference)} {row.figure.beside}"
 
 
 def _cpu(phases: Mapping[str, Mapping[str, list[float]]]) -> Table:
@@ -79,9 +87,10 @@ def document(
 def _plain(row: Row, samples: Samples) -> dict[str, Any]:
     key = row.figure.key
     return {
-        "key": key, "title": row.figure.title, "unit": row.figure.unit, "product": row.product, "bare": row.bare,
+        "key": key, "title": row.figure.title, "unit": row.figure.unit, "product": row.product,
+        "beside": row.figure.beside, "reference": row.reference,
         "ratio": row.ratio, "target": row.figure.target, "met": row.met,
-        "rounds": {"product": samples.product[key], "bare": samples.bare.get(key, [])},
+        "rounds": {"product": samples.product[key], "reference": samples.reference.get(key, [])},
     }
 
 

@@ -1,8 +1,10 @@
-"""Topics of a run: made for a bare limit, and deleted at its end, because a broker with thousands gets slow."""
+"""Topics of a run: made for the bare limits, and deleted at its end, because a broker with thousands gets slow."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import orjson
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 PARTITIONS = 8
@@ -21,6 +23,19 @@ async def _admin(brokers: str) -> AsyncIterator[AIOKafkaAdminClient]:
 async def create(brokers: str, name: str) -> None:
     async with _admin(brokers) as client:
         await client.create_topics([NewTopic(name, PARTITIONS, 1)])
+
+
+async def fill(brokers: str, name: str, count: int) -> None:
+    """Create a topic with as many records as a backlog has, in the form of the product's own."""
+    await create(brokers, name)
+    producer = AIOKafkaProducer(bootstrap_servers=brokers)
+    await producer.start()
+    try:
+        for number in range(count):
+            record = orjson.dumps({"id": f"bare-{number:031}", "seq": 1, "v": 1})  # as long as a UUID
+            await producer.send(name, record, key=b"00000000-0000-7000-8000-000000000000:+90500%07d" % number)
+    finally:
+        await producer.stop()  # sends what is left first
 
 
 async def delete(brokers: str, prefix: str) -> None:

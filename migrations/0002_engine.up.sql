@@ -43,14 +43,16 @@ CREATE TABLE token_slots (
     PRIMARY KEY (bucket, slot)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
--- Takes up to `wanted` tokens from this slot and the `ahead` slots after it, at `rate` per second. A slot's share is
--- the whole tokens that fall due in it, so ten slots in a row never hold more than the rate.
-CREATE FUNCTION take_tokens(wanted_bucket text, rate double precision, wanted integer, ahead integer)
+-- Takes up to `wanted` tokens at `rate` per second, from the slot that is there in `after` seconds and the `ahead` slots
+-- behind it; of those half of what is left, so that whoever asks first does not get all. A slot's share is the whole
+-- tokens that fall due in it, so ten slots in a row never hold more than the rate.
+CREATE FUNCTION take_tokens(wanted_bucket text, rate double precision, wanted integer, ahead integer,
+                            after double precision)
     RETURNS TABLE (begins_in double precision, ends_in double precision, tokens integer)
     LANGUAGE plpgsql AS $$
 DECLARE
     at double precision := extract(epoch FROM clock_timestamp());
-    first bigint := floor(at * 10);
+    first bigint := floor((at + after) * 10);
     k bigint;
     share integer;
     taken integer;
@@ -62,7 +64,7 @@ BEGIN
         share := floor((k + 1) * rate / 10) - floor(k * rate / 10);
         SELECT greatest(share - coalesce(max(used), 0), 0) INTO taken
         FROM token_slots WHERE bucket = wanted_bucket AND slot = k;
-        taken := least(taken, wanted);
+        taken := least(CASE WHEN step = 0 THEN taken ELSE (taken + 1) / 2 END, wanted);
         CONTINUE WHEN taken = 0;
         INSERT INTO token_slots AS t (bucket, slot, used) VALUES (wanted_bucket, k, taken)
         ON CONFLICT (bucket, slot) DO UPDATE SET used = t.used + excluded.used;
@@ -72,7 +74,7 @@ BEGIN
         tokens := taken;
         RETURN NEXT;
     END LOOP;
-    DELETE FROM token_slots WHERE bucket = wanted_bucket AND slot < first;
+    DELETE FROM token_slots WHERE bucket = wanted_bucket AND slot < floor(at * 10);
 END $$;
 
 -- Channels and providers that an operator holds back; provider '' means all of the channel's.

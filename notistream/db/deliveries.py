@@ -37,15 +37,22 @@ async def claim(
 
 
 def _claimed(row: asyncpg.Record, call_before: float) -> Claimed:
+    preferences, fault = _wishes(row)
     return Claimed(
         **{name: row[name] for name in COPIED}, recipient=row["recipient"] or _contact(row),
-        priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), preferences=_wishes(row),
-        call_before=call_before,
+        priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), preferences=preferences,
+        preferences_fault=fault, call_before=call_before,
     )
 
 
-def _wishes(row: asyncpg.Record) -> Preferences:
-    return NO_WISHES if row["wishes"] is None else preferences_from(row["wishes"], row["category_wishes"])
+def _wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
+    """The preferences, and what is wrong with them: they are one claim's own, its neighbours know nothing of it."""
+    if row["wishes"] is None:
+        return NO_WISHES, None
+    try:
+        return preferences_from(row["wishes"], row["category_wishes"]), None
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        return NO_WISHES, repr(exc)
 
 
 def _contact(row: asyncpg.Record) -> str | None:

@@ -7,7 +7,12 @@ from notistream.delivery.ports import TokenGrant
 SQL = load("tokens")
 
 
-async def take(db: Queryable, bucket: str, rate: float, wanted: int, ahead: int) -> list[TokenGrant]:
-    """Up to `wanted` tokens at `rate` per second, from the present 100 ms slot and the `ahead` slots after it."""
-    rows = await db.fetch(SQL["take"], bucket, rate, wanted, ahead)
+async def take(  # noqa: PLR0917 - one call, from the bucket
+    db: Queryable, bucket: str, rate: float, wanted: int, ahead: int, after_s: float
+) -> list[TokenGrant]:
+    """Up to `wanted` tokens at `rate` per second, of the 100 ms slot that is there in `after_s` seconds.
+
+    Of each of the `ahead` slots behind it at most half of what is left.
+    """
+    rows = await db.fetch(SQL["take"], bucket, rate, wanted, ahead, after_s)
     return [TokenGrant(row["begins_in"], row["ends_in"], row["tokens"]) for row in rows]

@@ -48,6 +48,9 @@ def not_suppressed(claimed: Claimed) -> Passed | Stopped:
 
 def wanted(claimed: Claimed) -> Passed | Stopped:
     """The recipient wants this channel and this category."""
+    if claimed.preferences_fault:
+        return _stop(
+            "preferences", Status.FAILED, f"the recipient's preferences cannot be read: {claimed.preferences_fault}")
     if not claimed.preferences.of(claimed.channel).enabled:
         return _stop("preferences", Status.SUPPRESSED, f"the recipient has turned {claimed.channel} off")
     if not claimed.preferences.wants(claimed.category):

@@ -62,8 +62,6 @@ class Lane:
         self._parking: set[asyncio.Future[None]] = set()
         self._parked_until: dict[bytes | str, float] = {}  # by recipient (bytes), or by the gate that stops the lane
         self._pace_s = 0.01
-        self._interval_s = 0.01
-        self._started_at = clock()
         self._blocked: Blocked | None = None
         self._changed = asyncio.Event()
         self._generation = 0
@@ -123,9 +121,6 @@ class Lane:
         self._changed.set()
 
     def _start(self, held: Held, permit: Permit) -> None:
-        now = self._clock()
-        self._interval_s += (min(now - self._started_at, PARK_S) - self._interval_s) / 16
-        self._started_at = now
         self._waiting -= 1
         task = asyncio.ensure_future(self._run(held, permit))
         self._running.add(task)
@@ -203,7 +198,7 @@ class Lane:
         if blocked.for_s < PARK_S:
             blocked = Blocked(blocked.gate, blocked.reason, PARK_S)
         for held in list(self._overdue(now - HELD_FOR_S)):
-            self._park(held, blocked, behind=blocked.gate, apart_s=self._interval_s)
+            self._park(held, blocked, behind=blocked.gate, apart_s=self._pace_s / self._limit)
         self._parked_until = {key: due for key, due in self._parked_until.items() if due > now}
 
     def _overdue(self, latest: float) -> Iterator[Held]:
@@ -211,8 +206,8 @@ class Lane:
             while behind and behind[0].since < latest:
                 self._waiting -= 1
                 yield behind.popleft()
-        while self._ready and self._ready[0].since < latest:
-            held = self._ready.popleft()
+        for held in [held for held in self._ready if held.since < latest]:  # not always the first: see `_next`
+            self._ready.remove(held)
             self._waiting -= 1
             self._next(held.origin.key)
             yield held

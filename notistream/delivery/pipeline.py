@@ -92,20 +92,19 @@ class Pipeline:
 
     async def _text(self, claimed: Claimed, origin: Origin, steps: list[Step]) -> Text | Stopped:
         """The rendered text, within the limits that count, or what stops it."""
+        gate = "render"
         try:
             text = await self._renderer.text(claimed)
             if isinstance(text, Unrenderable):
-                return _stop(steps, "render", Status.FAILED, text.reason)
+                return _stop(steps, gate, Status.FAILED, text.reason)
             if text.step:
                 steps.append(text.step)
-            return (
-                _noted(await within_cap(claimed, self._caps), steps)
-                or _noted(await self._recipient_limit.check(claimed, origin), steps)
-                or text
-            )
+            gate = "frequency_cap"
+            capped = _noted(await within_cap(claimed, self._caps), steps)
         except DatabaseUnavailable:
             reason = "PostgreSQL was away when it was needed"
-            return _stop(steps, "render", Status.DEFERRED, reason, DATABASE_DELAY_S)
+            return _stop(steps, gate, Status.DEFERRED, reason, DATABASE_DELAY_S)
+        return capped or _noted(await self._recipient_limit.check(claimed, origin), steps) or text
 
     def _defect(self, claimed: Claimed, error: Exception) -> Finish:
         """Our own fault: tried again like an outage, and not all of a topic may end as dead letters of it."""

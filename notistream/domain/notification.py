@@ -144,6 +144,8 @@ class Claimed:
     timezone: str | None = None
     """The recipient's IANA zone, where one is stored."""
     preferences: Preferences = NO_WISHES
+    preferences_fault: str | None = None
+    """Why the stored preferences cannot be read, where they cannot."""
     suppressed: str | None = None
     """Why the address is on the suppression list, where it is."""
     call_before: float = math.inf

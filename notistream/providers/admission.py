@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ PAUSED_S = 3600.0  # resuming makes them due at once
 SPEND_PATIENCE_S = 1.0
 TOKEN_S = 0.1
 PROBE_AFTER_S = 0.001
-LOWEST_FIRST_EVERY = 10
+FIRST = (*[Priority.HIGH] * 7, *[Priority.NORMAL] * 2, Priority.LOW)
+"""In how many of ten rounds a lane takes tokens first; by chance, because a fixed order falls into step with slots."""
 STATE_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
@@ -57,27 +59,35 @@ class RoutePermit:
 
     async def route(self, preferred: str | None) -> str | Blocked:
         """See `delivery.ports.Permit`."""
-        if preferred is not None and preferred != self.chosen.provider and not self.probe:
-            self._move_to(preferred)
-        if not self.probe and (blocked := self.chosen.blocked()):
-            return blocked
+        target = self.chosen if self.probe else self._target(preferred)
+        if isinstance(target, Blocked):
+            return target
+        if target is not self.chosen:
+            self._return_token()
+            self.chosen, self.token = target, None
+        if not self.probe:
+            self.probe = self.chosen.breaker.begin()
         if self.chosen.bucket is not None:
-            if self.token is not None:
-                self.token = await self.chosen.bucket.spend(self.token, patience_s=SPEND_PATIENCE_S)
+            self.token = await self.chosen.bucket.spend(self.token, patience_s=SPEND_PATIENCE_S)
             if self.token is None:
                 return Blocked("bucket", f"the rate of {self.chosen.provider} is used up", TOKEN_S)
+            if not self.probe and self.chosen.breaker.state is not BreakerState.CLOSED:
+                return Blocked("breaker", f"the breaker of {self.chosen.provider} has just opened", TOKEN_S)
         self.called = True
         return self.chosen.provider
 
-    def _move_to(self, provider: str) -> None:
-        other = self.channel.find(provider)
-        if other is None or other.blocked() or other.breaker.state is not BreakerState.CLOSED:
-            return
-        token = other.bucket.take(1) if other.bucket else None
-        if other.bucket and token is None:
-            return
-        self._return_token()
-        self.chosen, self.token = other, token
+    def _target(self, preferred: str | None) -> Route | Blocked:
+        """The preferred provider, else the one that was admitted, else the first in the list that is not blocked."""
+        wanted = self.channel.find(preferred) if preferred else None
+        blocked: Blocked | None = None
+        candidates: list[Route] = [*([wanted] if wanted else []), self.chosen, *self.channel.routes]
+        for route in candidates:
+            stopped = route.blocked()
+            if stopped is None:
+                return route
+            blocked = stopped if blocked is None or stopped.for_s < blocked.for_s else blocked
+        assert blocked is not None, "a permit has a provider"
+        return blocked
 
     def report(self, result: ProviderResult) -> None:
         """See `delivery.ports.Permit`."""
@@ -109,7 +119,6 @@ class ChannelAdmission:
     name: str
     routes: Sequence[Route] = ()
     _waiting: dict[Priority, Callable[[], None]] = field(default_factory=dict)
-    _rounds: int = 0
 
     def admit(self, wanted: int) -> RoutePermit | Blocked:
         """A permit for the first provider that can be called; tokens used up do not send it to the next one."""
@@ -135,10 +144,9 @@ class ChannelAdmission:
         self._waiting[priority] = callback
 
     def changed(self) -> None:
-        """Ask the lanes again, the most urgent first; every tenth time the other way round, so that none starves."""
-        self._rounds += 1
-        order = list(Priority) if self._rounds % LOWEST_FIRST_EVERY else list(reversed(Priority))
-        for priority in order:
+        """Ask the lanes again: mostly the most urgent first, but each is now and then, so that none starves."""
+        first = random.choice(FIRST)  # noqa: S311
+        for priority in (first, *(p for p in Priority if p is not first)):
             if callback := self._waiting.get(priority):
                 callback()
 

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from aiolimiter import AsyncLimiter
 
@@ -17,7 +18,7 @@ from notistream.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
-AHEAD = 2  # slots after the present one from which tokens may be taken
+AHEAD = 2  # slots after the first one from which tokens may be taken
 MARGIN_S = 0.01  # of a slot's end that is not used, because the call takes a moment to leave
 AGAIN_S = 0.05
 SPACING_S = 0.025
@@ -32,7 +33,8 @@ class Token:
     ends: float
 
 
-LeaseTokens = Callable[[str, float, int, int], Awaitable[Sequence[TokenGrant]]]
+LeaseTokens = Callable[[str, float, int, int, float], Awaitable[Sequence[TokenGrant]]]
+"""(bucket, rate, wanted, slots ahead, seconds from now until the first token can be used) → tokens."""
 
 
 class Bucket:
@@ -55,6 +57,9 @@ class Bucket:
         self._tokens: deque[Token] = deque()
         self._fetch: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._asks_again_at = 0.0
+        self._way_s = 0.0
+        self._spending = 0
         self._limiter = AsyncLimiter(max(1.0, rate * SPACING_S * 2), SPACING_S)
 
     def take(self, wanted: int) -> Token | None:
@@ -64,28 +69,34 @@ class Bucket:
             self._tokens.popleft()
         if self._tokens and self._tokens[0].begins <= now:
             return self._tokens.popleft()
-        if self._fetch is None and len(self._tokens) < wanted:
+        if self._fetch is None and len(self._tokens) < wanted and now >= self._asks_again_at:
             self._fetch = asyncio.ensure_future(self._fetch_some(wanted - len(self._tokens)))
-        elif self._tokens:
-            self._announce_in(self._tokens[0].begins - now)
+        elif self._fetch is None:
+            self._announce_in((self._tokens[0].begins if self._tokens else self._asks_again_at) - now)
         return None
 
     def give_back(self, token: Token) -> None:
         """Return an unused token; it lapses with its slot all the same."""
         self._tokens.appendleft(token)
 
-    async def spend(self, token: Token, *, patience_s: float) -> Token | None:
-        """Space the call inside the slot; where the slot has passed meanwhile, wait for another token."""
-        await self._limiter.acquire()
+    async def spend(self, token: Token | None, *, patience_s: float) -> Token | None:
+        """Space the call inside the slot; without a token, or when its slot has passed meanwhile, wait for one."""
         until = self._clock() + patience_s
-        held: Token | None = token
-        while held is None or held.ends <= self._clock():
-            if self._clock() >= until:
-                return None
-            held = self.take(1)
-            if held is None:
-                await asyncio.sleep(POLL_S)
-        return held
+        self._spending += 1
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._limiter.acquire()
+            while token is None or token.ends <= self._clock():
+                if self._clock() >= until:
+                    return None
+                token = self.take(self._spending)
+                if token is None:
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            return None
+        finally:
+            self._spending -= 1
+        return token
 
     def close(self) -> None:
         """Stop fetching."""
@@ -97,15 +108,20 @@ class Bucket:
     async def _fetch_some(self, wanted: int) -> None:
         began, grants = self._clock(), await self._granted(wanted)
         ended = self._clock()
-        for grant in grants:  # begins at the latest and ends at the earliest moment that the answer allows
-            begins, ends = ended + grant.begins_in_s, began + grant.ends_in_s
-            self._tokens.extend(Token(begins, ends) for _ in range(grant.tokens))
+        self._way_s = max(ended - began, (self._way_s + ended - began) / 2)
+        asked_at = (began + ended) / 2  # the database answered at some moment between them
+        for grant in grants:
+            token = (asked_at + grant.begins_in_s, asked_at + grant.ends_in_s)
+            self._tokens.extend(Token(*token) for _ in range(grant.tokens))
+        self._tokens = deque(sorted(self._tokens, key=attrgetter("begins")))
         self._fetch = None
-        self._announce_in(max(self._tokens[0].begins - ended, 0.0) if self._tokens else AGAIN_S)
+        if sum(grant.tokens for grant in grants) < wanted:
+            self._asks_again_at = ended + AGAIN_S
+        self._announce_in((self._tokens[0].begins if self._tokens else self._asks_again_at) - ended)
 
     async def _granted(self, wanted: int) -> Sequence[TokenGrant]:
         try:
-            return await self._lease(self.name, self.rate, wanted, AHEAD)
+            return await self._lease(self.name, self.rate, wanted, AHEAD, self._way_s)
         except DatabaseUnavailable:
             return ()
         except Exception:
@@ -113,8 +129,13 @@ class Bucket:
             return ()
 
     def _announce_in(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._announce)
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(seconds, 0.0)
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._announce)
 
     def _announce(self) -> None:
         self._timer = None

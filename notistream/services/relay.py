@@ -76,7 +76,7 @@ class Relay:
         """Hand over entries that have their room already."""
         for entry in entries:
             if self._producer is None or self._outstanding >= MAX_OUTSTANDING:
-                return
+                break
             self._outstanding += len(entry.records)
             self._queue.append(entry)
         self._wake.set()
@@ -149,8 +149,12 @@ class Relay:
         while True:
             await asyncio.sleep(WATCH_S)
             if self._windows.stale:
-                with suppress(DatabaseUnavailable):
+                try:
                     await self._windows.refresh()
+                except DatabaseUnavailable:
+                    continue
+                except Exception:
+                    log.exception("the windows stay as they were")
 
     async def _hold_back(self, entry: OutboxEntry) -> None:
         with suppress(DatabaseUnavailable):  # a leftover then, which comes here again
@@ -181,7 +185,7 @@ class Relay:
         try:
             for record in entry.records:
                 sent.append(await _produce(producer, topic, record))
-        except (KafkaError, OSError) as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the entries behind this one must go on
             self._leave(entry, exc)
         else:
             self._spawn(self._confirm(entry, sent))

@@ -62,7 +62,7 @@ class Windows:
         channel_rate: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        least = int(min(FIRST_WINDOW, 2 * channel_rate)) if channel_rate else FIRST_WINDOW
+        least = max(int(min(FIRST_WINDOW, 2 * channel_rate)), 1) if channel_rate else FIRST_WINDOW
         self._lanes = {topic: LaneWindow(least, least, least) for topic in LANE_TOPICS}
         self._held: frozenset[tuple[str, str]] = frozenset()
         self._positions = positions

@@ -44,6 +44,7 @@ class SmallEngine:
         self.answers, self.takes_s = answers, takes_s
         self.rows = {}
         self.calls = []
+        self.unsettled = {}
         self.bench = ChannelBench(providers, rate)
         pipeline = Pipeline(
             ledger=self, renderer=Renderer(None, {"sms": 160}.__getitem__), sender=self, gates=GATES, caps=self,
@@ -89,8 +90,22 @@ class SmallEngine:
     async def _agent(self, priority):
         while True:
             turn = await self.topics[priority].get()
-            origin = replace(ORIGIN, key=self.rows[turn.id].key)
-            await self.lanes[priority].put(Held(turn, origin, lambda: None))
+            self.unsettled[turn] = priority
+            await self.lanes[priority].put(Held(turn, replace(ORIGIN, key=self.rows[turn.id].key), self._settle(turn)))
+
+    def _settle(self, turn):
+        return lambda: self.unsettled.pop(turn, None)
+
+    async def rebalance(self):
+        """Revoke all partitions and assign them again: what was not settled is read again."""
+        for lane in self.lanes.values():
+            lane.release()
+        await asyncio.sleep(0.2)
+        again, self.unsettled = self.unsettled, {}
+        for turn, priority in again.items():
+            self.topics[priority].put_nowait(turn)
+        for lane in self.lanes.values():
+            lane.resume()
 
     async def _upkeep(self):
         while True:

@@ -180,3 +180,17 @@ async def test_a_hot_recipient_is_served_at_its_pace_and_others_are_not_delayed(
     assert engine.at < 1 + 2
     took = await engine.drain(600)
     assert took < 300 * 0.2 * 1.6
+
+
+@virtual_time
+async def test_a_rebalance_loses_nothing_and_delivers_nothing_twice():
+    engine = SmallEngine(answers=down("a", begin=3, end=20), limit=16)
+    engine.submit(1000, recipients=200)
+    for _ in range(20):
+        await asyncio.sleep(1.3)
+        await engine.rebalance()
+    await engine.drain(600)
+    assert delivered(engine)
+    once = [key for at, _, key in engine.calls if not 3 <= at + engine.takes_s < 20]
+    assert len(once) == len(set(once)) == 1000
+    assert engine.unsettled == {}

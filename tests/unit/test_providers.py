@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
 from notistream.config import Settings
@@ -11,6 +12,7 @@ from notistream.delivery.ports import Message
 from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
 from notistream.errors import Misconfigured
 from notistream.providers import guard
+from notistream.providers.api import PermanentError, TemporaryError
 from notistream.providers.http import retry_after_s
 from notistream.providers.registry import Providers
 from notistream.providers.webhook import WebhookProvider
@@ -43,8 +45,8 @@ async def call(provider, timeout_s=2.0):
         (204, {}, Receipt(None)),
         (500, {}, Temporary("HTTP 500 internal server error")),
         (503, {"Retry-After": "7"}, Temporary("HTTP 503 service unavailable", 7.0)),
-        (429, {"Retry-After": "-3"}, Temporary("HTTP 429 too many requests", 0.0)),
-        (429, {"Retry-After": "1000000000"}, Temporary("HTTP 429 too many requests", 3600.0)),
+        (429, {"Retry-After": "-3"}, Temporary("HTTP 429 too many requests", 0.0, throttled=True)),
+        (429, {"Retry-After": "1000000000"}, Temporary("HTTP 429 too many requests", 3600.0, throttled=True)),
         (599, {}, Temporary("HTTP 599 server error")),
         (400, {}, Permanent("HTTP 400 refused")),
         (404, {}, Permanent("HTTP 404 refused")),
@@ -98,20 +100,6 @@ async def test_an_accepted_answer_that_cannot_be_read_was_still_accepted(header)
     server.close()
 
 
-async def test_a_provider_that_raises_anything_else_is_ambiguous_not_a_crash():
-    class Broken:
-        name = "broken"
-        channels = frozenset({"sms"})
-
-        async def send(self, message):
-            raise KeyError("oops")
-
-        async def aclose(self):
-            pass
-
-    assert await call(Broken()) == Ambiguous("provider error: KeyError")
-
-
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -122,6 +110,44 @@ async def test_a_provider_that_raises_anything_else_is_ambiguous_not_a_crash():
 def test_retry_after(value, expected):
     assert retry_after_s(value, now=NOW) == expected
     assert retry_after_s("Sun, 22 Nov 2026 12:00:30 -0000", now=NOW) == timedelta(seconds=30).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TemporaryError("busy", retry_after_s=3, throttled=True), Temporary("busy", 3, throttled=True)),
+        (TemporaryError("down"), Temporary("down")),
+        (PermanentError("no such number"), Permanent("no such number")),
+        (ConnectionRefusedError(), Temporary("no connection: ConnectionRefusedError")),
+        (aiohttp.ConnectionTimeoutError(), Temporary("no connection: timed out")),
+        (aiohttp.ServerDisconnectedError(), Ambiguous("no answer: ServerDisconnectedError")),
+        (ConnectionResetError(), Ambiguous("no answer: ConnectionResetError")),
+        (TimeoutError(), Ambiguous("no answer: timed out")),
+        (KeyError("oops"), Ambiguous("provider error: KeyError")),
+    ],
+)
+async def test_the_guard_makes_a_value_of_whatever_a_provider_raises(error, expected):
+    class Raising:
+        name = "raising"
+        channels = frozenset({"sms"})
+
+        async def send(self, message):
+            raise error
+
+        async def aclose(self):
+            pass
+
+    assert await call(Raising()) == expected
+
+
+async def test_the_provider_that_is_named_is_called():
+    async with receiver() as ledger:
+        providers = Providers(Settings(webhook_url=ledger.url, providers={"sms": ["console", "webhook"]}))
+        assert isinstance(await providers.send("webhook", MESSAGE), Receipt)
+        assert len(ledger.calls) == 1
+        assert isinstance(await providers.send("console", MESSAGE), Receipt)
+        assert len(ledger.calls) == 1
+        await providers.aclose()
 
 
 def test_which_provider_serves_which_channel():

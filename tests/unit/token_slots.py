@@ -24,20 +24,22 @@ class TokenSlots:
         self.used = Counter()
         self.asked = []
 
-    async def lease(self, bucket, rate, wanted, ahead):
+    async def lease(self, bucket, rate, wanted, ahead, after_s):
         self.asked.append(wanted)
         await asyncio.sleep(self.way_s)
-        grants = [] if self.error or self.exhausted else list(self._grants(bucket, rate, wanted, ahead))
+        grants = [] if self.error or self.exhausted else list(self._grants(bucket, rate, wanted, ahead, after_s))
         await asyncio.sleep(self.way_s)
         if self.error:
             raise self.error
         return grants
 
-    def _grants(self, bucket, rate, wanted, ahead):
+    def _grants(self, bucket, rate, wanted, ahead, after_s):
         at = now()
-        for slot in range(slot_of(at), slot_of(at) + ahead + 1):
+        first = slot_of(at + after_s)
+        for slot in range(first, first + ahead + 1):
             share = floor((slot + 1) * rate / 10) - floor(slot * rate / 10)
-            taken = min(wanted, max(share - self.used[bucket, slot], 0))
+            left = max(share - self.used[bucket, slot], 0)
+            taken = min(wanted, left if slot == first else (left + 1) // 2)
             if taken:
                 self.used[bucket, slot] += taken
                 wanted -= taken
