@@ -50,8 +50,7 @@ class Keeper:
     async def receive(self, event: EventT[bytes]) -> None:
         """Begin to keep one record; waits for room, never raises. It is acknowledged once it is in the table."""
         lane = self._app.lanes[self._channel, Priority.LOW]
-        if not lane.is_open:
-            self._app.let_go(event)
+        if not await self._app.takes(event, lane):
             return
         settle = self._app.open_record(event)
         record = consumed(event)

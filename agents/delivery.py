@@ -52,8 +52,7 @@ async def open_wake_up(
     app: NotiStream, lane: Lane, channel: str, event: EventT[bytes]
 ) -> tuple[WakeUp, Callable[[], None]] | None:
     """The message of a record and what settles it; None where it was buried, or let go for a rebalance."""
-    if not lane.is_open:
-        app.let_go(event)
+    if not await app.takes(event, lane):
         return None
     settle = app.open_record(event)
     try:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -79,6 +80,8 @@ def main(
     console.print(f"written to {os.path.relpath(path)}")
     if failed:
         raise click.ClickException(f"not measured: {', '.join(failed)}")
+    if samples.faults:
+        raise click.ClickException("the product logged errors: its figures mean little")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -97,21 +100,26 @@ async def _run(
 ) -> tuple[Samples, list[str]]:
     """What was measured, and the names of the scenarios that could not be."""
     _stop_on_sigterm()
-    failed = []
+    failed, started = [], time.monotonic()
+
+    def begins(what: str) -> None:
+        console.print(f"{time.monotonic() - started:4.0f} s  {what}", highlight=False)
+
     async with _bench(console, plan, settings, watch) as bench:
         await phases.ceiling(bench, 0)
         for turn in range(plan.rounds):
             for phase in (phase for name in names for phase in PHASES.get(name, ())):
-                console.print(f"round {turn + 1}: {phase.__name__}", highlight=False)
+                begins(f"round {turn + 1}: {phase.__name__}")
                 await phase(bench, turn)
         for name in (name for name in names if name in SCENARIOS):
-            console.print(name, highlight=False)
+            begins(name)
             try:
                 await SCENARIOS[name](bench)
             except BenchError as exc:  # minutes of other figures are worth showing
                 console.print(f"[red]{name}:[/] {exc}", highlight=False)
                 failed.append(name)
-        return bench.samples, failed
+    begins("done")
+    return bench.samples, failed
 
 
 def _stop_on_sigterm() -> None:
@@ -134,12 +142,13 @@ async def _bench(
         receiver = await stack.enter_async_context(serving("benchmarks.receiver"))
         bare_api = await stack.enter_async_context(serving("benchmarks.bare_api"))
         settings = {**settings, "WEBHOOK_URL": f"{receiver.url}/"}
-        fresh = partial(site, http, endpoints, folder, {**GATES_ON, **settings})
+        samples = Samples()
+        new_site = partial(site, http, endpoints, folder, samples.faults)
         yield Bench(
-            plan=plan, http=http, brokers=endpoints.kafka_brokers, receiver=receiver, watch=watch,
-            intake=await stack.enter_async_context(site(http, endpoints, folder, settings)),
-            line=await stack.enter_async_context(site(http, endpoints, folder, settings)),
-            fresh=fresh, bare_api=bare_api,
+            plan=plan, http=http, brokers=endpoints.kafka_brokers, receiver=receiver, watch=watch, samples=samples,
+            intake=await stack.enter_async_context(new_site(settings)),
+            line=await stack.enter_async_context(new_site(settings)),
+            fresh=partial(new_site, {**GATES_ON, **settings}), bare_api=bare_api,
             services={"postgres": services.postgres.process, "kafka": services.kafka.process})
 
 

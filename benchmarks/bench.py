@@ -132,5 +132,5 @@ def p50_p99(sent: Iterable[tuple[str, int]], arrivals: Mapping[str, int]) -> tup
 
 
 def rate(stats: Mapping[str, int]) -> float:
-    """Deliveries per second, from the first arrival to the last."""
-    return (stats["unique"] - 1) * 1e9 / max(stats["last_ns"] - stats["first_ns"], 1)
+    """Deliveries per second, from the first arrival to the last; 0 for fewer than two."""
+    return max(stats["unique"] - 1, 0) * 1e9 / max(stats["last_ns"] - stats["first_ns"], 1)

@@ -41,13 +41,13 @@ FIGURES = (
     Figure(key="latency_p50", title="end to end at 100/s, p50", unit="ms", most=12, first_seed="5"),
     Figure(key="latency_p99", title="end to end at 100/s, p99", unit="ms", most=40, first_seed="8"),
     Figure(key="isolation", title="email beside a slow sms provider", unit="/s", beside="alone", share=0.9),
-    Figure(key="high_p50", title="high beside a backlog of low, p50", unit="ms"),
-    Figure(key="high_p99", title="high beside a backlog of low, p99", unit="ms", most=2_000),
-    Figure(key="fair_median", title="message beside another's flood, median", unit="ms"),
-    Figure(key="fair_slowest", title="message beside another's flood, slowest", unit="ms", most=2_000),
-    Figure(key="live_p50", title="live beside many that come due, p50", unit="ms"),
-    Figure(key="live_p99", title="live beside many that come due, p99", unit="ms"),
-    Figure(key="due", title="until all that came due are delivered", unit="s"),
+    Figure(key="high_p50", title="high beside a low backlog, p50", unit="ms"),
+    Figure(key="high_p99", title="high beside a low backlog, p99", unit="ms", most=2_000),
+    Figure(key="fair_median", title="beside another's flood, median", unit="ms"),
+    Figure(key="fair_slowest", title="beside another's flood, slowest", unit="ms", most=2_000),
+    Figure(key="live_p50", title="live beside what comes due, p50", unit="ms"),
+    Figure(key="live_p99", title="live beside what comes due, p99", unit="ms"),
+    Figure(key="due", title="drain of what came due", unit="s"),
     Figure(key="memory_api", title="memory of the API process", unit="MB", most=250),
     Figure(key="memory_worker", title="memory of the worker process", unit="MB", most=250),
 )
@@ -61,6 +61,8 @@ class Samples:
     reference: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     cpu_ms: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     notes: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    faults: list[str] = field(default_factory=list)
+    """What the product logged as errors meanwhile."""
 
     def spent(self, phase: str, used: dict[str, float], count: int) -> None:
         """Note CPU seconds of each part for `count` items of a phase."""

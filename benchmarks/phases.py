@@ -81,8 +81,13 @@ async def deliveries(bench: Bench, turn: int) -> None:
     """
     gated, free = partial(_deliveries, bench, "_gated", GATES_ON), partial(_deliveries, bench, "", {})
     first, second = (gated, free) if turn % 2 == 0 else (free, gated)
+    topic = f"{bench.line.prefix}.bare-backlog"
+    if turn == 0:  # every round reads it again
+        await topics.create(bench.brokers, topic)
     await first()
-    await _bare_deliveries(bench, turn)
+    if turn == 0:
+        await topics.fill(bench.brokers, topic, bench.plan.backlog)
+    await _bare_deliveries(bench, topic, turn)
     await _backlog(bench, bench.line.api, f"d{turn}")
     await second()
 
@@ -101,6 +106,8 @@ async def holding(bench: Bench, turn: int) -> None:
     """What holding back costs: the backlog of figure 3, beside one that went to Kafka at once."""
     async with bench.line.unheld() as api:
         await _backlog(bench, api, f"h{turn}")
+        if await bench.line.holds_back():
+            raise BenchError("holding back could not be switched off: benchmarks/unheld.py is out of date")
         drained = await _drain(bench, "delivery, nothing held back", {})
     bench.samples.product["holding"].append(bench.samples.product["deliveries"][-1])
     bench.samples.reference["holding"].append(drained.rate)
@@ -142,10 +149,8 @@ async def _drain(bench: Bench, name: str, settings: Mapping[str, str]) -> Draine
     return Drained(rate(stats), None if budget is None else budget * 1000 / (total - seen), memory)
 
 
-async def _bare_deliveries(bench: Bench, turn: int) -> None:
-    total, topic = bench.plan.backlog, f"{bench.line.prefix}.bare-backlog"
-    if turn == 0:  # every round reads it again
-        await topics.fill(bench.brokers, topic, total)
+async def _bare_deliveries(bench: Bench, topic: str, turn: int) -> None:
+    total = bench.plan.backlog
     await bench.reset()
     report = await processes.ask(
         "benchmarks.bare_delivery", brokers=bench.brokers, topic=topic, group=f"{topic}-{turn}",

@@ -16,14 +16,14 @@ class Plan:
     batch_connections: int = 4
     in_flight: int = 256
     latency_rate: int = 100
-    latency_s: float = 20.0
+    latency_s: float = 12.0
     latency_warm_s: float = 2.0
     usual_in_flight: int = 64
     emails: int = 5_000
     email_ms: int = 2
     slow_sms: int = 4_000
     slow_sms_ms: int = 200
-    isolation_pairs: int = 3
+    isolation_pairs: int = 2
     low: int = 20_000
     high: int = 100
     high_rate: int = 50
@@ -31,7 +31,7 @@ class Plan:
     flood_ms: int = 50
     probes: int = 5
     due: int = 20_000
-    due_in_s: float = 8.0
+    due_in_s: float = 6.0
     live_rate: int = 50
     live_s: float = 15.0
 
@@ -43,4 +43,4 @@ class Plan:
 FULL = Plan()
 QUICK = Plan(
     rounds=1, create_s=1.5, warm_s=0.5, backlog=4_000, latency_s=4.0, latency_warm_s=1.0, emails=1_000, slow_sms=1_500,
-    isolation_pairs=1, low=4_000, high=50, flood=10_000, flood_ms=100, due=4_000, due_in_s=4.0, live_s=6.0)
+    isolation_pairs=1, low=4_000, high=50, flood=15_000, due=4_000, due_in_s=4.0, live_s=6.0)

@@ -30,12 +30,14 @@ class Site:
     """One installation of its own; everything of it is dropped at the end."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, endpoints: Endpoints, folder: Path, settings: Mapping[str, str]
+        self, http: aiohttp.ClientSession, endpoints: Endpoints, folder: Path, faults: list[str],
+        settings: Mapping[str, str],
     ) -> None:
         self.prefix = f"bench-{uuid.uuid4().hex[:8]}"
         self.database_url = _database(endpoints.database_url, self.prefix.replace("-", "_"))
         self.api: Role
         self._http = http
+        self._faults = faults
         self._folder = folder / self.prefix
         self._folder.mkdir(parents=True)
         self._env = {
@@ -43,7 +45,8 @@ class Site:
             **_prefixed({
                 **known(UNLIMITED),
                 "DATABASE_URL": self.database_url, "KAFKA_BROKERS": endpoints.kafka_brokers, "AUTH": "off",
-                "TOPIC_PREFIX": self.prefix, "STATE_DIR": str(self._folder), "LOG_LEVEL": "WARNING", **settings,
+                "TOPIC_PREFIX": self.prefix, "STATE_DIR": str(self._folder), "LOG_LEVEL": "WARNING",
+                "LOG_FORMAT": "json", **settings,
             }),
         }
 
@@ -78,13 +81,15 @@ class Site:
         self, name: str, port_setting: str, settings: Mapping[str, str], *, ready: bool = True,
         program: str = "notistream",
     ) -> AsyncIterator[Role]:
-        port, log = free_port(), self._folder / f"{name}.log"
+        port = free_port()
+        log = self._folder / f"{name}-{port}.log"
         env = {**self._env, **_prefixed({port_setting: str(port), **settings})}
         async with processes.running(program, name, env=env, log=log, cwd=self._folder) as child:
             role = Role(child.pid, port, log)
             if ready:
                 await self._ready(role, child)
             yield role
+        self._faults += errors_in(log.read_text(errors="replace"))
 
     async def _ready(self, role: Role, child: asyncio.subprocess.Process) -> None:
         async def answers() -> bool:
@@ -106,6 +111,11 @@ class Site:
     async def published(self) -> None:
         """Wait until everything accepted is on Kafka, or held back until there is room."""
         await self._until_no("SELECT FROM outbox WHERE NOT held", what="the outbox to be empty")
+
+    async def holds_back(self) -> bool:
+        """Whether anything waits in the outbox until there is room."""
+        async with self._connection() as connection:
+            return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE held)"))
 
     async def settled(self) -> None:
         """Wait until no notification waits or is under way, and insist that all were delivered."""
@@ -133,10 +143,13 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    http: aiohttp.ClientSession, endpoints: Endpoints, folder: Path, settings: Mapping[str, str]
+    http: aiohttp.ClientSession, endpoints: Endpoints, folder: Path, faults: list[str], settings: Mapping[str, str]
 ) -> AsyncIterator[Site]:
-    """A site that serves; its database and topics are dropped with the block."""
-    made = Site(http, endpoints, folder, settings)
+    """A site that serves; its database and topics are dropped with the block.
+
+    What its processes log as an error is added to `faults`: figures of a product in trouble mean little.
+    """
+    made = Site(http, endpoints, folder, faults, settings)
     admin = await asyncpg.connect(endpoints.database_url)
     name = urlsplit(made.database_url).path[1:]
     try:
@@ -148,6 +161,11 @@ async def site(
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
         await topics.delete(endpoints.kafka_brokers, made.prefix)
+
+
+def errors_in(log: str) -> list[str]:
+    """The lines of a JSON log that say error."""
+    return [line for line in log.splitlines() if '"level":"error"' in line]
 
 
 def _prefixed(settings: Mapping[str, str]) -> dict[str, str]:

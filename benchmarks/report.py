@@ -19,6 +19,7 @@ from benchmarks.plan import Plan
 
 PACKAGES = ("notistream", "faust-streaming", "aiokafka", "aiohttp", "asyncpg", "uvloop", "orjson")
 PARTS = ("api", "worker", "postgres", "kafka", "receiver", "generator")
+FAULT_LENGTH = 1000
 VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: "–"}
 
 
@@ -29,6 +30,9 @@ def show(console: Console, rows: list[Row], samples: Samples) -> None:
         console.print(_cpu(samples.cpu_ms))
     for name, values in samples.notes.items():
         console.print(f"{name}: {_number(median(values))}", highlight=False)
+    if samples.faults:
+        console.print(f"[red]the product logged {len(samples.faults)} errors[/], the first:", highlight=False)
+        console.print(samples.faults[0][:FAULT_LENGTH], highlight=False, markup=False)
 
 
 def _figures(rows: list[Row]) -> Table:
@@ -81,6 +85,7 @@ def document(
         "figures": [_plain(row, samples) for row in rows],
         "cpu_ms_per_item": samples.cpu_ms,
         "notes": samples.notes,
+        "faults": samples.faults,
     }
 
 

@@ -26,8 +26,7 @@ async def create(brokers: str, name: str) -> None:
 
 
 async def fill(brokers: str, name: str, count: int) -> None:
-    """Create a topic with as many records as a backlog has, in the form of the product's own."""
-    await create(brokers, name)
+    """Fill a topic with as many records as a backlog has, in the form of the product's own."""
     producer = AIOKafkaProducer(bootstrap_servers=brokers)
     await producer.start()
     try:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 STARTUP_RETRY_S = 1.0
 SLOT_PATIENCE_S = 15.0
+LANES_OPEN_S = 0.01
 POLL_RECORDS = 500
 STREAM_BUFFER = 4096
 
@@ -73,9 +74,11 @@ class NotiStream(faust.App):
         self.lanes: Mapping[tuple[str, Priority], Lane] = {}
         self.slot = SlotLock(settings.database_url or "", settings.worker_slot)
         self.acknowledgements = InOrder()
+        self._released_generation = -1
         self.api_only = False
         self.refusal: Misconfigured | None = None
         super().__init__(**faust_settings(settings), **options)
+        self.on_rebalance_complete.connect(self._stop_flow)
 
     @property
     def address(self) -> str:
@@ -152,9 +155,30 @@ class NotiStream(faust.App):
         """Keep a record unacknowledged until the answer is called, and those before it are settled too."""
         return self.acknowledgements.add(event.message.tp, event.ack, lambda: self.let_go(event))
 
+    async def takes(self, event: EventT[bytes], lane: Lane) -> bool:
+        """Whether a record may be worked on; those of a former assignment are let go, they will be read again.
+
+        Faust hands over records of the new assignment before it says that the rebalance has ended, and reads none of
+        them twice: so they wait for the lanes.
+        """
+        while not lane.is_open:
+            if (event.message.generation_id or 0) <= self._released_generation:
+                self.let_go(event)
+                return False
+            await asyncio.sleep(LANES_OPEN_S)
+        return True
+
     def let_go(self, event: EventT[bytes]) -> None:
         """Give up a record that is not settled: it will be read again, so a rebalance must not wait for it."""
         self.consumer.unacked.discard(event.message)
+
+    async def _stop_flow(self, *_sender: object, **_options: object) -> None:
+        """Fetch nothing until Faust has sought to the committed offsets, and lets the flow go on by itself.
+
+        It resumes the partitions before it seeks. What is fetched between the two is dropped, or counts as read: the
+        records are passed over until the next restart.
+        """
+        self.consumer.stop_flow()
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -162,13 +186,15 @@ class NotiStream(faust.App):
     async def _check_partitions(self) -> None:
         if self.rebalancing or not self.started or self._assignment is None:
             raise RuntimeError("waiting for its partitions")
+        if not self.tables.actives_ready:
+            raise RuntimeError("its tables are being rebuilt")
 
     async def _wait_for_table_recovery_completed(self) -> bool:
         return False if self.api_only else await super()._wait_for_table_recovery_completed()
 
     def on_rebalance_start(self) -> None:
         """Let go of unclaimed turns at once; called first, in the consumer's thread."""
-        self.loop.call_soon_threadsafe(self.release_lanes)
+        self.loop.call_soon_threadsafe(self.release_lanes, self.consumer_generation_id)
         super().on_rebalance_start()
 
     def on_rebalance_end(self) -> None:
@@ -176,8 +202,9 @@ class NotiStream(faust.App):
         super().on_rebalance_end()
         self.loop.call_soon_threadsafe(self.resume_lanes)
 
-    def release_lanes(self) -> None:
-        """Let every lane go of what it has not claimed."""
+    def release_lanes(self, generation: int) -> None:
+        """Let every lane go of what it has not claimed, up to this generation of the consumer group."""
+        self._released_generation = generation
         self.acknowledgements.forget()
         for lane in self.lanes.values():
             lane.release()
@@ -189,7 +216,7 @@ class NotiStream(faust.App):
 
     async def on_stop(self) -> None:
         """Stop taking turns, let claimed ones finish, then leave the group and close."""
-        self.release_lanes()
+        self.release_lanes(self.consumer_generation_id)
         await super().on_stop()
         await asyncio.gather(*(lane.drain(patience_s=self.settings.lease_s / 2) for lane in self.lanes.values()))
 

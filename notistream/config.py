@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     rate_limit_per_channel: float = Field(
         100.0, ge=0, le=1_000_000,
         description="Calls per second to each provider of a channel, all workers together; 0 = no limit.")
-    provider_rate_limits: dict[str, float] = Field(
+    provider_rate_limits: dict[str, Annotated[float, Field(ge=0, le=1_000_000)]] = Field(
         default_factory=dict,
         description='Calls per second where they differ, by provider or channel/provider, as JSON, '
         'e.g. {"webhook": 500, "sms/twilio": 20}.',

@@ -63,13 +63,18 @@ def show(entry: UUID, *, as_json: bool) -> None:
         return
     for name, value in shown.items():
         if name not in ("history", "headers") and value is not None:
-            click.echo(f"{name:20} {value}")
+            click.echo(f"{name:20} {printable(str(value))}")
     for header in shown["headers"]:
-        click.echo(f"{'header':20} {header['name']}: {header['value']}")
+        click.echo(f"{'header':20} {printable(header['name'])}: {printable(header['value'] or '')}")
     for call in found.history:
         click.echo(
             f"{'call':20} {call.get('chain')}.{call.get('number')}  {call.get('started_at')}  "
             f"{call.get('provider') or '-'}  {call.get('outcome')}  {call.get('error') or ''}")
+
+
+def printable(text: str) -> str:
+    """What others wrote, without what would steer the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def document(found: DeadLetter) -> dict[str, Any]:

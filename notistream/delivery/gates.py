@@ -99,7 +99,7 @@ def _stop(gate: str, status: Status, reason: str, inputs: Mapping[str, Any] | No
 
 GATES: Sequence[Gate] = (not_expired, not_suppressed, wanted, has_address, outside_quiet_hours)
 GATE_NAMES = (
-    "expiry", "suppression", "preferences", "address", "quiet_hours", "render", "frequency_cap", "recipient_limit",
-    "provider",
+    "expiry", "suppression", "preferences", "address", "quiet_hours", "render", "frequency_cap", "provider",
+    "recipient_limit",
 )
 """Every gate of a delivery in the order in which they are asked, as traces name them."""

@@ -6,10 +6,12 @@ from notistream.delivery.gates import PASSED, Passed, Stopped
 from notistream.delivery.ports import Caps, Origin, RecipientUsage
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import Step
+from notistream.domain.preference import span
 from notistream.domain.rate_limit import Rate, Usage, spacing_s, wait_s
 
 MOVED_S = 0.5
 UNKNOWN_S = 5.0
+PRUNE_AT = 10_000
 
 
 class RecipientLimit:
@@ -19,6 +21,7 @@ class RecipientLimit:
         self._usage = usage
         self._rate = rate
         self._promised: dict[tuple[str, bytes], float] = {}
+        self._prune_at = PRUNE_AT
 
     async def check(self, claimed: Claimed, origin: Origin) -> Passed | Stopped:
         """Look and count in one step; then wait until the count is safe, because the provider is called next."""
@@ -40,8 +43,9 @@ class RecipientLimit:
         now, key = usage.now_s, (claimed.channel, origin.key)
         due = max(now + wait, self._promised.get(key, 0.0) + spacing_s(self._rate))
         self._promised[key] = due
-        if len(self._promised) > 10_000:
+        if len(self._promised) > self._prune_at:
             self._promised = {k: at for k, at in self._promised.items() if at > now}
+            self._prune_at = max(2 * len(self._promised), PRUNE_AT)
         step = Step(
             gate="recipient_limit", verdict="deferred", reason=f"the recipient's limit of {self._rate} is reached",
             inputs=_inputs(self._rate, usage), next_eligible_at=datetime.fromtimestamp(due, UTC))
@@ -69,7 +73,7 @@ async def within_cap(claimed: Claimed, caps: Caps) -> Passed | Stopped:
     if use.allowed:
         return Passed(Step(gate="frequency_cap", verdict="passed", reason="within the cap", inputs=inputs))
     free_at = use.free_at or claimed.claimed_at + timedelta(seconds=cap.window_s)
-    reason = f"the recipient takes {cap.count} per {timedelta(seconds=cap.window_s)} over {claimed.channel}"
+    reason = f"the recipient takes {cap.count} per {span(cap.window_s)} over {claimed.channel}"
     step = Step(
         gate="frequency_cap", verdict="deferred", reason=reason, inputs=inputs, next_eligible_at=free_at)
     return Stopped(step, Status.DEFERRED, max((free_at - claimed.claimed_at).total_seconds(), 1.0))

@@ -64,6 +64,8 @@ class Pipeline:
         except Exception as exc:
             log.exception("defect before the provider call", extra={"notification_id": str(claimed.id)})
             end = self._defect(claimed, exc)
+            if end.status is Status.DEFERRED:
+                steps.append(Step(gate="burial_limit", verdict="deferred", reason=end.reason or ""))
         else:
             end = ready if isinstance(ready, Finish) else await self._send(claimed, permit, *ready)
         if end.status is Status.RETRYING:
@@ -79,19 +81,21 @@ class Pipeline:
         for gate in self._gates:
             if stopped := _noted(gate(claimed), steps):
                 return _not_called(claimed, stopped)
-        text = await self._text(claimed, origin, steps)
+        text = await self._text(claimed, steps)
         if isinstance(text, Stopped):
             return _not_called(claimed, text)
         route = await permit.route(claimed.next_provider)
         if isinstance(route, Blocked):
             return _not_called(claimed, _stop(steps, "provider", Status.DEFERRED, route.reason, route.for_s))
+        if stopped := _noted(await self._recipient_limit.check(claimed, origin), steps):  # last: it counts a call
+            return _not_called(claimed, stopped)
         if self._clock() >= claimed.call_before:
             reason = "the lease was too old to call the provider"
             return _not_called(claimed, _stop(steps, "provider", Status.DEFERRED, reason, 0.0))
         return text, route
 
-    async def _text(self, claimed: Claimed, origin: Origin, steps: list[Step]) -> Text | Stopped:
-        """The rendered text, within the limits that count, or what stops it."""
+    async def _text(self, claimed: Claimed, steps: list[Step]) -> Text | Stopped:
+        """The rendered text, within the recipient's cap, or what stops it."""
         gate = "render"
         try:
             text = await self._renderer.text(claimed)
@@ -100,11 +104,10 @@ class Pipeline:
             if text.step:
                 steps.append(text.step)
             gate = "frequency_cap"
-            capped = _noted(await within_cap(claimed, self._caps), steps)
+            return _noted(await within_cap(claimed, self._caps), steps) or text
         except DatabaseUnavailable:
             reason = "PostgreSQL was away when it was needed"
             return _stop(steps, gate, Status.DEFERRED, reason, DATABASE_DELAY_S)
-        return capped or _noted(await self._recipient_limit.check(claimed, origin), steps) or text
 
     def _defect(self, claimed: Claimed, error: Exception) -> Finish:
         """Our own fault: tried again like an outage, and not all of a topic may end as dead letters of it."""

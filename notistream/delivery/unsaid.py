@@ -12,8 +12,8 @@ REASONS: Mapping[str, str] = {
     "quiet_hours": "the recipient has no quiet hours",
     "render": "the text is ready",
     "frequency_cap": "the recipient has no cap",
-    "recipient_limit": "there is no limit",
     "provider": "a provider can be called",
+    "recipient_limit": "there is no limit",
 }
 
 

@@ -122,6 +122,12 @@ def window_s(per: str | int) -> int:
     return per * 60 if isinstance(per, int) else CAP_WINDOWS_S[per]
 
 
+def span(seconds: int) -> str:
+    """A window in words: `day`, or `90 minutes`."""
+    named = {s: name for name, s in CAP_WINDOWS_S.items()}
+    return named.get(seconds) or f"{seconds // 60} minutes"
+
+
 @cache
 def zone_of(name: str | None) -> ZoneInfo:
     """The IANA zone of a recipient; UTC where none is known.

@@ -55,7 +55,6 @@ class RoutePermit:
     token: Token | None
     probe: bool
     called: bool = False
-    reported: bool = False
 
     async def route(self, preferred: str | None) -> str | Blocked:
         """See `delivery.ports.Permit`."""
@@ -66,14 +65,13 @@ class RoutePermit:
             self._return_token()
             self.chosen, self.token = target, None
         if not self.probe:
-            self.probe = self.chosen.breaker.begin()
+            self.probe = self.channel.begin(self.chosen)
         if self.chosen.bucket is not None:
             self.token = await self.chosen.bucket.spend(self.token, patience_s=SPEND_PATIENCE_S)
             if self.token is None:
                 return Blocked("bucket", f"the rate of {self.chosen.provider} is used up", TOKEN_S)
             if not self.probe and self.chosen.breaker.state is not BreakerState.CLOSED:
                 return Blocked("breaker", f"the breaker of {self.chosen.provider} has just opened", TOKEN_S)
-        self.called = True
         return self.chosen.provider
 
     def _target(self, preferred: str | None) -> Route | Blocked:
@@ -91,7 +89,7 @@ class RoutePermit:
 
     def report(self, result: ProviderResult) -> None:
         """See `delivery.ports.Permit`."""
-        self.reported = True
+        self.called = True
         if self.chosen.breaker.report(result, probe=self.probe):
             self.channel.breaker_changed(self.chosen)
 
@@ -101,9 +99,10 @@ class RoutePermit:
 
     def close(self) -> None:
         """See `delivery.ports.Permit`."""
-        if not self.called:
-            self._return_token()
-        if self.probe and not self.reported:
+        if self.called:
+            return
+        self._return_token()
+        if self.probe:
             self.chosen.breaker.give_up_probe()
             self.channel.changed()
 
@@ -131,9 +130,16 @@ class ChannelAdmission:
             token = route.bucket.take(wanted) if route.bucket else None
             if route.bucket and token is None:
                 return Blocked("bucket", f"the rate of {route.provider} is used up", TOKEN_S)
-            return RoutePermit(self, route, token, route.breaker.begin())
+            return RoutePermit(self, route, token, self.begin(route))
         assert soonest is not None, "a channel has a provider"
         return soonest
+
+    def begin(self, route: Route) -> bool:
+        """Let a call through; True where it is the probe."""
+        probe = route.breaker.begin()
+        if probe:
+            self._show(route)
+        return probe
 
     def door(self, priority: Priority) -> "LaneDoor":
         """The door of one lane."""
@@ -163,11 +169,14 @@ class ChannelAdmission:
         state = route.breaker.state
         log.log(logging.INFO if state is BreakerState.CLOSED else logging.WARNING, "circuit breaker", extra={
             "channel": self.name, "provider": route.provider, "state": state.value, "reason": route.breaker.reason})
-        metrics.BREAKER_STATE.labels(self.name, route.provider).set(STATE_VALUES[state])
+        self._show(route)
         if state is BreakerState.OPEN:
             metrics.BREAKER_OPENED.labels(self.name, route.provider).inc()
             asyncio.get_running_loop().call_later(route.breaker.blocked_s + PROBE_AFTER_S, self.changed)
         self.changed()
+
+    def _show(self, route: Route) -> None:
+        metrics.BREAKER_STATE.labels(self.name, route.provider).set(STATE_VALUES[route.breaker.state])
 
 
 @dataclass(frozen=True, slots=True)

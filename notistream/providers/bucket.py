@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 AHEAD = 2  # slots after the first one from which tokens may be taken
 MARGIN_S = 0.01  # of a slot's end that is not used, because the call takes a moment to leave
 AGAIN_S = 0.05
+LONGEST_WAY_S = 0.3
 SPACING_S = 0.025
 POLL_S = 0.005
 
@@ -57,6 +58,7 @@ class Bucket:
         self._tokens: deque[Token] = deque()
         self._fetch: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._announces_at = 0.0
         self._asks_again_at = 0.0
         self._way_s = 0.0
         self._spending = 0
@@ -108,7 +110,8 @@ class Bucket:
     async def _fetch_some(self, wanted: int) -> None:
         began, grants = self._clock(), await self._granted(wanted)
         ended = self._clock()
-        self._way_s = max(ended - began, (self._way_s + ended - began) / 2)
+        if grants:
+            self._way_s = min(max(ended - began, (self._way_s + ended - began) / 2), LONGEST_WAY_S)
         asked_at = (began + ended) / 2  # the database answered at some moment between them
         for grant in grants:
             token = (asked_at + grant.begins_in_s, asked_at + grant.ends_in_s)
@@ -132,9 +135,10 @@ class Bucket:
         loop = asyncio.get_running_loop()
         at = loop.time() + max(seconds, 0.0)
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._announces_at <= at:
                 return
             self._timer.cancel()
+        self._announces_at = at  # uvloop's handles do not always know their time
         self._timer = loop.call_at(at, self._announce)
 
     def _announce(self) -> None:

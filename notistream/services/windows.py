@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 FIRST_WINDOW = 1000
 LARGEST_WINDOW = 50_000
+SMALLEST_WINDOW = 100
+FEW = 100
 WINDOW_S = 1.0
 SAMPLE_S = 1.0
 LANE_TOPICS: Mapping[str, tuple[str, str]] = {lane_topic(c, p): (c, p) for c, p in LANES}
@@ -35,20 +37,25 @@ class LaneWindow:
     sampled: tuple[float, int] | None = None
 
     def learn(self, position: LanePosition, now: float, *, pressed: bool) -> None:
-        """Take in where the lane is; it is `pressed` while entries are held back for it."""
+        """Take in where the lane is; it is `pressed` while entries are held back for it.
+
+        A lane that is known to be slow has a smaller window than one of which nothing is known.
+        """
+        least = min(self.least, SMALLEST_WINDOW) if pressed or position.lag else self.least
         if self.sampled is None or position.committed < self.sampled[1]:
             self.sampled = now, position.committed
         elif now - self.sampled[0] >= SAMPLE_S:
             rate = (position.committed - self.sampled[1]) / (now - self.sampled[0])
             self.rate = max(rate, (self.rate + rate) / 2)
             self.sampled = now, position.committed
-            self.window = self._sized(self.rate * WINDOW_S)
-        if pressed and position.lag < self.window // 4:  # it is faster than we know
-            self.window = self._sized(self.window * 2)
+            self.window = _sized(self.rate * WINDOW_S, least)
+        if pressed and position.lag * 4 < self.window:  # it is faster than we know
+            self.window = _sized(self.window * 2, least)
         self.credit = self.window - position.lag
 
-    def _sized(self, records: float) -> int:
-        return int(min(max(records, self.least), LARGEST_WINDOW))
+
+def _sized(records: float, least: int) -> int:
+    return int(min(max(records, least), LARGEST_WINDOW))
 
 
 class Windows:
@@ -89,10 +96,15 @@ class Windows:
         return bool(self._held) or any(lane.credit < lane.window // 2 for lane in self._lanes.values())
 
     def rooms(self) -> Mapping[tuple[str, str], int]:
-        """Records that each lane (channel, priority) can take from the scheduler: none behind held ones."""
+        """Records that each lane (channel, priority) can take from the scheduler.
+
+        A few even behind held ones: they are held too then, and released in their tenant's turn.
+        """
         pressed = {topic for topic, _ in self._held}
         return {
-            LANE_TOPICS[topic]: 0 if topic in pressed else max(lane.credit, 0) for topic, lane in self._lanes.items()}
+            LANE_TOPICS[topic]: FEW if topic in pressed else max(lane.credit, 0)
+            for topic, lane in self._lanes.items()
+        }
 
     async def refresh(self) -> None:
         """Look where the lanes are, and for whom entries are held back.

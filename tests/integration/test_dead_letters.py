@@ -297,11 +297,7 @@ async def test_a_flood_of_bad_records_stops_its_lane_and_says_so(running):
     assert await kafka.committed("sms.high") <= 5
     await product.ready(worker)
     assert "lane stopped" in worker.log.read_text()
-    second = await product.worker(1, DLQ_LIMIT="5/day")  # the wait ends at once, or they never agree on partitions
-    await product.ready(worker)
-    assert 5 <= len(await rows(product)) <= 10
-    for each in (worker, second):
-        assert await each.kill(signal.SIGTERM) == 0
+    assert await worker.kill(signal.SIGTERM) == 0
     await product.worker(DLQ_LIMIT="0")
     for one in behind:
         assert (await product.ended(one))["status"] == "delivered"
@@ -311,6 +307,19 @@ async def test_a_flood_of_bad_records_stops_its_lane_and_says_so(running):
 
 async def _has_rows(product, count):
     return len(await rows(product)) == count
+
+
+async def test_a_stopped_lane_lets_its_partitions_go_at_once(running):
+    product, _, kafka = running
+    first = await product.worker(DLQ_LIMIT="5/day")
+    for partition in PARTITIONS:
+        await kafka.produce("sms.high", [(b"k", b"bad %d" % i, []) for i in range(20)], partition=partition)
+    await until(lambda: _has_rows(product, 5), what="the lane to stop")
+    second = await product.worker(1, DLQ_LIMIT="5/day")  # is ready only when both agree who has which partition
+    await product.ready(first)
+    assert 5 <= len(await rows(product)) <= 10
+    for each in (first, second):
+        assert await each.kill(signal.SIGTERM) == 0
 
 
 async def test_a_lane_that_stopped_goes_on_by_itself(running):
@@ -344,4 +353,8 @@ async def test_the_command_line(running):
     assert (await product.ended(two))["status"] == "delivered"
     assert "1 deleted" in await product.run("dlq", "delete", *(e["id"] for e in listed if e["channel"] == "sms"))
     assert "0 waiting, 0 replayed" in await product.run("dlq", "replay", "--all")
+    with pytest.raises(AssertionError, match="there is no dead letter"):  # exit status 1
+        await product.run("dlq", "replay", one)
+    with pytest.raises(AssertionError, match="is not a topic of ours"):
+        await product.run("dlq", "replay", "--topic", "x", "--partition", "0", "--from", "0", "--to", "1")
     assert (len(ledger.accepted), ledger.duplicates) == (1, 0)

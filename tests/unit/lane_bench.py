@@ -8,7 +8,7 @@ from notistream.delivery.lanes import Held, Lane
 from notistream.delivery.ports import Turn
 from notistream.errors import DatabaseUnavailable
 from tests.unit.delivery_fakes import ORIGIN
-from tests.unit.virtual_time import now
+from tests.unit.virtual_time import at_end, now
 
 
 class Ledger:
@@ -88,6 +88,7 @@ class LaneBench:
         self.finished = []
         self.lane = Lane(
             name="sms.high", limit=limit, ledger=self.ledger, door=self.door, deliver=self.deliver, clock=now)
+        at_end(self.lane.release)
 
     async def deliver(self, claimed, permit, origin):
         assert not permit.closed

@@ -18,7 +18,7 @@ from notistream.domain.outcome import AttemptOutcome, Receipt
 from notistream.domain.rate_limit import Rate
 from tests.unit.channel_bench import ChannelBench
 from tests.unit.delivery_fakes import CLAIMED, ORIGIN, RecipientCounts
-from tests.unit.virtual_time import now
+from tests.unit.virtual_time import at_end, now
 
 COMMIT_S = 0.003
 
@@ -56,6 +56,8 @@ class SmallEngine:
                 deliver=pipeline.deliver, clock=now)
             for priority in Priority
         }
+        for lane in self.lanes.values():
+            at_end(lane.release)
         self.topics = {priority: asyncio.Queue() for priority in Priority}
         self.tasks = [asyncio.ensure_future(self._agent(priority)) for priority in Priority]
         self.tasks.append(asyncio.ensure_future(self._upkeep()))

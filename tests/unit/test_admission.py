@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from notistream import metrics
 from notistream.config import Settings
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Priority
@@ -109,6 +110,22 @@ async def test_lanes_are_asked_again_when_a_breaker_opens_may_be_tried_and_close
     assert bench.changes == 4
     assert await bench.call(Receipt("m1")) == "a"
     assert bench.changes == 5
+
+
+@virtual_time
+async def test_the_gauge_follows_the_state_of_the_breaker():
+    bench = ChannelBench("a")
+
+    def shown():
+        return metrics.REGISTRY.get_sample_value("notistream_breaker_state", {"channel": "sms", "provider": "a"})
+
+    bench.open("a")
+    assert shown() == 2
+    await asyncio.sleep(30)
+    probe = bench.channel.admit(1)
+    assert shown() == 1
+    probe.report(Receipt("m1"))
+    assert shown() == 0
 
 
 @virtual_time

@@ -5,16 +5,21 @@ import json
 import pytest
 
 from benchmarks import messages, wire
-from benchmarks.figures import FIGURES, Samples, rows
+from benchmarks.bench import p50_p99, rate
+from benchmarks.figures import FIGURES, Figure, Samples, rows
 from benchmarks.load import at_share
+from benchmarks.messages import Shape
+from benchmarks.product import errors_in
+from benchmarks.receiver import Book
+from benchmarks.scenarios import during
 
 
 def test_ratio_is_the_median_of_the_rounds_own_ratios():
     samples = Samples()
     samples.product["deliveries"] += [100, 300, 90]
-    samples.bare["deliveries"] += [100, 600, 100]
+    samples.reference["deliveries"] += [100, 600, 100]
     (row,) = rows(samples)
-    assert (row.product, row.low, row.high, row.bare, row.ratio) == (100, 90, 300, 100, 0.9)
+    assert (row.product, row.low, row.high, row.reference, row.ratio) == (100, 90, 300, 100, 0.9)
     assert row.met is True
 
 
@@ -26,17 +31,27 @@ def test_ratio_is_the_median_of_the_rounds_own_ratios():
     ("latency_p50", 12, 2, True),
     ("latency_p50", 12.1, 2, False),
     ("memory_worker", 251, None, False),
+    ("isolation", 899, 1_000, False),
+    ("isolation", 900, 1_000, True),
+    ("high_p99", 2_000, None, True),
+    ("fair_slowest", 2_001, None, False),
 ])
 def test_a_target_is_met_when_each_of_its_bounds_is(key, product, bare, met):
     samples = Samples()
     samples.product[key].append(product)
     if bare is not None:
-        samples.bare[key].append(bare)
+        samples.reference[key].append(bare)
     assert rows(samples)[0].met is met
 
 
 def test_figures_are_named_once():
     assert len({figure.key for figure in FIGURES}) == len(FIGURES)
+    assert len({figure.title for figure in FIGURES}) == len(FIGURES)
+
+
+def test_a_target_says_what_it_is_measured_beside():
+    figure = Figure(key="k", title="t", unit="/s", least=5_000, share=0.9, beside="alone")
+    assert figure.target == "≥ 5,000 and ≥ 0.9 × alone"
 
 
 def test_a_message_is_taken_once_it_is_whole():
@@ -63,6 +78,61 @@ def test_every_notification_of_a_batch_has_its_own_recipient_and_mark():
     assert len({item["recipient"] for item in items}) == 5
     assert [messages.mark(json.dumps(item, separators=(",", ":")).encode()) for item in items] == [
         b"b0-%d" % number for number in range(5)]
+
+
+def test_a_shape_is_in_every_notification_and_its_key_in_the_head():
+    shape = Shape(channel="email", priority="high", scheduled_at="2026-11-22T10:00:00+00:00", api_key="nk_1")
+    (batch,) = messages.batches("b0", 2, 2, shape)
+    for request, several in ((messages.create("b0", 1, shape), False), (batch, True)):
+        head, body = wire.take(bytearray(request)) or (b"", b"")
+        item = json.loads(body)["notifications"][1] if several else json.loads(body)
+        assert b"\r\nX-API-Key: nk_1\r\n" in head + b"\r\n"
+        assert (item.pop("content")[:5], item) == ("b0-1 ", {
+            "channel": "email", "recipient": "r0000001@example.com", "priority": "high",
+            "scheduled_at": "2026-11-22T10:00:00+00:00"})
+
+
+def delivered(name: str, channel: str = "sms") -> bytes:
+    return b'{"to":"x","channel":"%b","content":"%b text"}' % (channel.encode(), name.encode())
+
+
+def test_the_receiver_counts_each_tag_apart_and_keeps_first_arrivals():
+    book = Book()
+    for name in ("a-1", "b-1", "a-2", "a-1"):
+        book.note(delivered(name))
+    found, first = book.control("/stats/a"), book.control("/arrivals/a")
+    assert (found["total"], found["unique"]) == (3, 2)
+    assert list(first) == ["a-1", "a-2"]
+    assert found["first_ns"] == first["a-1"] <= first["a-2"] <= found["last_ns"]
+    assert (book.control("/stats/")["total"], book.control("/stats/c")["total"]) == (4, 0)
+    book.control("/reset/")
+    assert book.control("/stats/") == {"total": 0, "unique": 0, "first_ns": 0, "last_ns": 0}
+
+
+def test_the_receiver_is_as_late_as_it_was_told_for_a_channel():
+    book = Book()
+    assert book.note(delivered("a-1")) == 0
+    book.control("/delay/sms/200")
+    assert (book.note(delivered("a-2")), book.note(delivered("a-3", "email"))) == (0.2, 0)
+    book.control("/delay/sms/0")
+    assert book.note(delivered("a-4")) == 0
+
+
+def test_only_live_ones_that_were_sent_while_others_came_due_count():
+    assert during({"a": 9, "b": 10, "c": 20, "d": 21}, 10, 20) == [("b", 10), ("c", 20)]
+
+
+def test_latencies_and_rates():
+    sent = [(f"t-{number}", number) for number in range(100)]
+    arrivals = {name: at + (number + 1) * 1_000_000 for number, (name, at) in enumerate(sent)}
+    assert p50_p99(sent, arrivals) == (51, 100)
+    assert rate({"unique": 101, "first_ns": 0, "last_ns": 2_000_000_000}) == 50
+    assert rate({"unique": 0, "first_ns": 0, "last_ns": 0}) == 0
+
+
+def test_what_the_product_logs_as_errors_is_found():
+    lines = [f'{{"time":"t","level":"{level}","event":"x"}}' for level in ("info", "error", "warning", "error")]
+    assert errors_in("\n".join(lines)) == [lines[1], lines[3]]
 
 
 def test_at_share():

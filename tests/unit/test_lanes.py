@@ -152,6 +152,23 @@ async def test_a_put_that_waited_over_a_release_and_a_resume_is_let_go():
 
 
 @virtual_time
+async def test_what_is_being_claimed_at_a_release_is_delivered_and_settles_nothing():
+    bench, gate = LaneBench(), asyncio.Event()
+    claim = bench.ledger.claim
+
+    async def slow(turn):
+        await gate.wait()
+        return await claim(turn)
+
+    bench.ledger.claim = slow
+    await bench.put_all([0])
+    bench.lane.release()
+    gate.set()
+    await settle()
+    assert (sorted(bench.running), bench.settled) == ([0], [])  # its record belongs to whoever has the partition now
+
+
+@virtual_time
 async def test_a_stale_turn_settles_and_lets_the_next_of_its_recipient_go():
     bench = LaneBench()
     bench.ledger.stale = {0, 1}
@@ -225,9 +242,12 @@ async def test_draining_has_an_end():
 
 @virtual_time
 async def test_nothing_is_remembered_of_what_has_gone_through():
-    bench = LaneBench(limit=2, takes_s=0.01)
+    bench = LaneBench(limit=16, takes_s=0.01)
     for seq in range(300):
         await bench.put(seq, b"r%d" % (seq % 70))
+    await bench.put_all(range(300, 330), b"same")
+    await asyncio.sleep(0.3)
+    assert bench.lane._parked_until
     for _ in range(30):
         await asyncio.sleep(1)
         bench.lane.park_overdue()

@@ -108,6 +108,7 @@ async def test_a_permit_that_calls_nobody_gives_its_token_back_and_one_that_call
         again = bench.channel.admit(1)
         assert again.token is permit.token
         await again.route(preferred)
+        again.report(Receipt("m1"))
         again.close()
         assert bench.channel.admit(1) == Blocked("bucket", "the rate of a is used up", 0.1)
 
@@ -135,3 +136,17 @@ async def test_no_token_within_about_a_second_blocks_and_gives_the_probe_back():
     bench.slots.exhausted = False
     assert await bench.call(Permanent("HTTP 400")) == "a"
     assert bench.breaker("a").state is BreakerState.CLOSED
+
+
+@virtual_time
+async def test_a_breaker_that_opens_while_a_permit_waits_for_a_token_stops_it():
+    bench = ChannelBench("a", rate=10)
+    permit = await bench.admitted()
+    await asyncio.sleep(0.2)  # its token has lapsed
+    bench.slots.exhausted = True
+    asyncio.get_running_loop().call_later(0.2, bench.open, "a")
+    asyncio.get_running_loop().call_later(0.4, setattr, bench.slots, "exhausted", False)
+    assert (await permit.route(None)).gate == "breaker"
+    permit.close()
+    await asyncio.sleep(30)
+    assert await bench.call(Receipt("m1")) == "a"

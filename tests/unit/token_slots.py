@@ -15,10 +15,10 @@ def slot_of(at):
 
 
 class TokenSlots:
-    """Leases tokens by slots of the loop's clock; `way_s` is each of the two ways. `error` is raised in its place."""
+    """Leases tokens by slots of the loop's clock; `there_s` and `back_s` are the ways. `error` is raised instead."""
 
     def __init__(self, *, way_s=0.001):
-        self.way_s = way_s
+        self.there_s = self.back_s = lambda: way_s
         self.error = None
         self.exhausted = False
         self.used = Counter()
@@ -26,9 +26,9 @@ class TokenSlots:
 
     async def lease(self, bucket, rate, wanted, ahead, after_s):
         self.asked.append(wanted)
-        await asyncio.sleep(self.way_s)
+        await asyncio.sleep(self.there_s())
         grants = [] if self.error or self.exhausted else list(self._grants(bucket, rate, wanted, ahead, after_s))
-        await asyncio.sleep(self.way_s)
+        await asyncio.sleep(self.back_s())
         if self.error:
             raise self.error
         return grants

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import random
 
 ROUND_S = 1e-6
 """What one round of the loop takes on this clock; with nothing, a wait of a rounding error would never end."""
@@ -13,6 +14,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self):
         super().__init__()
         self._now = 1000.0
+        self.at_end = []
         self._real_select = self._selector.select
         self._selector.select = self._select
 
@@ -29,14 +31,27 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def virtual_time(test):
-    """Run an async test on a loop of its own with a virtual clock."""
+    """Run an async test on a loop of its own with a virtual clock; chance is the same every time."""
+
+    async def whole(*args, **kwargs):
+        try:
+            await test(*args, **kwargs)
+        finally:
+            for callback in asyncio.get_running_loop().at_end:
+                callback()
 
     @functools.wraps(test)
     def run(*args, **kwargs):
+        random.seed(0)
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-            runner.run(test(*args, **kwargs))
+            runner.run(whole(*args, **kwargs))
 
     return run
+
+
+def at_end(callback):
+    """Call back when the test is over, before what still runs is cancelled."""
+    asyncio.get_running_loop().at_end.append(callback)
 
 
 def now():

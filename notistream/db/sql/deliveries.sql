@@ -205,6 +205,7 @@ WITH due AS (
     CROSS JOIN LATERAL (
         SELECT n.id FROM notifications n
         WHERE n.channel = lane.channel AND n.priority = lane.priority
+            AND n.due_at <= now()  -- for the index; the next line decides
             AND n.due_at <= now() - CASE WHEN n.status = 'scheduled' THEN interval '0' ELSE $1::interval END
             AND n.status IN ('scheduled', 'retrying', 'deferred')
         ORDER BY n.due_at LIMIT lane.room FOR UPDATE SKIP LOCKED) d
