@@ -31,17 +31,21 @@ COPIED = (
 async def claim(
     db: Queryable, turns: Sequence[Turn], *, owner: int, lease: timedelta, call_before: float
 ) -> Mapping[UUID, Claimed]:
-    """Claim for worker slot `owner`; what is missing in the answer was taken, cancelled or is stale."""
+    """Claim for worker slot `owner`; what is missing in the answer was taken, cancelled or is stale.
+
+    `call_before` is half a lease from now, on this process's monotonic clock.
+    """
     rows = await db.fetch(SQL["claim"], [t.id for t in turns], [t.seq for t in turns], uuid7(), owner, lease)
-    return {row["id"]: _claimed(row, call_before) for row in rows}
+    clock = call_before - lease.total_seconds() / 2
+    return {row["id"]: _claimed(row, clock, call_before) for row in rows}
 
 
-def _claimed(row: asyncpg.Record, call_before: float) -> Claimed:
+def _claimed(row: asyncpg.Record, clock: float, call_before: float) -> Claimed:
     preferences, fault = _wishes(row)
     return Claimed(
         **{name: row[name] for name in COPIED}, recipient=row["recipient"] or _contact(row),
         priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), preferences=preferences,
-        preferences_fault=fault, call_before=call_before,
+        preferences_fault=fault, claimed_clock=clock, call_before=call_before,
     )
 
 

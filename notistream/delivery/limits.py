@@ -1,5 +1,7 @@
 """The gates that count: frequency caps of the recipient, and the rate per recipient and channel."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from notistream.delivery.gates import PASSED, Passed, Stopped
@@ -17,9 +19,10 @@ PRUNE_AT = 10_000
 class RecipientLimit:
     """At most `rate` messages to a recipient over a channel; those beyond it are deferred, one behind the other."""
 
-    def __init__(self, usage: RecipientUsage, rate: Rate) -> None:
+    def __init__(self, usage: RecipientUsage, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._usage = usage
         self._rate = rate
+        self._clock = clock
         self._promised: dict[tuple[str, bytes], float] = {}
         self._prune_at = PRUNE_AT
 
@@ -27,7 +30,7 @@ class RecipientLimit:
         """Look and count in one step; then wait until the count is safe, because the provider is called next."""
         if not self._rate.count:
             return PASSED
-        usage = self._usage.take(claimed.channel, origin, self._rate, claimed.claimed_at.timestamp())
+        usage = self._usage.take(claimed.channel, origin, self._rate, self._database_now(claimed))
         if usage is None:
             return _moved("its partition has moved to another worker", MOVED_S)
         wait = wait_s(self._rate, usage)
@@ -37,6 +40,11 @@ class RecipientLimit:
             return _moved("the count could not be kept", UNKNOWN_S)
         return Passed(Step(
             gate="recipient_limit", verdict="passed", reason="within the limit", inputs=_inputs(self._rate, usage)))
+
+    def _database_now(self, claimed: Claimed) -> float:
+        """The database's clock in seconds since 1970, which all workers share: what it was at the claim, and since."""
+        since = 0.0 if claimed.claimed_clock is None else max(self._clock() - claimed.claimed_clock, 0.0)
+        return claimed.claimed_at.timestamp() + since
 
     def _deferred(self, claimed: Claimed, origin: Origin, usage: Usage, wait: float) -> Stopped:
         """As many as will be let through then are called back then, not all of them at once."""
@@ -54,7 +62,8 @@ class RecipientLimit:
 
 def _inputs(rate: Rate, usage: Usage) -> dict[str, object]:
     return {
-        "limit": str(rate), "current": usage.current, "previous": usage.previous,
+        "limit": str(rate), "window": int(usage.now_s // rate.window_s * rate.window_s), "current": usage.current,
+        "previous": usage.previous,
         "estimate": round(usage.estimate(rate.window_s), 2),
     }
 

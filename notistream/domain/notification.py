@@ -148,6 +148,8 @@ class Claimed:
     """Why the stored preferences cannot be read, where they cannot."""
     suppressed: str | None = None
     """Why the address is on the suppression list, where it is."""
+    claimed_clock: float | None = None
+    """This process's monotonic clock at `claimed_at`, or a moment before."""
     call_before: float = math.inf
     """This process's monotonic clock: later than this, the lease does not cover a provider call."""
 

@@ -89,8 +89,8 @@ class Previews:
             *_pure(claimed),
             _rendered(text),
             await within_cap(claimed, _Peek(self._database)),
-            self._recipient_limit(),
             route,
+            self._recipient_limit(),
         ]
         stopped = next((verdict for verdict in verdicts if isinstance(verdict, Stopped)), None)
         would, reason, next_eligible_at = _outcome(new, facts, stopped)
