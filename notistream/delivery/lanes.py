@@ -113,12 +113,20 @@ class Lane:
     def _pump(self) -> None:
         self._blocked = None
         while self._ready and len(self._running) < self._limit:
-            permit = self._door.admit(min(len(self._ready), self._limit - len(self._running)))
+            permit = self._admitted(min(len(self._ready), self._limit - len(self._running)))
             if isinstance(permit, Blocked):
                 self._blocked = permit
                 break
             self._start(self._ready.popleft(), permit)
         self._changed.set()
+
+    def _admitted(self, wanted: int) -> Permit | Blocked:
+        """A defect behind the door must not reach the agent, whose record would then count as done."""
+        try:
+            return self._door.admit(wanted)
+        except Exception:
+            log.exception("admission failed, trying again", extra={"lane": self.name})
+            return Blocked("lane", "admission failed", DEFECT_RETRY_S)
 
     def _start(self, held: Held, permit: Permit) -> None:
         self._waiting -= 1
@@ -200,6 +208,7 @@ class Lane:
         for held in list(self._overdue(now - HELD_FOR_S)):
             self._park(held, blocked, behind=blocked.gate, apart_s=self._pace_s / self._limit)
         self._parked_until = {key: due for key, due in self._parked_until.items() if due > now}
+        self._pump()
 
     def _overdue(self, latest: float) -> Iterator[Held]:
         for behind in self._behind.values():

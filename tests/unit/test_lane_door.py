@@ -176,6 +176,24 @@ async def test_who_is_parked_later_does_not_inherit_a_wait_that_is_over(long):
 
 
 @virtual_time
+async def test_a_defect_behind_the_door_reaches_no_agent_and_is_tried_again():
+    bench = LaneBench(limit=4, takes_s=0.01)
+    admit = bench.door.admit
+
+    def broken(_wanted):
+        raise AttributeError("when")
+
+    bench.door.admit = broken
+    puts = await bench.put_all(range(4))
+    assert all(put.done() and put.exception() is None for put in puts)
+    assert bench.lane.waiting == 4
+    bench.door.admit = admit
+    bench.lane.park_overdue()
+    await asyncio.sleep(1)
+    assert bench.lane.waiting == 0
+
+
+@virtual_time
 async def test_a_blocked_lane_lets_a_backlog_through_to_its_parking_place_and_is_not_stuck():
     bench = LaneBench(limit=8)
     bench.door.change(OPEN)
