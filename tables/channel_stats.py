@@ -10,6 +10,7 @@ from notistream.messages import STATS_TABLE
 from tables.window_counter import WindowCounter, Write, add_table
 
 WINDOW_S = 10
+GATHER_S = 1.0  # nobody waits for it
 
 
 class ChannelStats:
@@ -35,5 +36,5 @@ class ChannelStats:
 
 def declare(app: NotiStream, write: Write) -> ChannelStats:
     """The table of the app's live figures."""
-    table = add_table(app, WindowCounter(app, name=STATS_TABLE, window_s=WINDOW_S, write=write))
+    table = add_table(app, WindowCounter(app, name=STATS_TABLE, window_s=WINDOW_S, gather_s=GATHER_S, write=write))
     return ChannelStats(table, app.settings.topic_partitions)

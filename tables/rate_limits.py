@@ -13,6 +13,7 @@ from notistream.domain.rate_limit import Rate, Usage, parse_rate, wait_s
 from notistream.messages import USAGE_TABLE
 from tables.window_counter import WindowCounter, Write, add_table
 
+GATHER_S = 0.002  # every message waits for it
 KEEP_PATIENCE_S = 5.0
 
 
@@ -51,4 +52,5 @@ def _event(origin: Origin) -> EventT[bytes]:
 def declare(app: NotiStream, write: Write) -> RecipientUsageTable:
     """The table of the app's recipient limit."""
     window_s = parse_rate(app.settings.recipient_rate_limit).window_s
-    return RecipientUsageTable(add_table(app, WindowCounter(app, name=USAGE_TABLE, window_s=window_s, write=write)))
+    return RecipientUsageTable(add_table(app, WindowCounter(
+        app, name=USAGE_TABLE, window_s=window_s, gather_s=GATHER_S, write=write)))

@@ -18,7 +18,6 @@ from notistream.app import NotiStream
 
 log = logging.getLogger(__name__)
 
-GATHER_S = 0.002
 KEPT_WINDOWS = 10
 ROCKSDB = {
     "write_buffer_size": 4 << 20, "max_write_buffer_number": 2, "target_file_size_base": 4 << 20,
@@ -30,15 +29,16 @@ Write = Callable[[str, int, Sequence[tuple[bytes, bytes]]], Awaitable[int]]
 
 
 class WindowCounter(Table[Any, int]):
-    """Counts per key and wall-clock window of `window_s` seconds."""
+    """Counts per key and wall-clock window of `window_s` seconds; changes of `gather_s` seconds are one burst."""
 
-    def __init__(self, app: NotiStream, *, name: str, window_s: int, write: Write) -> None:
+    def __init__(self, app: NotiStream, *, name: str, window_s: int, gather_s: float, write: Write) -> None:
         super().__init__(
             app, name=name, default=int, partitions=app.settings.topic_partitions,
             options={**ROCKSDB, "ttl": KEPT_WINDOWS * window_s}, beacon=app.tables.beacon)
         self.tumbling(window_s, expires=KEPT_WINDOWS * window_s)
         self._notistream = app
         self._window_s = window_s
+        self._gather_s = gather_s
         self._write = write
         self._dirty: dict[int, dict[bytes, bytes]] = {}
         self._burst: asyncio.Task[bool] | None = None
@@ -94,7 +94,7 @@ class WindowCounter(Table[Any, int]):
         return False  # RocksDB does it
 
     async def _send_burst(self) -> bool:
-        await asyncio.sleep(GATHER_S)
+        await asyncio.sleep(self._gather_s)
         dirty, self._dirty, self._burst = self._dirty, {}, None
         results = await asyncio.gather(
             *(self._append(partition, values) for partition, values in dirty.items()), return_exceptions=True)
