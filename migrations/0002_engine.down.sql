@@ -1,4 +1,5 @@
 DROP TABLE audit_log, repairs, replayed, replays, breakers, pauses, token_slots, cap_uses, suppressions, preferences;
+DROP FUNCTION addresses_of(text, text, text, text, text[]);
 DROP FUNCTION take_tokens(text, double precision, integer, integer, double precision);
 DROP INDEX dead_letters_list, dead_letters_notification, dead_letters_record;
 DELETE FROM dead_letters WHERE notification_id IS NULL AND value IS NULL;

@@ -23,6 +23,13 @@ CREATE TABLE suppressions (
     PRIMARY KEY (tenant_id, channel, address)
 );
 
+-- The addresses by which a suppression may know the recipient of a message: its own, or the stored contacts, of the
+-- device tokens the newest, which is the one that is sent to.
+CREATE FUNCTION addresses_of(recipient text, recipient_id text, email text, phone text, push_tokens text[])
+    RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN recipient IS NOT NULL THEN ARRAY[recipient, lower(recipient)]
+        ELSE ARRAY[lower(email), phone, recipient_id, push_tokens[cardinality(push_tokens)]] END;
+
 -- What counts against a frequency cap: one row per notification that was let through, removed when it was not sent.
 CREATE TABLE cap_uses (
     tenant_id        uuid NOT NULL,

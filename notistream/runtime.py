@@ -56,6 +56,7 @@ class Runtime:
     database: Database
     relay: Relay
     templates: Templates
+    renderer: Renderer
     notifications: Notifications
     replays: Replays
     access: Access
@@ -113,6 +114,7 @@ class Runtime:
         settings, window = self.settings, timedelta(hours=self.settings.idempotency_window_h)
         token = settings.admin_token
         self.templates = Templates(self.database)
+        self.renderer = Renderer(self.templates, self.limits().__getitem__)
         self.notifications = Notifications(
             database=self.database, templates=self.templates, publish=self.relay.publish, limits=self.limits(),
             window=window,
@@ -121,7 +123,7 @@ class Runtime:
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(
             self.database, check=self.notifications.checked,
-            renderer=Renderer(self.templates, self.limits().__getitem__), providers=self.providers.names(),
+            renderer=self.renderer, providers=self.providers.names(),
             recipient_rate=parse_rate(settings.recipient_rate_limit),
         )
         self.replays = Replays(self.database, window=window)
@@ -140,7 +142,7 @@ class Runtime:
         self.admission = Admission(settings, self.providers.names(), partial(tokens.take, self.database))
         self._stack.callback(self.admission.close)
         self.pipeline = Pipeline(
-            ledger=self.ledger, renderer=Renderer(self.templates, self.limits().__getitem__), sender=self.providers,
+            ledger=self.ledger, renderer=self.renderer, sender=self.providers,
             gates=GATES, caps=CapLedger(self.database),
             recipient_limit=RecipientLimit(self.usage, parse_rate(settings.recipient_rate_limit)),
             burials=self.burials, count=self.count, jitter=random.random, clock=time.monotonic,

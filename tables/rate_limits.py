@@ -35,7 +35,7 @@ class RecipientUsageTable:
             self._table.count(origin.partition, key, now_s, add=1)
         return usage
 
-    async def kept(self, channel: str, origin: Origin) -> bool:
+    async def kept(self, origin: Origin) -> bool:
         """See `delivery.ports.RecipientUsage`; False also where the partition has moved meanwhile."""
         try:
             async with asyncio.timeout(KEEP_PATIENCE_S):

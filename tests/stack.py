@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.receiver import Receiver, receiver
+from tests.services import Endpoints
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60.0
@@ -222,3 +226,25 @@ async def stack(
     async with Stack(
         database_url=database_url, brokers=brokers, prefix=prefix, folder=folder, settings=names) as running:
         yield running
+
+
+@pytest.fixture
+async def running(
+    endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path: Path
+) -> AsyncIterator[tuple[Stack, Receiver]]:
+    """A receiver, an API and a way to start workers."""
+    async with receiver() as ledger, stack(
+        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
+        WEBHOOK_URL=ledger.url,
+    ) as product:
+        await product.api()
+        yield product, ledger
+
+
+def messages(count: int, recipients: int | None = None, start: int = 0, **fields: Any) -> list[dict[str, Any]]:
+    """Items of a batch: to so many recipients in turn, numbered from `start`; the content counts from 0."""
+    recipients = recipients or count
+    return [
+        {"channel": "sms", "recipient": f"+9050{start + i % recipients:08}", "content": str(i), **fields}
+        for i in range(count)
+    ]

@@ -41,15 +41,16 @@ async def claim(
 
 
 def _claimed(row: asyncpg.Record, clock: float, call_before: float) -> Claimed:
-    preferences, fault = _wishes(row)
+    preferences, fault = wishes(row)
     return Claimed(
-        **{name: row[name] for name in COPIED}, recipient=row["recipient"] or _contact(row),
+        **{name: row[name] for name in COPIED},
+        recipient=row["recipient"] or contact(row, row["channel"], row["recipient_id"]),
         priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), preferences=preferences,
         preferences_fault=fault, claimed_clock=clock, call_before=call_before,
     )
 
 
-def _wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
+def wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
     """The preferences, and what is wrong with them: they are one claim's own, its neighbours know nothing of it."""
     if row["wishes"] is None:
         return NO_WISHES, None
@@ -59,9 +60,9 @@ def _wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
         return NO_WISHES, repr(exc)
 
 
-def _contact(row: asyncpg.Record) -> str | None:
+def contact(row: asyncpg.Record, channel: str, recipient_id: str | None) -> str | None:
     """The stored contact of `recipient_id` for the channel."""
-    match CHANNELS[row["channel"]].address:
+    match CHANNELS[channel].address:
         case AddressKind.EMAIL:
             return str(row["email"]) if row["email"] else None
         case AddressKind.PHONE:
@@ -69,7 +70,7 @@ def _contact(row: asyncpg.Record) -> str | None:
         case AddressKind.DEVICE:
             return str(row["push_tokens"][-1]) if row["push_tokens"] else None
         case AddressKind.RECIPIENT_ID:
-            return str(row["recipient_id"])
+            return recipient_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import asyncpg
-
+from notistream.db.deliveries import contact, wishes
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.slots import CLASS
 from notistream.delivery.ports import CapUse
-from notistream.domain.notification import CHANNELS, NO_WISHES, AddressKind, NewNotification
-from notistream.domain.preference import FrequencyCap, Preferences, preferences_from
+from notistream.domain.notification import NewNotification
+from notistream.domain.preference import FrequencyCap, Preferences
 
 SQL = load("preview")
 
@@ -25,6 +24,7 @@ class Facts:
     contact: str | None
     timezone: str | None
     preferences: Preferences
+    preferences_fault: str | None
     suppressed: str | None
 
 
@@ -42,18 +42,11 @@ async def facts(db: Queryable, new: NewNotification) -> Facts:
     row = await db.fetchrow(
         SQL["facts"], new.tenant_id, new.channel, new.recipient, new.recipient_id, new.scheduled_at)
     assert row is not None
+    preferences, fault = wishes(row)
     return Facts(
-        at=row["at"], contact=_contact(row, new), timezone=row["timezone"], suppressed=row["suppressed"],
-        preferences=preferences_from(row["wishes"], row["category_wishes"]) if row["wishes"] is not None else NO_WISHES,
+        at=row["at"], contact=new.recipient or contact(row, new.channel, new.recipient_id), timezone=row["timezone"],
+        preferences=preferences, preferences_fault=fault, suppressed=row["suppressed"],
     )
-
-
-def _contact(row: asyncpg.Record, new: NewNotification) -> str | None:
-    stored: dict[AddressKind, str | None] = {
-        AddressKind.EMAIL: row["email"], AddressKind.PHONE: row["phone"], AddressKind.RECIPIENT_ID: new.recipient_id,
-        AddressKind.DEVICE: row["push_tokens"][0] if row["push_tokens"] else None,
-    }
-    return new.recipient or stored[CHANNELS[new.channel].address] or None
 
 
 async def cap_use(

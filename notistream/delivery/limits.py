@@ -36,7 +36,7 @@ class RecipientLimit:
         wait = wait_s(self._rate, usage)
         if wait:
             return self._deferred(claimed, origin, usage, wait)
-        if not await self._usage.kept(claimed.channel, origin):
+        if not await self._usage.kept(origin):
             return _moved("the count could not be kept", UNKNOWN_S)
         return Passed(Step(
             gate="recipient_limit", verdict="passed", reason="within the limit", inputs=_inputs(self._rate, usage)))

@@ -156,5 +156,5 @@ class RecipientUsage(Protocol):
         `now_s` is the database's clock, in seconds since 1970, so that all workers mean the same windows.
         """
 
-    async def kept(self, channel: str, origin: Origin) -> bool:
+    async def kept(self, origin: Origin) -> bool:
         """Wait until what `take` counted would survive this process; False where that failed."""

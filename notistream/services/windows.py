@@ -113,6 +113,9 @@ class Windows:
             DatabaseUnavailable: PostgreSQL is away; the windows stay as they were.
         """
         self._held = await outbox.held_lanes(self._database)
+        await self._learn()
+
+    async def _learn(self) -> None:
         try:
             positions = await self._positions.lanes()
         except Unavailable as exc:
@@ -124,11 +127,11 @@ class Windows:
 
     async def release(self) -> list[OutboxEntry]:
         """Take held entries for the lanes that have room again, tenant by tenant; they are to be published."""
-        held = await outbox.held_lanes(self._database)
-        if not held and not self.stale:
+        self._held = await outbox.held_lanes(self._database)
+        if not self.stale:
             return []
-        await self.refresh()
-        pressed = {topic for topic, _ in held}
+        await self._learn()
+        pressed = {topic for topic, _ in self._held}
         rooms = {topic: lane.credit for topic, lane in self._lanes.items() if topic in pressed and lane.credit > 0}
         released = await outbox.release(self._database, rooms) if rooms else []
         for entry in released:

@@ -10,8 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from tests.receiver import receiver
-from tests.stack import stack, until
+from tests.stack import messages, until
 
 pytestmark = pytest.mark.integration
 ADMIN = {"X-Admin-Token": "test-admin-token-0123456789"}
@@ -27,14 +26,9 @@ POISON = [  # key, value, headers
 
 
 @pytest.fixture
-async def running(endpoints, database_url, topics_prefix, tmp_path):
+async def running(running, endpoints, topics_prefix):
     """A receiver, an API, and the brokers and the prefix of its topics."""
-    async with receiver() as ledger, stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        WEBHOOK_URL=ledger.url,
-    ) as product:
-        await product.api()
-        yield product, ledger, Kafka(endpoints.kafka_brokers, topics_prefix)
+    return *running, Kafka(endpoints.kafka_brokers, topics_prefix)
 
 
 class Kafka:
@@ -93,10 +87,6 @@ class Kafka:
 
     def _consumer(self, **options):
         return AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False, **options)
-
-
-def messages(count, channel="sms", **fields):
-    return [{"channel": channel, "recipient": f"+9050{i:08}", "content": str(i), **fields} for i in range(count)]
 
 
 async def admin(product, method, path, body=None, status=200):

@@ -10,28 +10,9 @@ import asyncpg
 import pytest
 
 from tests.receiver import receiver
-from tests.stack import stack, until
+from tests.stack import messages, stack, until
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def running(endpoints, database_url, topics_prefix, tmp_path):
-    """A receiver, an API and a way to start workers."""
-    async with receiver() as ledger, stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        WEBHOOK_URL=ledger.url,
-    ) as product:
-        await product.api()
-        yield product, ledger
-
-
-def messages(count, recipients=None, start=0, **fields):
-    recipients = recipients or count
-    return [
-        {"channel": "sms", "recipient": f"+9050{start + i % recipients:08}", "content": str(i), **fields}
-        for i in range(count)
-    ]
 
 
 async def accept(product, items, **headers):

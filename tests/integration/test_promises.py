@@ -12,27 +12,9 @@ from aiokafka import AIOKafkaProducer
 from notistream.db import migrate
 from tests.receiver import receiver
 from tests.services import dedicated_services
-from tests.stack import ROOT, stack, until
+from tests.stack import ROOT, messages, stack, until
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def running(endpoints, database_url, topics_prefix, tmp_path):
-    """A receiver, an API and a way to start workers."""
-    async with receiver() as ledger, stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        WEBHOOK_URL=ledger.url,
-    ) as product:
-        await product.api()
-        yield product, ledger
-
-
-def messages(count, recipients=None, **fields):
-    recipients = recipients or count
-    return [
-        {"channel": "sms", "recipient": f"+9050{i % recipients:08}", "content": str(i), **fields} for i in range(count)
-    ]
 
 
 async def test_the_seeds_calls_reach_the_receiver(running):

@@ -41,7 +41,7 @@ class RecipientCounts:
             self.taken[*key, window] += 1
         return usage
 
-    async def kept(self, channel, origin):
+    async def kept(self, origin):
         return self.is_kept
 
 

@@ -21,8 +21,7 @@ SELECT c.id, c.tenant_id, c.channel, c.priority, c.recipient, c.recipient_id, c.
     r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes, p.categories AS category_wishes,
     (SELECT min(s.reason) FROM suppressions s
         WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
-            CASE WHEN c.recipient IS NOT NULL THEN ARRAY[c.recipient, lower(c.recipient)]
-            ELSE ARRAY[lower(r.email), r.phone, c.recipient_id, r.push_tokens[cardinality(r.push_tokens)]] END)) AS suppressed
+            addresses_of(c.recipient, c.recipient_id, r.email, r.phone, r.push_tokens))) AS suppressed
 FROM claimed c
 LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
 LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id;

@@ -4,8 +4,7 @@ SELECT greatest(now(), $5::timestamptz) AS at, r.email, r.phone, r.push_tokens, 
     p.categories AS category_wishes,
     (SELECT min(s.reason) FROM suppressions s
         WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
-            CASE WHEN c.recipient IS NOT NULL THEN ARRAY[c.recipient, lower(c.recipient)]
-            ELSE ARRAY[lower(r.email), r.phone, c.recipient_id] || r.push_tokens END)) AS suppressed
+            addresses_of(c.recipient, c.recipient_id, r.email, r.phone, r.push_tokens))) AS suppressed
 FROM (SELECT $1::uuid AS tenant_id, $2::text AS channel, $3::text AS recipient, $4::text AS recipient_id) c
 LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
 LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id;

@@ -24,8 +24,7 @@ WITH scanned AS MATERIALIZED (
             WHEN EXISTS (
                 SELECT FROM suppressions s
                 WHERE s.tenant_id = m.tenant_id AND s.channel = m.channel AND s.address = ANY (
-                    CASE WHEN m.recipient IS NOT NULL THEN ARRAY[m.recipient, lower(m.recipient)]
-                    ELSE ARRAY[lower(r.email), r.phone, m.recipient_id] || r.push_tokens END)) THEN 'suppressed'
+                    addresses_of(m.recipient, m.recipient_id, r.email, r.phone, r.push_tokens))) THEN 'suppressed'
             WHEN p.channels -> m.channel ->> 'enabled' = 'false' OR p.categories ->> m.category = 'false'
                 THEN 'unwanted'
             ELSE 'send'
