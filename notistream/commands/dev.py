@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from notistream.config import LOOPBACK, PREFIX, Settings, load_settings
 from notistream.errors import Misconfigured
@@ -57,11 +58,14 @@ def _say(line: str) -> None:
 
 def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
     """Return what the children are told: their own environment, with every choice made here spelled out."""
+    admin_token = settings.state_dir / "admin-token"
+    if settings.admin_token is None:
+        _say(f"the admin token (header X-Admin-Token of /internal) is in {admin_token}")
     own = {
         "DATABASE_URL": endpoints.database_url,
         "KAFKA_BROKERS": endpoints.kafka_brokers,
         "AUTH": _auth(settings),
-        "ADMIN_TOKEN": settings.admin_token.get_secret_value() if settings.admin_token else _token(settings),
+        "ADMIN_TOKEN": _secret(settings.admin_token, admin_token),
         "WORKER_PORT": str(settings.worker_port or ports.next_free(settings.host, settings.port + 1)),
     }
     if settings.log_format == "auto" and sys.stdout.isatty():
@@ -76,12 +80,12 @@ def _auth(settings: Settings) -> str:
     return "off" if settings.host in LOOPBACK or settings.allow_insecure else "on"
 
 
-def _token(settings: Settings) -> str:
-    """Return the admin token of this state folder, made at the first run."""
-    path = settings.state_dir / "admin-token"
+def _secret(chosen: SecretStr | None, path: Path) -> str:
+    """Return the secret that was set, or that of this state folder, made at the first run."""
+    if chosen is not None:
+        return chosen.get_secret_value()
     if not path.exists():
         _write_secret(path, secrets.token_urlsafe(32))
-    _say(f"the admin token (header X-Admin-Token of /internal) is in {path}")
     return path.read_text().strip()
 
 

@@ -24,7 +24,7 @@ TIMER_GRACE = timedelta(seconds=5)
 COPIED = (
     "id", "tenant_id", "channel", "recipient_id", "content", "subject", "template_id", "template_name",
     "template_version", "template_variables", "expires_at", "category", "correlation_id", "traceparent", "chain",
-    "attempts", "lease_token", "claimed_at", "next_provider", "timezone", "suppressed",
+    "attempts", "lease_token", "claimed_at", "next_provider", "timezone", "suppressed", "locale", "test",
 )
 
 

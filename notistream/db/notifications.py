@@ -34,7 +34,7 @@ async def create(db: Queryable, new: Sequence[NewNotification], *, window: timed
         [n.template_variables for n in new], [n.category for n in new], [n.type for n in new],
         [n.metadata for n in new], [n.on_unknown.value for n in new], [n.idempotency_key for n in new],
         [n.correlation_id for n in new], [n.traceparent for n in new], [n.scheduled_at for n in new],
-        [n.expires_at for n in new], window,
+        [n.expires_at for n in new], [n.locale for n in new], [n.test for n in new], window,
     )
     assert row is not None
     return Created(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -68,6 +69,23 @@ class Database:
         async with self._connection() as connection, connection.transaction():
             yield connection
 
+    def of(self, tenant_id: UUID) -> "TenantDatabase":
+        """The same database as one tenant sees it."""
+        return TenantDatabase(self, tenant_id)
+
+    @asynccontextmanager
+    async def transaction_of(self, tenant_id: UUID) -> AsyncIterator[Queryable]:
+        """As `transaction`, in the role of a tenant: PostgreSQL shows its rows and no others."""
+        async with self._connection() as connection:
+            try:
+                await connection.execute(
+                    f"BEGIN; SET LOCAL ROLE notistream_tenant; SET LOCAL notistream.tenant = '{tenant_id}'")
+                yield connection
+                await connection.execute("COMMIT")
+            except BaseException:
+                await _roll_back(connection)
+                raise
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         try:
@@ -82,6 +100,45 @@ class Database:
             await asyncio.wait_for(self._pool.close(), timeout=5)
         except TimeoutError:
             self._pool.terminate()
+
+
+class TenantDatabase:
+    """A tenant's view of the database; every statement runs in the tenant's role, see `migrations/0003_…`."""
+
+    def __init__(self, database: Database, tenant_id: UUID) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]:
+        """As `Database.fetch`."""
+        try:
+            return await self._fetch(query, args)
+        except RETRIED:
+            return await self._fetch(query, args)
+
+    async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
+        async with self.transaction() as connection:
+            return await connection.fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+        """First row of `fetch`, or None."""
+        rows = await self.fetch(query, *args)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Queryable]:
+        """As `Database.transaction`."""
+        async with self._database.transaction_of(self._tenant_id) as connection:
+            yield connection
+
+
+async def _roll_back(connection: Any) -> None:
+    """A connection whose state is not certain is not used again: it might still have the tenant's role."""
+    try:
+        await connection.execute("ROLLBACK")
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 async def open_database(url: str, *, size: int, name: str) -> Database:

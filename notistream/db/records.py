@@ -43,6 +43,8 @@ class StoredNotification:
     on_unknown: str
     idempotency_key: str | None
     correlation_id: str | None
+    locale: str | None
+    test: bool
     reason: str | None
     error_message: str | None
     provider: str | None

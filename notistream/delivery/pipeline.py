@@ -124,9 +124,10 @@ class Pipeline:
         assert claimed.recipient is not None, "the address gate stops what has no address"
         started = self._clock()
         result = await self._sender.send(provider, Message(
-            notification_id=claimed.id, channel=claimed.channel, recipient=claimed.recipient, subject=text.subject,
-            content=text.content, idempotency_key=claimed.provider_key, correlation_id=claimed.correlation_id,
-            traceparent=claimed.traceparent,
+            notification_id=claimed.id, tenant_id=claimed.tenant_id, channel=claimed.channel,
+            recipient=claimed.recipient, recipient_id=claimed.recipient_id, subject=text.subject,
+            content=text.content, payload=claimed.template_variables, idempotency_key=claimed.provider_key,
+            correlation_id=claimed.correlation_id, traceparent=claimed.traceparent,
         ))
         permit.report(result)
         end = self.judge(claimed, result)

@@ -1,9 +1,9 @@
 """What delivery needs from outside: the ledger, template sources and providers; values that cross the border."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from notistream.domain.notification import Claimed
@@ -46,10 +46,18 @@ class Message:
     """What a provider sends: rendered, checked, addressed."""
 
     notification_id: UUID
+    tenant_id: UUID
     channel: str
     recipient: str
+    recipient_id: str | None = None
     subject: str | None
     content: str
+    html: str | None = None
+    """Of an e-mail: the same as `content`, as HTML."""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    """The sender's values for the template; an app may show them beside the text."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of an e-mail: header fields to add, such as List-Unsubscribe."""
     idempotency_key: str
     """Same key, same message: a provider that honours it never sends twice."""
     correlation_id: str | None = None

@@ -107,6 +107,9 @@ class NewNotification:
     on_unknown: OnUnknown = OnUnknown.RESEND
     correlation_id: str | None = None
     traceparent: str | None = None
+    locale: str | None = None
+    test: bool = False
+    """Accepted with a test key: it never reaches a real provider."""
 
 
 NO_WISHES = Preferences()
@@ -150,6 +153,10 @@ class Claimed:
     """Why the address is on the suppression list, where it is."""
     claimed_clock: float | None = None
     """This process's monotonic clock at `claimed_at`, or a moment before."""
+    locale: str | None = None
+    """Language of the text: the sender's choice, or else the recipient's."""
+    test: bool = False
+    """Accepted with a test key: it never reaches a real provider."""
     call_before: float = math.inf
     """This process's monotonic clock: later than this, the lease does not cover a provider call."""
 

@@ -31,6 +31,8 @@ class Permanent:
     """The provider refused it, and would again."""
 
     reason: str
+    dead_address: bool = False
+    """The address itself is no good any more: nothing is to be sent there, by this or any other provider."""
 
 
 @dataclass(frozen=True, slots=True)

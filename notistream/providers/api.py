@@ -17,10 +17,11 @@ class TemporaryError(Exception):
 
 
 class PermanentError(Exception):
-    """Refused; the same message would be refused again."""
+    """Refused; the same message would be refused again. `dead_address`: so would any other message to it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, dead_address: bool = False) -> None:
         self.reason = reason
+        self.dead_address = dead_address
         super().__init__(reason)
 
 

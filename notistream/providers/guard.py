@@ -45,7 +45,7 @@ async def _judged(provider: Provider, message: Message, timeout_s: float) -> Pro
     except TemporaryError as exc:
         return Temporary(exc.reason, exc.retry_after_s, exc.throttled)
     except PermanentError as exc:
-        return Permanent(exc.reason)
+        return Permanent(exc.reason, exc.dead_address)
     except NOT_SENT as exc:
         return Temporary(f"no connection: {_words(exc)}")
     except MAYBE_SENT as exc:

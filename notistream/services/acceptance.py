@@ -28,6 +28,8 @@ class Sender:
     correlation_id: str
     traceparent: str | None = None
     request_key: str | None = None
+    test: bool = False
+    """With a test key: what is sent never reaches a real provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def stored_row(new: NewNotification, created: Created) -> StoredNotification:
         template_name=new.template_name, template_version=new.template_version,
         template_variables=new.template_variables, category=new.category, type=new.type, metadata=new.metadata,
         on_unknown=new.on_unknown.value, idempotency_key=new.idempotency_key, correlation_id=new.correlation_id,
+        locale=new.locale, test=new.test,
         reason=None, error_message=None, provider=None, provider_message_id=None, scheduled_at=new.scheduled_at,
         expires_at=new.expires_at, due_at=new.scheduled_at if scheduled else None, sent_at=None, failed_at=None,
         created_at=at, updated_at=at,

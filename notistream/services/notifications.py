@@ -143,7 +143,7 @@ class Notifications:
             scheduled_at=draft.scheduled_at, expires_at=draft.expires_at, idempotency_key=key,
             category=draft.category or draft.type, type=draft.type,
             metadata=draft.metadata, on_unknown=draft.on_unknown, correlation_id=sender.correlation_id,
-            traceparent=sender.traceparent,
+            traceparent=sender.traceparent, test=sender.test,
         )
 
     async def _commit(

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from notistream.db.pool import TenantDatabase
 from notistream.runtime import Runtime
 from notistream.services.acceptance import Sender
 from notistream.web.body import LargeBodies
@@ -11,3 +12,8 @@ RUNTIME = web.AppKey("notistream_runtime", Runtime)
 ROUTE_TABLE = web.AppKey("notistream_route_table", RouteTable)
 LARGE_BODIES = web.AppKey("notistream_large_bodies", LargeBodies)
 SENDER = web.RequestKey("notistream_sender", Sender)
+
+
+def own(request: web.Request) -> TenantDatabase:
+    """The database as the request's tenant sees it: PostgreSQL itself keeps other tenants' rows away."""
+    return request.app[RUNTIME].database.of(request[SENDER].tenant_id)

@@ -34,9 +34,9 @@ PENDING = StoredNotification(
     id=ID, tenant_id=TENANT, batch_id=None, channel="sms", priority="high", status="pending", seq=1, chain=1,
     attempts=0, recipient="+905000000000", recipient_id=None, subject=None, content="Your code is 1234",
     template_id=None, template_name=None, template_version=None, template_variables={}, category=None, type=None,
-    metadata={}, on_unknown="resend", idempotency_key=None, correlation_id="checkout-7", reason=None,
-    error_message=None, provider=None, provider_message_id=None, scheduled_at=None, expires_at=None, due_at=None,
-    sent_at=None, failed_at=None, created_at=NOW, updated_at=NOW,
+    metadata={}, on_unknown="resend", idempotency_key=None, locale=None, test=False, correlation_id="checkout-7",
+    reason=None, error_message=None, provider=None, provider_message_id=None, scheduled_at=None, expires_at=None,
+    due_at=None, sent_at=None, failed_at=None, created_at=NOW, updated_at=NOW,
 )
 DELIVERED = replace(
     PENDING, status="delivered", attempts=1, provider="webhook", provider_message_id="m-1", sent_at=NOW)

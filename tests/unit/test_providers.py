@@ -19,8 +19,8 @@ from notistream.providers.webhook import WebhookProvider
 from tests.receiver import receiver
 
 MESSAGE = Message(
-    notification_id=uuid4(), channel="sms", recipient="+905000000001", subject=None, content="hi",
-    idempotency_key="key-1", correlation_id="corr", traceparent="00-abc-def-01",
+    notification_id=uuid4(), tenant_id=uuid4(), channel="sms", recipient="+905000000001", subject=None,
+    content="hi", idempotency_key="key-1", correlation_id="corr", traceparent="00-abc-def-01",
 )
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -17,8 +17,8 @@ WITH m AS (
 )
 SELECT c.id, c.tenant_id, c.channel, c.priority, c.recipient, c.recipient_id, c.content, c.subject, c.template_id,
     c.template_name, c.template_version, c.template_variables, c.expires_at, c.category, c.on_unknown,
-    c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token, c.claimed_at, c.next_provider,
-    r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes, p.categories AS category_wishes,
+    c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token, c.claimed_at, c.next_provider, c.test,
+    coalesce(c.locale, r.locale) AS locale, r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes, p.categories AS category_wishes,
     (SELECT min(s.reason) FROM suppressions s
         WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
             addresses_of(c.recipient, c.recipient_id, r.email, r.phone, r.push_tokens))) AS suppressed

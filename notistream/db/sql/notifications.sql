@@ -3,13 +3,14 @@
 WITH input AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::text[], $9::text[], $10::uuid[], $11::text[], $12::integer[], $13::jsonb[], $14::text[], $15::text[],
-        $16::jsonb[], $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::timestamptz[])
+        $16::jsonb[], $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::timestamptz[],
+        $23::text[], $24::boolean[])
     AS i(id, tenant_id, batch_id, channel, priority, recipient, recipient_id, subject, content, template_id,
         template_name, template_version, template_variables, category, type, metadata, on_unknown,
-        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at)
+        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at, locale, test)
 ), claimed AS (
     INSERT INTO idempotency_keys (tenant_id, key, notification_id, expires_at)
-    SELECT DISTINCT ON (tenant_id, idempotency_key) tenant_id, idempotency_key, id, now() + $23::interval
+    SELECT DISTINCT ON (tenant_id, idempotency_key) tenant_id, idempotency_key, id, now() + $25::interval
     FROM input WHERE idempotency_key IS NOT NULL ORDER BY tenant_id, idempotency_key, id
     ON CONFLICT (tenant_id, key) DO UPDATE
         SET notification_id = excluded.notification_id, expires_at = excluded.expires_at
@@ -18,10 +19,11 @@ WITH input AS (
 ), inserted AS (
     INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, recipient, recipient_id, subject, content,
         template_id, template_name, template_version, template_variables, category, type, metadata, on_unknown,
-        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at, status, due_at, queued_at)
+        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at, locale, test, status, due_at,
+        queued_at)
     SELECT id, tenant_id, batch_id, channel, priority, recipient, recipient_id, subject, content,
         template_id, template_name, template_version, template_variables, category, type, metadata, on_unknown,
-        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at,
+        idempotency_key, correlation_id, traceparent, scheduled_at, expires_at, locale, test,
         CASE WHEN scheduled_at > now() THEN 'scheduled' ELSE 'pending' END,
         CASE WHEN scheduled_at > now() THEN scheduled_at END,
         CASE WHEN scheduled_at > now() THEN NULL ELSE now() END
