@@ -32,7 +32,7 @@ def declare(app: NotiStream) -> None:
         "leases": (LEASES_S, lambda: app.runtime.upkeep.end_leases()),
         "outbox": (OUTBOX_S, lambda: app.runtime.upkeep.republish()),
         "idempotency": (KEYS_S, lambda: app.runtime.upkeep.forget_keys()),
-        "gauges": (GAUGES_S, lambda: app.runtime.upkeep.measure()),
+        "gauges": (GAUGES_S, lambda: app.runtime.gauges.measure()),
         "slot": (SLOT_S, lambda: keep_slot(app)),
         "release": (RELEASE_S, lambda: release(app)),
         "operators": (OPERATORS_S, lambda: app.runtime.obey()),

@@ -20,6 +20,7 @@ agents.delivery.declare(app)
 agents.retry.declare(app)
 agents.dead_letter.declare(app)
 agents.maintenance.declare(app)
+agents.watch.declare(app)
 web = cast("Web", app.web)
 routes.install(web.web_app, app.runtime)
 

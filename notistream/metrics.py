@@ -83,6 +83,40 @@ AUDIT_SUCCESS = Gauge(
     registry=REGISTRY)
 AUDIT_REPAIRED = Counter(
     "notistream_audit_repaired", "Forgotten notifications that an audit has woken.", registry=REGISTRY)
+LOG_SUPPRESSED = Counter(
+    "notistream_log_lines_suppressed", "Lines that were not written, because their place logs too much.", ["logger"],
+    registry=REGISTRY)
+LAG = Gauge(
+    "notistream_consumer_lag_records", "Records of a lane that nobody has acknowledged; each worker says the same.",
+    ["channel", "priority"], registry=REGISTRY)
+QUEUE_AGE = Gauge(
+    "notistream_queue_oldest_seconds", "How long the oldest unacknowledged record of a lane has waited.",
+    ["channel", "priority"], registry=REGISTRY)
+DEAD_LETTERS = Gauge(
+    "notistream_dead_letters", "Dead letters that are neither replayed nor deleted.", ["channel"], registry=REGISTRY)
+SCHEDULER_LATENESS = Gauge(
+    "notistream_scheduler_lateness_seconds", "How overdue the most overdue waiting notification is.",
+    registry=REGISTRY)
+TOKENS_WAITING = Gauge(
+    "notistream_provider_tokens_waiting", "Calls of this worker that wait for a token of the provider's rate.",
+    ["channel", "provider"], registry=REGISTRY)
+TOKENS_GRANTED = Counter(
+    "notistream_provider_tokens_granted", "Tokens of a provider's rate that this worker got.", ["channel", "provider"],
+    registry=REGISTRY)
+TOKENS_SHORT = Counter(
+    "notistream_provider_tokens_short", "Requests for tokens that got less than they asked for.",
+    ["channel", "provider"], registry=REGISTRY)
+TABLES_RECOVERING = Gauge(
+    "notistream_tables_recovering", "1 while the tables are being rebuilt from their changelogs.", registry=REGISTRY)
+LOOP_LAG = Gauge(
+    "notistream_event_loop_lag_seconds", "How late the event loop was at worst in the last seconds.",
+    registry=REGISTRY)
+STALLED = Gauge(
+    "notistream_partitions_stalled", "Partitions of this worker with records and no progress, that wait for nothing.",
+    registry=REGISTRY)
+WATCHDOG_RESTARTS = Counter(
+    "notistream_watchdog_restarts", "How often this process gave up because a partition was stalled.",
+    registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
@@ -97,10 +131,11 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
     for channel in channels:
         UNDECODABLE.labels(channel)
         LANE_STOPPED.labels(channel)
+        DEAD_LETTERS.labels(channel)
         for found in ("known", "restored", "foreign"):
             DEAD_LETTERS_READ.labels(channel, found)
         for priority in priorities:
-            for metric in (ACCEPTED, CLAIMED, LANE_IN_FLIGHT, LANE_WAITING):
+            for metric in (ACCEPTED, CLAIMED, LANE_IN_FLIGHT, LANE_WAITING, LAG, QUEUE_AGE):
                 metric.labels(channel, priority)
         for status in statuses:
             FINISHED.labels(channel, status)

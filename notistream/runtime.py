@@ -1,5 +1,6 @@
 """The runtime: pool, relay, providers and use cases of a process, opened and closed in order."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from notistream import metrics
+from notistream import metrics, tracing
 from notistream.config import Settings
 from notistream.db import breakers, pauses, stats, tokens
 from notistream.db.breakers import OpenBreaker
@@ -29,6 +30,7 @@ from notistream.providers.registry import Providers
 from notistream.services.access import Access
 from notistream.services.audit import Audit
 from notistream.services.dead_letters import DeadLetters
+from notistream.services.gauges import Gauges
 from notistream.services.ledger import DeliveryLedger
 from notistream.services.notifications import Notifications
 from notistream.services.operations import Operations
@@ -71,6 +73,7 @@ class Runtime:
     burials: Mapping[str, BurialLimit]
     positions: Positions
     audit: Audit
+    gauges: Gauges
     range_replays: RangeReplays
     operations: Operations
     pauses: Pauses
@@ -91,6 +94,10 @@ class Runtime:
         metrics.initialise(channels=CHANNELS, priorities=Priority, statuses=Status)
         if not settings.database_url or not settings.kafka_brokers:
             raise Misconfigured("set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`")
+        if settings.otlp_endpoint:
+            role = name.removeprefix("notistream-")
+            tracing.configure(endpoint=settings.otlp_endpoint, sampling=settings.trace_sampling, role=role)
+            self._stack.push_async_callback(asyncio.to_thread, tracing.close)
         self.providers = Providers(settings)
         self._stack.push_async_callback(self.providers.aclose)
         self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
@@ -152,6 +159,7 @@ class Runtime:
             rooms=self.windows.rooms, jitter=random.random,
         )
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
+        self.gauges = Gauges(self.database, self.positions)
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
 
     async def obey(self) -> None:

@@ -29,6 +29,10 @@ class Origin:
     offset: int
     key: bytes
     event: object = None
+    traceparent: str | None = None
+    """Of the record, where its trace is sampled."""
+    since_ns: int | None = None
+    """When it was read, nanoseconds since 1970, where its trace is sampled."""
 
 
 @dataclass(frozen=True, slots=True)

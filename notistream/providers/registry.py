@@ -20,7 +20,7 @@ def _webhook(settings: Settings) -> Provider:
 
 
 FACTORIES: Mapping[str, Callable[[Settings], Provider]] = {
-    "console": lambda _: ConsoleProvider(),
+    "console": lambda settings: ConsoleProvider(shows_all=settings.log_addresses),
     "webhook": _webhook,
 }
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream import metrics
+from notistream import metrics, tracing
 from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
 from notistream.db.notifications import Created, Filter
@@ -66,7 +66,8 @@ class Notifications:
             DatabaseUnavailable: nothing was answered as accepted.
         """
         new = await self.checked(draft, sender)
-        result = await self._group.submit(new)
+        with tracing.within("store notification", attributes=tracing.STATEMENT):
+            result = await self._group.submit(new)
         if isinstance(result, DuplicateKey) and same_request(result.existing, new):
             return result.existing
         if isinstance(result, NotiStreamError):

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
-from notistream import metrics
+from notistream import metrics, telemetry, tracing
 from notistream.errors import AdminOnly, MethodNotAllowed, NotFound, NotiStreamError
 from notistream.services.acceptance import Sender
 from notistream.web import problems
@@ -33,22 +33,39 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     resource = request.match_info.route.resource
     path = resource.canonical if resource else ""
     route = request.app[ROUTE_TABLE].find(request.method, path)
-    try:
-        await _admit(request, route, correlation_id, traceparent)
-        response = await handler(request)
-    except NotiStreamError as exc:
-        response = _refused(exc, request, correlation_id, traceparent)
-    except web.HTTPException:
-        raise
-    except Exception as exc:  # noqa: BLE001 - the edge of the API: an answer without a stack trace, and one log line
-        response = _refused(NotiStreamError(), request, correlation_id, traceparent, cause=exc)
-    if not response.prepared:
-        response.headers["X-Correlation-ID"] = correlation_id
     method = request.method if request.method in METHODS else "other"
     label = route.path if route else "unmatched"
+    telemetry.bind(correlation_id=correlation_id)
+    with _span(method, label, route, traceparent) as span:
+        response = await _answered(request, handler, route, correlation_id, span.traceparent or traceparent)
+        span.note_status(response.status)
+    if not response.prepared:
+        response.headers["X-Correlation-ID"] = correlation_id
     _requests(method, label, response.status).inc()
     _seconds(method, label).observe(time.perf_counter() - started)
     return response
+
+
+async def _answered(
+    request: web.Request, handler: Handler, route: Route | None, correlation_id: str, traceparent: str | None
+) -> web.StreamResponse:
+    try:
+        await _admit(request, route, correlation_id, traceparent)
+        return await handler(request)
+    except NotiStreamError as exc:
+        return _refused(exc, request, correlation_id, traceparent)
+    except web.HTTPException:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the edge of the API: an answer without a stack trace, and one log line
+        return _refused(NotiStreamError(), request, correlation_id, traceparent, cause=exc)
+
+
+def _span(method: str, label: str, route: Route | None, traceparent: str | None) -> tracing.Spanning:
+    """A request's span, named after its route: the address itself may hold ids and tokens. Probes have none."""
+    if route is None or route.public or not tracing.active():
+        return tracing.NOTHING
+    return tracing.first(
+        traceparent, f"{method} {label}", attributes={"http.request.method": method, "http.route": label})
 
 
 MIDDLEWARES = (edge,)
@@ -69,6 +86,7 @@ async def _admit(
         tenant_id = await access.tenant_of(_secret(request.headers, "X-API-Key"))
         request[SENDER] = Sender(
             tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent)
+        telemetry.bind(correlation_id=correlation_id, tenant_id=tenant_id)
     if request.query_string:
         refuse_unknown(request.query, {p.name for p in route.operation.query} if route.operation else ())
 
@@ -102,8 +120,9 @@ def _refused(
 ) -> web.Response:
     if error.status == 500:
         log.error(
-            "request failed", exc_info=cause or error,
-            extra={"method": request.method, "path": request.path, "correlation_id": correlation_id})
+            "request failed", exc_info=cause or error, extra={
+                "method": request.method, "route": request.match_info.route.resource and
+                request.match_info.route.resource.canonical, "correlation_id": correlation_id})
     response = problems.response(error, trace_id=problems.trace_id(correlation_id, traceparent))
     refused = request.match_info.http_exception
     if isinstance(refused, web.HTTPMethodNotAllowed):
