@@ -2,11 +2,11 @@
 -- Whoever sees a dashboard can send its data source any statement, so the role may read no table at all: only call these
 -- functions, which return sums and no personal data. (Functions with text bodies, not views: migrations stay free to
 -- change the tables below them.)
+\set ON_ERROR_STOP on
 \getenv password DASHBOARDS_PASSWORD
 \if :{?password}
 \else
-  \echo 'DASHBOARDS_PASSWORD is not set'
-  \quit 1
+  DO $$ BEGIN RAISE 'DASHBOARDS_PASSWORD is not set'; END $$;
 \endif
 
 SELECT 'CREATE ROLE notistream_dashboards' WHERE to_regrole('notistream_dashboards') IS NULL \gexec
