@@ -88,7 +88,8 @@ bench: $(DEV) ## Measure creates, ingest, deliveries, latency and CPU, each besi
 ##@ Build
 format: $(DEV) ## Apply ruff's safe fixes (sorted imports, …); lines are broken by hand
 	$(BIN)/ruff check --fix .
-generate: $(DEV) ## Rewrite what is derived: .env.example and the reference pages under docs/
+generate: $(DEV) ## Rewrite what is derived: .env.example, the reference pages under docs/, the dashboards
+	@$(BIN)/python -B deploy/grafana/dashboards.py
 	@exec $(BIN)/notistream generate
 docs: generate ## The reference pages under docs/: settings, database, API (so far the same as generate)
 build: $(DEV) ## Build the wheel into dist/

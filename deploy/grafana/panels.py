@@ -100,7 +100,7 @@ def dashboard(uid: str, title: str, *rows: tuple[int, Sequence[Panel]], about: s
             placed.append({"id": len(placed) + 1, "gridPos": box, **panel})
         top += height
     return {
-        "uid": uid, "title": title, "description": about, "tags": ["notistream"], "schemaVersion": 41, "version": 1,
+        "uid": uid, "title": title, "description": about, "tags": ["notistream"], "schemaVersion": 39, "version": 1,
         "editable": False, "refresh": refresh, "time": {"from": since, "to": "now"}, "timezone": "browser",
         "graphTooltip": 1, "templating": {"list": list(variables)}, "panels": placed, "annotations": {"list": []},
         "links": [{"type": "dashboards", "tags": ["notistream"], "title": "NotiStream", "keepTime": True}],

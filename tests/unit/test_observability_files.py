@@ -30,15 +30,14 @@ PENDING = {
     "notistream_scheduler_lateness_seconds": set(),
     "notistream_provider_tokens_waiting": {"channel", "provider"},
     "notistream_provider_tokens_granted_total": {"channel", "provider"},
-    "notistream_provider_tokens_refused_total": {"channel", "provider"},
+    "notistream_provider_tokens_short_total": {"channel", "provider"},
     "notistream_tables_recovering": set(),
     "notistream_event_loop_lag_seconds": set(),
     "notistream_partitions_stalled": set(),
-    "notistream_watchdog_restarts_total": set(),
-    "notistream_websocket_connections": set(),
-    "notistream_webhook_deliveries_total": {"outcome"},
-    "notistream_webhook_pending": set(),
-    "notistream_webhook_oldest_seconds": set(),
+    "notistream_websockets": {"stream"},
+    "notistream_webhook_calls_total": {"outcome"},
+    "notistream_webhook_waiting": set(),
+    "notistream_webhook_oldest_due_seconds": set(),
 }
 TARGET = {"job", "instance", "role"}
 """Labels that Prometheus gives to every series it scrapes."""
