@@ -48,8 +48,8 @@ async def issue_key(request: web.Request) -> web.Response:
     body = await read_body(request) if request.can_read_body else b""
     wanted: views.IssueKey = parse(views.ISSUE_KEY, body) if body else {}
     return answer(views.new_key(await request.app[RUNTIME].tenancy.issue(
-        tenant_id, name=wanted.get("name") or "default", kind=wanted.get("kind") or "live", expires_at=wanted.get("expires_at"),
-        actor=ADMIN)), status=201)
+        tenant_id, name=wanted.get("name") or "default", kind=wanted.get("kind") or "live",
+        expires_at=wanted.get("expires_at"), actor=ADMIN)), status=201)
 
 
 async def show_keys(request: web.Request) -> web.Response:
