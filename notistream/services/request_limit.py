@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 PARTS = 50
 """A process reserves about this part of a limit at a time; what it does not use of that lapses with the window."""
-PATIENCE_S = 0.5
+PATIENCE_S = 1.5
 UNMETERED_S = 1.0
 MANY_KEYS = 10_000
 
