@@ -250,21 +250,6 @@ async def test_what_a_test_key_sends_says_so(office: Office, kind: str, test: bo
     assert (await batch.json())["notifications"][0]["test"] is test
 
 
-@pytest.mark.usefixtures("_no_cache")
-async def test_with_auth_off_a_valid_key_selects_its_tenant_and_any_other_is_ignored(database_url: str) -> None:
-    async with serving(database_url, auth="off", admin_token=TOKEN) as (client, runtime):
-        default, _ = await tenants.create(runtime.database, "default")
-        office = Office(client, runtime)
-        acme = await office.tenant()
-        key = await office.issue(acme, kind="test")
-        for headers, tenant, test in (
-                ({}, str(default.id), False), ({"X-API-Key": key["key"]}, acme, True),
-                ({"X-API-Key": "nonsense"}, str(default.id), False),
-                ({"X-API-Key": key["key"][:-1] + "!"}, str(default.id), False)):
-            made = await (await client.post(NOTIFICATIONS, json=SMS, headers=headers)).json()
-            assert (made["tenant_id"], made["test"]) == (tenant, test)
-
-
 async def test_who_guesses_is_locked_out_and_who_knows_is_not(office: Office) -> None:
     office.runtime.access.guesses = Guesses(allowed=5)
     key = await office.issue(await office.tenant())
