@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         False, description="1: allow AUTH=off on a non-loopback HOST (a private network of containers).")
     admin_token: SecretStr | None = Field(
         None, min_length=16, description="Token for /internal (header X-Admin-Token). Unset: /internal is 401.")
+    api_rate_limit: str = Field(
+        "12000/minute", pattern=r"^(0|\d{1,9}/(second|minute|hour|day|[1-9]\d{0,3}[smh]))$",
+        description="HTTP requests per API key over all API processes, any count and span such as 50/2s; 0 = none. "
+        "None while AUTH=off.")
     webhook_url: str | None = Field(
         None, pattern=r"^https?://", description="When set, sms, email and push are POSTed to this address.")
     webhook_timeout_s: float = Field(

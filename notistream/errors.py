@@ -80,6 +80,18 @@ class AdminOnly(Unauthorized):
     """Send the admin token in the header X-Admin-Token; while none is configured, nothing here can be reached."""
 
 
+class TooManyRequests(NotiStreamError):
+    """More requests than the limit allows; repeat this one later."""
+
+    code = "too_many_requests"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(detail)
+
+
 class NotFound(NotiStreamError):
     """There is nothing here."""
 
@@ -120,6 +132,18 @@ class NotReschedulable(Conflict):
     """Only a notification that still waits can be rescheduled."""
 
     code = "not_reschedulable"
+
+
+class TenantExists(Conflict):
+    """There is a tenant of this name."""
+
+    code = "tenant_exists"
+
+
+class KeyEnded(Conflict):
+    """This key is revoked, has expired or was rotated before."""
+
+    code = "key_ended"
 
 
 class NotResolvable(Conflict):

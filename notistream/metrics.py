@@ -15,6 +15,15 @@ HTTP_REQUESTS = Counter(
 HTTP_SECONDS = Histogram(
     "notistream_http_request_seconds", "Time to answer, by route.", ["method", "route"], buckets=SECONDS,
     registry=REGISTRY)
+REQUESTS_LIMITED = Counter(
+    "notistream_api_rate_limited", "HTTP requests refused because their key had used up API_RATE_LIMIT.",
+    registry=REGISTRY)
+REQUESTS_UNMETERED = Counter(
+    "notistream_api_rate_limit_unmetered", "HTTP requests let through uncounted, because PostgreSQL did not answer.",
+    registry=REGISTRY)
+KEYS_GUESSED = Counter(
+    "notistream_api_guesses_locked_out", "Requests without a valid key from addresses that sent too many of them.",
+    registry=REGISTRY)
 ACCEPTED = Counter(
     "notistream_accepted", "Notifications accepted, after their commit.", ["channel", "priority"], registry=REGISTRY)
 PUBLISHED = Counter("notistream_published", "Records that Kafka acknowledged.", registry=REGISTRY)
@@ -121,7 +130,7 @@ TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
-    "operators",
+    "operators", "key_use",
 )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from notistream import metrics, tracing
 from notistream.config import Settings
-from notistream.db import breakers, pauses, stats, tokens
+from notistream.db import breakers, pauses, request_windows, stats, tokens
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
@@ -41,7 +41,9 @@ from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
+from notistream.services.request_limit import RequestLimit
 from notistream.services.templates import Templates
+from notistream.services.tenancy import Tenancy
 from notistream.services.upkeep import Upkeep
 from notistream.services.windows import Windows
 
@@ -62,6 +64,8 @@ class Runtime:
     notifications: Notifications
     replays: Replays
     access: Access
+    request_limit: RequestLimit
+    tenancy: Tenancy
     readiness: Readiness
     providers: Providers
     ledger: DeliveryLedger
@@ -139,6 +143,11 @@ class Runtime:
         self.burials = {channel: BurialLimit(parse_rate(settings.dlq_limit)) for channel in CHANNELS}
         self.access = Access(
             self.database, required=settings.auth == "on", admin_token=token.get_secret_value() if token else None)
+        self._stack.push_async_callback(self.access.use.close)
+        self.request_limit = RequestLimit(
+            parse_rate(settings.api_rate_limit if settings.auth == "on" else "0"),
+            partial(request_windows.reserve, self.database))
+        self.tenancy = Tenancy(self.database)
 
     def _build_delivery(self) -> None:
         settings = self.settings
@@ -181,7 +190,7 @@ class Runtime:
 
     async def channel_totals(self, tenant_id: UUID) -> Mapping[str, ChannelTotals]:
         """Sent and failed per channel, zeros included."""
-        return await stats.channel_totals(self.database, tenant_id)
+        return await stats.channel_totals(self.database.of(tenant_id), tenant_id)
 
     async def close(self) -> None:
         """Close in the opposite order."""

@@ -89,7 +89,7 @@ class Notifications:
             items.append(await self._item(draft, sender, index=index, batch_id=batch_id))
         if atomic:
             refuse_any(items)
-        async with self._database.transaction() as db:
+        async with self._database.of(sender.tenant_id).transaction() as db:
             created, results = await self._store(db, [i for i in items if isinstance(i, NewNotification)])
             answered = merged(items, results)
             before = next((r.existing.batch_id for r in answered if isinstance(r, Repeated)), None)
@@ -182,14 +182,14 @@ class Notifications:
 
     async def get(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Raises NotFound, also for another tenant's."""
-        found = await notifications.get(self._database, tenant_id, notification_id)
+        found = await notifications.get(self._database.of(tenant_id), tenant_id, notification_id)
         if found is None:
             raise NotFound(f"there is no notification {notification_id}")
         return found
 
     async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> list[StoredNotification]:
         """At most `limit`, newest first."""
-        return await notifications.list_page(self._database, tenant_id, shown, limit=limit)
+        return await notifications.list_page(self._database.of(tenant_id), tenant_id, shown, limit=limit)
 
     async def cancel(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Cancel what still waits.
@@ -198,7 +198,7 @@ class Notifications:
             NotFound: no such notification.
             NotCancellable: it is being delivered, or has ended.
         """
-        cancelled = await notifications.cancel(self._database, tenant_id, notification_id)
+        cancelled = await notifications.cancel(self._database.of(tenant_id), tenant_id, notification_id)
         if cancelled is None:
             found = await self.get(tenant_id, notification_id)
             raise NotCancellable(f"notification {notification_id} is {found.status}")
@@ -206,11 +206,11 @@ class Notifications:
 
     async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
         """Raises NotFound."""
-        return await timeline_of(self._database, await self.get(tenant_id, notification_id))
+        return await timeline_of(self._database.of(tenant_id), await self.get(tenant_id, notification_id))
 
     async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         """Raises NotFound."""
-        found = await batches.get(self._database, tenant_id, batch_id)
+        found = await batches.get(self._database.of(tenant_id), tenant_id, batch_id)
         if found is None:
             raise NotFound(f"there is no batch {batch_id}")
         return found

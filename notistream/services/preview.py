@@ -79,7 +79,7 @@ class Previews:
             InvalidRequest: a create would be refused.
         """
         new = await self._check(draft, sender)
-        facts = await preview.facts(self._database, new)
+        facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(claimed)
         provider, route = _route(
@@ -88,7 +88,7 @@ class Previews:
         verdicts = [
             *_pure(claimed),
             _rendered(text),
-            await within_cap(claimed, _Peek(self._database)),
+            await within_cap(claimed, _Peek(self._database.of(new.tenant_id))),
             route,
             self._recipient_limit(),
         ]

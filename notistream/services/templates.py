@@ -70,7 +70,7 @@ class Templates:
         errors = [FieldError(p, m) for p, m in _template_errors(name, channel, subject, body) if m]
         if errors:
             raise InvalidRequest(errors)
-        created = await templates.create(self._database, templates.NewTemplate(
+        created = await templates.create(self._database.of(tenant_id), templates.NewTemplate(
             id=uuid7(), tenant_id=tenant_id, name=name, channel=CHANNEL_NAMES[channel], subject=subject, body=body,
             metadata=metadata, is_active=is_active,
         ))
@@ -83,7 +83,7 @@ class Templates:
         """Raises NotFound."""
         starter = starters_by_id().get(template_id)
         found = _as_stored(starter, tenant_id) if starter else await templates.get(
-            self._database, tenant_id, template_id)
+            self._database.of(tenant_id), tenant_id, template_id)
         if found is None:
             raise NotFound(f"there is no template {template_id}")
         return found
@@ -93,7 +93,7 @@ class Templates:
     ) -> list[StoredTemplate]:
         """The tenant's own, newest first, at most `limit`; starters are found by name or id."""
         return await templates.list_page(
-            self._database, tenant_id, before=before, channel=channel, name=name, limit=limit)
+            self._database.of(tenant_id), tenant_id, before=before, channel=channel, name=name, limit=limit)
 
     async def chosen(self, tenant_id: UUID, draft: Draft, *, limit: int) -> Chosen | None:
         """The template that a draft names, after rendering it as a check.
@@ -128,10 +128,10 @@ class Templates:
     async def _named(self, tenant_id: UUID, channel: str, template: str) -> Chosen | None:
         template_id = _uuid(template)
         if template_id is None:
-            own = await templates.get_by_name(self._database, tenant_id, channel, template)
+            own = await templates.get_by_name(self._database.of(tenant_id), tenant_id, channel, template)
             starter = starters().get((channel, template))
         else:
-            own = await templates.get(self._database, tenant_id, template_id)
+            own = await templates.get(self._database.of(tenant_id), tenant_id, template_id)
             starter = starters_by_id().get(template_id)
         if own is not None and own.channel == channel and own.is_active:
             return Chosen(own.id, own.name, own.version, own.subject, own.body)

@@ -26,6 +26,7 @@ KINDS: Mapping[int, type[NotiStreamError]] = {
     413: errors.BodyTooLarge,
     415: errors.UnsupportedMediaType,
     422: errors.InvalidRequest,
+    429: errors.TooManyRequests,
     503: errors.Unavailable,
 }
 ABOUT = (
@@ -37,6 +38,7 @@ TAGS = {
     "Templates": "Texts with variables.",
     "Recipients": "Contacts, what they wish for, and addresses that must not be sent to.",
     "Operations": "Probes, figures and this document.",
+    "Tenants": "For operators, with the admin token: tenants and their API keys.",
     "Administration": "For operators, with the admin token: dead letters and replays.",
 }
 CORRELATION = {

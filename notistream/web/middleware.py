@@ -12,10 +12,17 @@ from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
 from notistream import metrics, telemetry, tracing
-from notistream.errors import AdminOnly, MethodNotAllowed, NotFound, NotiStreamError
+from notistream.errors import (
+    AdminOnly,
+    MethodNotAllowed,
+    NotFound,
+    NotiStreamError,
+    TooManyRequests,
+    Unauthorized,
+)
 from notistream.services.acceptance import Sender
-from notistream.web import problems
-from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER
+from notistream.web import limits, problems
+from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER, STANDING
 from notistream.web.query import refuse_unknown
 from notistream.web.route import Route
 
@@ -41,6 +48,8 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         span.note_status(response.status)
     if not response.prepared:
         response.headers["X-Correlation-ID"] = correlation_id
+        if (standing := request.get(STANDING)) is not None:
+            response.headers.update(limits.headers(request.app[RUNTIME].request_limit.rate, standing))
     _requests(method, label, response.status).inc()
     _seconds(method, label).observe(time.perf_counter() - started)
     return response
@@ -53,7 +62,7 @@ async def _answered(
         await _admit(request, route, correlation_id, traceparent)
         return await handler(request)
     except NotiStreamError as exc:
-        return _refused(exc, request, correlation_id, traceparent)
+        return _refused(_locked_out(exc, request), request, correlation_id, traceparent)
     except web.HTTPException:
         raise
     except Exception as exc:  # noqa: BLE001 - the edge of the API: an answer without a stack trace, and one log line
@@ -83,12 +92,25 @@ async def _admit(
         if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
             raise AdminOnly
     else:
-        tenant_id = await access.tenant_of(_secret(request.headers, "X-API-Key"))
+        principal = await access.principal(_secret(request.headers, "X-API-Key"))
         request[SENDER] = Sender(
-            tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent)
-        telemetry.bind(correlation_id=correlation_id, tenant_id=tenant_id)
+            tenant_id=principal.tenant_id, correlation_id=correlation_id, traceparent=traceparent, test=principal.test)
+        telemetry.bind(correlation_id=correlation_id, tenant_id=principal.tenant_id)
+        if principal.key_id is not None:
+            await limits.meter(request, principal.key_id)
     if request.query_string:
         refuse_unknown(request.query, {p.name for p in route.operation.query} if route.operation else ())
+
+
+def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError:
+    """Who is refused for want of a key, again and again, is told to wait."""
+    if isinstance(error, Unauthorized):
+        try:
+            request.app[RUNTIME].access.guesses.count(request.remote)
+        except TooManyRequests as exc:
+            metrics.KEYS_GUESSED.inc()
+            return exc
+    return error
 
 
 def _secret(headers: Mapping[str, str], name: str) -> str | None:

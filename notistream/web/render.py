@@ -56,6 +56,7 @@ def notification(stored: StoredNotification) -> NotificationView:
         "category": stored.category,
         "metadata": stored.metadata,
         "on_unknown": stored.on_unknown,
+        "test": stored.test,
         "idempotency_key": None if key is None or key.startswith("\x1f") else key,
         "correlation_id": stored.correlation_id,
         "scheduled_at": stored.scheduled_at,

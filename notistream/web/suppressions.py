@@ -7,7 +7,7 @@ from notistream.domain.validation import nul_error
 from notistream.errors import NotFound
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body
-from notistream.web.context import RUNTIME, SENDER
+from notistream.web.context import SENDER, own
 from notistream.web.query import Query
 from notistream.web.recipient_bodies import (
     LISTING,
@@ -26,7 +26,7 @@ async def show_many(request: web.Request) -> web.Response:
     size, after, channel, address = query.page_size(), query.text_cursor(2), query.channel(), query.text("address")
     query.check()
     found = await suppressions.list_page(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, after=(after[0], after[1]) if after else None,
+        own(request), request[SENDER].tenant_id, after=(after[0], after[1]) if after else None,
         channel=channel, address=address, limit=size + 1)
     return answer(views.suppression_page(found, size))
 
@@ -46,7 +46,7 @@ async def put_of_path(request: web.Request) -> web.Response:
 
 async def _put(request: web.Request, wanted: Suppression) -> web.Response:
     stored, created = await suppressions.put(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, channel=wanted.channel, address=wanted.address,
+        own(request), request[SENDER].tenant_id, channel=wanted.channel, address=wanted.address,
         reason=wanted.reason, note=wanted.note)
     return answer(views.suppression(stored), status=201 if created else 200)
 
@@ -64,6 +64,6 @@ async def _remove(request: web.Request, channel: str, address: str, *, place: st
     name = channel_name(channel, pointer=f"{place}/channel")
     refuse_wrong({f"{place}/address": nul_error(address)})
     if not await suppressions.remove(
-            request.app[RUNTIME].database, request[SENDER].tenant_id, channel=name, address=address):
+            own(request), request[SENDER].tenant_id, channel=name, address=address):
         raise NotFound("this address is not on the suppression list")
     return no_content()

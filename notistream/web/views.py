@@ -43,6 +43,7 @@ class NotificationView(TypedDict):
     category: str | None
     metadata: Mapping[str, Any]
     on_unknown: str
+    test: Annotated[bool, Field(description="Sent with a test key: it never reaches a real provider.")]
     idempotency_key: str | None
     correlation_id: str | None
     scheduled_at: datetime | None

@@ -27,11 +27,14 @@ from notistream.errors import (
 )
 from notistream.runtime import Runtime
 from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
+from notistream.services.access import Principal
 from notistream.services.dead_letters import Outcome
+from notistream.services.guesses import Guesses
 from notistream.services.operations import Operations
 from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
+from notistream.services.tenancy import Tenancy
 from notistream.services.trace import Timeline, timeline
 from notistream.web import dead_letter_routes, examples, operation_routes
 from notistream.web.routes import MIDDLEWARES, install
@@ -194,11 +197,12 @@ class FakeAccess:
 
     def __init__(self) -> None:
         self.required = False
+        self.guesses = Guesses()
 
-    async def tenant_of(self, api_key: str | None) -> UUID:
+    async def principal(self, api_key: str | None) -> Principal:
         if self.required and api_key != "good":
             raise Unauthorized
-        return examples.TENANT
+        return Principal(examples.TENANT)
 
     def is_admin(self, token: str | None) -> bool:
         return token == ADMIN["X-Admin-Token"]
@@ -226,6 +230,7 @@ class FakeRuntime:
     operations: Operations | None = None
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
+    tenancy: Tenancy | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
@@ -242,7 +247,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     database = await open_database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
     fakes = FakeRuntime(
         database=database, operations=Operations(database, publish=lambda _: None),
-        range_replays=RangeReplays(database),
+        range_replays=RangeReplays(database), tenancy=Tenancy(database),
         pauses=Pauses(database, providers={"sms": ["console"]}))
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))
