@@ -24,16 +24,6 @@ PROMETHEUS, GRAFANA = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "grafana
 # PENDING: series that other branches bring, with their labels. A line whose metric exists fails a test: delete it then.
 # Empty after the merge, and then this constant goes too.
 PENDING = {
-    "notistream_consumer_lag_records": {"channel", "priority"},
-    "notistream_queue_oldest_seconds": {"channel", "priority"},
-    "notistream_dead_letters": {"channel"},
-    "notistream_scheduler_lateness_seconds": set(),
-    "notistream_provider_tokens_waiting": {"channel", "provider"},
-    "notistream_provider_tokens_granted_total": {"channel", "provider"},
-    "notistream_provider_tokens_short_total": {"channel", "provider"},
-    "notistream_tables_recovering": set(),
-    "notistream_event_loop_lag_seconds": set(),
-    "notistream_partitions_stalled": set(),
     "notistream_websockets": {"stream"},
     "notistream_webhook_calls_total": {"outcome"},
     "notistream_webhook_waiting": set(),
