@@ -32,14 +32,14 @@ async def test_resolve_against_a_late_success(hand, outcome, resolve_first):
     claimed = await hand.claim(notification_id)
     await hand.finish(claimed, HELD)
     if not resolve_first:
-        assert await deliveries.finish_late(hand.db, claimed, DELIVERED)
+        assert (await deliveries.finish_late(hand.db, claimed, DELIVERED)).ids
         with pytest.raises(NotResolvable):
             await hand.operations.resolve(hand.tenant_id, notification_id, outcome)
         assert (await hand.status(notification_id)).status == "delivered"
         assert await hand.totals() == (1, 0)
         return
     resolved = await hand.operations.resolve(hand.tenant_id, notification_id, outcome)
-    accepted = await deliveries.finish_late(hand.db, claimed, DELIVERED)
+    accepted = bool((await deliveries.finish_late(hand.db, claimed, DELIVERED)).ids)
     found = await hand.status(notification_id)
     # Queued again but not yet claimed: the late success is believed, and nobody claims it any more.
     assert accepted is (outcome is Outcome.RESEND)
@@ -61,7 +61,7 @@ async def test_a_late_success_is_refused_once_the_resend_is_claimed(hand):
     assert metrics.DUPLICATES._value.get() == before + 1
     fresh = await hand.claim(notification_id, seq=2)
     assert (fresh.attempts, fresh.provider_key) == (2, stale.provider_key)
-    assert not await deliveries.finish_late(hand.db, stale, DELIVERED)
+    assert not (await deliveries.finish_late(hand.db, stale, DELIVERED)).ids
     assert await hand.finish(fresh, DELIVERED)
 
 
@@ -168,5 +168,5 @@ async def test_another_tenants_notification_is_not_there(hand):
     ):
         with pytest.raises(NotFound):
             await call
-    assert not await operations.cancel(hand.db, other.id, [waiting], gate="recall", reason="r")
+    assert await operations.cancel(hand.db, other.id, [waiting], gate="recall", reason="r") == (0, [])
     assert [(await hand.status(n)).status for n in (held, ended, waiting)] == ["unknown", "failed", "pending"]

@@ -1,0 +1,6 @@
+DROP FUNCTION tell(uuid[], jsonb[]);
+DROP FUNCTION status_event(notifications);
+DROP FUNCTION recipient_of(text, text, text);
+DROP FUNCTION keep_in_inbox(uuid[], uuid[], text[], uuid[], text[], text[], jsonb[]);
+DROP TABLE inbox_messages;
+DROP TABLE inboxes;
