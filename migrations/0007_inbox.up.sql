@@ -67,21 +67,31 @@ CREATE FUNCTION recipient_of(channel text, recipient text, recipient_id text) RE
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE channel WHEN 'in_app' THEN coalesce(recipient, recipient_id) ELSE recipient_id END;
 
--- The event of a row as it is now.
+-- The event of a row as it is now, in the form of the other status_event; its id follows from what it tells. This is
+-- computed for every delivery: rows of a type become jsonb in a fifth of the time that jsonb_build_object takes.
+CREATE TYPE status_event_data AS (notification_id uuid, status text, reason text, channel text, priority text,
+    recipient_id text, batch_id uuid, category text, attempts integer, chain integer, provider text,
+    provider_message_id text, test boolean);
+CREATE TYPE told_event AS (id uuid, type text, at timestamptz, data jsonb);
 CREATE FUNCTION status_event(n notifications) RETURNS jsonb
-    LANGUAGE sql VOLATILE PARALLEL SAFE
-    RETURN status_event(n.id, n.status, left(n.reason, 500), n.channel, n.priority,
-        recipient_of(n.channel, n.recipient, n.recipient_id), n.batch_id, n.category, n.attempts, n.chain, n.provider,
-        n.provider_message_id, n.test);
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN to_jsonb(ROW(
+        encode(substring(sha256(convert_to(n.id::text || n.seq || n.status, 'UTF8')) FOR 16), 'hex')::uuid,
+        'notification.' || n.status, now(), jsonb_strip_nulls(to_jsonb(ROW(
+            n.id, n.status, left(n.reason, 500), n.channel, n.priority,
+            recipient_of(n.channel, n.recipient, n.recipient_id), n.batch_id, n.category, n.attempts, n.chain,
+            n.provider, n.provider_message_id, nullif(n.test, false))::status_event_data)))::told_event);
 
--- Leaves events for the topic `events`: one record per tenant and 500 events, which stays well under a megabyte.
--- Its ids are empty, because it wakes nobody. Runs as its owner: a tenant's request may tell of its own rows, but
--- cannot see the outbox.
+-- Leaves events for the topic `events`: one record per tenant and 500 events, which stays well under a megabyte. Its
+-- value is base64, because jsonb within jsonb is copied at every level; its ids are empty, because it wakes nobody.
+-- Runs as its owner: a tenant's request may tell of its own rows, but cannot see the outbox.
 CREATE FUNCTION tell(tenants uuid[], events jsonb[]) RETURNS TABLE (id bigint, topic text, messages jsonb)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 BEGIN ATOMIC
     INSERT INTO outbox AS o (tenant_id, topic, messages, ids)
-    SELECT w.tenant, 'events', events_messages(w.tenant, jsonb_agg(w.event ORDER BY w.place)), '{}'
+    SELECT w.tenant, 'events', jsonb_build_array(jsonb_build_array(w.tenant, encode(convert_to(
+            '{"v": 1, "tenant_id": "' || w.tenant || '", "events": ' || jsonb_agg(w.event ORDER BY w.place) || '}',
+            'UTF8'), 'base64'), '{}'::jsonb)), '{}'
     FROM (SELECT t.*, (row_number() OVER (PARTITION BY t.tenant ORDER BY t.place) - 1) / 500 AS chunk
         FROM unnest(tenants, events) WITH ORDINALITY AS t(tenant, event, place)
         WHERE current_tenant() IS NULL OR t.tenant = current_tenant()) w
