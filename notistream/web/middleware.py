@@ -15,9 +15,10 @@ from notistream import metrics
 from notistream.errors import AdminOnly, MethodNotAllowed, NotFound, NotiStreamError
 from notistream.services.acceptance import Sender
 from notistream.web import problems
-from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER
+from notistream.web.context import READER, ROUTE_TABLE, RUNTIME, SENDER
 from notistream.web.query import refuse_unknown
 from notistream.web.route import Route
+from notistream.web.ws_credentials import presented_token
 
 log = logging.getLogger(__name__)
 CORRELATION = re.compile(r"[\x20-\x7e]{1,128}\Z")
@@ -47,7 +48,8 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     method = request.method if request.method in METHODS else "other"
     label = route.path if route else "unmatched"
     _requests(method, label, response.status).inc()
-    _seconds(method, label).observe(time.perf_counter() - started)
+    if response.status != 101:  # a WebSocket takes as long as it is open
+        _seconds(method, label).observe(time.perf_counter() - started)
     return response
 
 
@@ -66,7 +68,12 @@ async def _admit(
         if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
             raise AdminOnly
     else:
-        tenant_id = await access.tenant_of(_secret(request.headers, "X-API-Key"))
+        token = presented_token(request) if route.token else None
+        if token is not None:
+            request[READER] = request.app[RUNTIME].realtime.tokens.verify(token)
+            tenant_id = request[READER].tenant_id
+        else:
+            tenant_id = await access.tenant_of(_secret(request.headers, "X-API-Key"))
         request[SENDER] = Sender(
             tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent)
     if request.query_string:

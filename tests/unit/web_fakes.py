@@ -28,11 +28,14 @@ from notistream.errors import (
 from notistream.runtime import Runtime
 from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.services.dead_letters import Outcome
+from notistream.services.inbox import Inbox
 from notistream.services.operations import Operations
 from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
+from notistream.services.realtime import Realtime
 from notistream.services.trace import Timeline, timeline
+from notistream.services.ws_tokens import WsTokens
 from notistream.web import dead_letter_routes, examples, operation_routes
 from notistream.web.routes import MIDDLEWARES, install
 
@@ -226,6 +229,8 @@ class FakeRuntime:
     operations: Operations | None = None
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
+    inbox: Inbox | None = None
+    realtime: Realtime | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
@@ -244,6 +249,10 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
         database=database, operations=Operations(database, publish=lambda _: None),
         range_replays=RangeReplays(database),
         pauses=Pauses(database, providers={"sms": ["console"]}))
+    fakes.inbox = Inbox(database)
+    fakes.realtime = Realtime(
+        database, inbox=fakes.inbox, tokens=WsTokens(["s" * 32]), brokers="127.0.0.1:1", prefix="test", queue=10,
+        per_process=10, per_tenant=5)
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))
     async with TestClient(TestServer(app)) as client:
