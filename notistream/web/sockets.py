@@ -31,7 +31,8 @@ def prepare(web_app: web.Application) -> None:
 
 
 async def _close_all(web_app: web.Application) -> None:
-    closing = [socket.close(code=RESTARTING, message=b"the server restarts") for socket in set(web_app[OPEN])]
+    sockets = web_app[OPEN]
+    closing = [socket.close(code=RESTARTING, message=b"the server restarts") for socket in sockets]
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), CLOSE_S)
 
