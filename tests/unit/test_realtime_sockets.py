@@ -124,6 +124,8 @@ UPGRADE = {
     ("/ws", {**UPGRADE, "Sec-WebSocket-Protocol": "notistream.v1, notistream.token.nonsense"}, 401),
     ("/ws", {**UPGRADE, "Sec-WebSocket-Protocol": "other"}, 422),
     ("/ws", {**UPGRADE, "Origin": "https://evil.example"}, 401),
+    ("/ws", {**UPGRADE, "Origin": "null"}, 401),
+    ("/ws", {**UPGRADE, "Origin": "http://["}, 401),
     ("/ws?token=nonsense", UPGRADE, 401),
     ("/ws?since=1", UPGRADE, 422),
     ("/api/v1/inbox/stream", UPGRADE, 422),
