@@ -4,7 +4,7 @@
 -- commit: so messages get their places in the order in which they become visible, and a reader that has seen one
 -- place has seen all before it.
 CREATE TABLE inboxes (
-    tenant_id     uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    tenant_id     uuid NOT NULL,
     recipient_id  text NOT NULL,
     last_seq      bigint NOT NULL DEFAULT 0,
     unread        integer NOT NULL DEFAULT 0,
@@ -13,7 +13,7 @@ CREATE TABLE inboxes (
 
 CREATE TABLE inbox_messages (
     id               uuid PRIMARY KEY,                 -- made from the provider key: the same message is kept once
-    tenant_id        uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    tenant_id        uuid NOT NULL,
     recipient_id     text NOT NULL,
     seq              bigint NOT NULL,                  -- 1, 2, 3 … in the recipient's inbox
     notification_id  uuid NOT NULL,

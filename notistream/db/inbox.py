@@ -51,7 +51,8 @@ async def page(
     db: Queryable, tenant_id: UUID, recipient_id: str, *, before: UUID | None, unread: bool, limit: int
 ) -> list[InboxMessage]:
     """At most `limit`, newest first; nothing where there is no message `before`."""
-    return _messages(await db.fetch(SQL["page"], tenant_id, recipient_id, before, unread, limit))
+    query = SQL["unread_page" if unread else "page"]
+    return _messages(await db.fetch(query, tenant_id, recipient_id, before, limit))
 
 
 async def after(db: Queryable, tenant_id: UUID, recipient_id: str, *, seq: int, limit: int) -> list[InboxMessage]:

@@ -35,6 +35,7 @@ class EventFeed:
         self._deliver = deliver
         self._task: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
+        self.reading = False
 
     async def begin(self) -> None:
         """Return when events are read, or cannot be for now; from then on all are delivered."""
@@ -68,6 +69,7 @@ class EventFeed:
         try:
             await consumer.start()
             await self._seek_end(consumer)
+            self.reading = True
             self._tried.set()
             while True:
                 for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
@@ -76,6 +78,7 @@ class EventFeed:
                         await asyncio.sleep(0)  # those who were told send, before the next hundreds come
                 metrics.EVENTS_LAG.set(await _lag(consumer))
         finally:
+            self.reading = False
             await consumer.stop()
 
     async def _seek_end(self, consumer: AIOKafkaConsumer) -> None:
