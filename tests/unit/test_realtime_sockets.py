@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
+from notistream.db.inbox import InboxMessage
 from notistream.domain.event import Event, Events
+from notistream.errors import DatabaseUnavailable
 from notistream.services.realtime import Realtime
-from notistream.web import examples, sockets
+from notistream.web import examples, sockets, streams
 from notistream.web.reaper import Reaper
 from tests.unit.web_fakes import Client, FakeRuntime, problem_of, serving
 
@@ -188,3 +190,48 @@ async def test_a_client_that_answers_no_ping_is_cut_off(
     while realtime_of(fakes)._open:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
+
+
+STREAM = f"/api/v1/inbox/stream?since={UUID(int=0)}"
+
+
+async def test_an_inbox_stream_outlives_an_outage_of_postgresql(
+    served: tuple[Client, FakeRuntime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, fakes = served
+    monkeypatch.setattr(streams, "DATABASE_RETRY_S", 0.01)
+    calls: list[int] = []
+
+    async def after(_tenant: UUID, _recipient: str, *, seq: int, limit: int) -> list[InboxMessage]:
+        calls.append(seq)
+        if len(calls) < 3:
+            raise DatabaseUnavailable
+        return [message(seq + 1)] if seq < 2 and limit else []
+
+    monkeypatch.setattr(realtime_of(fakes).inbox, "after", after)
+    async with client.ws_connect(STREAM, headers=bearer(fakes)) as socket:
+        assert (await next_of(socket)).json()["body"] == "1"
+        tell(fakes, "u-2", "u-1")
+        assert (await next_of(socket)).json()["body"] == "2"
+    assert calls[:4] == [0, 0, 0, 1]
+
+
+async def test_a_stream_that_fails_is_closed_with_1011(
+    served: tuple[Client, FakeRuntime], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, fakes = served
+
+    async def broken(*_args: Any, **_options: Any) -> list[InboxMessage]:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(realtime_of(fakes).inbox, "after", broken)
+    async with client.ws_connect(STREAM, headers=bearer(fakes)) as socket:
+        closed = await next_of(socket)
+    assert (closed.type, closed.data) == (WSMsgType.CLOSE, 1011)
+    assert "a WebSocket failed" in caplog.text
+
+
+def message(seq: int) -> InboxMessage:
+    return InboxMessage(
+        id=uuid4(), seq=seq, notification_id=examples.ID, recipient_id="u-1", title=None, body=str(seq), payload={},
+        read_at=None, created_at=datetime(2026, 1, 31, tzinfo=UTC))
