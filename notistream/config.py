@@ -14,6 +14,7 @@ from pydantic_settings.exceptions import SettingsError
 from notistream.errors import Misconfigured
 
 PREFIX = "NOTISTREAM_"
+SECRET_LENGTH = 32
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -51,6 +52,16 @@ class Settings(BaseSettings):
         "12000/minute", pattern=r"^(0|\d{1,9}/(second|minute|hour|day|[1-9]\d{0,3}[smh]))$",
         description="HTTP requests per API key over all API processes, any count and span such as 50/2s; 0 = none. "
         "None while AUTH=off.")
+    jwt_secret: SecretStr | None = Field(
+        None, description="Secrets of the tokens that let browsers in (POST /api/v1/ws-token), at least 32 characters "
+        "each, separated by commas: the first signs, all verify. Unset: no tokens.")
+    ws_connections: int = Field(
+        10_000, ge=1, le=1_000_000, description="WebSockets that an API process holds open at once.")
+    ws_connections_per_tenant: int = Field(
+        5_000, ge=1, le=1_000_000, description="Of these, how many may be of one tenant.")
+    ws_queue: int = Field(
+        10_000, ge=1000, le=1_000_000,
+        description="Status updates that wait for a slow WebSocket client before it is dropped.")
     webhook_url: str | None = Field(
         None, pattern=r"^https?://", description="When set, sms, email and push are POSTed to this address.")
     webhook_timeout_s: float = Field(
@@ -117,6 +128,13 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(secret) < SECRET_LENGTH for secret in secrets_of(value)):
+            raise ValueError(f"each secret must have at least {SECRET_LENGTH} characters")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
         if self.auth == "off" and self.host not in LOOPBACK and not self.allow_insecure:
@@ -130,6 +148,11 @@ class Settings(BaseSettings):
     def metrics_port(self) -> int:
         """Port of this worker's own web server."""
         return self.worker_port or self.port + 1 + self.worker_slot
+
+
+def secrets_of(value: SecretStr | None) -> list[str]:
+    """The secrets of a setting that may hold several, the one in use first."""
+    return [secret.strip() for secret in value.get_secret_value().split(",")] if value else []
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -162,5 +185,5 @@ def _explain(error: object) -> str:
     default = field.get_default(call_default_factory=True, validated_data={}) if field else None
     good = f" (for example {PREFIX}{name}={default})" if default not in (None, {}) else ""
     about = f" {field.description}" if field and field.description else ""
-    shown = "" if name in ("ADMIN_TOKEN", "DATABASE_URL") else f", not {error['input']!r}"
+    shown = "" if name in ("ADMIN_TOKEN", "DATABASE_URL", "JWT_SECRET") else f", not {error['input']!r}"
     return f"{PREFIX}{name}: {error['msg']}{shown}.{about}{good}"

@@ -199,6 +199,29 @@ class Overloaded(Unavailable):
     code = "overloaded"
 
 
+class TooManyConnections(Unavailable):
+    """As many WebSockets are open as are allowed here; connect again later, or to another process."""
+
+    code = "too_many_connections"
+    retry_after_s = 5
+
+
+class UpgradeRequired(NotiStreamError):
+    """This address is a WebSocket: connect with ws:// or wss://."""
+
+    code = "upgrade_required"
+    status = 426
+    title = "Upgrade required"
+
+
+class NotConfigured(NotiStreamError):
+    """The operator has not set what this request needs."""
+
+    code = "not_configured"
+    status = 503
+    title = "Not configured"
+
+
 class Misconfigured(NotiStreamError):
     """A setting is missing or has a value that cannot be used."""
 

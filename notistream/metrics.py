@@ -126,6 +126,15 @@ STALLED = Gauge(
 WATCHDOG_RESTARTS = Counter(
     "notistream_watchdog_restarts", "How often this process gave up because a partition was stalled.",
     registry=REGISTRY)
+SOCKETS = Gauge("notistream_websockets", "Open WebSockets.", ["stream"], registry=REGISTRY)
+SOCKET_FRAMES = Counter(
+    "notistream_websocket_frames", "Frames sent to WebSockets.", ["stream"], registry=REGISTRY)
+SOCKETS_DROPPED = Counter(
+    "notistream_websockets_dropped", "WebSockets closed because their client was too slow.", registry=REGISTRY)
+EVENTS_LAG = Gauge(
+    "notistream_events_lag", "Records of the topic `events` that this process has not yet read.", registry=REGISTRY)
+INBOX_STORED = Counter("notistream_inbox_stored", "In-app messages stored.", registry=REGISTRY)
+STREAMS = ("status", "inbox")
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
@@ -148,6 +157,9 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
                 metric.labels(channel, priority)
         for status in statuses:
             FINISHED.labels(channel, status)
+    for stream in STREAMS:
+        SOCKETS.labels(stream)
+        SOCKET_FRAMES.labels(stream)
     for task in TASKS:
         TASK_FAILURES.labels(task)
     PARKED.labels("lane")

@@ -10,7 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from notistream import metrics, tracing
-from notistream.config import Settings
+from notistream.config import Settings, secrets_of
 from notistream.db import breakers, pauses, request_windows, stats, tokens
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
@@ -31,6 +31,7 @@ from notistream.services.access import Access
 from notistream.services.audit import Audit
 from notistream.services.dead_letters import DeadLetters
 from notistream.services.gauges import Gauges
+from notistream.services.inbox import Inbox
 from notistream.services.ledger import DeliveryLedger
 from notistream.services.notifications import Notifications
 from notistream.services.operations import Operations
@@ -39,6 +40,7 @@ from notistream.services.positions import Positions
 from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
+from notistream.services.realtime import Realtime
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
@@ -46,6 +48,7 @@ from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
 from notistream.services.upkeep import Upkeep
 from notistream.services.windows import Windows
+from notistream.services.ws_tokens import WsTokens
 
 
 class Runtime:
@@ -82,6 +85,8 @@ class Runtime:
     operations: Operations
     pauses: Pauses
     previews: Previews
+    inbox: Inbox
+    realtime: Realtime
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -102,10 +107,11 @@ class Runtime:
             role = name.removeprefix("notistream-")
             tracing.configure(endpoint=settings.otlp_endpoint, sampling=settings.trace_sampling, role=role)
             self._stack.push_async_callback(asyncio.to_thread, tracing.close)
-        self.providers = Providers(settings)
-        self._stack.push_async_callback(self.providers.aclose)
         self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
         self._stack.push_async_callback(self.database.close)
+        self.inbox = Inbox(self.database)
+        self.providers = Providers(settings, keep=self.inbox.keep)
+        self._stack.push_async_callback(self.providers.aclose)
         self.positions = Positions(
             brokers=settings.kafka_brokers, prefix=settings.topic_prefix, group=settings.topic_prefix)
         self._stack.push_async_callback(self.positions.close)
@@ -118,6 +124,7 @@ class Runtime:
         self._stack.push_async_callback(self.relay.close)
         self._build_use_cases()
         self._build_delivery()
+        self._build_realtime()
         self.readiness = Readiness({
             "database": lambda: stats.ping(self.database), "kafka": self.relay.check, **(checks or {})})
 
@@ -170,6 +177,14 @@ class Runtime:
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
         self.gauges = Gauges(self.database, self.positions)
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
+
+    def _build_realtime(self) -> None:
+        settings = self.settings
+        self.realtime = Realtime(
+            self.database, inbox=self.inbox, tokens=WsTokens(secrets_of(settings.jwt_secret)),
+            brokers=settings.kafka_brokers or "", prefix=settings.topic_prefix, queue=settings.ws_queue,
+            per_process=settings.ws_connections, per_tenant=settings.ws_connections_per_tenant)
+        self._stack.push_async_callback(self.realtime.close)
 
     async def obey(self) -> None:
         """Hold back what operators have paused, and tell them which breakers are not closed."""

@@ -202,7 +202,9 @@ class Notifications:
         if cancelled is None:
             found = await self.get(tenant_id, notification_id)
             raise NotCancellable(f"notification {notification_id} is {found.status}")
-        return cancelled
+        stored, entries = cancelled
+        self._publish(entries)
+        return stored
 
     async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
         """Raises NotFound."""

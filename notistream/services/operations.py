@@ -91,11 +91,12 @@ class Operations:
         total = 0
         for at in range(0, len(ids), CANCELLED_AT_ONCE):
             async with self._database.of(tenant_id).transaction() as db:
-                count = await operations.cancel(
+                count, entries = await operations.cancel(
                     db, tenant_id, ids[at:at + CANCELLED_AT_ONCE], gate=gate, reason=reason)
                 if count:
                     await audit_log.record(
                         db, str(tenant_id), f"notifications.{gate}", _words(selection), {"count": count})
+            self._publish(entries)
             total += count
         return total
 
@@ -174,9 +175,8 @@ async def _locked(db: Queryable, tenant_id: UUID, notification_id: UUID) -> Stor
 async def _resolve(db: Queryable, tenant_id: UUID, notification_id: UUID, outcome: Outcome) -> list[OutboxEntry]:
     match outcome:
         case Outcome.DELIVERED:
-            await operations.resolve_delivered(
+            return await operations.resolve_delivered(
                 db, tenant_id, notification_id, "resolved by the sender: it was delivered")
-            return []
         case Outcome.FAILED:
             return await operations.resolve_failed(
                 db, tenant_id, notification_id, "resolved by the sender: it was not delivered")

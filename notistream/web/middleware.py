@@ -21,10 +21,12 @@ from notistream.errors import (
     Unauthorized,
 )
 from notistream.services.acceptance import Sender
+from notistream.services.access import Principal
 from notistream.web import limits, problems
-from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER, STANDING
+from notistream.web.context import READER, ROUTE_TABLE, RUNTIME, SENDER, STANDING
 from notistream.web.query import refuse_unknown
 from notistream.web.route import Route
+from notistream.web.ws_credentials import presented_token
 
 log = logging.getLogger(__name__)
 CORRELATION = re.compile(r"[\x20-\x7e]{1,128}\Z")
@@ -51,7 +53,8 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         if (standing := request.get(STANDING)) is not None:
             response.headers.update(limits.headers(request.app[RUNTIME].request_limit.rate, standing))
     _requests(method, label, response.status).inc()
-    _seconds(method, label).observe(time.perf_counter() - started)
+    if response.status != 101:  # a WebSocket takes as long as it is open
+        _seconds(method, label).observe(time.perf_counter() - started)
     return response
 
 
@@ -70,8 +73,11 @@ async def _answered(
 
 
 def _span(method: str, label: str, route: Route | None, traceparent: str | None) -> tracing.Spanning:
-    """A request's span, named after its route: the address itself may hold ids and tokens. Probes have none."""
-    if route is None or route.public or not tracing.active():
+    """A request's span, named after its route: the address itself may hold ids and tokens.
+
+    Probes have none, nor have WebSockets, which are open for hours.
+    """
+    if route is None or route.public or route.token or not tracing.active():
         return tracing.NOTHING
     return tracing.first(
         traceparent, f"{method} {label}", attributes={"http.request.method": method, "http.route": label})
@@ -92,7 +98,12 @@ async def _admit(
         if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
             raise AdminOnly
     else:
-        principal = await access.principal(_secret(request.headers, "X-API-Key"))
+        token = presented_token(request) if route.token else None
+        if token is not None:
+            request[READER] = request.app[RUNTIME].realtime.tokens.verify(token)
+            principal = Principal(request[READER].tenant_id)
+        else:
+            principal = await access.principal(_secret(request.headers, "X-API-Key"))
         request[SENDER] = Sender(
             tenant_id=principal.tenant_id, correlation_id=correlation_id, traceparent=traceparent, test=principal.test)
         telemetry.bind(correlation_id=correlation_id, tenant_id=principal.tenant_id)

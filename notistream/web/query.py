@@ -55,8 +55,8 @@ class Query:
     def uuid(self, name: str) -> UUID | None:
         return self._one(name, lambda v: _convert(UUID, v, "must be a UUID"))
 
-    def cursor(self) -> UUID | None:
-        return self._one("cursor", lambda v: _convert(UUID, v, NO_CURSOR))
+    def cursor(self, name: str = "cursor") -> UUID | None:
+        return self._one(name, lambda v: _convert(UUID, v, NO_CURSOR))
 
     def text_cursor(self, size: int) -> tuple[str, ...] | None:
         """The `size` texts of a `text_cursor`, for lists that are ordered by text."""
@@ -76,8 +76,8 @@ class Query:
         """None where it does not matter."""
         return self._one(name, _switch)
 
-    def page_size(self) -> int:
-        return self._one("page_size", _page_size) or PAGE_SIZE
+    def page_size(self, name: str = "page_size") -> int:
+        return self._one(name, _page_size) or PAGE_SIZE
 
     def words(self, name: str, known: Mapping[str, Collection[str]]) -> list[str] | None:
         """All meanings of a parameter that may be repeated or hold several words, separated by commas."""

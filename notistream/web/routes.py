@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from notistream.runtime import Runtime
-from notistream.web import docs, examples, health, notifications, templates, views
+from notistream.web import docs, examples, health, notifications, sockets, templates, views
 from notistream.web.body import LargeBodies
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
@@ -13,6 +13,7 @@ from notistream.web.document import PATH_PARAMETER
 from notistream.web.middleware import MIDDLEWARES
 from notistream.web.operation_routes import OPERATIONS
 from notistream.web.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, UUID, V1, WRITING
+from notistream.web.realtime_routes import REALTIME
 from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
@@ -172,7 +173,7 @@ DOCUMENTATION = (
 )
 
 ROUTES = (
-    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
+    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
     *TENANTS,
     *PROBES, *DOCUMENTATION,
 )
@@ -183,6 +184,7 @@ def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] 
     web_app[RUNTIME] = runtime
     web_app[ROUTE_TABLE] = RouteTable(routes)
     web_app[LARGE_BODIES] = LargeBodies()
+    sockets.prepare(web_app)
     for route in routes:
         path = PATH_PARAMETER.sub(r"{\1:[^/]+}", route.path)  # the default pattern has no room for ids with braces
         web_app.router.add_route(route.method, path, route.handler)

@@ -244,7 +244,7 @@ async def test_finish_against_the_end_of_the_lease(world, worker_first):
         found = await world.status(notification_id)
         assert (found.status, found.attempts) == ("retrying", 1)
         assert not await world.finish(claimed, DELIVERED)
-        assert await deliveries.finish_late(world.db, claimed, DELIVERED)
+        assert (await deliveries.finish_late(world.db, claimed, DELIVERED)).ids
         assert (await world.status(notification_id)).status == "delivered"
         attempt, = await notifications.attempts(world.db, notification_id)
         assert (attempt.outcome, attempt.late_outcome) == ("unknown", "delivered")
@@ -259,7 +259,7 @@ async def test_a_late_success_is_refused_once_another_worker_has_claimed_it(worl
     await deliveries.queue(world.db, [Turn(notification_id, 1)])
     fresh = await world.claim(notification_id, seq=2)
     assert fresh.attempts == 2
-    assert not await deliveries.finish_late(world.db, stale, DELIVERED)
+    assert not (await deliveries.finish_late(world.db, stale, DELIVERED)).ids
     assert await world.finish(fresh, DELIVERED)
     assert [a.late_outcome for a in await notifications.attempts(world.db, notification_id)] == ["delivered", None]
 
@@ -304,7 +304,7 @@ async def test_failing_writes_the_dead_letter_and_its_record_in_one_transaction(
     claimed = await world.claim(notification_id)
     failed = Finish(status=Status.FAILED, reason="HTTP 400 refused", outcome=AttemptOutcome.PERMANENT, error="HTTP 400")
     changed = await deliveries.finish(world.db, [Finishing(claimed.id, claimed.lease_token, failed)])
-    assert [e.topic for e in changed.entries] == ["sms.dlq"]
+    assert [e.topic for e in changed.entries] == ["sms.dlq", "events"]
     row, = await world.db.fetch("SELECT * FROM dead_letters")
     assert (row["notification_id"], row["reason"], row["channel"]) == (notification_id, "HTTP 400 refused", "sms")
 

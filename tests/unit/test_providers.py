@@ -153,7 +153,7 @@ async def test_the_provider_that_is_named_is_called():
 def test_which_provider_serves_which_channel():
     assert Providers(Settings()).names()["sms"] == ["console"]
     chosen = Providers(Settings(webhook_url="http://127.0.0.1:9/")).names()
-    assert chosen == {"sms": ["webhook"], "email": ["webhook"], "push": ["webhook"], "in_app": ["console"]}
+    assert chosen == {"sms": ["webhook"], "email": ["webhook"], "push": ["webhook"], "in_app": ["in_app"]}
     with pytest.raises(Misconfigured, match="NOTISTREAM_WEBHOOK_URL"):
         Providers(Settings(providers={"sms": ["webhook"]}))
     with pytest.raises(Misconfigured, match="no provider `fax`"):

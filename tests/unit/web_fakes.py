@@ -30,12 +30,15 @@ from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.services.access import Principal
 from notistream.services.dead_letters import Outcome
 from notistream.services.guesses import Guesses
+from notistream.services.inbox import Inbox
 from notistream.services.operations import Operations
 from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
+from notistream.services.realtime import Realtime
 from notistream.services.tenancy import Tenancy
 from notistream.services.trace import Timeline, timeline
+from notistream.services.ws_tokens import WsTokens
 from notistream.web import dead_letter_routes, examples, operation_routes
 from notistream.web.routes import MIDDLEWARES, install
 
@@ -231,6 +234,8 @@ class FakeRuntime:
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
     tenancy: Tenancy | None = None
+    inbox: Inbox | None = None
+    realtime: Realtime | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
@@ -249,6 +254,10 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
         database=database, operations=Operations(database, publish=lambda _: None),
         range_replays=RangeReplays(database), tenancy=Tenancy(database),
         pauses=Pauses(database, providers={"sms": ["console"]}))
+    fakes.inbox = Inbox(database)
+    fakes.realtime = Realtime(
+        database, inbox=fakes.inbox, tokens=WsTokens(["s" * 32]), brokers="127.0.0.1:1", prefix="test", queue=10,
+        per_process=10, per_tenant=5)
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))
     async with TestClient(TestServer(app)) as client:
