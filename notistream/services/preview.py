@@ -130,7 +130,7 @@ def _claimed(new: NewNotification, facts: Facts) -> Claimed:
         template_variables=new.template_variables, expires_at=new.expires_at, category=new.category,
         on_unknown=new.on_unknown, correlation_id=new.correlation_id, traceparent=new.traceparent, chain=1, attempts=1,
         lease_token=uuid7(), claimed_at=facts.at, timezone=facts.timezone, preferences=facts.preferences,
-        preferences_fault=facts.preferences_fault, suppressed=facts.suppressed,
+        preferences_fault=facts.preferences_fault, suppressed=facts.suppressed, locale=facts.locale, test=new.test,
     )
 
 

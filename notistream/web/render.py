@@ -41,6 +41,7 @@ def notification(stored: StoredNotification) -> NotificationView:
         "template_version": stored.template_version,
         "template_variables": stored.template_variables,
         "payload": stored.template_variables,
+        "locale": stored.locale,
         "priority": stored.priority,
         "status": stored.status,
         "final": stored.status in FINAL,

@@ -41,6 +41,8 @@ class CreateNotification(TypedDict, total=False):
     template_id: Annotated[Text | None, Field(description="Id (UUID) or name of a template of the channel.")]
     template_variables: Annotated[JsonObject | None, Field(description="Values for the template.")]
     payload: Annotated[JsonObject | None, Field(description="Alias of `template_variables`.")]
+    locale: Annotated[str | None, Field(
+        description="Language (BCP 47) of the text, such as pt-BR; left out, the recipient's.")]
     priority: Annotated[Urgency | None, Field(
         description="high, normal or low; or 1 to 10: 1–3 is high, 4–6 normal, 7–10 low.")]
     scheduled_at: Annotated[Moment | None, Field(description="Not to be sent before this moment.")]
@@ -103,6 +105,7 @@ def draft(wanted: CreateNotification) -> Draft:
         template=wanted.get("template_id"),
         variables=either(
             wanted.get("template_variables"), wanted.get("payload"), alias="payload", of="template_variables") or {},
+        locale=wanted.get("locale"),
         priority=wanted.get("priority") or Priority.NORMAL,
         scheduled_at=wanted.get("scheduled_at"),
         expires_at=wanted.get("expires_at"),

@@ -26,6 +26,7 @@ class NotificationView(TypedDict):
     template_version: int | None
     template_variables: Mapping[str, Any]
     payload: Annotated[Mapping[str, Any], Field(description="The same as `template_variables`.")]
+    locale: Annotated[str | None, Field(description="The sender's choice of language; null: the recipient's.")]
     priority: str
     status: Annotated[str, Field(
         description="pending, scheduled, processing, retrying, deferred, unknown; and for good: delivered, failed, "
