@@ -20,7 +20,8 @@ def to_jinja(source: str) -> str:
     """
     if "{{" not in source:
         return source
-    go, done, pieces = _Go(), 0, []
+    go, done = _Go(), 0
+    pieces: list[str] = []
     while (start := source.find("{{", done)) >= 0 and (end := source.find("}}", start)) >= 0:
         pieces += source[done:start], go.action(source[start:end + 2])
         done = end + 2

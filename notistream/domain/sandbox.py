@@ -18,6 +18,8 @@ PER_OPERATION = 5
 LOOP_FACTS = frozenset({
     "index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem", "depth", "depth0"})
 GROUP_FACTS = frozenset({"grouper", "list"})
+METHODS_OF = (
+    (str, filters.TEXT_METHODS), (dict, filters.OBJECT_METHODS), (LoopContext, filters.LOOP_METHODS))
 PRINTED = (str, int, float, type(None), Undefined)
 
 
@@ -80,7 +82,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters.update({name: _metered_each(func) for name, func in filters.OF_CONTEXT.items()})
         self.filters.update(filters.FREE)
         self.filters.update({LOOP: _loop, TEXT: _text, SIZED: _sized, METHOD: _method})
-        self.tests = {name: metered(func) for name, func in filters.TESTS.items()} | dict(filters.FREE_TESTS)
+        self.tests.clear()
+        self.tests.update({name: metered(func) for name, func in filters.TESTS.items()})
+        self.tests.update(filters.FREE_TESTS)
 
     def measured(self, tree: nodes.Template) -> nodes.Template:
         """The tree with the meter built in, after checking it; raises SyntaxRefused."""
@@ -125,7 +129,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def metered(func: filters.Function, *, takes: Sandbox | None = None) -> filters.Function:
-    """The function, paid for before it is called: by its values, and by its first value once more for each further one."""
+    """The function, paid for before it is called: by the size of its values, of a list times that of the others."""
     before = () if takes is None else (takes,)
 
     @pass_context
@@ -181,7 +185,7 @@ _sized = _text
 def _method(context: Metered, value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     if isinstance(value, Undefined):
         str(value)  # says what is missing
-    for kind, methods in ((str, filters.TEXT_METHODS), (dict, filters.OBJECT_METHODS), (LoopContext, filters.LOOP_METHODS)):
+    for kind, methods in METHODS_OF:
         if isinstance(value, kind) and name in methods:
             for one in (*args, *kwargs.values()):
                 context.touch(one)

@@ -1,7 +1,7 @@
 """Filters, tests and methods that a template may use; none takes more time than its values' size, times a few."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
@@ -10,7 +10,7 @@ from jinja2.runtime import LoopContext
 from jinja2.tests import TESTS as BUILT_IN_TESTS
 
 Function = Callable[..., Any]
-VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 MAX_TEXT = 100_000
 MAX_PIECES = 100
 MAX_PRECISION = 20
@@ -20,6 +20,11 @@ def _built_in(name: str) -> Function:
     """Jinja2's own, without the layer that serves asynchronous templates too."""
     func: Function = BUILT_IN[name]
     return func.__wrapped__ if getattr(func, "jinja_async_variant", False) else func  # type: ignore[attr-defined]
+
+
+def _built_in_test(name: str) -> Function:
+    func: Any = BUILT_IN_TESTS[name]
+    return cast("Function", func)
 
 
 def length_of(value: object) -> int:
@@ -54,13 +59,13 @@ def _joined_by(separator: str, values: Any) -> str:
     return _join(values, separator)
 
 
-def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
+def _round(value: Any, precision: Any = 0, method: str = "common") -> Any:
     if not isinstance(precision, int) or abs(precision) > MAX_PRECISION:
         raise SecurityError(f"round knows at most {MAX_PRECISION} places")
     return _built_in("round")(value, precision, method)
 
 
-def _sum(values: Any, attribute: str | None = None, start: float = 0) -> float:
+def _sum(values: Any, attribute: str | None = None, start: Any = 0) -> Any:
     total = start
     for value in values:
         one = value if attribute is None else value[attribute]
@@ -71,7 +76,7 @@ def _sum(values: Any, attribute: str | None = None, start: float = 0) -> float:
 
 
 def _pieces(name: str) -> Function:
-    def cut(value: Any, count: int, fill_with: Any = None) -> Any:
+    def cut(value: Any, count: Any, fill_with: Any = None) -> Any:
         if not isinstance(count, int) or not 1 <= count <= MAX_PIECES:
             raise SecurityError(f"{name} takes a number from 1 to {MAX_PIECES}")
         return _built_in(name)(value, count, fill_with)
@@ -93,11 +98,11 @@ OF_ENVIRONMENT: Mapping[str, Function] = {
 OF_CONTEXT: Mapping[str, Function] = {
     name: _built_in(name) for name in ("map", "reject", "rejectattr", "select", "selectattr")}
 FREE_TESTS: Mapping[str, Function] = {
-    name: BUILT_IN_TESTS[name] for name in (
+    name: _built_in_test(name) for name in (
         "boolean", "defined", "false", "float", "integer", "iterable", "mapping", "none", "number", "sequence",
         "string", "true", "undefined")}
 TESTS: Mapping[str, Function] = {
-    name: BUILT_IN_TESTS[name] for name in (
+    name: _built_in_test(name) for name in (
         "divisibleby", "even", "lower", "odd", "upper", "in", "==", "eq", "equalto", "!=", "ne", ">", "gt",
         "greaterthan", ">=", "ge", "<", "lt", "lessthan", "<=", "le")}
 TEXT_METHODS: Mapping[str, Function] = {

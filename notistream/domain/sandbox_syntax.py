@@ -1,4 +1,4 @@
-"""What a template may be made of, and where in it the meter is read: checks and rewrites the tree before it is compiled."""
+"""What a template may be made of, and where in it work is paid for: checks and rewrites the tree."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -93,7 +93,7 @@ def _sized(node: nodes.Expr) -> nodes.Expr:
 
 
 def _filter(
-    node: nodes.Expr, name: str, args: Sequence[nodes.Expr] = (), kwargs: Sequence[nodes.Keyword] = ()
+    node: nodes.Node, name: str, args: Sequence[nodes.Expr] = (), kwargs: Sequence[nodes.Keyword] = ()
 ) -> nodes.Filter:
     return nodes.Filter(node, name, list(args), list(kwargs), None, None, lineno=node.lineno)
 

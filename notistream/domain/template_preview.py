@@ -20,7 +20,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatePreview:
-    """Parts that cannot be rendered are None and have a fault; `missing` variables are needed, `unused` ones are not read."""
+    """A part that cannot be rendered is None and has a fault; `missing` variables are needed, `unused` not read."""
 
     parts: Mapping[str, str | None]
     variables: Sequence[str]

@@ -142,14 +142,15 @@ class Templates:
         """At most `limit`, newest first. Raises NotFound."""
         stored = await self.get(tenant_id, template_id)
         if template_id in starters_by_id():
-            return [StoredTemplateVersion(stored.version, stored.content, stored.created_at)][:limit if before is None else 0]
+            only = StoredTemplateVersion(stored.version, stored.content, stored.created_at)
+            return [only] if before is None else []
         return await templates.versions(
             self._database.of(tenant_id), tenant_id, template_id, before=before, limit=limit)
 
     def preview(
         self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
     ) -> tuple[str | None, TemplatePreview]:
-        """The variant that the locale leads to, and what would be sent; raises InvalidRequest for what is no template."""
+        """The variant that the locale leads to, and what would be sent; raises InvalidRequest for bad syntax."""
         _refuse([*_channel_errors(channel), *content_errors(content, channel)])
         name = CHANNEL_NAMES[channel]
         variant, text = content.for_locale(locale)

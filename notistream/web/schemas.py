@@ -73,23 +73,8 @@ class CreateBatch(TypedDict):
         list[Annotated[CreateNotification, WrapValidator(_apart)]], Field(min_length=1, max_length=1000)]
 
 
-@with_config(STRICT)
-class CreateTemplate(TypedDict, total=False):
-    """A text with variables: sandboxed Jinja2 (`{{ Name }}`), or Go's `{{.Name}}`."""
-
-    name: Required[Annotated[Text, Field(description="Unique per tenant and channel.")]]
-    channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    subject: Annotated[Text | None, Field(description="Template of the subject.")]
-    subject_template: Annotated[Text | None, Field(description="Alias of `subject`.")]
-    body: Annotated[Text | None, Field(description="Template of the text. Required, here or as `body_template`.")]
-    body_template: Annotated[Text | None, Field(description="Alias of `body`.")]
-    metadata: Annotated[JsonObject | None, Field(description="Kept and returned, never interpreted.")]
-    is_active: Annotated[bool | None, Field(description="Default true.")]
-
-
 CREATE: TypeAdapter[CreateNotification] = TypeAdapter(CreateNotification)
 BATCH: TypeAdapter[CreateBatch] = TypeAdapter(CreateBatch)
-TEMPLATE: TypeAdapter[CreateTemplate] = TypeAdapter(CreateTemplate)
 
 
 def draft(wanted: CreateNotification) -> Draft:

@@ -155,29 +155,6 @@ class TraceView(TypedDict):
     attempts: list[AttemptView]
 
 
-class TemplateView(TypedDict):
-    """The current version of a template."""
-
-    id: UUID
-    tenant_id: UUID
-    name: str
-    channel: str
-    version: int
-    subject: str | None
-    body: str
-    metadata: Mapping[str, Any]
-    is_active: bool
-    created_at: datetime
-    updated_at: datetime
-
-
-class TemplatePage(TypedDict):
-    """Newest first; `next_cursor` is null on the last page."""
-
-    data: list[TemplateView]
-    next_cursor: str | None
-
-
 class ChannelFigures(TypedDict):
     """Deliveries and final failures; latency from creation to acceptance by the provider."""
 
