@@ -9,7 +9,7 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notistream.domain import sandbox_filters as filters
-from notistream.domain.sandbox_syntax import LOOP, METHOD, SIZED, TEXT, Metering, check
+from notistream.domain.sandbox_syntax import LOOP, METHOD, SLICED, WHOLE, Metering, check
 
 FUEL = 300_000
 """Work that one render may do; about a character touched, an item visited or a fifth of an operation each."""
@@ -81,7 +81,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters.update({name: metered(func, takes=self) for name, func in filters.OF_ENVIRONMENT.items()})
         self.filters.update({name: _metered_each(func) for name, func in filters.OF_CONTEXT.items()})
         self.filters.update(filters.FREE)
-        self.filters.update({LOOP: _loop, TEXT: _text, SIZED: _sized, METHOD: _method})
+        self.filters.update({LOOP: _loop, SLICED: _sliced, WHOLE: _whole, METHOD: _method})
         self.tests.clear()
         self.tests.update({name: metered(func) for name, func in filters.TESTS.items()})
         self.tests.update(filters.FREE_TESTS)
@@ -113,6 +113,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             except (TypeError, LookupError):
                 pass
         return self.getattr(obj, argument) if isinstance(argument, str) else self.undefined(obj=obj, name=argument)
+
+    def call_filter(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """A filter that `map` and the like were given by name; those that pay for work are not among them."""
+        if name not in filters.NAMES:
+            raise SecurityError(f"there is no filter {name!r}")
+        return super().call_filter(name, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Arithmetic of plain numbers, and `+` of texts."""
@@ -173,12 +179,15 @@ def _loop(context: Metered, values: Any, cost: int) -> Iterable[Any]:
 
 
 @pass_context
-def _text(context: Metered, value: Any) -> Any:
+def _whole(context: Metered, value: Any) -> Any:
     context.touch(value)
     return value
 
 
-_sized = _text
+@pass_context
+def _sliced(context: Metered, value: Any) -> Any:
+    context.spend(PER_OPERATION + filters.length_of(value))
+    return value
 
 
 @pass_context

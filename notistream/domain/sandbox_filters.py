@@ -97,6 +97,7 @@ OF_ENVIRONMENT: Mapping[str, Function] = {
     name: _built_in(name) for name in ("first", "groupby", "last", "max", "min", "sort", "truncate", "unique")}
 OF_CONTEXT: Mapping[str, Function] = {
     name: _built_in(name) for name in ("map", "reject", "rejectattr", "select", "selectattr")}
+NAMES = frozenset((*FREE, *FILTERS, *OF_ENVIRONMENT, *OF_CONTEXT))
 FREE_TESTS: Mapping[str, Function] = {
     name: _built_in_test(name) for name in (
         "boolean", "defined", "false", "float", "integer", "iterable", "mapping", "none", "number", "sequence",

@@ -8,7 +8,7 @@ from jinja2.visitor import NodeTransformer
 MAX_TOKENS = 4_000
 MAX_DEPTH = 60
 # Filters that only `Metering` writes into the tree; no template can, because none has such names.
-LOOP, TEXT, SIZED, METHOD = "(loop)", "(text)", "(sized)", "(method)"
+LOOP, WHOLE, SLICED, METHOD = "(loop)", "(whole)", "(sliced)", "(method)"
 METHODS = frozenset({
     "upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "replace",
     "join", "items", "keys", "values", "get", "cycle", "changed",
@@ -73,23 +73,23 @@ class Metering(NodeTransformer):
         return self.generic_visit(method)
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
-        node.nodes = [_filter(part, TEXT) for part in node.nodes]
+        node.nodes = [_filter(part, WHOLE) for part in node.nodes]
         return self.generic_visit(node)
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
-        node.expr = _sized(node.expr)
+        node.expr = _compared(node.expr)
         for operand in node.ops:
-            operand.expr = _sized(operand.expr)
+            operand.expr = _compared(operand.expr)
         return self.generic_visit(node)
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
         if isinstance(node.arg, nodes.Slice):  # anything else asks the environment
-            node.node = _sized(node.node)
+            node.node = _filter(node.node, SLICED)
         return self.generic_visit(node)
 
 
-def _sized(node: nodes.Expr) -> nodes.Expr:
-    return node if isinstance(node, nodes.Const) else _filter(node, SIZED)
+def _compared(node: nodes.Expr) -> nodes.Expr:
+    return node if isinstance(node, nodes.Const) else _filter(node, WHOLE)
 
 
 def _filter(
