@@ -11,7 +11,7 @@ from notistream.domain.notification import AddressKind
 E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
 COUNTRY = re.compile(rf"\+(?:{'|'.join(map(str, COUNTRY_CODE_TO_REGION_CODE))})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-ENCODED_WORD = re.compile(r"=\?[^?\s]{1,75}\?[BbQq]\?[^?\s]*\?=")
+ENCODED_WORD = re.compile(r"=\?[^?]*\?[BbQq]\?")  # how one begins; mail programs are lax about the rest
 MAX_TOKEN = 4096
 MAX_RECIPIENT_ID = 255
 MAX_NAME = 255

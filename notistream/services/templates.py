@@ -1,5 +1,6 @@
 """Templates: create, replace, delete, find and preview them; the starters of the product lie below a tenant's own."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.services.template_choice import uuid_of
 from notistream.templates import Starter, starters_by_id
 
+MAX_TOKENS_OF_ALL = 20_000
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -65,7 +67,8 @@ class Templates:
             InvalidRequest: wrong channel, name, or template syntax.
             TemplateExists: the name is taken.
         """
-        _refuse([*_name_errors(name), *_channel_errors(channel), *content_errors(content, channel)])
+        wrong = await asyncio.to_thread(content_errors, content, channel)
+        _refuse([*_name_errors(name), *_channel_errors(channel), *wrong])
         created = await templates.create(self._database.of(tenant_id), NewTemplate(
             id=uuid7(), tenant_id=tenant_id, name=name, channel=CHANNEL_NAMES[channel], content=content,
             metadata=metadata, is_active=is_active,
@@ -94,7 +97,7 @@ class Templates:
                 ("channel", None if channel is None else CHANNEL_NAMES.get(channel, channel), stored.channel))
             if given is not None and given != was
         ]
-        _refuse([*kept, *content_errors(wanted.content, stored.channel)])
+        _refuse([*kept, *await asyncio.to_thread(content_errors, wanted.content, stored.channel)])
         replaced = await templates.replace(self._database.of(tenant_id), tenant_id, template_id, wanted)
         if replaced is None:
             now = await self.get(tenant_id, template_id)
@@ -147,14 +150,14 @@ class Templates:
         return await templates.versions(
             self._database.of(tenant_id), tenant_id, template_id, before=before, limit=limit)
 
-    def preview(
+    async def preview(
         self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
     ) -> tuple[str | None, TemplatePreview]:
         """The variant that the locale leads to, and what would be sent; raises InvalidRequest for bad syntax."""
-        _refuse([*_channel_errors(channel), *content_errors(content, channel)])
+        _refuse([*_channel_errors(channel), *await asyncio.to_thread(content_errors, content, channel)])
         name = CHANNEL_NAMES[channel]
         variant, text = content.for_locale(locale)
-        return variant, preview(text, variables, channel=name, limit=self._limits[name])
+        return variant, await asyncio.to_thread(preview, text, variables, channel=name, limit=self._limits[name])
 
 
 def _as_stored(starter: Starter, tenant_id: UUID) -> StoredTemplate:
@@ -181,14 +184,24 @@ def _channel_errors(channel: str) -> list[tuple[str, str]]:
 
 
 def content_errors(content: TemplateVersion, channel: str) -> list[tuple[str, str]]:
-    """Everything wrong with a version, each with a JSON pointer."""
+    """Everything wrong with a version, each with a JSON pointer; up to a second of work, so not for the event loop."""
     found = _text_errors(content.text, channel, "")
     for tag, error in variant_errors(tuple(content.variants)):
         found.append((f"/variants/{tag.replace('~', '~0').replace('/', '~1')}", error))
-    if not found:
-        for tag, text in content.variants.items():
-            found += _text_errors(text, channel, f"/variants/{tag}")
+    if found:
+        return found
+    tokens = _tokens(content.text)
+    for tag, text in content.variants.items():
+        wrong = _text_errors(text, channel, f"/variants/{tag}")
+        found += wrong
+        tokens += 0 if wrong else _tokens(text)
+        if tokens > MAX_TOKENS_OF_ALL:
+            return [("/variants", f"have more than {MAX_TOKENS_OF_ALL} words and signs of template syntax in all")]
     return found
+
+
+def _tokens(text: TemplateText) -> int:
+    return sum(compiled(source, html=part == "html").tokens for part, source in text.parts().items())
 
 
 def _text_errors(text: TemplateText, channel: str, below: str) -> list[tuple[str, str]]:

@@ -68,13 +68,13 @@ async def preview(request: web.Request) -> web.Response:
     variables, locale = bodies.values(wanted)
     templates = request.app[RUNTIME].templates
     stored = await templates.get(request[SENDER].tenant_id, template_id)
-    variant, found = templates.preview(stored.content, variables, channel=stored.channel, locale=locale)
+    variant, found = await templates.preview(stored.content, variables, channel=stored.channel, locale=locale)
     return answer(views.preview(found, variant))
 
 
 async def preview_unsaved(request: web.Request) -> web.Response:
     wanted = parse(bodies.PREVIEW_UNSAVED, await read_body(request))
     variables, locale = bodies.values(wanted)
-    variant, found = request.app[RUNTIME].templates.preview(
+    variant, found = await request.app[RUNTIME].templates.preview(
         bodies.content(wanted), variables, channel=wanted["channel"], locale=locale)
     return answer(views.preview(found, variant))

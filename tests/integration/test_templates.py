@@ -178,6 +178,7 @@ async def test_an_inactive_template_is_not_used(client: Client) -> None:
         ({"html": "<p>", "channel": "sms"}, ["/html"]),
         ({"body": "{% set a = 1 %}", "subject": "a\nb"}, ["/subject", "/body"]),
         ({"body": " "}, ["/body"]),
+        ({"variants": {f"e{c}": {"body": "{{" + "~".join("a" * 1800) + "}}"} for c in "abcdefgh"}}, ["/variants"]),
         ({"subject": "=?utf-8?q?x?="}, ["/subject"]),
     ],
 )

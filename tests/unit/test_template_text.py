@@ -25,7 +25,7 @@ VERSION = TemplateVersion(TemplateText("Hi", "hello", "<p>hello"), {
 })
 LINE_ENDS = ["\r\n", "\n", "\r", "\0", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\x9f", "\x7f"]
 INJECTIONS = [*(f"a{end}Bcc: x@example.com" for end in LINE_ENDS), "=?utf-8?q?a=0D=0ABcc:=20x@example.com?=",
-              "=?UTF-8?B?DQpCY2M6IHhAZXhhbXBsZS5jb20=?=", "=?iso-8859-1?Q??="]
+              "=?UTF-8?B?DQpCY2M6IHhAZXhhbXBsZS5jb20=?=", "=?iso-8859-1?Q??=", "=?utf-8*en?q?a b?=", "=??b?DQo="]
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ class FakeTemplates:
     async def versions(self, tenant_id: UUID, template_id: UUID, **_given: Any) -> list[StoredTemplateVersion]:
         return list(template_routes.VERSIONS)
 
-    def preview(
+    async def preview(
         self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
     ) -> tuple[str | None, TemplatePreview]:
         return None, preview(content.text, variables, channel=channel, limit=LIMITS[channel])
