@@ -44,6 +44,7 @@ from notistream.services.realtime import Realtime
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
+from notistream.services.template_choice import TemplateChoice
 from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
 from notistream.services.upkeep import Upkeep
@@ -131,10 +132,11 @@ class Runtime:
     def _build_use_cases(self) -> None:
         settings, window = self.settings, timedelta(hours=self.settings.idempotency_window_h)
         token = settings.admin_token
-        self.templates = Templates(self.database)
-        self.renderer = Renderer(self.templates, self.limits().__getitem__)
+        choice = TemplateChoice(self.database)
+        self.templates = Templates(self.database, changed=choice.forget, limits=self.limits())
+        self.renderer = Renderer(choice, self.limits().__getitem__)
         self.notifications = Notifications(
-            database=self.database, templates=self.templates, publish=self.relay.publish, limits=self.limits(),
+            database=self.database, templates=choice, publish=self.relay.publish, limits=self.limits(),
             window=window,
         )
         self.operations = Operations(self.database, publish=self.relay.publish)

@@ -142,8 +142,9 @@ class Pipeline:
         result = await self._sender.send(provider, Message(
             notification_id=claimed.id, tenant_id=claimed.tenant_id, channel=claimed.channel,
             recipient=claimed.recipient, recipient_id=claimed.recipient_id, subject=text.subject,
-            content=text.content, payload=claimed.template_variables, idempotency_key=claimed.provider_key,
-            correlation_id=claimed.correlation_id, traceparent=claimed.traceparent,
+            content=text.content, html=text.html, payload=claimed.template_variables,
+            idempotency_key=claimed.provider_key, correlation_id=claimed.correlation_id,
+            traceparent=claimed.traceparent,
         ))
         permit.report(result)
         end = self.judge(claimed, result)

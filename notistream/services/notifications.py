@@ -33,7 +33,7 @@ from notistream.services.acceptance import (
     same_request,
     stored_row,
 )
-from notistream.services.templates import Templates
+from notistream.services.template_choice import TemplateChoice
 from notistream.services.trace import Timeline, timeline_of
 
 
@@ -44,7 +44,7 @@ class Notifications:
         self,
         *,
         database: Database,
-        templates: Templates,
+        templates: TemplateChoice,
         publish: Callable[[Sequence[OutboxEntry]], None],
         limits: Mapping[str, int],
         window: timedelta,
@@ -144,7 +144,7 @@ class Notifications:
             scheduled_at=draft.scheduled_at, expires_at=draft.expires_at, idempotency_key=key,
             category=draft.category or draft.type, type=draft.type,
             metadata=draft.metadata, on_unknown=draft.on_unknown, correlation_id=sender.correlation_id,
-            traceparent=sender.traceparent, test=sender.test,
+            traceparent=sender.traceparent, test=sender.test, locale=draft.locale,
         )
 
     async def _commit(

@@ -20,6 +20,7 @@ from notistream.domain.notification import Claimed, NewNotification, Status
 from notistream.domain.outcome import Step
 from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate
+from notistream.domain.sms import Segments, segments
 from notistream.errors import FieldError, InvalidRequest
 from notistream.services.acceptance import Sender
 
@@ -50,6 +51,9 @@ class Preview:
     next_eligible_at: datetime | None
     subject: str | None
     content: str | None
+    html: str | None = None
+    segments: Segments | None = None
+    """Of an SMS."""
     provider: str | None
     steps: Sequence[Step]
 
@@ -98,6 +102,8 @@ class Previews:
             would=would, reason=reason, next_eligible_at=next_eligible_at,
             subject=text.subject if isinstance(text, Text) else None,
             content=text.content if isinstance(text, Text) else None, provider=provider,
+            html=text.html if isinstance(text, Text) else None,
+            segments=segments(text.content) if isinstance(text, Text) and claimed.channel == "sms" else None,
             steps=[verdict.step or passed(gate) for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)],
         )
 
@@ -130,7 +136,7 @@ def _claimed(new: NewNotification, facts: Facts) -> Claimed:
         template_variables=new.template_variables, expires_at=new.expires_at, category=new.category,
         on_unknown=new.on_unknown, correlation_id=new.correlation_id, traceparent=new.traceparent, chain=1, attempts=1,
         lease_token=uuid7(), claimed_at=facts.at, timezone=facts.timezone, preferences=facts.preferences,
-        preferences_fault=facts.preferences_fault, suppressed=facts.suppressed,
+        preferences_fault=facts.preferences_fault, suppressed=facts.suppressed, locale=facts.locale, test=new.test,
     )
 
 

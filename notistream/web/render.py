@@ -15,7 +15,6 @@ from notistream.web.views import (
     NotificationView,
     QueueView,
     StepView,
-    TemplateView,
     TraceView,
 )
 
@@ -41,6 +40,7 @@ def notification(stored: StoredNotification) -> NotificationView:
         "template_version": stored.template_version,
         "template_variables": stored.template_variables,
         "payload": stored.template_variables,
+        "locale": stored.locale,
         "priority": stored.priority,
         "status": stored.status,
         "final": stored.status in FINAL,
@@ -86,22 +86,6 @@ def batch(stored: StoredBatch) -> BatchView:
         "expired_count": expired,
         "rejected_count": stored.rejected_count,
         "created_at": stored.created_at,
-    }
-
-
-def template(stored: StoredTemplate) -> TemplateView:
-    return {
-        "id": stored.id,
-        "tenant_id": stored.tenant_id,
-        "name": stored.name,
-        "channel": stored.channel,
-        "version": stored.version,
-        "subject": stored.subject,
-        "body": stored.body,
-        "metadata": stored.metadata,
-        "is_active": stored.is_active,
-        "created_at": stored.created_at,
-        "updated_at": stored.updated_at,
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from notistream.runtime import Runtime
-from notistream.web import docs, examples, health, notifications, sockets, templates, views
+from notistream.web import docs, examples, health, notifications, sockets, views
 from notistream.web.body import LargeBodies
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
@@ -17,7 +17,8 @@ from notistream.web.realtime_routes import REALTIME
 from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
-from notistream.web.schemas import CreateBatch, CreateNotification, CreateTemplate
+from notistream.web.schemas import CreateBatch, CreateNotification
+from notistream.web.template_routes import TEMPLATES
 from notistream.web.tenant_routes import TENANTS
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
@@ -96,30 +97,6 @@ NOTIFICATIONS = (
         id="getBatch", tag="Notifications", summary="Show how far a batch is",
         answers={200: Answer(
             description="The batch.", content=Content(type=views.BatchView, examples=examples.BATCH_SHOWN))},
-        problems=ONE,
-    )),
-)
-
-TEMPLATES = (
-    Route(method="POST", path=V1 + "/templates", handler=templates.create, operation=Operation(
-        id="createTemplate", tag="Templates", summary="Store a template",
-        body=Content(type=CreateTemplate, examples={"welcome": examples.TEMPLATE}),
-        answers={201: Answer(
-            description="Stored.", content=Content(type=views.TemplateView, examples=examples.TEMPLATE_SHOWN),
-            headers={"Location": "The template."})},
-        problems=WRITING,
-    )),
-    Route(method="GET", path=V1 + "/templates", handler=templates.show_many, operation=Operation(
-        id="listTemplates", tag="Templates", summary="List the tenant's own templates, newest first",
-        query=(CHANNEL, Parameter(name="name", description="Of exactly this name."), CURSOR, SIZE),
-        answers={200: Answer(
-            description="A page.", content=Content(type=views.TemplatePage, examples=examples.TEMPLATE_PAGE))},
-        problems=READING,
-    )),
-    Route(method="GET", path=V1 + "/templates/{id}", handler=templates.show, operation=Operation(
-        id="getTemplate", tag="Templates", summary="Show a template",
-        answers={200: Answer(
-            description="The template.", content=Content(type=views.TemplateView, examples=examples.TEMPLATE_SHOWN))},
         problems=ONE,
     )),
 )

@@ -22,7 +22,7 @@ from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
 from notistream.services.positions import Positions
 from notistream.services.relay import Relay
-from notistream.services.templates import Templates
+from notistream.services.template_choice import TemplateChoice
 from notistream.services.upkeep import Upkeep
 from notistream.services.windows import Windows
 from tests.stack import until
@@ -344,7 +344,7 @@ async def test_leftovers_stay_in_the_outbox_while_kafka_does_not_take_them(world
 
 def accepting(world, published=None):
     return Notifications(
-        database=world.db, templates=Templates(world.db), publish=(published or []).extend,
+        database=world.db, templates=TemplateChoice(world.db), publish=(published or []).extend,
         limits={name: channel.max_length for name, channel in CHANNELS.items()}, window=timedelta(days=7))
 
 

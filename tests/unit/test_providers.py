@@ -1,6 +1,7 @@
 """Providers: what each answer of an HTTP receiver means, and that the guard never raises."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -60,6 +61,13 @@ async def test_what_a_status_means(webhook, status, headers, expected):
     sent, = ledger.calls
     assert (sent["to"], sent["channel"], sent["content"], sent["key"]) == ("+905000000001", "sms", "hi", "key-1")
     assert (sent["headers"]["X-Correlation-ID"], sent["headers"]["traceparent"]) == ("corr", "00-abc-def-01")
+
+
+async def test_an_email_carries_its_html_too(webhook):
+    provider, ledger = webhook
+    await provider.send(replace(MESSAGE, channel="email", subject="Hi", html="<p>hi"))
+    await provider.send(MESSAGE)
+    assert [(sent.get("subject"), sent.get("html")) for sent in ledger.calls] == [("Hi", "<p>hi"), (None, None)]
 
 
 async def test_no_listener_is_temporary():

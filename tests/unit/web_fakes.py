@@ -13,10 +13,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter
 from notistream.db.pool import Database, open_database
-from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate
+from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate, StoredTemplateVersion
 from notistream.db.stats import ChannelTotals
+from notistream.db.templates import Replacement
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
+from notistream.domain.template_preview import TemplatePreview, preview
+from notistream.domain.template_text import TemplateVersion
 from notistream.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
@@ -39,7 +42,7 @@ from notistream.services.realtime import Realtime
 from notistream.services.tenancy import Tenancy
 from notistream.services.trace import Timeline, timeline
 from notistream.services.ws_tokens import WsTokens
-from notistream.web import dead_letter_routes, examples, operation_routes
+from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
 from notistream.web.routes import MIDDLEWARES, install
 
 ADMIN = {"X-Admin-Token": "admin-token"}
@@ -118,6 +121,22 @@ class FakeTemplates:
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
         return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
+
+    async def replace(self, tenant_id: UUID, template_id: UUID, wanted: Replacement, **given: Any) -> StoredTemplate:
+        self.created.append({"wanted": wanted, **given})
+        return replace(
+            examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id, content=wanted.content, version=2)
+
+    async def delete(self, tenant_id: UUID, template_id: UUID) -> None:
+        await self.get(tenant_id, template_id)
+
+    async def versions(self, tenant_id: UUID, template_id: UUID, **_given: Any) -> list[StoredTemplateVersion]:
+        return list(template_routes.VERSIONS)
+
+    async def preview(
+        self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
+    ) -> tuple[str | None, TemplatePreview]:
+        return None, preview(content.text, variables, channel=channel, limit=LIMITS[channel])
 
     async def list_page(self, tenant_id: UUID, **_given: Any) -> list[StoredTemplate]:
         return [replace(examples.STORED_TEMPLATE, tenant_id=tenant_id)]

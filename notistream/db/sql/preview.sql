@@ -1,6 +1,6 @@
 -- name: facts
 -- What a claim would read for a recipient; the moment is now, or $5 where that lies ahead.
-SELECT greatest(now(), $5::timestamptz) AS at, r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes,
+SELECT greatest(now(), $5::timestamptz) AS at, coalesce($6::text, r.locale) AS locale, r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes,
     p.categories AS category_wishes,
     (SELECT min(s.reason) FROM suppressions s
         WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
