@@ -83,11 +83,32 @@ AUDIT_SUCCESS = Gauge(
     registry=REGISTRY)
 AUDIT_REPAIRED = Counter(
     "notistream_audit_repaired", "Forgotten notifications that an audit has woken.", registry=REGISTRY)
+WEBHOOK_QUEUED = Counter(
+    "notistream_webhook_queued", "Webhook deliveries queued: events times endpoints that want them.",
+    registry=REGISTRY)
+WEBHOOK_CALLS = Counter(
+    "notistream_webhook_calls", "Webhook calls by what became of the delivery.", ["outcome"], registry=REGISTRY)
+WEBHOOK_SECONDS = Histogram(
+    "notistream_webhook_call_seconds", "Time of webhook calls.", buckets=(*SECONDS, 15), registry=REGISTRY)
+WEBHOOK_REPEATED = Counter(
+    "notistream_webhook_possible_duplicates", "Webhook calls repeated because nobody said how the one before ended.",
+    registry=REGISTRY)
+WEBHOOK_DISABLED = Counter(
+    "notistream_webhook_endpoints_disabled", "Webhook endpoints switched off: gone, or failing for days.",
+    registry=REGISTRY)
+WEBHOOK_REFUSED = Counter(
+    "notistream_webhook_addresses_refused", "Webhook URLs that led where no tenant may reach, by when it was noticed.",
+    ["at"], registry=REGISTRY)
+WEBHOOK_WAITING = Gauge(
+    "notistream_webhook_waiting", "Webhook deliveries that wait for a call or its end.", registry=REGISTRY)
+WEBHOOK_OVERDUE = Gauge(
+    "notistream_webhook_oldest_due_seconds", "For how long the webhook delivery that is most overdue has been due.",
+    registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
-    "operators",
+    "operators", "webhooks", "webhook_gauges", "webhook_retention",
 )
 
 
@@ -107,5 +128,9 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
     for task in TASKS:
         TASK_FAILURES.labels(task)
     PARKED.labels("lane")
+    for outcome in ("delivered", "retrying", "failed"):
+        WEBHOOK_CALLS.labels(outcome)
+    for noticed in ("registration", "connect"):
+        WEBHOOK_REFUSED.labels(noticed)
     for accepted in ("yes", "no"):
         LATE.labels(accepted)

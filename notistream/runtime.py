@@ -23,6 +23,7 @@ from notistream.delivery.ports import Origin, RecipientUsage
 from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
+from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
 from notistream.providers.admission import Admission
 from notistream.providers.registry import Providers
@@ -41,6 +42,9 @@ from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.templates import Templates
 from notistream.services.upkeep import Upkeep
+from notistream.services.webhook_client import WebhookClient
+from notistream.services.webhook_sender import WebhookSender
+from notistream.services.webhooks import Webhooks
 from notistream.services.windows import Windows
 
 
@@ -75,6 +79,8 @@ class Runtime:
     operations: Operations
     pauses: Pauses
     previews: Previews
+    webhooks: Webhooks
+    webhook_sender: WebhookSender
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -107,6 +113,7 @@ class Runtime:
         self._stack.push_async_callback(self.relay.close)
         self._build_use_cases()
         self._build_delivery()
+        self._build_webhooks()
         self.readiness = Readiness({
             "database": lambda: stats.ping(self.database), "kafka": self.relay.check, **(checks or {})})
 
@@ -154,6 +161,13 @@ class Runtime:
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
 
+    def _build_webhooks(self) -> None:
+        client = WebhookClient(allowed_networks(self.settings))
+        self._stack.push_async_callback(client.aclose)
+        self.webhooks = Webhooks(self.database, client)
+        self.webhook_sender = WebhookSender(self.database, client)
+        self._stack.push_async_callback(self.webhook_sender.close)
+
     async def obey(self) -> None:
         """Hold back what operators have paused, and tell them which breakers are not closed."""
         paused = await pauses.current(self.database)
@@ -178,3 +192,12 @@ class Runtime:
     async def close(self) -> None:
         """Close in the opposite order."""
         await self._stack.aclose()
+
+
+def allowed_networks(settings: Settings) -> Allowed:
+    """Where webhooks may go although it is not public; raises Misconfigured."""
+    try:
+        return allowed_from(settings.webhook_allow_networks)
+    except ValueError as exc:
+        raise Misconfigured(
+            f"NOTISTREAM_WEBHOOK_ALLOW_NETWORKS: {exc}; write it like 127.0.0.0/8,::1/128,hooks.internal") from None

@@ -36,6 +36,7 @@ TAGS = {
     "Notifications": "Send, follow and cancel.",
     "Templates": "Texts with variables.",
     "Recipients": "Contacts, what they wish for, and addresses that must not be sent to.",
+    "Webhooks": "Endpoints of yours that are told what became of notifications.",
     "Operations": "Probes, figures and this document.",
     "Administration": "For operators, with the admin token: dead letters and replays.",
 }

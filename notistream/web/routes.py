@@ -17,6 +17,7 @@ from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
 from notistream.web.schemas import CreateBatch, CreateNotification, CreateTemplate
+from notistream.web.webhook_routes import WEBHOOKS
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
 
@@ -171,7 +172,7 @@ DOCUMENTATION = (
 )
 
 ROUTES = (
-    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
+    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
     *PROBES, *DOCUMENTATION,
 )
 

@@ -17,6 +17,7 @@ from notistream.db.records import StoredBatch, StoredNotification, StoredTemplat
 from notistream.db.stats import ChannelTotals
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
+from notistream.domain.webhook_address import Allowed
 from notistream.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
@@ -33,6 +34,8 @@ from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
 from notistream.services.trace import Timeline, timeline
+from notistream.services.webhook_client import WebhookClient
+from notistream.services.webhooks import Webhooks
 from notistream.web import dead_letter_routes, examples, operation_routes
 from notistream.web.routes import MIDDLEWARES, install
 
@@ -226,6 +229,7 @@ class FakeRuntime:
     operations: Operations | None = None
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
+    webhooks: Webhooks | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
@@ -242,7 +246,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     database = await open_database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
     fakes = FakeRuntime(
         database=database, operations=Operations(database, publish=lambda _: None),
-        range_replays=RangeReplays(database),
+        range_replays=RangeReplays(database), webhooks=Webhooks(database, WebhookClient(Allowed())),
         pauses=Pauses(database, providers={"sms": ["console"]}))
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))
