@@ -92,7 +92,8 @@ def lines(told: Events) -> list[str]:
     try:
         return [
             NUL.sub(r"\1", orjson.dumps({
-                "tenant_id": told.tenant_id, "id": event.id, "type": event.type, "at": event.at, "data": event.data,
+                "tenant_id": str(told.tenant_id), "id": str(event.id), "type": event.type, "at": event.at,
+                "data": event.data,
             }).decode())
             for event in told.events if event.type in EVENT_TYPES
         ]
