@@ -42,18 +42,15 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, due_at) 
 CREATE INDEX webhook_deliveries_recipient ON webhook_deliveries (tenant_id, (data->>'recipient_id'))
     WHERE data ? 'recipient_id';
 
--- A UUIDv7 of the moment, otherwise made of the text: the same whenever it is asked for.
-CREATE FUNCTION time_id(at timestamptz, text text) RETURNS uuid
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(text), 1, 3) || '8'
-        || substr(md5(text), 4, 15))::uuid;
-
--- The id of a delivery, which is also the header webhook-id.
+-- The id of a delivery and header webhook-id: a UUIDv7 of the event's moment, otherwise made of event and endpoint, so it
+-- is the same whenever it is asked for.
 CREATE FUNCTION webhook_id(at timestamptz, event uuid, endpoint uuid) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN time_id(at, event::text || endpoint::text);
+    RETURN (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
+        || '7' || substr(md5(event::text || endpoint::text), 1, 3)
+        || '8' || substr(md5(event::text || endpoint::text), 4, 15))::uuid;
 
--- No delivery of this moment or later has a smaller id.
+-- The least that such an id can be from this moment on.
 CREATE FUNCTION first_id(at timestamptz) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;

@@ -14,13 +14,13 @@ from ipaddress import ip_address
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from aiohttp.resolver import ThreadedResolver
 
 from notistream import metrics
 from notistream.db.records import storable
 from notistream.domain.webhook import CallResult, NoReply, Reply
 from notistream.domain.webhook_address import Allowed, Target, address_error, target_of
 from notistream.providers.http import retry_after_s
+from notistream.services.webhook_names import Names
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class WebhookClient:
 
     def __init__(self, allowed: Allowed, *, resolver: AbstractResolver | None = None) -> None:
         self._allowed = allowed
-        self._resolver = resolver
+        self._resolver = resolver or Names()
         self._sessions: dict[Reach, aiohttp.ClientSession] = {}
 
     async def refusal(self, url: str) -> str | None:
@@ -89,6 +89,7 @@ class WebhookClient:
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
+        await self._resolver.close()
 
     async def _judged(self, url: str, body: bytes, headers: Mapping[str, str]) -> CallResult:
         try:
@@ -138,10 +139,9 @@ class WebhookClient:
         return socket.socket(family=family, type=kind, proto=protocol)
 
     async def _resolve(self, target: Target) -> list[str]:
-        resolver = self._resolver or ThreadedResolver()
         with suppress(OSError, TimeoutError, UnicodeError):
             async with asyncio.timeout(RESOLVE_S):
-                found = await resolver.resolve(target.host, target.url.port or 443, socket.AF_UNSPEC)
+                found = await self._resolver.resolve(target.host, target.url.port or 443, socket.AF_UNSPEC)
                 return [entry["host"] for entry in found]
         return []
 

@@ -25,7 +25,7 @@ from notistream.services.webhook_client import TIMEOUT_S, Answer
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 256
+AT_ONCE = 512  # more than all endpoints of a tenant can take
 PER_ENDPOINT = 8
 LEASE = timedelta(seconds=3 * TIMEOUT_S)
 LOOK_S = 1.0

@@ -128,8 +128,7 @@ async def test_a_release_settles_nothing(tables):
     assert (app.settled, app.let_go_of) == ([], [2])
 
 
-HUGE = b'{"v":1,"tenant_id":"%s","events":[{"id":"%s","type":"notification.failed","at":"2026-01-31T09:00:00Z",' \
-    b'"data":{"n":1%s}}]}' % (str(TENANT).encode(), str(TENANT).encode(), b"0" * 400)
+HUGE = record(7, "notification.failed", n=1).message.value.replace(b'"n":1', b'"n":1' + b"0" * 400)
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xff", b"null", b'{"v":1}', HUGE])

@@ -2,18 +2,19 @@
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp.abc import AbstractResolver
-from aiohttp.resolver import ThreadedResolver
 
 from notistream import metrics
 from notistream.domain.webhook import NoReply, Reply
 from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.services.webhook_client import WebhookClient
+from notistream.services.webhook_names import Names as SystemNames
 
 PUBLIC, LOOPBACK = "93.184.215.14", "127.0.0.1"
+CLOSED = Allowed()
 OPEN = allowed_from("127.0.0.0/8,::1/128")
 
 
@@ -22,17 +23,18 @@ class Names(AbstractResolver):
 
     def __init__(self, **names):
         self.names = {name.replace("_", "."): list(answers) for name, answers in names.items()}
+        self.system = SystemNames()
 
     async def resolve(self, host, port=0, family=socket.AF_UNSPEC):
         answers = self.names.get(host.rstrip("."))
         if answers is None:
-            return await ThreadedResolver().resolve(host, port, family)
+            return await self.system.resolve(host, port, family)
         found = answers.pop(0) if len(answers) > 1 else answers[0]
         return [{"hostname": host, "host": address, "port": port, "proto": 0, "flags": 0,
                  "family": socket.AF_INET6 if ":" in address else socket.AF_INET} for address in found]
 
     async def close(self):
-        pass
+        await self.system.close()
 
 
 class Canary:
@@ -55,10 +57,8 @@ class Canary:
         first = await asyncio.start_server(self._serve, LOOPBACK, 0)
         self.port = first.sockets[0].getsockname()[1]
         servers = [first]
-        try:
+        with suppress(OSError):  # a machine without IPv6
             servers.append(await asyncio.start_server(self._serve, "::1", self.port))
-        except OSError:
-            pass  # a machine without IPv6
         try:
             yield self
         finally:
@@ -73,7 +73,7 @@ async def canary():
 
 
 @asynccontextmanager
-async def client(allowed=Allowed(), **names):
+async def client(allowed=CLOSED, **names):
     opened = WebhookClient(allowed, resolver=Names(**names))
     try:
         yield opened
@@ -90,8 +90,9 @@ HOSTS = [
     LOOPBACK, "127.1.2.3", "localhost", "localhost.", "LOCALHOST", "127.0.0.1.", "0.0.0.0", "0", "127.1", "0x7f.1",
     "0x7f000001", "0x7F.0x0.0x0.0x1", "2130706433", "017700000001", "0177.0.0.1", "127.0.1", "00000177.0.0.1",
     "127.0.0.0x1", "[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
-    "[64:ff9b::127.0.0.1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2001:0:7f00:1::]", "[fe80::1]", "[fe80::1%25lo]",
-    "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[2001:db8::1]", "127。0。0。1", "①②⑦.⓪.⓪.①", "10.0.0.1",
+    "[64:ff9b::127.0.0.1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2001:0:7f00:1::]", "[fe80::1]",
+    "[fe80::1%25lo]", "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[2001:db8::1]", "127。0。0。1", "①②⑦.⓪.⓪.①",
+    "10.0.0.1",
     "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200", "192.0.0.192",
     "198.18.0.1", "224.0.0.1", "239.255.255.255", "255.255.255.255", "240.0.0.1", "168.63.129.16", "192.0.2.1",
     *(name.replace("_", ".") for name in NAMES), "Loop.Test", "loop.test.",

@@ -1,6 +1,7 @@
 """What follows from the answer to a webhook call: a table, and the schedule under a clock of the test's own."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_the_attempts_follow_the_schedule_under_a_fake_clock():
         if isinstance(verdict.delivery, GiveUp):
             break
         now += timedelta(seconds=verdict.delivery.delay_s)
-    waits = [(later - earlier).total_seconds() for earlier, later in zip(calls, calls[1:], strict=False)]
+    waits = [(later - earlier).total_seconds() for earlier, later in pairwise(calls)]
     assert waits == [5, 300, 1800, 7200, 18_000, 36_000, 36_000]
     assert now - NOW == timedelta(hours=27, minutes=35, seconds=5)
     assert [0, *waits] == list(SCHEDULE_S)
