@@ -29,6 +29,7 @@ AT_ONCE = 512  # more than all endpoints of a tenant can take
 PER_ENDPOINT = 8
 LEASE = timedelta(seconds=3 * TIMEOUT_S)
 LOOK_S = 1.0
+GATHER_S = 0.004
 RECORD_RETRY_S = 0.5
 DRAIN_S = 5.0
 KEPT = timedelta(days=90)
@@ -47,7 +48,7 @@ class WebhookSender:
     def __init__(self, database: Database, client: Client) -> None:
         self._database = database
         self._client = client
-        self._recorded: GroupCommit[Called, bool] = GroupCommit(self._record, max_size=500)
+        self._recorded: GroupCommit[Called, bool] = GroupCommit(self._record, max_size=500, gather_s=GATHER_S)
         self._calls: set[asyncio.Task[None]] = set()
         self._in_flight: Counter[UUID] = Counter()
         self._wake = asyncio.Event()
@@ -58,9 +59,14 @@ class WebhookSender:
         self._wake.set()
 
     async def rest(self) -> None:
-        """Until something may be due; at most a second, in which a retry may have fallen due."""
+        """Until something may be due; at most a second, in which a retry may have fallen due.
+
+        While calls are under way a few milliseconds more, so that rows and places for them gather.
+        """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), LOOK_S)
+        if self._calls:
+            await asyncio.sleep(GATHER_S)
 
     async def step(self) -> None:
         """Take what is due, as far as there is room, and begin to call."""
