@@ -18,6 +18,7 @@ from notistream.services.webhooks import MOST
 from notistream.web.webhook_routes import WEBHOOKS
 from tests.hooks import LOOPBACK, hooks
 from tests.integration.test_api_contract import serving
+from tests.integration.test_plans import looked_at
 from tests.stack import until
 from tests.unit.web_fakes import pointers, problem_of
 
@@ -341,6 +342,34 @@ async def test_a_slow_endpoint_does_not_delay_a_fast_one(world, monkeypatch):
     assert len(world.receiver.at("/slow")) == 100
     assert len({call.id for call in world.receiver.calls}) == 200
     assert {d["status"] for d in await world.deliveries(fast)} == {"delivered"}
+
+
+def test_a_tenant_cannot_take_all_room():
+    assert MOST * webhook_sender.PER_ENDPOINT < webhook_sender.AT_ONCE
+
+
+async def test_taking_looks_at_what_is_due_only(world, database_url):
+    """However many have ended, or wait, or are due at an endpoint that has no room."""
+    slow, fast = await world.register("/slow"), await world.register("/fast")
+    connection = await asyncpg.connect(database_url)
+    for endpoint, count, wait, status in [
+        (slow, 20_000, None, "delivered"), (slow, 5000, timedelta(0), "pending"), (fast, 5000, timedelta(hours=1),
+        "pending"), (fast, 3, timedelta(0), "pending"),
+    ]:
+        await connection.execute(ROWS, world.tenant_id, UUID(endpoint["id"]), status, wait, count)
+    await connection.execute("ANALYZE webhook_deliveries")
+    rows = await looked_at(
+        connection, webhook_deliveries.SQL["take"], 512, [UUID(slow["id"])], [8], 8, uuid4(), timedelta(seconds=45),
+        table="webhook_deliveries")
+    assert rows <= 20
+    await connection.close()
+
+
+ROWS = """
+INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, status, due_at)
+SELECT gen_random_uuid(), $1, $2, gen_random_uuid(), 'notification.failed', now(), '{}', $3, now() + $4::interval
+FROM generate_series(1, $5::integer)
+"""
 
 
 async def _stepped(world, endpoint):

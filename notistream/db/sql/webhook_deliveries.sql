@@ -48,11 +48,11 @@ WITH RECURSIVE waiting AS (
 )
 UPDATE webhook_deliveries d
 SET lease = $5::uuid, due_at = now() + $6::interval, attempts = d.attempts + 1
-FROM due, webhook_endpoints p
-WHERE d.id = due.id AND p.id = d.endpoint_id
+FROM webhook_endpoints p
+WHERE d.id = ANY (ARRAY(SELECT id FROM due)) AND p.id = d.endpoint_id
 RETURNING d.id, d.tenant_id, d.endpoint_id, d.event_id, d.type, d.at, d.data, d.attempts, p.url, p.secret,
     CASE WHEN p.old_secret_until > now() THEN p.old_secret END AS old_secret, p.failing_since, now() AS now,
-    due.former IS NOT NULL AS repeated;
+    (SELECT due.former IS NOT NULL FROM due WHERE due.id = d.id) AS repeated;
 
 -- name: finish
 -- Records calls whose lease is still ours, and notes on their endpoints since when they fail; seldom a change.
