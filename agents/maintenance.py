@@ -38,6 +38,8 @@ def declare(app: NotiStream) -> None:
         "operators": (OPERATORS_S, lambda: app.runtime.obey()),
         "lanes": (LANES_S, lambda: park_overdue(app)),
         "audit": (AUDIT_S, lambda: audit(app)),
+        "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
+        "webhook_retention": (KEYS_S, lambda: app.runtime.webhook_sender.forget()),
         "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }
     for name, (every_s, work) in tasks.items():

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
         None, pattern=r"^https?://", description="When set, sms, email and push are POSTed to this address.")
     webhook_timeout_s: float = Field(
         10.0, gt=0, le=15, description="Seconds that a provider call may take; at most half of LEASE_S.")
+    webhook_allow_networks: str = Field(
+        "", description="Networks and hosts that tenants' webhooks may reach although they are not public, also by "
+        "plain http, e.g. 127.0.0.0/8,::1/128,hooks.internal. `make run` allows loopback.")
     providers: dict[str, list[str]] = Field(
         default_factory=dict,
         description='Ordered providers of each channel as JSON, e.g. {"sms": ["webhook", "console"]}.',

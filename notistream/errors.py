@@ -158,6 +158,18 @@ class NotResendable(Conflict):
     code = "not_resendable"
 
 
+class TooManyWebhooks(Conflict):
+    """The tenant has as many webhook endpoints as it may have; delete one first."""
+
+    code = "too_many_webhooks"
+
+
+class WebhookInactive(Conflict):
+    """The webhook endpoint is not active; switch it on first."""
+
+    code = "webhook_inactive"
+
+
 class RequestInFlight(Conflict):
     """A request with this Idempotency-Key is still being served; repeat it later."""
 

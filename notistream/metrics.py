@@ -135,11 +135,36 @@ EVENTS_LAG = Gauge(
     "notistream_events_lag", "Records of the topic `events` that this process has not yet read.", registry=REGISTRY)
 INBOX_STORED = Counter("notistream_inbox_stored", "In-app messages stored.", registry=REGISTRY)
 STREAMS = ("status", "inbox")
+WEBHOOK_QUEUED = Counter(
+    "notistream_webhook_queued", "Webhook deliveries queued: events times endpoints that want them.",
+    registry=REGISTRY)
+WEBHOOK_CALLS = Counter(
+    "notistream_webhook_calls", "Webhook calls by what became of the delivery.", ["outcome"], registry=REGISTRY)
+WEBHOOK_SECONDS = Histogram(
+    "notistream_webhook_call_seconds", "Time of webhook calls.", buckets=(*SECONDS, 15), registry=REGISTRY)
+WEBHOOK_REPEATED = Counter(
+    "notistream_webhook_possible_duplicates", "Webhook calls repeated because nobody said how the one before ended.",
+    registry=REGISTRY)
+WEBHOOK_DISABLED = Counter(
+    "notistream_webhook_endpoints_disabled", "Webhook endpoints switched off: gone, or failing for days.",
+    registry=REGISTRY)
+WEBHOOK_REFUSED = Counter(
+    "notistream_webhook_addresses_refused", "Webhook URLs that led where no tenant may reach, by when it was noticed.",
+    ["at"], registry=REGISTRY)
+WEBHOOK_WAITING = Gauge(
+    "notistream_webhook_waiting", "Webhook deliveries that wait for a call or its end.", registry=REGISTRY)
+WEBHOOK_OVERDUE = Gauge(
+    "notistream_webhook_oldest_due_seconds", "For how long the webhook delivery that is most overdue has been due.",
+    registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
-    "operators", "key_use",
+    "operators", "key_use", "webhooks", "webhook_gauges", "webhook_retention",
+)
+FIXED: tuple[tuple[Counter | Gauge, tuple[str, ...]], ...] = (
+    (TASK_FAILURES, TASKS), (PARKED, ("lane",)), (LATE, ("yes", "no")), (SOCKETS, STREAMS), (SOCKET_FRAMES, STREAMS),
+    (WEBHOOK_CALLS, ("delivered", "retrying", "failed")), (WEBHOOK_REFUSED, ("registration", "connect")),
 )
 
 
@@ -157,11 +182,6 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
                 metric.labels(channel, priority)
         for status in statuses:
             FINISHED.labels(channel, status)
-    for stream in STREAMS:
-        SOCKETS.labels(stream)
-        SOCKET_FRAMES.labels(stream)
-    for task in TASKS:
-        TASK_FAILURES.labels(task)
-    PARKED.labels("lane")
-    for accepted in ("yes", "no"):
-        LATE.labels(accepted)
+    for counted, values in FIXED:
+        for value in values:
+            counted.labels(value)

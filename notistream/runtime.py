@@ -24,6 +24,7 @@ from notistream.delivery.ports import Origin, RecipientUsage
 from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
+from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
 from notistream.providers.admission import Admission
 from notistream.providers.registry import Providers
@@ -48,6 +49,9 @@ from notistream.services.template_choice import TemplateChoice
 from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
 from notistream.services.upkeep import Upkeep
+from notistream.services.webhook_client import WebhookClient
+from notistream.services.webhook_sender import WebhookSender
+from notistream.services.webhooks import Webhooks
 from notistream.services.windows import Windows
 from notistream.services.ws_tokens import WsTokens
 
@@ -88,6 +92,8 @@ class Runtime:
     previews: Previews
     inbox: Inbox
     realtime: Realtime
+    webhooks: Webhooks
+    webhook_sender: WebhookSender
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -126,6 +132,7 @@ class Runtime:
         self._build_use_cases()
         self._build_delivery()
         self._build_realtime()
+        self._build_webhooks()
         self.readiness = Readiness({
             "database": lambda: stats.ping(self.database), "kafka": self.relay.check, **(checks or {})})
 
@@ -188,6 +195,13 @@ class Runtime:
             per_process=settings.ws_connections, per_tenant=settings.ws_connections_per_tenant)
         self._stack.push_async_callback(self.realtime.close)
 
+    def _build_webhooks(self) -> None:
+        client = WebhookClient(allowed_networks(self.settings))
+        self._stack.push_async_callback(client.aclose)
+        self.webhooks = Webhooks(self.database, client)
+        self.webhook_sender = WebhookSender(self.database, client)
+        self._stack.push_async_callback(self.webhook_sender.close)
+
     async def obey(self) -> None:
         """Hold back what operators have paused, and tell them which breakers are not closed."""
         paused = await pauses.current(self.database)
@@ -212,3 +226,12 @@ class Runtime:
     async def close(self) -> None:
         """Close in the opposite order."""
         await self._stack.aclose()
+
+
+def allowed_networks(settings: Settings) -> Allowed:
+    """Where webhooks may go although it is not public; raises Misconfigured."""
+    try:
+        return allowed_from(settings.webhook_allow_networks)
+    except ValueError as exc:
+        raise Misconfigured(
+            f"NOTISTREAM_WEBHOOK_ALLOW_NETWORKS: {exc}; write it like 127.0.0.0/8,::1/128,hooks.internal") from None

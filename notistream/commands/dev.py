@@ -69,6 +69,8 @@ def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         "JWT_SECRET": _secret(settings.jwt_secret, settings.state_dir / "jwt-secret"),
         "WORKER_PORT": str(settings.worker_port or ports.next_free(settings.host, settings.port + 1)),
     }
+    if "webhook_allow_networks" not in settings.model_fields_set:
+        own["WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8,::1/128"  # a developer's receiver runs here too
     if settings.log_format == "auto" and sys.stdout.isatty():
         own["LOG_FORMAT"] = "text"  # the children write into a pipe of ours
     return {**os.environ, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in own.items()}}

@@ -79,6 +79,10 @@ class Query:
     def page_size(self, name: str = "page_size") -> int:
         return self._one(name, _page_size) or PAGE_SIZE
 
+    def word(self, name: str, known: Collection[str]) -> str | None:
+        """One of those that are known."""
+        return self._one(name, lambda v: _known(v, known))
+
     def words(self, name: str, known: Mapping[str, Collection[str]]) -> list[str] | None:
         """All meanings of a parameter that may be repeated or hold several words, separated by commas."""
         words = [w.strip() for value in self._query.getall(name, []) for w in value.split(",")]
@@ -134,6 +138,12 @@ def _channel(value: str) -> str:
     if value not in CHANNEL_NAMES:
         raise ValueError(f"must be one of {', '.join(CHANNELS)}")
     return CHANNEL_NAMES[value]
+
+
+def _known(value: str, known: Collection[str]) -> str:
+    if value not in known:
+        raise ValueError(f"must be one of {', '.join(known)}")
+    return value
 
 
 def _switch(value: str) -> bool:

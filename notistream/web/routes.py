@@ -20,6 +20,7 @@ from notistream.web.route import Answer, Content, Operation, Parameter, Route, R
 from notistream.web.schemas import CreateBatch, CreateNotification
 from notistream.web.template_routes import TEMPLATES
 from notistream.web.tenant_routes import TENANTS
+from notistream.web.webhook_routes import WEBHOOKS
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
 
@@ -150,7 +151,7 @@ DOCUMENTATION = (
 )
 
 ROUTES = (
-    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
+    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
     *TENANTS,
     *PROBES, *DOCUMENTATION,
 )

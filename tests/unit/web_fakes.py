@@ -20,6 +20,7 @@ from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
 from notistream.domain.template_preview import TemplatePreview, preview
 from notistream.domain.template_text import TemplateVersion
+from notistream.domain.webhook_address import Allowed
 from notistream.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
@@ -41,6 +42,8 @@ from notistream.services.range_replay import RangeReplays
 from notistream.services.realtime import Realtime
 from notistream.services.tenancy import Tenancy
 from notistream.services.trace import Timeline, timeline
+from notistream.services.webhook_client import WebhookClient
+from notistream.services.webhooks import Webhooks
 from notistream.services.ws_tokens import WsTokens
 from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
 from notistream.web.routes import MIDDLEWARES, install
@@ -255,6 +258,7 @@ class FakeRuntime:
     tenancy: Tenancy | None = None
     inbox: Inbox | None = None
     realtime: Realtime | None = None
+    webhooks: Webhooks | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
@@ -272,6 +276,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     fakes = FakeRuntime(
         database=database, operations=Operations(database, publish=lambda _: None),
         range_replays=RangeReplays(database), tenancy=Tenancy(database),
+        webhooks=Webhooks(database, WebhookClient(Allowed())),
         pauses=Pauses(database, providers={"sms": ["console"]}))
     fakes.inbox = Inbox(database)
     fakes.realtime = Realtime(
