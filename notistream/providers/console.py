@@ -1,11 +1,13 @@
 """Console: writes messages to the log instead of sending them; for development."""
 
 import logging
+from collections.abc import Sequence
 from uuid import uuid5
 
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import Receipt
+from notistream.providers.api import Checked, Context, ProviderSettings
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +17,10 @@ class ConsoleProvider:
 
     name = "console"
     channels = frozenset(CHANNELS)
+    settings_model = ProviderSettings
+
+    def __init__(self, _settings: ProviderSettings, _context: Context) -> None:
+        """Nothing to set."""
 
     async def send(self, message: Message) -> Receipt:
         """Log the message; never fails."""
@@ -22,6 +28,10 @@ class ConsoleProvider:
             "notification_id": str(message.notification_id), "channel": message.channel,
             "characters": len(message.content)})
         return Receipt(f"console-{uuid5(message.notification_id, message.idempotency_key)}")
+
+    async def check(self) -> Sequence[Checked]:
+        """Nothing can be wrong."""
+        return ()
 
     async def aclose(self) -> None:
         """Nothing to release."""

@@ -1,0 +1,6 @@
+"""x."""
+from notistream.providers.console import ConsoleProvider
+
+
+class SmtpProvider(ConsoleProvider):
+    name = "smtp"

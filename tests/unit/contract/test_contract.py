@@ -1,0 +1,20 @@
+"""The contract of providers, clause by clause, for each that is built in."""
+
+import pytest
+
+from notistream.plugins import BUILT_IN
+from notistream.providers import contract
+from tests.unit.contract import webhook
+
+CASES = {"webhook": webhook.CASE}
+
+
+@pytest.mark.parametrize(("name", "clause"), [(name, clause) for name, case in CASES.items() for clause in case.clauses()])
+async def test_contract(name, clause):
+    async with CASES[name].subject() as subject:
+        assert subject.provider.name == name
+        await contract.CLAUSES[clause](subject)
+
+
+def test_every_built_in_provider_is_under_the_contract():
+    assert CASES.keys() >= BUILT_IN.keys() - {"console"}  # which has no vendor, and is tested by what it logs
