@@ -4,12 +4,13 @@ import pytest
 
 from notistream.plugins import BUILT_IN
 from notistream.providers import contract
-from tests.unit.contract import webhook
+from tests.unit.contract import smtp, webhook
 
-CASES = {"webhook": webhook.CASE}
+CASES = {"webhook": webhook.CASE, "smtp": smtp.CASE}
+CLAUSES = [(name, clause) for name, case in CASES.items() for clause in case.clauses()]
 
 
-@pytest.mark.parametrize(("name", "clause"), [(name, clause) for name, case in CASES.items() for clause in case.clauses()])
+@pytest.mark.parametrize(("name", "clause"), CLAUSES)
 async def test_contract(name, clause):
     async with CASES[name].subject() as subject:
         assert subject.provider.name == name
