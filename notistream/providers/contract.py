@@ -238,6 +238,6 @@ async def _until(condition: Callable[[], bool], complaint: str) -> None:
 Clause = Callable[[Subject], Awaitable[None]]
 CLAUSES: Mapping[str, Clause] = {
     clause.__name__: clause for clause in (
-        success, each_error, retry_after, timeout, slow_headers, reset, malformed, broken_answer, expiry, concurrent, idempotency_key,
-        close, reuse, secrets)
+        success, each_error, retry_after, timeout, slow_headers, reset, malformed, broken_answer, expiry, concurrent,
+        idempotency_key, close, reuse, secrets)
 }

@@ -74,20 +74,20 @@ class MailServer:
         for transport in list(self.sessions.values()):
             transport.abort()
 
-    async def handle_MAIL(self, server, session, envelope, address, options):
+    async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802
         if reply := self._at("MAIL"):
             return reply
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 ok"
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
         if reply := self._at("RCPT"):
             return reply
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
         mail = message_from_bytes(envelope.content, policy=policy.SMTP)
         key = mail["Message-ID"].strip("<>").partition(KEY_END)[0]
         self.keys.append(key)
