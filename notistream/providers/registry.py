@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from notistream.config import PREFIX, Settings, read_settings
+from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import ProviderResult
@@ -12,7 +13,6 @@ from notistream.plugins import Plugin, installed
 from notistream.providers import guard
 from notistream.providers.api import Context, Provider, ProviderSettings
 
-SANDBOX = "sandbox"
 REQUIRED = ("name", "channels", "settings_model", "send", "check", "aclose")
 
 
