@@ -23,8 +23,8 @@ class Providers:
         self._timeout_s = settings.webhook_timeout_s
         context = context or Context(timeout_s=settings.webhook_timeout_s)
         self._names = chosen(settings)
-        self.built = {
-            name: build(name, settings, context) for name in sorted({SANDBOX, *_every(self._names)})}
+        own = read_all(settings)
+        self.built: Mapping[str, Provider] = {name: provider_class(name)(own[name], context) for name in own}
 
     async def send(self, provider: str, message: Message) -> ProviderResult:
         """Call this provider, once."""
@@ -113,15 +113,19 @@ def read_provider_settings(name: str, core: Settings) -> ProviderSettings:
         raise Misconfigured(f"provider `{name}` is not configured: {exc.detail}") from None
 
 
-def build(name: str, core: Settings, context: Context) -> Provider:
-    """An installed provider, ready to send; nothing is connected yet.
+def read_all(core: Settings) -> Mapping[str, ProviderSettings]:
+    """Settings of every provider that is chosen, and of the sandbox.
 
     Raises:
-        Misconfigured: it is not installed, or not configured.
+        Misconfigured: all that is missing or wrong, of all of them.
     """
-    provider: Provider = provider_class(name)(read_provider_settings(name, core), context)
-    return provider
-
-
-def _every(names: Mapping[str, list[str]]) -> set[str]:
-    return {name for providers in names.values() for name in providers}
+    found: dict[str, ProviderSettings] = {}
+    faults = []
+    for name in sorted({SANDBOX, *(name for names in chosen(core).values() for name in names)}):
+        try:
+            found[name] = read_provider_settings(name, core)
+        except Misconfigured as exc:
+            faults.append(exc.detail)
+    if faults:
+        raise Misconfigured("\n".join(faults))
+    return found
