@@ -4,17 +4,20 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from notistream import plugins
 from notistream.errors import Misconfigured
 
 PREFIX = "NOTISTREAM_"
 SECRET_LENGTH = 32
+M = TypeVar("M", bound=BaseSettings)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -162,31 +165,45 @@ def load_settings(**overrides: object) -> Settings:
     """Read the settings; raise Misconfigured that names each wrong setting and shows a good value."""
     _refuse_unknown(os.environ)
     _refuse_unknown({k: v or "" for k, v in dotenv_values(".env").items()})
+    return read_settings(Settings, **overrides)
+
+
+def read_settings(model: type[M], **overrides: Any) -> M:
+    """Read the settings of the product, or of a provider; raise Misconfigured that names each wrong one."""
+    prefix = model.model_config.get("env_prefix", "")
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return model(**overrides)
     except SettingsError as exc:
-        field = str(exc).split('"')[1].upper()
-        good = '{"webhook": 500}' if field == "PROVIDER_RATE_LIMITS" else '{"sms": ["webhook", "console"]}'
-        raise Misconfigured(f"{PREFIX}{field} is not JSON; write it like {good}") from exc
+        field = str(exc).split('"')[1]
+        about = model.model_fields[field].description or ""
+        raise Misconfigured(f"{prefix}{field.upper()} is not JSON. {about}") from None
     except ValidationError as exc:
-        raise Misconfigured("\n".join(_explain(error) for error in exc.errors())) from None
+        raise Misconfigured("\n".join(_explain(model, error) for error in exc.errors())) from None
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known.update(name for plugin in plugins.installed().values() for name in plugin.settings())
     unknown = sorted(k for k in environment if k.upper().startswith(PREFIX) and k.upper() not in known)
     if unknown:
         raise Misconfigured(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
 
-def _explain(error: object) -> str:
+def _explain(model: type[BaseSettings], error: object) -> str:
     assert isinstance(error, dict)
+    prefix = model.model_config.get("env_prefix", "")
     name = ".".join(str(part) for part in error["loc"]).upper()
     if not name:
-        return f"{PREFIX}… {error['msg'].removeprefix('Value error, ')}"
-    field = Settings.model_fields.get(name.split(".")[0].lower())
-    default = field.get_default(call_default_factory=True, validated_data={}) if field else None
-    good = f" (for example {PREFIX}{name}={default})" if default not in (None, {}) else ""
+        return f"{prefix}… {error['msg'].removeprefix('Value error, ')}"
+    field = model.model_fields.get(name.split(".")[0].lower())
     about = f" {field.description}" if field and field.description else ""
-    shown = "" if name in ("ADMIN_TOKEN", "DATABASE_URL", "JWT_SECRET") else f", not {error['input']!r}"
-    return f"{PREFIX}{name}: {error['msg']}{shown}.{about}{good}"
+    if error["type"] == "missing":
+        return f"{prefix}{name} is missing.{about}"
+    default = field.get_default(call_default_factory=True, validated_data={}) if field else None
+    good = f" (for example {prefix}{name}={default})" if default not in (None, {}) else ""
+    shown = "" if _secret(name, field) else f", not {error['input']!r}"
+    return f"{prefix}{name}: {error['msg']}{shown}.{about}{good}"
+
+
+def _secret(name: str, field: FieldInfo | None) -> bool:
+    return name == "DATABASE_URL" or field is None or "SecretStr" in str(field.annotation)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from notistream import metrics, tracing
 from notistream.config import Settings, secrets_of
-from notistream.db import breakers, pauses, request_windows, stats, tokens
+from notistream.db import breakers, pauses, request_windows, sandbox, stats, tokens
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
@@ -27,6 +27,7 @@ from notistream.domain.rate_limit import parse_rate
 from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
 from notistream.providers.admission import Admission
+from notistream.providers.api import Context
 from notistream.providers.registry import Providers
 from notistream.services.access import Access
 from notistream.services.audit import Audit
@@ -117,7 +118,9 @@ class Runtime:
         self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
         self._stack.push_async_callback(self.database.close)
         self.inbox = Inbox(self.database)
-        self.providers = Providers(settings, keep=self.inbox.keep)
+        self.providers = Providers(settings, Context(
+            timeout_s=settings.webhook_timeout_s, shows_addresses=settings.log_addresses, inbox=self.inbox.keep,
+            keep=lambda message, outcome: sandbox.keep(self.database, message, outcome)))
         self._stack.push_async_callback(self.providers.aclose)
         self.positions = Positions(
             brokers=settings.kafka_brokers, prefix=settings.topic_prefix, group=settings.topic_prefix)

@@ -2,12 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import urlsplit
 
 import asyncpg
 import click
@@ -18,9 +16,11 @@ from notistream.commands.services import settings_with_services
 from notistream.config import Settings, load_settings
 from notistream.db import migrate
 from notistream.errors import DatabaseUnavailable, KafkaUnavailable, Misconfigured, NotiStreamError
+from notistream.providers.api import Checked, Provider
 from notistream.providers.registry import Providers
 
 PATIENCE_S = 5.0
+PROVIDER_PATIENCE_S = 20.0
 CLOCK_WARNING_S, CLOCK_FAILED_S = 1.0, 10.0
 TOPICS_SHOWN = 3
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -138,40 +138,34 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
 
 def _of_providers(settings: Settings) -> Iterator[Finding]:
     try:
-        names = Providers(settings).names()
+        providers = Providers(settings)
     except Misconfigured as exc:
         yield Finding("providers", "failed", exc.detail, "correct the setting; `notistream providers` shows the result")
         return
+    names = providers.names()
     yield Finding("providers", "ok", "; ".join(f"{channel}: {', '.join(chosen)}" for channel, chosen in names.items()))
-    if settings.webhook_url and any("webhook" in chosen for chosen in names.values()):
-        yield _webhook(settings.webhook_url)
+    yield from asyncio.run(_checked(providers))
 
 
-def _webhook(url: str) -> Finding:
+async def _checked(providers: Providers) -> list[Finding]:
+    """What each provider in use says of its credentials."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as exc:
-        return Finding("webhook", "failed", f"NOTISTREAM_WEBHOOK_URL: {exc}", "write it like https://example.com/hook")
-    if not host:
-        return Finding(
-            "webhook", "failed", "NOTISTREAM_WEBHOOK_URL names no host", "write it like https://example.com/hook")
-    if error := asyncio.run(_connection_error(host, port)):
-        return Finding("webhook", "warning", f"no connection to {host}:{port}: {error}",
-                       "start the receiver, or correct NOTISTREAM_WEBHOOK_URL; messages wait meanwhile")
-    return Finding("webhook", "ok", f"{host}:{port} takes connections")
+        return [
+            Finding(name, found.state, found.detail, found.remedy)
+            for name, provider in providers.built.items() for found in await _patiently(provider)
+        ]
+    finally:
+        await providers.aclose()
 
 
-async def _connection_error(host: str, port: int) -> str | None:
+async def _patiently(provider: Provider) -> Sequence[Checked]:
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            _, writer = await asyncio.open_connection(host, port)
-    except (OSError, ValueError) as exc:  # TimeoutError is an OSError
-        return str(exc) or "it did not answer in time"
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return None
+        async with asyncio.timeout(PROVIDER_PATIENCE_S):
+            return await provider.check()
+    except TimeoutError:
+        return (Checked("warning", "its check did not end in time", "see whether its service can be reached"),)
+    except Exception as exc:  # noqa: BLE001 - a defect of one provider must not hide the other findings
+        return (Checked("failed", f"its check failed: {type(exc).__name__}", "tell its author"),)
 
 
 def _admin_token(settings: Settings) -> Finding:

@@ -10,7 +10,7 @@ from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.pauses import Pause
 from notistream.errors import NotFound
-from notistream.providers.registry import Providers
+from notistream.providers.registry import chosen
 from notistream.services.pauses import Pauses
 
 R = TypeVar("R")
@@ -53,7 +53,7 @@ def resume(channel: str, provider: str | None, *, as_json: bool) -> None:
 def _with_pauses(channel: str, provider: str | None, work: Callable[[Pauses, Pause], Awaitable[R]]) -> R:
     """Run `work` on what the names mean; names that are unknown are a usage error."""
     with settings_with_services() as settings:
-        names = Providers(settings).names()
+        names = chosen(settings)
 
         async def run(pauses: Pauses) -> R:
             try:

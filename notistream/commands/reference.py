@@ -6,8 +6,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pydantic_settings import BaseSettings
+
 from notistream.config import PREFIX, Settings
 from notistream.db.schema import Schema, Table
+from notistream.plugins import BUILT_IN
+from notistream.providers.registry import provider_class
 
 WIDTH = 110
 NOTE = "<!-- Derived by `make generate`: change the source, not this page. -->"
@@ -76,9 +80,19 @@ def sql_comments(sql: str) -> Comments:
 
 
 def _settings() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, schema in Settings.model_json_schema()["properties"].items():
+    """Those of the product, then those of its own providers that are not among them, by provider."""
+    yield from (of_product := dict(_of_model(Settings, PREFIX))).items()
+    for name in BUILT_IN:
+        model: type[BaseSettings] = provider_class(name).settings_model
+        for setting, schema in _of_model(model, f"{PREFIX}{name.upper()}_"):
+            if setting not in of_product:
+                yield setting, schema
+
+
+def _of_model(model: type[BaseSettings], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, schema in model.model_json_schema().get("properties", {}).items():
         options = [option for option in schema.pop("anyOf", ()) if option.get("type") != "null"]
-        yield PREFIX + name.upper(), {**schema, **(options[0] if options else {})}
+        yield prefix + name.upper(), {**schema, **(options[0] if options else {})}
 
 
 def _default(schema: Mapping[str, Any]) -> str:

@@ -1,6 +1,11 @@
-"""What a provider is, and the only two errors by which it says that it did not send."""
+"""What a provider is, what it is built from, and the only two errors by which it says that it did not send."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+from uuid import UUID
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
@@ -25,9 +30,52 @@ class PermanentError(Exception):
         super().__init__(reason)
 
 
+class ProviderSettings(BaseSettings):
+    """Base of a provider's settings: read from the environment and `.env`, as the product's own are.
+
+    A provider `acme` sets `model_config = SettingsConfigDict(env_prefix="NOTISTREAM_ACME_")`; each field has a
+    description, a secret is a SecretStr, and a provider counts as configured when all of it is valid.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True)
+
+
+Keep = Callable[[Message, str], Awaitable[None]]
+"""Keeps a message, and what was answered to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the process gives to the providers that it builds."""
+
+    timeout_s: float = 10.0
+    """Seconds after which a call is given up from outside."""
+    keep: Keep | None = None
+    """Where the sandbox puts messages; None in a process that delivers nothing."""
+    inbox: Callable[[Message], Awaitable[UUID]] | None = None
+    """Puts a message into its recipient's inbox, once however often it comes; its id there. None as above."""
+    shows_addresses: bool = False
+    """Whether addresses and texts may stand in logs as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One thing that `check` looked at; `remedy` says what to do where it is not ok. Shows no secret."""
+
+    state: Literal["ok", "warning", "failed"]
+    detail: str
+    remedy: str = ""
+
+
 @runtime_checkable
 class Provider(Protocol):
-    """Sends messages of some channels. One call of `send` is one request to the vendor: no retries inside."""
+    """Sends messages of some channels. One call of `send` is one request to the vendor: no retries inside.
+
+    The class is what an entry point of the group `notistream.providers` names. `name` (that of the entry point),
+    `channels` and `settings_model` are attributes of the class; it is built as `TheClass(settings, context)`, where it
+    neither waits nor connects.
+    """
 
     @property
     def name(self) -> str:
@@ -36,6 +84,10 @@ class Provider(Protocol):
     @property
     def channels(self) -> frozenset[str]:
         """Channels that it can serve."""
+
+    @property
+    def settings_model(self) -> type[ProviderSettings]:
+        """What it is configured with."""
 
     async def send(self, message: Message) -> Receipt:
         """Send once.
@@ -47,5 +99,8 @@ class Provider(Protocol):
                 outcome is unknown.
         """
 
+    async def check(self) -> Sequence[Checked]:
+        """Look whether the credentials are good, without sending; for `notistream doctor`. Never raises."""
+
     async def aclose(self) -> None:
-        """Release connections."""
+        """Release connections; a later `send` may open them again."""

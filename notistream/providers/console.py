@@ -1,11 +1,13 @@
 """Console: writes messages to the log instead of sending them; for development."""
 
 import logging
+from collections.abc import Sequence
 from uuid import uuid5
 
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import Receipt
+from notistream.providers.api import Checked, Context, ProviderSettings
 from notistream.telemetry import masked
 
 log = logging.getLogger(__name__)
@@ -16,17 +18,23 @@ class ConsoleProvider:
 
     name = "console"
     channels = frozenset(CHANNELS)
+    settings_model = ProviderSettings
 
-    def __init__(self, *, shows_all: bool = False) -> None:
-        self._shows_all = shows_all
+    def __init__(self, _settings: ProviderSettings, context: Context) -> None:
+        self._shows_all = context.shows_addresses
 
     async def send(self, message: Message) -> Receipt:
         """Log the message; never fails."""
         said = {"subject": message.subject, "content": message.content} if self._shows_all else {}
         log.info("message sent to the console", extra={
-            "channel": message.channel, "characters": len(message.content),
+            "notification_id": str(message.notification_id), "channel": message.channel,
+            "characters": len(message.content),
             "recipient": message.recipient if self._shows_all else masked(message.recipient), **said})
         return Receipt(f"console-{uuid5(message.notification_id, message.idempotency_key)}")
+
+    async def check(self) -> Sequence[Checked]:
+        """Nothing can be wrong."""
+        return ()
 
     async def aclose(self) -> None:
         """Nothing to release."""

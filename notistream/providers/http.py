@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import orjson
 
-from notistream.providers.api import PermanentError, TemporaryError
+from notistream.providers.api import Checked, PermanentError, TemporaryError
 
 TRANSIENT_STATUSES: Mapping[int, str] = {
     408: "request timeout",
@@ -24,6 +25,7 @@ TRANSIENT_STATUSES: Mapping[int, str] = {
 MAX_ANSWER = 64 * 1024
 MAX_RETRY_AFTER_S = 3600.0
 ANSWER_S = 2.0
+CHECK_S = 5.0
 
 
 def proxy_for(url: str) -> str | None:
@@ -91,3 +93,31 @@ async def read_answer(response: aiohttp.ClientResponse) -> object:
         return orjson.loads(raw)
     except (orjson.JSONDecodeError, aiohttp.ClientError, TimeoutError, OSError):
         return None
+
+
+async def checked_connection(url: str, *, setting: str) -> Checked:
+    """Whether the host of an address takes connections, for `check`; it may be down for now, so that is a warning."""
+    good = "write it like https://example.com/path"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as exc:
+        return Checked("failed", f"{setting}: {exc}", good)
+    if not host:
+        return Checked("failed", f"{setting} names no host", good)
+    if error := await _connection_error(host, port):
+        return Checked("warning", f"no connection to {host}:{port}: {error}",
+                       f"start the receiver, or correct {setting}; messages wait meanwhile")
+    return Checked("ok", f"{host}:{port} takes connections")
+
+
+async def _connection_error(host: str, port: int) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, ValueError) as exc:  # TimeoutError is an OSError
+        return str(exc) or "it did not answer in time"
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return None

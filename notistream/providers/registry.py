@@ -1,74 +1,131 @@
-"""Which provider serves which channel: built from the settings, checked at start."""
+"""Which provider serves which channel: found among those installed, built from the settings, checked at start."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-from notistream.config import Settings
+from notistream.config import PREFIX, Settings, read_settings
+from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import ProviderResult
 from notistream.errors import Misconfigured
+from notistream.plugins import Plugin, installed
 from notistream.providers import guard
-from notistream.providers.api import Provider
-from notistream.providers.console import ConsoleProvider
-from notistream.providers.in_app import InAppProvider, Keep, nowhere
-from notistream.providers.webhook import WebhookProvider
+from notistream.providers.api import Context, Provider, ProviderSettings
 
-
-def _webhook(settings: Settings) -> Provider:
-    if settings.webhook_url is None:
-        raise Misconfigured("provider `webhook` needs NOTISTREAM_WEBHOOK_URL, such as http://127.0.0.1:9000/hook")
-    return WebhookProvider(settings.webhook_url, timeout_s=settings.webhook_timeout_s)
-
-
-FACTORIES: Mapping[str, Callable[[Settings], Provider]] = {
-    "console": lambda settings: ConsoleProvider(shows_all=settings.log_addresses),
-    "in_app": lambda _: InAppProvider(nowhere),
-    "webhook": _webhook,
-}
+REQUIRED = ("name", "channels", "settings_model", "send", "check", "aclose")
 
 
 class Providers:
-    """Implements `delivery.ports.Sender` with the providers of the settings."""
+    """Implements `delivery.ports.Sender` with the providers of the settings, and the sandbox."""
 
-    def __init__(self, settings: Settings, *, keep: Keep = nowhere) -> None:
+    def __init__(self, settings: Settings, context: Context | None = None) -> None:
         self._timeout_s = settings.webhook_timeout_s
-        if unknown := sorted(settings.providers.keys() - CHANNELS.keys()):
-            raise Misconfigured(f"NOTISTREAM_PROVIDERS: no channel `{unknown[0]}`; there are {', '.join(CHANNELS)}")
-        names = {channel: _names(settings, channel) for channel in CHANNELS}
-        self._built = {name: _build(name, settings) for name in sorted({n for ns in names.values() for n in ns})}
-        if "in_app" in self._built:
-            self._built["in_app"] = InAppProvider(keep)
-        self._by_channel = {channel: [self._built[n] for n in ns] for channel, ns in names.items()}
-        for channel, providers in self._by_channel.items():
-            for provider in providers:
-                if channel not in provider.channels:
-                    raise Misconfigured(f"NOTISTREAM_PROVIDERS: provider `{provider.name}` cannot serve {channel}")
+        context = context or Context(timeout_s=settings.webhook_timeout_s)
+        self._names = chosen(settings)
+        own = read_all(settings)
+        self.built: Mapping[str, Provider] = {name: provider_class(name)(own[name], context) for name in own}
 
     async def send(self, provider: str, message: Message) -> ProviderResult:
         """Call this provider, once."""
-        return await guard.call(self._built[provider], message, timeout_s=self._timeout_s)
+        return await guard.call(self.built[provider], message, timeout_s=self._timeout_s)
 
     def names(self) -> Mapping[str, list[str]]:
         """Providers of each channel, in order."""
-        return {channel: [p.name for p in providers] for channel, providers in self._by_channel.items()}
+        return self._names
 
     async def aclose(self) -> None:
         """Release what the providers hold."""
-        for provider in self._built.values():
+        for provider in self.built.values():
             await provider.aclose()
 
 
-def _names(settings: Settings, channel: str) -> list[str]:
-    chosen = settings.providers.get(channel)
-    if chosen:
-        return chosen
-    if channel in InAppProvider.channels:
-        return [InAppProvider.name]
-    return ["webhook"] if settings.webhook_url and channel in WebhookProvider.channels else ["console"]
+def chosen(settings: Settings) -> Mapping[str, list[str]]:
+    """Names of the providers of each channel, in order; all are installed and can serve it.
+
+    Raises:
+        Misconfigured: NOTISTREAM_PROVIDERS names what is not there.
+    """
+    if unknown := sorted(settings.providers.keys() - CHANNELS.keys()):
+        raise Misconfigured(f"NOTISTREAM_PROVIDERS: no channel `{unknown[0]}`; there are {', '.join(CHANNELS)}")
+    names = {channel: settings.providers.get(channel) or _default(settings, channel) for channel in CHANNELS}
+    for channel, providers in names.items():
+        for name in providers:
+            if channel not in provider_class(name).channels:
+                raise Misconfigured(f"NOTISTREAM_PROVIDERS: provider `{name}` cannot serve {channel}")
+    return names
 
 
-def _build(name: str, settings: Settings) -> Provider:
-    factory = FACTORIES.get(name)
-    if factory is None:
-        raise Misconfigured(f"NOTISTREAM_PROVIDERS: no provider `{name}`; there are {', '.join(sorted(FACTORIES))}")
-    return factory(settings)
+def _default(settings: Settings, channel: str) -> list[str]:
+    """A provider named as the channel is made for it; others go to the webhook where there is one."""
+    wanted = channel if channel in installed() else "webhook" if settings.webhook_url else "console"
+    return [wanted if channel in provider_class(wanted).channels else "console"]
+
+
+def provider_class(name: str) -> type[Any]:
+    """The class of an installed provider.
+
+    Raises:
+        Misconfigured: there is none, or it is not what the plug-in API asks for.
+    """
+    plugin = installed().get(name)
+    if plugin is None:
+        raise Misconfigured(f"NOTISTREAM_PROVIDERS: no provider `{name}`; there are {', '.join(installed())}")
+    if fault := fault_of(plugin):
+        raise Misconfigured(f"provider `{name}` of {plugin.package} {fault}")
+    assert plugin.factory is not None, "what cannot be loaded has a fault"
+    return plugin.factory
+
+
+def fault_of(plugin: Plugin) -> str | None:
+    """Why an installed provider cannot be used at all; None where it can."""
+    found = plugin.factory
+    if found is None:
+        return plugin.fault
+    if missing := [name for name in REQUIRED if not hasattr(found, name)]:
+        return f"has no {', '.join(missing)}; see the plug-in API in docs/providers.md"
+    if found.name != plugin.name:
+        return f"calls itself `{found.name}`, and its entry point `{plugin.name}`"
+    if unknown := sorted(set(found.channels) - CHANNELS.keys()):
+        return f"serves `{unknown[0]}`, which is no channel; there are {', '.join(CHANNELS)}"
+    return _settings_fault(plugin.name, found.settings_model)
+
+
+def _settings_fault(name: str, model: type[ProviderSettings]) -> str | None:
+    prefix = f"{PREFIX}{name.upper()}_"
+    if model.model_fields and model.model_config.get("env_prefix") != prefix:
+        return f"must read its settings with the prefix {prefix}"
+    return None
+
+
+def read_provider_settings(name: str, core: Settings) -> ProviderSettings:
+    """Settings of an installed provider; one that the product has under the same name too is taken from there.
+
+    Raises:
+        Misconfigured: something is missing or wrong.
+    """
+    model: type[ProviderSettings] = provider_class(name).settings_model
+    shared = {field: value for field in model.model_fields
+              if (value := getattr(core, f"{name}_{field}", None)) is not None}
+    try:
+        return read_settings(model, **shared)
+    except Misconfigured as exc:
+        raise Misconfigured(f"provider `{name}` is not configured: {exc.detail}") from None
+
+
+def read_all(core: Settings) -> Mapping[str, ProviderSettings]:
+    """Settings of every provider that is chosen, and of the sandbox.
+
+    Raises:
+        Misconfigured: all that is missing or wrong, of all of them.
+    """
+    found: dict[str, ProviderSettings] = {}
+    faults = []
+    for name in sorted({SANDBOX, *(name for names in chosen(core).values() for name in names)}):
+        try:
+            found[name] = read_provider_settings(name, core)
+        except Misconfigured as exc:
+            faults.append(exc.detail)
+    if faults:
+        raise Misconfigured("\n".join(faults))
+    return found

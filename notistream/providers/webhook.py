@@ -1,13 +1,25 @@
 """Webhook: POSTs `{"to", "channel", "content"}` to one address; any 2xx means that it was accepted."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import aiohttp
 import orjson
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
-from notistream.providers.http import open_session, raise_for_status, read_answer
+from notistream.providers.api import Checked, Context, ProviderSettings
+from notistream.providers.http import checked_connection, open_session, raise_for_status, read_answer
+
+
+class WebhookSettings(ProviderSettings):
+    """Where to POST."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTISTREAM_WEBHOOK_")
+
+    url: str = Field(pattern=r"^https?://", description="Address to POST to, such as http://127.0.0.1:9000/hook.")
 
 
 class WebhookProvider:
@@ -15,10 +27,11 @@ class WebhookProvider:
 
     name = "webhook"
     channels = frozenset({"sms", "email", "push"})
+    settings_model = WebhookSettings
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
-        self._url = url
-        self._timeout_s = timeout_s
+    def __init__(self, settings: WebhookSettings, context: Context) -> None:
+        self._url = settings.url
+        self._timeout_s = context.timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, message: Message) -> Receipt:
@@ -32,6 +45,10 @@ class WebhookProvider:
             answer = await read_answer(response)
         message_id = answer.get("messageId") if isinstance(answer, dict) else None
         return Receipt(str(message_id) if message_id is not None else None)
+
+    async def check(self) -> Sequence[Checked]:
+        """Whether the receiver takes connections; messages wait while it does not."""
+        return (await checked_connection(self._url, setting="NOTISTREAM_WEBHOOK_URL"),)
 
     async def aclose(self) -> None:
         """Close the pooled connections."""

@@ -17,6 +17,7 @@ from notistream.web.realtime_routes import REALTIME
 from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
+from notistream.web.sandbox_routes import SANDBOX
 from notistream.web.schemas import CreateBatch, CreateNotification
 from notistream.web.template_routes import TEMPLATES
 from notistream.web.tenant_routes import TENANTS
@@ -152,7 +153,7 @@ DOCUMENTATION = (
 
 ROUTES = (
     *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
-    *TENANTS,
+    *SANDBOX, *TENANTS,
     *PROBES, *DOCUMENTATION,
 )
 

@@ -14,7 +14,7 @@ from notistream.db import inbox, queries, tenants
 from notistream.db.pool import Database
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
-from notistream.providers.api import TemporaryError
+from notistream.providers.api import Context, ProviderSettings, TemporaryError
 from notistream.providers.in_app import InAppProvider
 from notistream.runtime import Runtime
 from notistream.services.access import new_key
@@ -239,12 +239,12 @@ async def test_bad_parameters(post: Post, query: str) -> None:
 
 async def test_the_provider_keeps_a_message_and_says_when_it_could_not(post: Post) -> None:
     message = post.message("a")
-    receipt = await InAppProvider(post.runtime.inbox.keep).send(message)
+    receipt = await InAppProvider(ProviderSettings(), Context(inbox=post.runtime.inbox.keep)).send(message)
     assert receipt == Receipt(str(inbox.message_id(message)))
     assert post.runtime.providers.names()["in_app"] == ["in_app"]
     async with serving("postgresql://x@127.0.0.1:1/x") as (_, away):
         with pytest.raises(TemporaryError, match="database_unavailable"):
-            await InAppProvider(away.inbox.keep).send(message)
+            await InAppProvider(ProviderSettings(), Context(inbox=away.inbox.keep)).send(message)
 
 
 async def test_the_watch_rings_for_streams_that_are_behind(post: Post) -> None:

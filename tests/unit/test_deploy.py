@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from notistream import plugins
 from notistream.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,9 @@ COMPOSE = [ROOT / "compose.yaml", *sorted((ROOT / "deploy").glob("compose*.yaml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 MAKEFILE = ROOT / "Makefile"
 EXAMPLE = ROOT / ".env.example"
-KNOWN = {PREFIX + name.upper() for name in Settings.model_fields}
+OF_PROVIDERS = {name for plugin in plugins.installed().values() if plugin.package == plugins.OURS
+                for name in plugin.settings()}
+KNOWN = {PREFIX + name.upper() for name in Settings.model_fields} | OF_PROVIDERS
 SECRETS = {"NOTISTREAM_ADMIN_TOKEN": "0123456789abcdef", "POSTGRES_PASSWORD": "secret",
            "DASHBOARDS_PASSWORD": "read", "GRAFANA_PASSWORD": "look"}
 PINNED = re.compile(r"[\w./-]+:v?\d+(\.\d+)*")

@@ -21,10 +21,6 @@ ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PROMETHEUS, GRAFANA = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "grafana"
 
-# PENDING: series that other branches bring, with their labels. A line whose metric exists fails a test: delete it then.
-# Empty after the merge, and then this constant goes too.
-PENDING = {
-}
 TARGET = {"job", "instance", "role"}
 """Labels that Prometheus gives to every series it scrapes."""
 OWN = {"up": set(), "ALERTS": {"alertname", "alertstate", "severity", "channel", "provider"}}
@@ -63,7 +59,7 @@ def grouped(expr: str) -> set[str]:
 
 
 RECORDED = {rule["record"]: grouped(rule["expr"]) for rule in RULES if "record" in rule}
-SERIES = {**{name: labels | TARGET for name, labels in {**PENDING, **KNOWN, **OWN}.items()}, **RECORDED}
+SERIES = {**{name: labels | TARGET for name, labels in {**KNOWN, **OWN}.items()}, **RECORDED}
 
 
 def selected(expr: str) -> Iterator[tuple[str, set[str]]]:
@@ -113,11 +109,6 @@ def test_names_only_metrics_and_labels_that_exist(where, expr):
     for name, labels in selected(expr):
         assert labels <= SERIES[name], name
     assert grouped(expr) <= set().union(*(SERIES[name] for name in found))
-
-
-def test_what_is_pending_does_not_exist_yet_and_is_used():
-    assert not PENDING.keys() & KNOWN.keys(), "these exist now: take them out of PENDING"
-    assert PENDING.keys() <= {name for _, expr in expressions() for name, _ in selected(expr)}
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])

@@ -13,10 +13,10 @@ from notistream.delivery.ports import Message
 from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
 from notistream.errors import Misconfigured
 from notistream.providers import guard
-from notistream.providers.api import PermanentError, TemporaryError
+from notistream.providers.api import Context, PermanentError, TemporaryError
 from notistream.providers.http import retry_after_s
 from notistream.providers.registry import Providers
-from notistream.providers.webhook import WebhookProvider
+from notistream.providers.webhook import WebhookProvider, WebhookSettings
 from tests.receiver import receiver
 
 MESSAGE = Message(
@@ -26,10 +26,14 @@ MESSAGE = Message(
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
+def webhook_to(url):
+    return WebhookProvider(WebhookSettings(url=url), Context(timeout_s=2))
+
+
 @pytest.fixture
 async def webhook():
     async with receiver() as ledger:
-        provider = WebhookProvider(ledger.url, timeout_s=2)
+        provider = webhook_to(ledger.url)
         yield provider, ledger
         await provider.aclose()
 
@@ -71,7 +75,7 @@ async def test_an_email_carries_its_html_too(webhook):
 
 
 async def test_no_listener_is_temporary():
-    provider = WebhookProvider("http://127.0.0.1:1/", timeout_s=2)
+    provider = webhook_to("http://127.0.0.1:1/")
     assert isinstance(await call(provider), Temporary)
     await provider.aclose()
 
@@ -88,7 +92,7 @@ async def test_a_connection_that_breaks_after_the_request_is_ambiguous():
         writer.close()
 
     server = await asyncio.start_server(slam, "127.0.0.1", 0)
-    provider = WebhookProvider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=2)
+    provider = webhook_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert isinstance(await call(provider), Ambiguous)
     await provider.aclose()
     server.close()
@@ -102,7 +106,7 @@ async def test_an_accepted_answer_that_cannot_be_read_was_still_accepted(header)
         writer.close()
 
     server = await asyncio.start_server(odd, "127.0.0.1", 0)
-    provider = WebhookProvider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=2)
+    provider = webhook_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert await call(provider) == Receipt(None)
     await provider.aclose()
     server.close()

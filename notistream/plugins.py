@@ -1,0 +1,61 @@
+"""Installed providers: what the entry points of `notistream.providers` lead to, ours by the same road as others'."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+GROUP = "notistream.providers"
+OURS = "notistream"
+BUILT_IN: Mapping[str, str] = {
+    "console": "notistream.providers.console:ConsoleProvider",
+    "in_app": "notistream.providers.in_app:InAppProvider",
+    "sandbox": "notistream.providers.sandbox:SandboxProvider",
+    "ses": "notistream.providers.ses:SesProvider",
+    "smtp": "notistream.providers.smtp:SmtpProvider",
+    "webhook": "notistream.providers.webhook:WebhookProvider",
+}
+"""The same lines as in pyproject.toml: a checkout whose metadata is older than its code finds them too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An installed provider: its name, the package that brought it, and its class, or why it cannot be loaded."""
+
+    name: str
+    package: str
+    factory: type[Any] | None = None
+    fault: str | None = None
+
+    def settings(self) -> Iterator[str]:
+        """Names of its settings as the environment spells them."""
+        model = getattr(self.factory, "settings_model", None)
+        for field in getattr(model, "model_fields", ()):
+            yield f"NOTISTREAM_{self.name}_{field}".upper()
+
+
+@cache
+def installed() -> Mapping[str, Plugin]:
+    """Every provider of this environment by name; one that cannot be loaded is there with its fault."""
+    points: dict[str, list[EntryPoint]] = {
+        name: [EntryPoint(name, value, GROUP)] for name, value in BUILT_IN.items()}
+    for point in entry_points(group=GROUP):
+        if BUILT_IN.get(point.name) != point.value:
+            points.setdefault(point.name, []).append(point)
+    return {name: _loaded(found) for name, found in sorted(points.items())}
+
+
+def _loaded(points: list[EntryPoint]) -> Plugin:
+    point, *others = points
+    if others:
+        packages = ", ".join(map(_package, points))
+        return Plugin(point.name, packages, fault=f"offered by more than one package ({packages}); uninstall one")
+    try:
+        return Plugin(point.name, _package(point), point.load())
+    except Exception as exc:  # noqa: BLE001 - whatever a foreign module does must not stop those that work
+        return Plugin(point.name, _package(point), fault=f"cannot be imported: {type(exc).__name__}: {exc}")
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else OURS

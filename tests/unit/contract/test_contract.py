@@ -1,0 +1,22 @@
+"""The contract of providers, clause by clause, for each that is built in."""
+
+import pytest
+
+from notistream.plugins import BUILT_IN
+from notistream.providers import contract
+from tests.unit.contract import ses, smtp, webhook, wireless
+
+CASES = {"webhook": webhook.CASE, "smtp": smtp.CASE, "ses": ses.CASE}
+CASES |= {"console": wireless.CONSOLE, "sandbox": wireless.SANDBOX, "in_app": wireless.IN_APP_CASE}
+CLAUSES = [(name, clause) for name, case in CASES.items() for clause in case.clauses()]
+
+
+@pytest.mark.parametrize(("name", "clause"), CLAUSES)
+async def test_contract(name, clause):
+    async with CASES[name].subject() as subject:
+        assert subject.provider.name == name
+        await contract.CLAUSES[clause](subject)
+
+
+def test_every_built_in_provider_is_under_the_contract():
+    assert CASES.keys() == BUILT_IN.keys()
