@@ -3,9 +3,10 @@
 import click
 
 from notistream.commands.services import settings_with_services, with_database
-from notistream.db import recipients, tenants
+from notistream.db import tenants
 from notistream.db.pool import Database
 from notistream.domain.recipient import Contact
+from notistream.services import recipients
 from notistream.services.access import DEFAULT_TENANT, new_key
 
 DEMO_RECIPIENT = "user-123"

@@ -40,7 +40,8 @@ class BlockedProvider:
 async def facts(db: Queryable, new: NewNotification) -> Facts:
     """As of now, or of the moment for which it is scheduled."""
     row = await db.fetchrow(
-        SQL["facts"], new.tenant_id, new.channel, new.recipient, new.recipient_id, new.scheduled_at)
+        SQL["facts"], new.tenant_id, new.channel, new.recipient, new.recipient_id, new.scheduled_at,
+        new.category)
     assert row is not None
     preferences, fault = wishes(row)
     return Facts(

@@ -28,6 +28,8 @@ USER_PREFERENCE = {
 }
 USER_PREFERENCES = {"preferences": [USER_PREFERENCE, {"channel": "sms", "enabled": False}]}
 BOUNCED = {"channel": "email", "address": "gone@example.com", "reason": "bounce", "note": "550 no such user"}
+OPTED_OUT = {
+    "channel": "email", "address": "gone@example.com", "category": "marketing", "reason": "unsubscribe"}
 COMPLAINED = {"reason": "complaint", "note": "asked support to be left alone"}
 SUPPRESSED = {"channel": "email", "address": "gone@example.com"}
 

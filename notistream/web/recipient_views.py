@@ -41,7 +41,7 @@ class DeviceTokenView(TypedDict):
     token: str
     recipient_id: str
     user_id: Annotated[str, Field(description="The same as `recipient_id`.")]
-    platform: Annotated[str | None, Field(description="As it was sent; not stored.")]
+    platform: Annotated[str | None, Field(description="As it was sent.")]
 
 
 class QuietHoursView(TypedDict):
@@ -100,14 +100,16 @@ class SuppressionView(TypedDict):
     """An address that is not sent to."""
 
     channel: str
-    address: str
+    address: Annotated[str, Field(
+        description="E-mail addresses in lower case; of an erased recipient `sha256:…`, which still keeps messages away.")]
+    category: Annotated[str | None, Field(description="Only messages of this category; null: all.")]
     reason: str
     note: str | None
     created_at: datetime
 
 
 class SuppressionPage(TypedDict):
-    """By channel and address; `next_cursor` is null on the last page."""
+    """By channel, address and category; `next_cursor` is null on the last page."""
 
     data: list[SuppressionView]
     next_cursor: str | None
@@ -182,6 +184,7 @@ def suppression(stored: StoredSuppression) -> SuppressionView:
     return {
         "channel": stored.channel,
         "address": stored.address,
+        "category": stored.category or None,
         "reason": stored.reason,
         "note": stored.note,
         "created_at": stored.created_at,
@@ -193,5 +196,5 @@ def suppression_page(found: Sequence[StoredSuppression], size: int) -> Suppressi
     last = found[size - 1] if len(found) > size else None
     return {
         "data": [suppression(stored) for stored in found[:size]],
-        "next_cursor": text_cursor(last.channel, last.address) if last else None,
+        "next_cursor": text_cursor(last.channel, last.address, last.category) if last else None,
     }

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from notistream.db import recipients
+from notistream.db import device_tokens, recipients
 from notistream.domain.validation import recipient_id_error, token_error
 from notistream.errors import NotFound
-from notistream.services.recipients import register_device
+from notistream.services import recipients as use_cases
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body
 from notistream.web.context import RUNTIME, SENDER
@@ -33,7 +33,7 @@ async def show_many(request: web.Request) -> web.Response:
 async def put(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
     wanted = contact(parse(PUT_RECIPIENT, await read_body(request)))
-    stored, created = await recipients.put(
+    stored, created = await use_cases.put(
         request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id, wanted)
     return answer(views.recipient(stored), status=201 if created else 200)
 
@@ -48,8 +48,9 @@ async def show(request: web.Request) -> web.Response:
 
 async def register_token(request: web.Request) -> web.Response:
     wanted = device(parse(REGISTER_TOKEN, await read_body(request)))
-    await register_device(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, wanted.recipient_id, wanted.token)
+    await use_cases.register_device(
+        request.app[RUNTIME].database, request[SENDER].tenant_id, wanted.recipient_id, wanted.token,
+        platform=wanted.platform)
     return answer(
         views.device_token(wanted.token, recipient_id=wanted.recipient_id, platform=wanted.platform), status=201)
 
@@ -64,6 +65,6 @@ async def forget_token(request: web.Request) -> web.Response:
 
 async def _forget(request: web.Request, token: str, *, place: str) -> web.Response:
     refuse_wrong({place: token_error(token)})
-    if not await recipients.forget_token(request.app[RUNTIME].database, request[SENDER].tenant_id, token):
+    if not await device_tokens.forget(request.app[RUNTIME].database, request[SENDER].tenant_id, token):
         raise NotFound("no recipient has this device token")
     return no_content()
