@@ -15,6 +15,7 @@ from notistream.errors import Misconfigured
 
 PREFIX = "NOTISTREAM_"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MIN_SECRET = 32  # characters; as long as the hash of HS256
 
 
 class Settings(BaseSettings):
@@ -47,6 +48,12 @@ class Settings(BaseSettings):
         False, description="1: allow AUTH=off on a non-loopback HOST (a private network of containers).")
     admin_token: SecretStr | None = Field(
         None, min_length=16, description="Token for /internal (header X-Admin-Token). Unset: /internal is 401.")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://", description="Address under which recipients reach this server, for links in "
+        "messages; RFC 8058 wants https. Default: http://HOST:PORT.")
+    unsubscribe_secret: SecretStr | None = Field(
+        None, description="Secrets of 32 characters or more that sign unsubscribe links, separated by commas: the "
+        "first signs, all are accepted. Unset: e-mail has no such links.")
     webhook_url: str | None = Field(
         None, pattern=r"^https?://", description="When set, sms, email and push are POSTed to this address.")
     webhook_timeout_s: float = Field(
@@ -101,6 +108,13 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("unsubscribe_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(secret) < MIN_SECRET for secret in _listed(value)):
+            raise ValueError(f"every secret must have at least {MIN_SECRET} characters")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
         if self.auth == "off" and self.host not in LOOPBACK and not self.allow_insecure:
@@ -111,9 +125,23 @@ class Settings(BaseSettings):
         return self
 
     @cached_property
+    def unsubscribe_secrets(self) -> list[str]:
+        """The first signs."""
+        return [] if self.unsubscribe_secret is None else _listed(self.unsubscribe_secret)
+
+    @cached_property
+    def public_base(self) -> str:
+        """What links in messages begin with."""
+        return self.public_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @cached_property
     def metrics_port(self) -> int:
         """Port of this worker's own web server."""
         return self.worker_port or self.port + 1 + self.worker_slot
+
+
+def _listed(secrets: SecretStr) -> list[str]:
+    return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -146,5 +174,5 @@ def _explain(error: object) -> str:
     default = field.get_default(call_default_factory=True, validated_data={}) if field else None
     good = f" (for example {PREFIX}{name}={default})" if default not in (None, {}) else ""
     about = f" {field.description}" if field and field.description else ""
-    shown = "" if name in ("ADMIN_TOKEN", "DATABASE_URL") else f", not {error['input']!r}"
+    shown = "" if name in ("ADMIN_TOKEN", "DATABASE_URL", "UNSUBSCRIBE_SECRET") else f", not {error['input']!r}"
     return f"{PREFIX}{name}: {error['msg']}{shown}.{about}{good}"

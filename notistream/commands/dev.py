@@ -66,6 +66,7 @@ def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         "KAFKA_BROKERS": endpoints.kafka_brokers,
         "AUTH": _auth(settings),
         "ADMIN_TOKEN": _secret(settings.admin_token, admin_token),
+        "UNSUBSCRIBE_SECRET": _secret(settings.unsubscribe_secret, settings.state_dir / "unsubscribe-secret"),
         "WORKER_PORT": str(settings.worker_port or ports.next_free(settings.host, settings.port + 1)),
     }
     if settings.log_format == "auto" and sys.stdout.isatty():

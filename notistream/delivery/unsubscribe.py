@@ -6,6 +6,7 @@ from uuid import UUID
 
 import jwt
 
+from notistream.domain.draft import Draft
 from notistream.domain.notification import CHANNELS, AddressKind, Claimed
 
 AUDIENCE = "notistream:unsubscribe"
@@ -68,6 +69,13 @@ class UnsubscribeLinks:
             except (jwt.InvalidTokenError, KeyError, ValueError):
                 continue
         return None
+
+
+def with_link(draft: Draft, channel: str) -> Draft:
+    """The draft as its template will see it at delivery, when there may be a link."""
+    if draft.template is None or not _has_links(channel) or VARIABLE in draft.variables:
+        return draft
+    return replace(draft, variables={**draft.variables, VARIABLE: ""})
 
 
 NO_LINKS = UnsubscribeLinks((), "")

@@ -14,7 +14,7 @@ from notistream.domain.recipient import Contact
 async def put(
     database: Database, tenant_id: UUID, recipient_id: str, contact: Contact
 ) -> tuple[StoredRecipient, bool]:
-    """Create or replace a recipient; device tokens that are not given stay. What is stored now, and whether it is new."""
+    """Create or replace; device tokens that are not given stay. What is stored now, and whether it is new."""
     async with database.transaction() as db:
         if contact.push_tokens is not None:
             await device_tokens.lock(db, tenant_id)

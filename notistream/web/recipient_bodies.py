@@ -67,7 +67,7 @@ class Suppressed(TypedDict, total=False):
 
 
 @with_config(STRICT)
-class PutSuppression(Listing):
+class PutSuppression(Listing, total=False):
     """An address that must not be sent to."""
 
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]

@@ -64,6 +64,14 @@ RECIPIENTS = (
         },
         problems=TOO_MUCH,
     )),
+    Route(method="DELETE", path=V1 + "/recipients/{recipient_id}", handler=recipients.erase, operation=Operation(
+        id="eraseRecipient", tag="Recipients", summary="Erase all personal data of a recipient", path=(RECIPIENT_ID,),
+        description="Contacts, devices and preferences are deleted; of notifications to the recipient, by id or "
+        "address, the address, texts, variables, traces and dead letters. What waits is cancelled. Counts and "
+        "statuses stay, and so does every opt-out, without the readable address. May be repeated.",
+        answers={200: Answer(
+            description="Erased.", content=Content(type=views.ErasedView, examples=examples.ERASED))}, problems=ONE,
+    )),
     Route(method="POST", path=V1 + "/device-tokens", handler=recipients.register_token, operation=Operation(
         id="registerDeviceToken", tag="Recipients", summary="Register or refresh a device token",
         description="The token becomes the recipient's newest, and no other recipient's. A recipient who is not known "

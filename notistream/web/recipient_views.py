@@ -12,6 +12,7 @@ from notistream.db.recipients import StoredRecipient
 from notistream.db.suppressions import StoredSuppression
 from notistream.domain.notification import CHANNELS
 from notistream.domain.preference import window_s
+from notistream.services.erasure import Erased
 from notistream.web.query import text_cursor
 
 
@@ -26,6 +27,13 @@ class RecipientView(TypedDict):
     locale: str | None
     created_at: datetime
     updated_at: datetime
+
+
+class ErasedView(TypedDict):
+    """What was erased."""
+
+    notifications: Annotated[int, Field(description="Notifications without personal data now; they are still counted.")]
+    cancelled: Annotated[int, Field(description="Those among them that still waited.")]
 
 
 class RecipientPage(TypedDict):
@@ -101,7 +109,7 @@ class SuppressionView(TypedDict):
 
     channel: str
     address: Annotated[str, Field(
-        description="E-mail addresses in lower case; of an erased recipient `sha256:…`, which still keeps messages away.")]
+        description="E-mail addresses in lower case; of an erased recipient `sha256:…`, which still holds.")]
     category: Annotated[str | None, Field(description="Only messages of this category; null: all.")]
     reason: str
     note: str | None
@@ -134,6 +142,10 @@ def recipient_page(found: Sequence[StoredRecipient], size: int) -> RecipientPage
         "data": [recipient(stored) for stored in found[:size]],
         "next_cursor": text_cursor(found[size - 1].id) if len(found) > size else None,
     }
+
+
+def erased(done: Erased) -> ErasedView:
+    return {"notifications": done.notifications, "cancelled": done.cancelled}
 
 
 def device_token(token: str, *, recipient_id: str, platform: str | None) -> DeviceTokenView:

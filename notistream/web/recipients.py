@@ -46,6 +46,11 @@ async def show(request: web.Request) -> web.Response:
     return answer(views.recipient(found))
 
 
+async def erase(request: web.Request) -> web.Response:
+    erased = await request.app[RUNTIME].erasure.erase(request[SENDER].tenant_id, recipient_of(request))
+    return answer(views.erased(erased))
+
+
 async def register_token(request: web.Request) -> web.Response:
     wanted = device(parse(REGISTER_TOKEN, await read_body(request)))
     await use_cases.register_device(

@@ -7,6 +7,7 @@ from aiohttp import web
 from notistream.runtime import Runtime
 from notistream.web import docs, examples, health, notifications, templates, views
 from notistream.web.body import LargeBodies
+from notistream.web.bulk_routes import BULK
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
 from notistream.web.document import PATH_PARAMETER
@@ -17,6 +18,7 @@ from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
 from notistream.web.schemas import CreateBatch, CreateNotification, CreateTemplate
+from notistream.web.unsubscribe import UNSUBSCRIBE
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
 
@@ -172,7 +174,7 @@ DOCUMENTATION = (
 
 ROUTES = (
     *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
-    *PROBES, *DOCUMENTATION,
+    *BULK, *UNSUBSCRIBE, *PROBES, *DOCUMENTATION,
 )
 
 

@@ -27,8 +27,9 @@ async def show_many(request: web.Request) -> web.Response:
     category = query.text("category")
     query.check()
     found = await suppressions.list_page(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, after=(after[0], after[1], after[2]) if after else None,
-        channel=channel, address=address, category=category, limit=size + 1)
+        request.app[RUNTIME].database, request[SENDER].tenant_id,
+        after=(after[0], after[1], after[2]) if after else None, channel=channel, address=address,
+        category=category, limit=size + 1)
     return answer(views.suppression_page(found, size))
 
 
