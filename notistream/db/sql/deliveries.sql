@@ -54,7 +54,7 @@ WITH f AS (
         attempts = n.attempts - (f.outcome = 'not_called')::integer,
         due_at = CASE WHEN f.delay IS NOT NULL THEN least(now() + f.delay * interval '1 second', n.expires_at) END,
         provider = coalesce(f.provider, n.provider), next_provider = f.next_provider,
-        provider_message_id = coalesce(f.provider_message_id, n.provider_message_id),
+        provider_message_id = CASE WHEN NOT n.erased THEN coalesce(f.provider_message_id, n.provider_message_id) END,
         subject = CASE WHEN NOT n.erased THEN coalesce(f.subject, n.subject) END,
         content = CASE WHEN NOT n.erased THEN coalesce(f.content, n.content) END,
         sent_at = CASE f.status WHEN 'delivered' THEN now() ELSE n.sent_at END,
@@ -66,7 +66,7 @@ WITH f AS (
         n.recipient_id, n.traceparent, n.correlation_id, n.due_at, n.created_at, n.sent_at, n.claimed_at,
         f.outcome, n.error_message AS error, n.reason, f.provider AS attempt_provider, f.duration_ms,
         CASE WHEN n.erased THEN '[]' ELSE f.steps END AS steps,
-        f.provider_message_id AS attempt_message_id, f.dead_letter_id, f.topic, f.partition, f."offset"
+        CASE WHEN NOT n.erased THEN f.provider_message_id END AS attempt_message_id, f.dead_letter_id, f.topic, f.partition, f."offset"
 ), attempted AS (
     INSERT INTO attempts (notification_id, chain, number, provider, started_at, duration_ms, outcome, error,
         provider_message_id, steps)
@@ -129,7 +129,7 @@ WITH noted AS (
 ), accepted AS (
     UPDATE notifications
     SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
-        sent_at = now(), provider = $5, provider_message_id = $6, updated_at = now()
+        sent_at = now(), provider = $5, provider_message_id = CASE WHEN NOT erased THEN $6 END, updated_at = now()
     WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
         AND status IN ('unknown', 'retrying', 'pending', 'deferred')
     RETURNING tenant_id, channel, created_at, sent_at
