@@ -33,12 +33,12 @@ async def forget(db: Queryable, tenant_id: UUID, token: str) -> bool:
 
 
 async def deactivate(
-    db: Queryable, tenant_id: UUID, tokens: Sequence[str], *, before: datetime, channel: str, note: str | None,
+    db: Queryable, tenant_id: UUID, tokens: Sequence[str], *, before: datetime, suppress: bool, note: str | None,
     notification_id: UUID,
 ) -> list[OutboxEntry]:
     """Drop tokens that a provider called dead, unless they were registered after `before`; what is to be published.
 
-    Repeating it is harmless. A token that no recipient has is suppressed for `channel`.
+    Repeating it is harmless. With `suppress`, tokens that no recipient has are put on the suppression list.
     """
-    row = await db.fetchrow(SQL["deactivate"], tenant_id, list(tokens), before, channel, note, notification_id)
+    row = await db.fetchrow(SQL["deactivate"], tenant_id, list(tokens), before, suppress, note, notification_id)
     return outbox_entries(row["entries"]) if row else []

@@ -23,8 +23,8 @@ async def retire(database: Database, claimed: Claimed, end: Finish) -> Sequence[
     note = storable(end.error or "refused by the provider")
     if CHANNELS[claimed.channel].address is AddressKind.DEVICE:
         entries = await device_tokens.deactivate(
-            database, claimed.tenant_id, end.dead_addresses, before=claimed.claimed_at, channel=claimed.channel,
-            note=note, notification_id=claimed.id)
+            database, claimed.tenant_id, end.dead_addresses, before=claimed.claimed_at,
+            suppress=not claimed.devices, note=note, notification_id=claimed.id)
     else:
         entries = []
         for address in end.dead_addresses:

@@ -65,14 +65,15 @@ def drafts(wanted: CreateBulk) -> list[Draft | InvalidRequest]:
     common: Mapping[str, Any] = {
         name: value for name, value in wanted.items() if name not in ("recipients", "template_variables", "payload")}
     variables = _variables(wanted)
-    return [_draft(recipient, common, variables) for recipient in wanted["recipients"]]
+    return [_draft(recipient, index, common, variables) for index, recipient in enumerate(wanted["recipients"])]
 
 
 def _draft(
-    recipient: BulkRecipient | InvalidRequest, common: Mapping[str, Any], variables: JsonObject
+    recipient: BulkRecipient | InvalidRequest, index: int, common: Mapping[str, Any], variables: JsonObject
 ) -> Draft | InvalidRequest:
     if isinstance(recipient, InvalidRequest):
-        return recipient
+        return InvalidRequest([
+            FieldError(f"/recipients/{index}{e.pointer}", e.message) for e in recipient.errors])
     try:
         own = _variables(recipient)
         return draft(cast("CreateNotification", {
@@ -97,5 +98,5 @@ def _item(item: StoredNotification | NotiStreamError, *, index: int, sender: Sen
 
 def _place(pointer: str, index: int) -> str:
     """What is wrong with the message is said of the message, not of each recipient."""
-    own = not pointer or pointer.startswith(OWN_FIELDS)
+    own = pointer.startswith(OWN_FIELDS) and not pointer.startswith("/recipients/")
     return f"/recipients/{index}{pointer}" if own else pointer

@@ -197,7 +197,8 @@ async def test_batch_counts(running: Product) -> None:
 async def test_a_used_body_key_answers_409_with_the_notification(running: Product) -> None:
     """409: problem+json with `id` at top level, the whole notification under `notification`, `Location` set."""
     product, _ = running
-    body = {"channel": "sms", "recipient": "+905000000001", "content": "x", "idempotency_key": "k", "scheduled_at": LATER}
+    body = {"channel": "sms", "recipient": "+905000000001", "content": "x", "idempotency_key": "k",
+            "scheduled_at": LATER}
     _, first = await product.call("POST", NOTIFICATIONS, body)
     async with product.http.post(f"{product.base}{NOTIFICATIONS}", json=body) as answer:
         shown = await answer.json(content_type=None)

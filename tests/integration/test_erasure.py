@@ -25,7 +25,7 @@ M = "zq7marker"
 ID, EMAIL, PHONE, TOKEN = f"{M}-id", f"{M}@example.com", "+905550007713", f"{M}-token"
 MARKS = (M, PHONE, PHONE[1:])
 
-# What stays, and why. A column that is in neither list fails the test: say here why it has nothing personal, or erase it.
+# What stays, and why. A column that is in neither list fails the test: erase it, or say here why it is not personal.
 NEVER_PERSONAL = {
     "tenants": "the sender's own", "api_keys": "the sender's own", "templates": "the sender's texts",
     "template_versions": "the sender's texts", "batches": "counts", "leases": "ids, for seconds",
@@ -92,7 +92,8 @@ async def tables(sql: asyncpg.Connection) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for row in await sql.fetch("""
         SELECT table_name, column_name, udt_name FROM information_schema.columns
-        WHERE table_schema = 'public' AND udt_name IN ('text', 'varchar', '_text', 'jsonb', 'json', 'bytea', '_bytea')"""):
+        WHERE table_schema = 'public'
+            AND udt_name IN ('text', 'varchar', '_text', 'jsonb', 'json', 'bytea', '_bytea')"""):
         found.setdefault(row["table_name"], {})[row["column_name"]] = row["udt_name"]
     return found
 
@@ -148,7 +149,8 @@ async def plant(client: Client, runtime: Runtime, sql: asyncpg.Connection) -> di
         VALUES (gen_random_uuid(), 'email', $1, 't', 0, 7, $2, '[]')""", f"not JSON: {EMAIL}", f"to {EMAIL}".encode())
     await sql.execute("UPDATE device_tokens SET platform = $1", M)
     await sql.execute("UPDATE recipients SET timezone = $1, locale = $1 WHERE id = $2", M, ID)
-    await sql.execute("UPDATE idempotent_requests SET route = route || $1, headers = jsonb_build_object('h', $1::text)", M)
+    await sql.execute(
+        "UPDATE idempotent_requests SET route = route || $1, headers = jsonb_build_object('h', $1::text)", M)
     return ids
 
 

@@ -15,6 +15,7 @@ from notistream.db.notifications import Filter
 from notistream.db.pool import Database, open_database
 from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate
 from notistream.db.stats import ChannelTotals
+from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
 from notistream.errors import (
@@ -226,6 +227,7 @@ class FakeRuntime:
     operations: Operations | None = None
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
+    unsubscribe: UnsubscribeLinks = NO_LINKS
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 

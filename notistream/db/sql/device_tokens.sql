@@ -19,8 +19,10 @@ ON CONFLICT (tenant_id, digest) DO UPDATE
 
 -- name: register
 -- To the end of this recipient's tokens, away from any other; where there are more than $5, the oldest go. The
--- recipient is made where there is none.
-WITH owner AS (
+-- recipient is made where there is none. A device that registers is alive, whatever a provider said of it before.
+WITH alive AS (
+    DELETE FROM suppressions WHERE tenant_id = $1 AND channel = 'push' AND address = $3 AND reason = 'bounce'
+), owner AS (
     INSERT INTO recipients (tenant_id, id) VALUES ($1, $2)
     ON CONFLICT (tenant_id, id) DO UPDATE SET updated_at = now()
 ), too_many AS (
@@ -41,7 +43,7 @@ DELETE FROM device_tokens WHERE tenant_id = $1 AND digest = sha256(convert_to($2
 
 -- name: deactivate
 -- A provider says that tokens are dead: those that were not registered anew since ($3) go, and whoever wants to hear of
--- it is told. Tokens of nobody that is stored are suppressed instead.
+-- it is told. Tokens of nobody that is stored are suppressed instead, where $4 says so.
 WITH dead AS (
     SELECT DISTINCT sha256(convert_to(token, 'UTF8')) AS digest, token FROM unnest($2::text[]) AS t(token)
 ), known AS (
@@ -52,7 +54,8 @@ WITH dead AS (
     RETURNING t.recipient_id, t.platform, left(encode(t.digest, 'hex'), 16) AS device
 ), suppressed AS (
     INSERT INTO suppressions (tenant_id, channel, address, reason, note)
-    SELECT $1, $4, token, 'bounce', $5 FROM dead WHERE digest NOT IN (SELECT digest FROM known) AND octet_length(token) <= 2000
+    SELECT $1, 'push', token, 'bounce', $5 FROM dead
+    WHERE $4 AND digest NOT IN (SELECT digest FROM known) AND octet_length(token) <= 2000
     ON CONFLICT DO NOTHING
 )
 INSERT INTO outbox (tenant_id, topic, messages, ids)
