@@ -5,14 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from notistream.db import device_tokens, preferences, recipients
-from notistream.db.pool import Database
+from notistream.db.pool import Database, TenantDatabase
 from notistream.db.preferences import StoredPreferences
 from notistream.db.recipients import StoredRecipient
 from notistream.domain.recipient import Contact
 
 
 async def put(
-    database: Database, tenant_id: UUID, recipient_id: str, contact: Contact
+    database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, contact: Contact
 ) -> tuple[StoredRecipient, bool]:
     """Create or replace; device tokens that are not given stay. What is stored now, and whether it is new."""
     async with database.transaction() as db:
@@ -27,7 +27,7 @@ async def put(
 
 
 async def register_device(
-    database: Database, tenant_id: UUID, recipient_id: str, token: str, *, platform: str | None = None
+    database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, token: str, *, platform: str | None = None
 ) -> None:
     """Make a token the newest of this recipient, who is created where needed, and take it from any other."""
     async with database.transaction() as db:
@@ -36,7 +36,7 @@ async def register_device(
 
 
 async def wish(
-    database: Database, tenant_id: UUID, recipient_id: str, *, channels: Mapping[str, Any], timezone: str | None
+    database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, *, channels: Mapping[str, Any], timezone: str | None
 ) -> StoredPreferences:
     """Replace what a recipient wishes of these channels and, where one is given, the zone that the wishes are in."""
     async with database.transaction() as db:

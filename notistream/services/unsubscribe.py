@@ -3,14 +3,14 @@
 import logging
 
 from notistream.db import preferences, suppressions
-from notistream.db.pool import Database
+from notistream.db.pool import Queryable
 from notistream.delivery.unsubscribe import OptOut
 from notistream.domain.suppression import SuppressionReason
 
 log = logging.getLogger(__name__)
 
 
-async def unsubscribe(database: Database, wanted: OptOut) -> None:
+async def unsubscribe(database: Queryable, wanted: OptOut) -> None:
     """Take the category back; repeating it changes nothing."""
     if wanted.recipient_id is not None:
         await preferences.turn_category_off(database, wanted.tenant_id, wanted.recipient_id, wanted.category)

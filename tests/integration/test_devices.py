@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 import pytest
 
-from notistream.db import deliveries, tenants
+from notistream.db import deliveries, migrate, tenants
 from notistream.db.deliveries import Finishing
 from notistream.delivery.ports import Origin, Turn
 from notistream.domain.event import decode_events
@@ -163,3 +163,23 @@ async def test_a_token_given_with_a_recipient_is_taken_from_another(api: tuple[C
     assert (await called(client, "GET", f"{V1}/recipients/ann"))["push_tokens"] == ["a"]
     page = await called(client, "GET", f"{V1}/recipients")
     assert [r["push_tokens"] for r in page["data"]] == [["a"], ["b", "c"]]
+
+
+async def test_tokens_of_before_move_to_their_table_and_back(database_url: str) -> None:
+    step = next(m for m in migrate.known() if m.number == 6)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(step.down)
+    await connection.execute("""
+        WITH t AS (INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 't') RETURNING id)
+        INSERT INTO recipients (tenant_id, id, push_tokens, updated_at)
+        SELECT t.id, r.id, r.tokens, now() + r.n * interval '1 minute'
+        FROM t, (VALUES ('ann', ARRAY['a', 'b', 'both'], 1), ('ben', ARRAY['c', 'both'], 2), ('cem', '{}', 3))
+            AS r(id, tokens, n)""")
+    await connection.execute(step.up)
+    found = await connection.fetch("""
+        SELECT recipient_id, array_agg(token ORDER BY last_seen_at) AS tokens FROM device_tokens GROUP BY 1 ORDER BY 1""")
+    assert [(row["recipient_id"], row["tokens"]) for row in found] == [("ann", ["a", "b"]), ("ben", ["c", "both"])]
+    await connection.execute(step.down)
+    found = await connection.fetch("SELECT id, push_tokens FROM recipients ORDER BY id")
+    assert [tuple(row) for row in found] == [("ann", ["a", "b"]), ("ben", ["c", "both"]), ("cem", [])]
+    await connection.close()
