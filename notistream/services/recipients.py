@@ -36,7 +36,8 @@ async def register_device(
 
 
 async def wish(
-    database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, *, channels: Mapping[str, Any], timezone: str | None
+    database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, *, channels: Mapping[str, Any],
+    timezone: str | None,
 ) -> StoredPreferences:
     """Replace what a recipient wishes of these channels and, where one is given, the zone that the wishes are in."""
     async with database.transaction() as db:

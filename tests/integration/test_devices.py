@@ -177,7 +177,8 @@ async def test_tokens_of_before_move_to_their_table_and_back(database_url: str) 
             AS r(id, tokens, n)""")
     await connection.execute(step.up)
     found = await connection.fetch("""
-        SELECT recipient_id, array_agg(token ORDER BY last_seen_at) AS tokens FROM device_tokens GROUP BY 1 ORDER BY 1""")
+        SELECT recipient_id, array_agg(token ORDER BY last_seen_at) AS tokens
+        FROM device_tokens GROUP BY 1 ORDER BY 1""")
     assert [(row["recipient_id"], row["tokens"]) for row in found] == [("ann", ["a", "b"]), ("ben", ["c", "both"])]
     await connection.execute(step.down)
     found = await connection.fetch("SELECT id, push_tokens FROM recipients ORDER BY id")
