@@ -22,6 +22,7 @@ from notistream.delivery.limits import RecipientLimit
 from notistream.delivery.pipeline import Pipeline
 from notistream.delivery.ports import Origin, RecipientUsage
 from notistream.delivery.rendering import Renderer
+from notistream.delivery.unsubscribe import UnsubscribeLinks
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
 from notistream.domain.webhook_address import Allowed, allowed_from
@@ -32,6 +33,7 @@ from notistream.providers.registry import Providers
 from notistream.services.access import Access
 from notistream.services.audit import Audit
 from notistream.services.dead_letters import DeadLetters
+from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
 from notistream.services.inbox import Inbox
 from notistream.services.ledger import DeliveryLedger
@@ -95,6 +97,8 @@ class Runtime:
     realtime: Realtime
     webhooks: Webhooks
     webhook_sender: WebhookSender
+    erasure: Erasure
+    unsubscribe: UnsubscribeLinks
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -149,12 +153,14 @@ class Runtime:
             database=self.database, templates=choice, publish=self.relay.publish, limits=self.limits(),
             window=window,
         )
+        self.unsubscribe = UnsubscribeLinks(secrets_of(settings.unsubscribe_secret), settings.public_base)
+        self.erasure = Erasure(self.database)
         self.operations = Operations(self.database, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(
             self.database, check=self.notifications.checked,
             renderer=self.renderer, providers=self.providers.names(),
-            recipient_rate=parse_rate(settings.recipient_rate_limit),
+            recipient_rate=parse_rate(settings.recipient_rate_limit), unsubscribe=self.unsubscribe,
         )
         self.replays = Replays(self.database, window=window)
         self.dead_letters = DeadLetters(
@@ -181,6 +187,7 @@ class Runtime:
             gates=GATES, caps=CapLedger(self.database),
             recipient_limit=RecipientLimit(self.usage, parse_rate(settings.recipient_rate_limit)),
             burials=self.burials, count=self.count, jitter=random.random, clock=time.monotonic,
+            unsubscribe=self.unsubscribe,
         )
         self.upkeep = Upkeep(
             self.database, publish=self.relay.publish, takes_leftovers=lambda: self.relay.takes_leftovers,

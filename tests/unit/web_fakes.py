@@ -16,6 +16,7 @@ from notistream.db.pool import Database, open_database
 from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate, StoredTemplateVersion
 from notistream.db.stats import ChannelTotals
 from notistream.db.templates import Replacement
+from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
 from notistream.domain.template_preview import TemplatePreview, preview
@@ -259,6 +260,7 @@ class FakeRuntime:
     inbox: Inbox | None = None
     realtime: Realtime | None = None
     webhooks: Webhooks | None = None
+    unsubscribe: UnsubscribeLinks = NO_LINKS
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
