@@ -52,11 +52,12 @@ e2e: $(DEV) ## Walk through every feature of a running service (default port 808
 	@exec $(BIN)/python tests/e2e/walkthrough.py
 
 ##@ Run in containers
-docker-up: ## Build and start the whole stack: API, two workers, Kafka, PostgreSQL, Jaeger
+docker-up: ## Build and start the whole stack: API, two workers, Kafka, PostgreSQL, traces, metrics, logs, dashboards
 	$(COMPOSE) up --build --detach
-	@echo "API http://$$($(COMPOSE) port api 8080), Jaeger http://$$($(COMPOSE) port jaeger 16686); state: $(COMPOSE) ps"
-docker-up-infra: ## Start Kafka, PostgreSQL and Jaeger alone; the targets above use them until docker-down
-	$(COMPOSE) up --detach --wait postgres kafka jaeger
+	@echo "API http://$$($(COMPOSE) port api 8080), Grafana http://$$($(COMPOSE) port grafana 3000)," \
+		"Jaeger http://$$($(COMPOSE) port jaeger 16686); state: $(COMPOSE) ps"
+docker-up-infra: ## Start Kafka, PostgreSQL, OTel collector and Jaeger alone; the targets above use them until docker-down
+	$(COMPOSE) up --detach --wait postgres kafka jaeger otel-collector
 	@mkdir -p $(STATE_DIR)
 	@postgres=$$($(COMPOSE) port postgres 5432) && kafka=$$($(COMPOSE) port kafka 29092) && \
 		password=$$($(COMPOSE) exec -T postgres printenv POSTGRES_PASSWORD) && \
@@ -87,7 +88,8 @@ bench: $(DEV) ## Measure creates, ingest, deliveries, latency and CPU, each besi
 ##@ Build
 format: $(DEV) ## Apply ruff's safe fixes (sorted imports, …); lines are broken by hand
 	$(BIN)/ruff check --fix .
-generate: $(DEV) ## Rewrite what is derived: .env.example and the reference pages under docs/
+generate: $(DEV) ## Rewrite what is derived: .env.example, the reference pages under docs/, the dashboards
+	@$(BIN)/python -B deploy/grafana/dashboards.py
 	@exec $(BIN)/notistream generate
 docs: generate ## The reference pages under docs/: settings, database, API (so far the same as generate)
 build: $(DEV) ## Build the wheel into dist/

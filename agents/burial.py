@@ -26,10 +26,11 @@ async def room(app: NotiStream, lane: Lane, channel: str) -> bool:
         extra={"lane": lane.name, "channel": channel, "limit": str(limit.rate)})
     metrics.LANE_STOPPED.labels(channel).inc()
     try:
-        while lane.is_open:
-            if limit.take(time.monotonic()):
-                return True
-            await asyncio.sleep(LOOK_S)
+        with lane.declared_wait():
+            while lane.is_open:
+                if limit.take(time.monotonic()):
+                    return True
+                await asyncio.sleep(LOOK_S)
     finally:
         metrics.LANE_STOPPED.labels(channel).dec()
     return False

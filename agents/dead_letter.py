@@ -11,7 +11,7 @@ from collections.abc import Callable
 from faust.types import EventT, StreamT
 
 from agents.delivery import headers_of
-from notistream import metrics, topics
+from notistream import metrics, topics, tracing
 from notistream.app import NotiStream
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import CHANNELS, Priority
@@ -68,7 +68,9 @@ class Keeper:
 
     async def _keep(self, lane: Lane, record: Consumed, settle: Callable[[], None]) -> None:
         letter = dead_letter(self._channel, record)
-        restored = await lane.insist(lambda: self._app.runtime.dead_letters.keep(letter), settle)
+        with tracing.below(tracing.carried(record.headers), "keep dead letter", kind=tracing.CONSUMER) as span:
+            span.note(topic=record.topic, partition=record.partition, offset=record.offset)
+            restored = await lane.insist(lambda: self._app.runtime.dead_letters.keep(letter), settle)
         if restored is not None:
             found = found_as(letter, record, restored=restored)
             metrics.DEAD_LETTERS_READ.labels(self._channel, found).inc()

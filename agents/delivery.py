@@ -7,7 +7,7 @@ from faust.types import EventT, StreamT
 from uuid_utils.compat import uuid7
 
 from agents import burial
-from notistream import metrics, topics
+from notistream import metrics, topics, tracing
 from notistream.app import NotiStream
 from notistream.db import dead_letters
 from notistream.delivery.lanes import Held, Lane
@@ -44,7 +44,7 @@ async def receive(app: NotiStream, lane: Lane, channel: str, event: EventT[bytes
         wake_up, settle = opened
         message = event.message
         key = message.key or wake_up.id.bytes
-        origin = Origin(message.topic, message.partition, message.offset, key, event)
+        origin = Origin(message.topic, message.partition, message.offset, key, event, *traced(message.headers))
         await lane.put(Held(Turn(wake_up.id, wake_up.seq), origin, settle))
 
 
@@ -81,6 +81,12 @@ async def bury(
         metrics.UNDECODABLE.labels(channel).inc()
         log.warning("undecodable record buried", extra={
             "topic": record.topic, "partition": record.partition, "offset": record.offset, "reason": reason})
+
+
+def traced(headers: object) -> tuple[str | None, int | None]:
+    """The traceparent of a record and the time now, where its trace is sampled."""
+    traceparent = tracing.carried(headers_of(headers)) if tracing.active() else None
+    return traceparent, tracing.now_ns() if traceparent else None
 
 
 def headers_of(headers: object) -> list[tuple[str, bytes | None]]:

@@ -32,12 +32,14 @@ def declare(app: NotiStream) -> None:
         "leases": (LEASES_S, lambda: app.runtime.upkeep.end_leases()),
         "outbox": (OUTBOX_S, lambda: app.runtime.upkeep.republish()),
         "idempotency": (KEYS_S, lambda: app.runtime.upkeep.forget_keys()),
-        "gauges": (GAUGES_S, lambda: app.runtime.upkeep.measure()),
+        "gauges": (GAUGES_S, lambda: app.runtime.gauges.measure()),
         "slot": (SLOT_S, lambda: keep_slot(app)),
         "release": (RELEASE_S, lambda: release(app)),
         "operators": (OPERATORS_S, lambda: app.runtime.obey()),
         "lanes": (LANES_S, lambda: park_overdue(app)),
         "audit": (AUDIT_S, lambda: audit(app)),
+        "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
+        "webhook_retention": (KEYS_S, lambda: app.runtime.webhook_sender.forget()),
         "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }
     for name, (every_s, work) in tasks.items():

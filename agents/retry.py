@@ -10,8 +10,8 @@ import time
 
 from faust.types import EventT, StreamT
 
-from agents.delivery import open_wake_up
-from notistream import topics
+from agents.delivery import headers_of, open_wake_up
+from notistream import topics, tracing
 from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority
@@ -42,17 +42,25 @@ async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:
     opened = await open_wake_up(app, app.lanes[channel, Priority.NORMAL], channel, event)
     if opened is not None:
         wake_up, settle = opened
-        set_timer(app, Turn(wake_up.id, wake_up.seq), (wake_up.due_at or 0.0) - time.time())
+        span: tracing.Spanning = tracing.NOTHING
+        if tracing.active():
+            span = tracing.below(
+                tracing.carried(headers_of(event.message.headers)), f"wait {channel}", kind=tracing.CONSUMER)
+            span.note(notification_id=str(wake_up.id))
+        set_timer(app, Turn(wake_up.id, wake_up.seq), (wake_up.due_at or 0.0) - time.time(), span)
         settle()
 
 
-def set_timer(app: NotiStream, turn: Turn, delay_s: float) -> None:
+def set_timer(app: NotiStream, turn: Turn, delay_s: float, span: tracing.Spanning = tracing.NOTHING) -> None:
     """Queue the turn in `delay_s` seconds; a longer wait than expected is left to the scheduler."""
-    if delay_s <= LONGEST_S:
-        asyncio.get_running_loop().call_later(max(delay_s, 0.0), lambda: app.add_future(_queue(app, turn)))
+    if delay_s > LONGEST_S:
+        span.end()
+        return
+    asyncio.get_running_loop().call_later(max(delay_s, 0.0), lambda: app.add_future(_queue(app, turn, span)))
 
 
-async def _queue(app: NotiStream, turn: Turn) -> None:
+async def _queue(app: NotiStream, turn: Turn, span: tracing.Spanning) -> None:
+    early_s = None
     try:
         early_s = await app.runtime.ledger.wake_up(turn)
     except DatabaseUnavailable:
@@ -60,5 +68,8 @@ async def _queue(app: NotiStream, turn: Turn) -> None:
     except Exception:
         log.exception("timer failed; the scheduler takes over")
         return
+    finally:
+        if early_s is None:
+            span.end()
     if early_s is not None:
-        set_timer(app, turn, early_s)
+        set_timer(app, turn, early_s, span)

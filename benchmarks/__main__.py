@@ -36,6 +36,7 @@ PHASES: Mapping[str, tuple[Phase, ...]] = {
 }
 SCENARIOS: Mapping[str, Scenario] = {
     "isolation": scenarios.isolation,
+    "telemetry": scenarios.telemetry,
     "priority": scenarios.priority,
     "fairness": scenarios.fairness,
     "scheduler": scenarios.scheduler,
@@ -148,7 +149,7 @@ async def _bench(
             plan=plan, http=http, brokers=endpoints.kafka_brokers, receiver=receiver, watch=watch, samples=samples,
             intake=await stack.enter_async_context(new_site(settings)),
             line=await stack.enter_async_context(new_site(settings)),
-            fresh=partial(new_site, {**GATES_ON, **settings}), bare_api=bare_api,
+            fresh=lambda more={}: new_site({**GATES_ON, **settings, **more}), bare_api=bare_api,
             services={"postgres": services.postgres.process, "kafka": services.kafka.process})
 
 

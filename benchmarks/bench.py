@@ -34,8 +34,9 @@ class Bench:
     http: aiohttp.ClientSession
     intake: Site
     line: Site
-    fresh: Callable[[], AbstractAsyncContextManager[Site]]
-    """A site for one measurement, with every gate on; what still waits in it at the end is thrown away."""
+    fresh: Callable[..., AbstractAsyncContextManager[Site]]
+    """A site for one measurement, with every gate on and what is given more; what still waits at the end is thrown
+    away."""
     brokers: str
     receiver: Role
     bare_api: Role

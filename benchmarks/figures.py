@@ -41,6 +41,7 @@ FIGURES = (
     Figure(key="latency_p50", title="end to end at 100/s, p50", unit="ms", most=12, first_seed="5"),
     Figure(key="latency_p99", title="end to end at 100/s, p99", unit="ms", most=40, first_seed="8"),
     Figure(key="isolation", title="email beside a slow sms provider", unit="/s", beside="alone", share=0.9),
+    Figure(key="telemetry", title="deliveries, 10 % traced, JSON logs", unit="/s", beside="neither", share=0.95),
     Figure(key="high_p50", title="high beside a low backlog, p50", unit="ms"),
     Figure(key="high_p99", title="high beside a low backlog, p99", unit="ms", most=2_000),
     Figure(key="fair_median", title="beside another's flood, median", unit="ms"),

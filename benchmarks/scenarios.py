@@ -4,7 +4,7 @@ The rates and delays are the plan's; every gate is on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median
@@ -53,6 +53,25 @@ async def _emails(bench: Bench, api: Role, tag: str) -> float:
     await enqueue(bench, api, tag, bench.plan.emails, shape=Shape(channel="email"))
     await bench.arrived(bench.plan.emails, tag)
     return rate(await bench.received(tag))
+
+
+async def telemetry(bench: Bench) -> None:
+    """A backlog with a tenth of the traces kept and every line logged as JSON, beside one with neither."""
+    told = {"OTLP_ENDPOINT": bench.bare_api.url, "TRACE_SAMPLING": "0.1", "LOG_LEVEL": "INFO"}
+    for turn in range(bench.plan.telemetry_pairs):
+        product = partial(_told, bench, bench.samples.product, told)
+        await pair(turn, product, partial(_told, bench, bench.samples.reference, {}))
+
+
+async def _told(bench: Bench, into: dict[str, list[float]], settings: Mapping[str, str]) -> None:
+    await bench.reset()
+    async with bench.fresh(settings) as site:
+        await enqueue(bench, site.api, "told", bench.plan.backlog)
+        await site.published()
+        async with site.worker({}, ready=False):
+            await bench.arrived(bench.plan.backlog, "told")
+            await site.settled()
+    into["telemetry"].append(rate(await bench.received("told")))
 
 
 async def priority(bench: Bench) -> None:

@@ -135,6 +135,7 @@ class NotiStream(faust.App):
             await asyncio.sleep(STARTUP_RETRY_S)
 
     def _open_lanes(self) -> None:
+        metrics.TABLES_RECOVERING.set_function(lambda: not self.tables.actives_ready)
         self.lanes = {
             (channel, priority): Lane(
                 name=f"{channel}.{priority}", limit=self.settings.worker_concurrency, ledger=self.runtime.ledger,

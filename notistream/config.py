@@ -14,8 +14,8 @@ from pydantic_settings.exceptions import SettingsError
 from notistream.errors import Misconfigured
 
 PREFIX = "NOTISTREAM_"
+SECRET_LENGTH = 32
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MIN_SECRET = 32  # characters; as long as the hash of HS256
 
 
 class Settings(BaseSettings):
@@ -54,10 +54,27 @@ class Settings(BaseSettings):
     unsubscribe_secret: SecretStr | None = Field(
         None, description="Secrets of 32 characters or more that sign unsubscribe links, separated by commas: the "
         "first signs, all are accepted. Unset: e-mail has no such links.")
+    api_rate_limit: str = Field(
+        "12000/minute", pattern=r"^(0|\d{1,9}/(second|minute|hour|day|[1-9]\d{0,3}[smh]))$",
+        description="HTTP requests per API key over all API processes, any count and span such as 50/2s; 0 = none. "
+        "None while AUTH=off.")
+    jwt_secret: SecretStr | None = Field(
+        None, description="Secrets of the tokens that let browsers in (POST /api/v1/ws-token), at least 32 characters "
+        "each, separated by commas: the first signs, all verify. Unset: no tokens.")
+    ws_connections: int = Field(
+        10_000, ge=1, le=1_000_000, description="WebSockets that an API process holds open at once.")
+    ws_connections_per_tenant: int = Field(
+        5_000, ge=1, le=1_000_000, description="Of these, how many may be of one tenant.")
+    ws_queue: int = Field(
+        10_000, ge=1000, le=1_000_000,
+        description="Status updates that wait for a slow WebSocket client before it is dropped.")
     webhook_url: str | None = Field(
         None, pattern=r"^https?://", description="When set, sms, email and push are POSTed to this address.")
     webhook_timeout_s: float = Field(
         10.0, gt=0, le=15, description="Seconds that a provider call may take; at most half of LEASE_S.")
+    webhook_allow_networks: str = Field(
+        "", description="Networks and hosts that tenants' webhooks may reach although they are not public, also by "
+        "plain http, e.g. 127.0.0.0/8,::1/128,hooks.internal. `make run` allows loopback.")
     providers: dict[str, list[str]] = Field(
         default_factory=dict,
         description='Ordered providers of each channel as JSON, e.g. {"sms": ["webhook", "console"]}.',
@@ -99,6 +116,18 @@ class Settings(BaseSettings):
         3600.0, ge=1, le=86_400, description="Seconds between two audits; one worker does each.")
     audit_repair: bool = Field(
         True, description="Whether these audits wake what was forgotten (a copy that still turns up is dropped).")
+    watchdog_s: float = Field(
+        60.0, ge=0, le=3600,
+        description="Seconds without progress on a partition that has records and waits for nothing, until that is "
+        "reported; after twice as long a worker ends itself, to be started again. 0 = never.")
+    otlp_endpoint: str | None = Field(
+        None, pattern=r"^https?://",
+        description="OpenTelemetry collector (OTLP over HTTP), e.g. http://127.0.0.1:4318. Unset: no traces.")
+    trace_sampling: float = Field(
+        0.1, ge=0, le=1, description="Share of the traces that begin here and are kept; a caller's own choice wins.")
+    log_addresses: bool = Field(
+        False,
+        description="1: write addresses and texts of messages into logs as they are; otherwise masked or left out.")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto: text on a terminal, JSON elsewhere.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
@@ -108,11 +137,11 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("unsubscribe_secret")
+    @field_validator("jwt_secret", "unsubscribe_secret")
     @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and any(len(secret) < MIN_SECRET for secret in _listed(value)):
-            raise ValueError(f"every secret must have at least {MIN_SECRET} characters")
+    def _long_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(secret) < SECRET_LENGTH for secret in secrets_of(value)):
+            raise ValueError(f"each secret must have at least {SECRET_LENGTH} characters")
         return value
 
     @model_validator(mode="after")
@@ -127,7 +156,7 @@ class Settings(BaseSettings):
     @cached_property
     def unsubscribe_secrets(self) -> list[str]:
         """The first signs."""
-        return [] if self.unsubscribe_secret is None else _listed(self.unsubscribe_secret)
+        return secrets_of(self.unsubscribe_secret)
 
     @cached_property
     def public_base(self) -> str:
@@ -140,8 +169,9 @@ class Settings(BaseSettings):
         return self.worker_port or self.port + 1 + self.worker_slot
 
 
-def _listed(secrets: SecretStr) -> list[str]:
-    return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
+def secrets_of(value: SecretStr | None) -> list[str]:
+    """The secrets of a setting that may hold several, the one in use first."""
+    return [secret.strip() for secret in value.get_secret_value().split(",")] if value else []
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -174,5 +204,6 @@ def _explain(error: object) -> str:
     default = field.get_default(call_default_factory=True, validated_data={}) if field else None
     good = f" (for example {PREFIX}{name}={default})" if default not in (None, {}) else ""
     about = f" {field.description}" if field and field.description else ""
-    shown = "" if name in ("ADMIN_TOKEN", "DATABASE_URL", "UNSUBSCRIBE_SECRET") else f", not {error['input']!r}"
+    secret = name in ("ADMIN_TOKEN", "DATABASE_URL", "JWT_SECRET", "UNSUBSCRIBE_SECRET")
+    shown = "" if secret else f", not {error['input']!r}"
     return f"{PREFIX}{name}: {error['msg']}{shown}.{about}{good}"

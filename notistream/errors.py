@@ -80,6 +80,18 @@ class AdminOnly(Unauthorized):
     """Send the admin token in the header X-Admin-Token; while none is configured, nothing here can be reached."""
 
 
+class TooManyRequests(NotiStreamError):
+    """More requests than the limit allows; repeat this one later."""
+
+    code = "too_many_requests"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(detail)
+
+
 class NotFound(NotiStreamError):
     """There is nothing here."""
 
@@ -122,6 +134,18 @@ class NotReschedulable(Conflict):
     code = "not_reschedulable"
 
 
+class TenantExists(Conflict):
+    """There is a tenant of this name."""
+
+    code = "tenant_exists"
+
+
+class KeyEnded(Conflict):
+    """This key is revoked, has expired or was rotated before."""
+
+    code = "key_ended"
+
+
 class NotResolvable(Conflict):
     """Only a notification whose outcome is unknown can be resolved."""
 
@@ -132,6 +156,18 @@ class NotResendable(Conflict):
     """Only a notification that has ended can be sent again."""
 
     code = "not_resendable"
+
+
+class TooManyWebhooks(Conflict):
+    """The tenant has as many webhook endpoints as it may have; delete one first."""
+
+    code = "too_many_webhooks"
+
+
+class WebhookInactive(Conflict):
+    """The webhook endpoint is not active; switch it on first."""
+
+    code = "webhook_inactive"
 
 
 class RequestInFlight(Conflict):
@@ -173,6 +209,29 @@ class Overloaded(Unavailable):
     """Too many large requests are being served; repeat this one later."""
 
     code = "overloaded"
+
+
+class TooManyConnections(Unavailable):
+    """As many WebSockets are open as are allowed here; connect again later, or to another process."""
+
+    code = "too_many_connections"
+    retry_after_s = 5
+
+
+class UpgradeRequired(NotiStreamError):
+    """This address is a WebSocket: connect with ws:// or wss://."""
+
+    code = "upgrade_required"
+    status = 426
+    title = "Upgrade required"
+
+
+class NotConfigured(NotiStreamError):
+    """The operator has not set what this request needs."""
+
+    code = "not_configured"
+    status = 503
+    title = "Not configured"
 
 
 class Misconfigured(NotiStreamError):

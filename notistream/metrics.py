@@ -15,6 +15,15 @@ HTTP_REQUESTS = Counter(
 HTTP_SECONDS = Histogram(
     "notistream_http_request_seconds", "Time to answer, by route.", ["method", "route"], buckets=SECONDS,
     registry=REGISTRY)
+REQUESTS_LIMITED = Counter(
+    "notistream_api_rate_limited", "HTTP requests refused because their key had used up API_RATE_LIMIT.",
+    registry=REGISTRY)
+REQUESTS_UNMETERED = Counter(
+    "notistream_api_rate_limit_unmetered", "HTTP requests let through uncounted, because PostgreSQL did not answer.",
+    registry=REGISTRY)
+KEYS_GUESSED = Counter(
+    "notistream_api_guesses_locked_out", "Requests without a valid key from addresses that sent too many of them.",
+    registry=REGISTRY)
 ACCEPTED = Counter(
     "notistream_accepted", "Notifications accepted, after their commit.", ["channel", "priority"], registry=REGISTRY)
 PUBLISHED = Counter("notistream_published", "Records that Kafka acknowledged.", registry=REGISTRY)
@@ -83,11 +92,79 @@ AUDIT_SUCCESS = Gauge(
     registry=REGISTRY)
 AUDIT_REPAIRED = Counter(
     "notistream_audit_repaired", "Forgotten notifications that an audit has woken.", registry=REGISTRY)
+LOG_SUPPRESSED = Counter(
+    "notistream_log_lines_suppressed", "Lines that were not written, because their place logs too much.", ["logger"],
+    registry=REGISTRY)
+LAG = Gauge(
+    "notistream_consumer_lag_records", "Records of a lane that nobody has acknowledged; each worker says the same.",
+    ["channel", "priority"], registry=REGISTRY)
+QUEUE_AGE = Gauge(
+    "notistream_queue_oldest_seconds", "How long the oldest unacknowledged record of a lane has waited.",
+    ["channel", "priority"], registry=REGISTRY)
+DEAD_LETTERS = Gauge(
+    "notistream_dead_letters", "Dead letters that are neither replayed nor deleted.", ["channel"], registry=REGISTRY)
+SCHEDULER_LATENESS = Gauge(
+    "notistream_scheduler_lateness_seconds", "How overdue the most overdue waiting notification is.",
+    registry=REGISTRY)
+TOKENS_WAITING = Gauge(
+    "notistream_provider_tokens_waiting", "Calls of this worker that wait for a token of the provider's rate.",
+    ["channel", "provider"], registry=REGISTRY)
+TOKENS_GRANTED = Counter(
+    "notistream_provider_tokens_granted", "Tokens of a provider's rate that this worker got.", ["channel", "provider"],
+    registry=REGISTRY)
+TOKENS_SHORT = Counter(
+    "notistream_provider_tokens_short", "Requests for tokens that got less than they asked for.",
+    ["channel", "provider"], registry=REGISTRY)
+TABLES_RECOVERING = Gauge(
+    "notistream_tables_recovering", "1 while the tables are being rebuilt from their changelogs.", registry=REGISTRY)
+LOOP_LAG = Gauge(
+    "notistream_event_loop_lag_seconds", "How late the event loop was at worst in the last seconds.",
+    registry=REGISTRY)
+STALLED = Gauge(
+    "notistream_partitions_stalled", "Partitions of this worker with records and no progress, that wait for nothing.",
+    registry=REGISTRY)
+WATCHDOG_RESTARTS = Counter(
+    "notistream_watchdog_restarts", "How often this process gave up because a partition was stalled.",
+    registry=REGISTRY)
+SOCKETS = Gauge("notistream_websockets", "Open WebSockets.", ["stream"], registry=REGISTRY)
+SOCKET_FRAMES = Counter(
+    "notistream_websocket_frames", "Frames sent to WebSockets.", ["stream"], registry=REGISTRY)
+SOCKETS_DROPPED = Counter(
+    "notistream_websockets_dropped", "WebSockets closed because their client was too slow.", registry=REGISTRY)
+EVENTS_LAG = Gauge(
+    "notistream_events_lag", "Records of the topic `events` that this process has not yet read.", registry=REGISTRY)
+INBOX_STORED = Counter("notistream_inbox_stored", "In-app messages stored.", registry=REGISTRY)
+STREAMS = ("status", "inbox")
+WEBHOOK_QUEUED = Counter(
+    "notistream_webhook_queued", "Webhook deliveries queued: events times endpoints that want them.",
+    registry=REGISTRY)
+WEBHOOK_CALLS = Counter(
+    "notistream_webhook_calls", "Webhook calls by what became of the delivery.", ["outcome"], registry=REGISTRY)
+WEBHOOK_SECONDS = Histogram(
+    "notistream_webhook_call_seconds", "Time of webhook calls.", buckets=(*SECONDS, 15), registry=REGISTRY)
+WEBHOOK_REPEATED = Counter(
+    "notistream_webhook_possible_duplicates", "Webhook calls repeated because nobody said how the one before ended.",
+    registry=REGISTRY)
+WEBHOOK_DISABLED = Counter(
+    "notistream_webhook_endpoints_disabled", "Webhook endpoints switched off: gone, or failing for days.",
+    registry=REGISTRY)
+WEBHOOK_REFUSED = Counter(
+    "notistream_webhook_addresses_refused", "Webhook URLs that led where no tenant may reach, by when it was noticed.",
+    ["at"], registry=REGISTRY)
+WEBHOOK_WAITING = Gauge(
+    "notistream_webhook_waiting", "Webhook deliveries that wait for a call or its end.", registry=REGISTRY)
+WEBHOOK_OVERDUE = Gauge(
+    "notistream_webhook_oldest_due_seconds", "For how long the webhook delivery that is most overdue has been due.",
+    registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
-    "operators",
+    "operators", "key_use", "webhooks", "webhook_gauges", "webhook_retention",
+)
+FIXED: tuple[tuple[Counter | Gauge, tuple[str, ...]], ...] = (
+    (TASK_FAILURES, TASKS), (PARKED, ("lane",)), (LATE, ("yes", "no")), (SOCKETS, STREAMS), (SOCKET_FRAMES, STREAMS),
+    (WEBHOOK_CALLS, ("delivered", "retrying", "failed")), (WEBHOOK_REFUSED, ("registration", "connect")),
 )
 
 
@@ -97,15 +174,14 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
     for channel in channels:
         UNDECODABLE.labels(channel)
         LANE_STOPPED.labels(channel)
+        DEAD_LETTERS.labels(channel)
         for found in ("known", "restored", "foreign"):
             DEAD_LETTERS_READ.labels(channel, found)
         for priority in priorities:
-            for metric in (ACCEPTED, CLAIMED, LANE_IN_FLIGHT, LANE_WAITING):
+            for metric in (ACCEPTED, CLAIMED, LANE_IN_FLIGHT, LANE_WAITING, LAG, QUEUE_AGE):
                 metric.labels(channel, priority)
         for status in statuses:
             FINISHED.labels(channel, status)
-    for task in TASKS:
-        TASK_FAILURES.labels(task)
-    PARKED.labels("lane")
-    for accepted in ("yes", "no"):
-        LATE.labels(accepted)
+    for counted, values in FIXED:
+        for value in values:
+            counted.labels(value)

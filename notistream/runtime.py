@@ -1,5 +1,6 @@
 """The runtime: pool, relay, providers and use cases of a process, opened and closed in order."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,9 +9,9 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from notistream import metrics
-from notistream.config import Settings
-from notistream.db import breakers, pauses, stats, tokens
+from notistream import metrics, tracing
+from notistream.config import Settings, secrets_of
+from notistream.db import breakers, pauses, request_windows, stats, tokens
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
@@ -24,6 +25,7 @@ from notistream.delivery.rendering import Renderer
 from notistream.delivery.unsubscribe import UnsubscribeLinks
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
+from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
 from notistream.providers.admission import Admission
 from notistream.providers.registry import Providers
@@ -31,6 +33,8 @@ from notistream.services.access import Access
 from notistream.services.audit import Audit
 from notistream.services.dead_letters import DeadLetters
 from notistream.services.erasure import Erasure
+from notistream.services.gauges import Gauges
+from notistream.services.inbox import Inbox
 from notistream.services.ledger import DeliveryLedger
 from notistream.services.notifications import Notifications
 from notistream.services.operations import Operations
@@ -39,11 +43,19 @@ from notistream.services.positions import Positions
 from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
+from notistream.services.realtime import Realtime
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
+from notistream.services.request_limit import RequestLimit
+from notistream.services.template_choice import TemplateChoice
 from notistream.services.templates import Templates
+from notistream.services.tenancy import Tenancy
 from notistream.services.upkeep import Upkeep
+from notistream.services.webhook_client import WebhookClient
+from notistream.services.webhook_sender import WebhookSender
+from notistream.services.webhooks import Webhooks
 from notistream.services.windows import Windows
+from notistream.services.ws_tokens import WsTokens
 
 
 class Runtime:
@@ -62,6 +74,8 @@ class Runtime:
     notifications: Notifications
     replays: Replays
     access: Access
+    request_limit: RequestLimit
+    tenancy: Tenancy
     readiness: Readiness
     providers: Providers
     ledger: DeliveryLedger
@@ -73,12 +87,17 @@ class Runtime:
     burials: Mapping[str, BurialLimit]
     positions: Positions
     audit: Audit
+    gauges: Gauges
     range_replays: RangeReplays
     operations: Operations
     pauses: Pauses
     previews: Previews
     erasure: Erasure
     unsubscribe: UnsubscribeLinks
+    inbox: Inbox
+    realtime: Realtime
+    webhooks: Webhooks
+    webhook_sender: WebhookSender
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -95,10 +114,15 @@ class Runtime:
         metrics.initialise(channels=CHANNELS, priorities=Priority, statuses=Status)
         if not settings.database_url or not settings.kafka_brokers:
             raise Misconfigured("set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`")
-        self.providers = Providers(settings)
-        self._stack.push_async_callback(self.providers.aclose)
+        if settings.otlp_endpoint:
+            role = name.removeprefix("notistream-")
+            tracing.configure(endpoint=settings.otlp_endpoint, sampling=settings.trace_sampling, role=role)
+            self._stack.push_async_callback(asyncio.to_thread, tracing.close)
         self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
         self._stack.push_async_callback(self.database.close)
+        self.inbox = Inbox(self.database)
+        self.providers = Providers(settings, keep=self.inbox.keep)
+        self._stack.push_async_callback(self.providers.aclose)
         self.positions = Positions(
             brokers=settings.kafka_brokers, prefix=settings.topic_prefix, group=settings.topic_prefix)
         self._stack.push_async_callback(self.positions.close)
@@ -111,16 +135,19 @@ class Runtime:
         self._stack.push_async_callback(self.relay.close)
         self._build_use_cases()
         self._build_delivery()
+        self._build_realtime()
+        self._build_webhooks()
         self.readiness = Readiness({
             "database": lambda: stats.ping(self.database), "kafka": self.relay.check, **(checks or {})})
 
     def _build_use_cases(self) -> None:
         settings, window = self.settings, timedelta(hours=self.settings.idempotency_window_h)
         token = settings.admin_token
-        self.templates = Templates(self.database)
-        self.renderer = Renderer(self.templates, self.limits().__getitem__)
+        choice = TemplateChoice(self.database)
+        self.templates = Templates(self.database, changed=choice.forget, limits=self.limits())
+        self.renderer = Renderer(choice, self.limits().__getitem__)
         self.notifications = Notifications(
-            database=self.database, templates=self.templates, publish=self.relay.publish, limits=self.limits(),
+            database=self.database, templates=choice, publish=self.relay.publish, limits=self.limits(),
             window=window,
         )
         self.unsubscribe = UnsubscribeLinks(settings.unsubscribe_secrets, settings.public_base)
@@ -138,6 +165,11 @@ class Runtime:
         self.burials = {channel: BurialLimit(parse_rate(settings.dlq_limit)) for channel in CHANNELS}
         self.access = Access(
             self.database, required=settings.auth == "on", admin_token=token.get_secret_value() if token else None)
+        self._stack.push_async_callback(self.access.use.close)
+        self.request_limit = RequestLimit(
+            parse_rate(settings.api_rate_limit if settings.auth == "on" else "0"),
+            partial(request_windows.reserve, self.database))
+        self.tenancy = Tenancy(self.database)
 
     def _build_delivery(self) -> None:
         settings = self.settings
@@ -159,7 +191,23 @@ class Runtime:
             rooms=self.windows.rooms, jitter=random.random,
         )
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
+        self.gauges = Gauges(self.database, self.positions)
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
+
+    def _build_realtime(self) -> None:
+        settings = self.settings
+        self.realtime = Realtime(
+            self.database, inbox=self.inbox, tokens=WsTokens(secrets_of(settings.jwt_secret)),
+            brokers=settings.kafka_brokers or "", prefix=settings.topic_prefix, queue=settings.ws_queue,
+            per_process=settings.ws_connections, per_tenant=settings.ws_connections_per_tenant)
+        self._stack.push_async_callback(self.realtime.close)
+
+    def _build_webhooks(self) -> None:
+        client = WebhookClient(allowed_networks(self.settings))
+        self._stack.push_async_callback(client.aclose)
+        self.webhooks = Webhooks(self.database, client)
+        self.webhook_sender = WebhookSender(self.database, client)
+        self._stack.push_async_callback(self.webhook_sender.close)
 
     async def obey(self) -> None:
         """Hold back what operators have paused, and tell them which breakers are not closed."""
@@ -180,8 +228,17 @@ class Runtime:
 
     async def channel_totals(self, tenant_id: UUID) -> Mapping[str, ChannelTotals]:
         """Sent and failed per channel, zeros included."""
-        return await stats.channel_totals(self.database, tenant_id)
+        return await stats.channel_totals(self.database.of(tenant_id), tenant_id)
 
     async def close(self) -> None:
         """Close in the opposite order."""
         await self._stack.aclose()
+
+
+def allowed_networks(settings: Settings) -> Allowed:
+    """Where webhooks may go although it is not public; raises Misconfigured."""
+    try:
+        return allowed_from(settings.webhook_allow_networks)
+    except ValueError as exc:
+        raise Misconfigured(
+            f"NOTISTREAM_WEBHOOK_ALLOW_NETWORKS: {exc}; write it like 127.0.0.0/8,::1/128,hooks.internal") from None

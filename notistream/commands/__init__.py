@@ -19,6 +19,7 @@ from notistream.commands import (
     run,
     seed,
     send,
+    top,
     topics,
     trace,
 )
@@ -48,6 +49,6 @@ def cli() -> None:
 for command in (
     dev.dev, run.api, run.worker, migrate.migrate, topics.topics, seed.seed, keys.tenants, keys.keys,
     providers.providers, send.send, audit.audit, replay.replay, generate.generate,
-    doctor.doctor, trace.trace, pauses.pause, pauses.resume, dlq.dlq,
+    doctor.doctor, trace.trace, pauses.pause, pauses.resume, dlq.dlq, top.top,
 ):
     cli.add_command(command)

@@ -67,8 +67,11 @@ def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         "AUTH": _auth(settings),
         "ADMIN_TOKEN": _secret(settings.admin_token, admin_token),
         "UNSUBSCRIBE_SECRET": _secret(settings.unsubscribe_secret, settings.state_dir / "unsubscribe-secret"),
+        "JWT_SECRET": _secret(settings.jwt_secret, settings.state_dir / "jwt-secret"),
         "WORKER_PORT": str(settings.worker_port or ports.next_free(settings.host, settings.port + 1)),
     }
+    if "webhook_allow_networks" not in settings.model_fields_set:
+        own["WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8,::1/128"  # a developer's receiver runs here too
     if settings.log_format == "auto" and sys.stdout.isatty():
         own["LOG_FORMAT"] = "text"  # the children write into a pipe of ours
     return {**os.environ, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in own.items()}}

@@ -15,16 +15,35 @@ SPAN = re.compile(r"(\d{1,6})([smhd])\Z")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def span(text: str) -> timedelta | None:
+    """`7d`, `12h`, `30m`, `90s`; None for anything else."""
+    found = SPAN.match(text)
+    return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
+
+
+class Span(click.ParamType):
+    """A length of time."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        found = value if isinstance(value, timedelta) else span(value)
+        return self.fail(f"{value!r} is not a span such as 7d, 12h, 30m", param, ctx) if found is None else found
+
+
 class Moment(click.ParamType):
-    """A date and time, or how long ago it was."""
+    """A date and time, or how long ago it was; `ahead`: or how long it is until then."""
 
     name = "moment"
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._sign = 1 if ahead else -1
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
-        if span := SPAN.match(value):
-            return datetime.now(UTC) - timedelta(**{UNITS[span[2]]: int(span[1])})
+        if (away := span(value)) is not None:
+            return datetime.now(UTC) + self._sign * away
         try:
             found = datetime.fromisoformat(value)
         except ValueError:
@@ -34,7 +53,7 @@ class Moment(click.ParamType):
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-MOMENT = Moment()
+MOMENT, LATER, SPAN_OF_TIME = Moment(), Moment(ahead=True), Span()
 
 
 async def tenant_id(database: Queryable, text: str | None) -> UUID | None:

@@ -10,7 +10,7 @@ from notistream.db.queries import load
 from notistream.db.records import storable
 
 SQL = load("audit_log")
-CLI, ADMIN = "cli", "admin"
+CLI, ADMIN, WORKER = "cli", "admin", "worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class AuditEntry:
 
 
 async def record(db: Queryable, actor: str, action: str, target: str, details: Mapping[str, Any] | None = None) -> None:
-    """Note an action; `actor` is CLI, ADMIN or a tenant's id, `action` a word such as `dlq.replay`."""
+    """Note an action; `actor` is CLI, ADMIN, WORKER or a tenant's id, `action` a word such as `dlq.replay`."""
     await db.fetch(SQL["record"], actor, action, storable(target), details or {})
 
 

@@ -132,13 +132,14 @@ def _step(step: Step) -> Mapping[str, Any]:
     return shown
 
 
-async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> bool:
-    """Note a stale worker's outcome; True when its success was still accepted."""
+async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> Changed:
+    """Note a stale worker's outcome; its id is in the answer when its success was still accepted."""
     row = await db.fetchrow(
         SQL["finish_late"], claimed.id, claimed.chain, claimed.attempts, end.outcome.value, end.provider,
         storable(end.provider_message_id),
     )
-    return bool(row and row["accepted"])
+    assert row is not None
+    return Changed(frozenset([claimed.id] if row["accepted"] else ()), outbox_entries(row["entries"]))
 
 
 async def park(db: Queryable, items: Sequence[Parking]) -> Changed:

@@ -78,10 +78,12 @@ async def list_page(db: Queryable, tenant_id: UUID, shown: Filter, *, limit: int
     return [stored_notification(row) for row in rows]
 
 
-async def cancel(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification | None:
-    """The cancelled notification; None where it does not exist or waits no more."""
+async def cancel(
+    db: Queryable, tenant_id: UUID, notification_id: UUID
+) -> tuple[StoredNotification, list[OutboxEntry]] | None:
+    """The cancelled notification and what is to be published; None where it does not exist or waits no more."""
     row = await db.fetchrow(SQL["cancel"], tenant_id, notification_id)
-    return stored_notification(row) if row else None
+    return (stored_notification(row), outbox_entries(row["entries"])) if row else None
 
 
 async def attempts(db: Queryable, notification_id: UUID) -> list[StoredAttempt]:

@@ -48,12 +48,13 @@ async def candidates(
     return Candidates(row["waiting"], row["too_late"], row["last"] if more else None)
 
 
-async def cancel(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, gate: str, reason: str) -> int:
-    """Cancel those that still wait; how many. `gate` and `reason` go to the trace."""
+async def cancel(
+    db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, gate: str, reason: str
+) -> tuple[int, list[OutboxEntry]]:
+    """Cancel those that still wait; how many, and what to publish. `gate` and `reason` go to the trace."""
     row = await db.fetchrow(SQL["cancel"], tenant_id, ids, gate, storable(reason))
     assert row is not None
-    count: int = row["count"]
-    return count
+    return row["count"], outbox_entries(row["entries"])
 
 
 async def lock(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification | None:
@@ -70,9 +71,11 @@ async def reschedule(
     return stored_notification(row) if row else None
 
 
-async def resolve_delivered(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> bool:
-    """End an unknown outcome as delivered; False where it is not unknown."""
-    return await db.fetchrow(SQL["resolve_delivered"], tenant_id, notification_id, reason) is not None
+async def resolve_delivered(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> list[OutboxEntry]:
+    """End an unknown outcome as delivered; what to publish, nothing where it is not unknown."""
+    row = await db.fetchrow(SQL["resolve_delivered"], tenant_id, notification_id, reason)
+    assert row is not None
+    return outbox_entries(row["entries"])
 
 
 async def resolve_failed(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> list[OutboxEntry]:

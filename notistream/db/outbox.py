@@ -40,10 +40,3 @@ async def release(db: Queryable, rooms: Mapping[str, int]) -> list[OutboxEntry]:
 async def hasten(db: Queryable, entries: Sequence[OutboxEntry]) -> None:
     """Let any worker publish these at once, because the process that commits them has no relay."""
     await db.fetch(SQL["hasten"], [entry.id for entry in entries])
-
-
-async def backlog(db: Queryable) -> tuple[int, float]:
-    """How many entries wait, and the age of the oldest in seconds."""
-    row = await db.fetchrow(SQL["backlog"])
-    assert row is not None
-    return row["entries"], row["oldest_s"]

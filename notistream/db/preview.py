@@ -26,6 +26,7 @@ class Facts:
     preferences: Preferences
     preferences_fault: str | None
     suppressed: str | None
+    locale: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,12 @@ async def facts(db: Queryable, new: NewNotification) -> Facts:
     """As of now, or of the moment for which it is scheduled."""
     row = await db.fetchrow(
         SQL["facts"], new.tenant_id, new.channel, new.recipient, new.recipient_id, new.scheduled_at,
-        new.category)
+        new.locale, new.category)
     assert row is not None
     preferences, fault = wishes(row)
     return Facts(
         at=row["at"], contact=new.recipient or contact(row, new.channel, new.recipient_id), timezone=row["timezone"],
-        preferences=preferences, preferences_fault=fault, suppressed=row["suppressed"],
+        preferences=preferences, preferences_fault=fault, suppressed=row["suppressed"], locale=row["locale"],
     )
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
+from notistream.domain.template_text import TemplateVersion
+
 
 def storable(text: str | None) -> str | None:
     """Words of others as PostgreSQL can keep them: without NUL, and halves of surrogate pairs as `?`."""
@@ -115,9 +117,17 @@ class StoredTemplate:
     name: str
     channel: str
     version: int
-    subject: str | None
-    body: str
+    content: TemplateVersion
     metadata: Mapping[str, Any]
     is_active: bool
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTemplateVersion:
+    """One version of a template, and when it was made."""
+
+    version: int
+    content: TemplateVersion
+    created_at: datetime

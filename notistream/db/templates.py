@@ -7,16 +7,13 @@ from uuid import UUID
 
 import asyncpg
 
-from notistream.db.pool import Queryable
+from notistream.db.pool import Queryable, TenantDatabase
 from notistream.db.queries import load
-from notistream.db.records import StoredTemplate
+from notistream.db.records import StoredTemplate, StoredTemplateVersion
+from notistream.domain.template_text import TemplateText, TemplateVersion
 
 SQL = load("templates")
-FIELDS = tuple(f.name for f in fields(StoredTemplate))
-
-
-def _stored(row: asyncpg.Record | None) -> StoredTemplate | None:
-    return StoredTemplate(**{name: row[name] for name in FIELDS}) if row else None
+FIELDS = tuple(f.name for f in fields(StoredTemplate) if f.name != "content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +24,57 @@ class NewTemplate:
     tenant_id: UUID
     name: str
     channel: str
-    subject: str | None
-    body: str
+    content: TemplateVersion
     metadata: Mapping[str, Any]
     is_active: bool
 
 
-async def create(db: Queryable, new: NewTemplate) -> StoredTemplate | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """The next version; what is None stays. `expected` is the version that it replaces, where that matters."""
+
+    content: TemplateVersion
+    metadata: Mapping[str, Any] | None = None
+    is_active: bool | None = None
+    expected: int | None = None
+
+
+def _content(row: asyncpg.Record) -> TemplateVersion:
+    variants = {
+        tag: TemplateText(said.get("subject"), said["body"], said.get("html")) for tag, said in row["variants"].items()}
+    return TemplateVersion(TemplateText(row["subject"], row["body"], row["html"]), variants)
+
+
+def _stored(row: asyncpg.Record | None) -> StoredTemplate | None:
+    return StoredTemplate(**{name: row[name] for name in FIELDS}, content=_content(row)) if row else None
+
+
+def _columns(content: TemplateVersion) -> tuple[Any, ...]:
+    text = content.text
+    return text.subject, text.body, text.html, {tag: said.parts() for tag, said in content.variants.items()}
+
+
+async def create(db: TenantDatabase, new: NewTemplate) -> StoredTemplate | None:
     """The stored template; None where the tenant has one of this name and channel."""
+    async with db.transaction() as transaction:
+        created = await transaction.fetchrow(
+            SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active)
+        if created is None:
+            return None
+        return _stored(await transaction.fetchrow(
+            SQL["add_first"], new.tenant_id, new.id, *_columns(new.content)))
+
+
+async def replace(db: Queryable, tenant_id: UUID, template_id: UUID, wanted: Replacement) -> StoredTemplate | None:
+    """The template with its new version; None where there is none, or it has another version than expected."""
     return _stored(await db.fetchrow(
-        SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.subject, new.body, new.metadata,
-        new.is_active,
-    ))
+        SQL["replace"], tenant_id, template_id, wanted.expected, *_columns(wanted.content), wanted.metadata,
+        wanted.is_active))
+
+
+async def delete(db: Queryable, tenant_id: UUID, template_id: UUID) -> bool:
+    """Hide it; its versions stay. Whether there was one."""
+    return await db.fetchrow(SQL["delete"], tenant_id, template_id) is not None
 
 
 async def get(db: Queryable, tenant_id: UUID, template_id: UUID) -> StoredTemplate | None:
@@ -54,10 +90,18 @@ async def list_page(
 ) -> list[StoredTemplate]:
     """At most `limit`, newest first."""
     rows = await db.fetch(SQL["list"], tenant_id, before, channel, name, limit)
-    return [StoredTemplate(**{name: row[name] for name in FIELDS}) for row in rows]
+    return [found for row in rows if (found := _stored(row))]
 
 
-async def version(db: Queryable, template_id: UUID, number: int) -> tuple[str | None, str] | None:
-    """Subject and body of one version."""
+async def versions(
+    db: Queryable, tenant_id: UUID, template_id: UUID, *, before: int | None, limit: int
+) -> list[StoredTemplateVersion]:
+    """At most `limit`, newest first."""
+    rows = await db.fetch(SQL["versions"], tenant_id, template_id, before, limit)
+    return [StoredTemplateVersion(row["version"], _content(row), row["created_at"]) for row in rows]
+
+
+async def version(db: Queryable, template_id: UUID, number: int) -> TemplateVersion | None:
+    """The text of one version, also of a deleted template."""
     row = await db.fetchrow(SQL["version"], template_id, number)
-    return (row["subject"], row["body"]) if row else None
+    return _content(row) if row else None

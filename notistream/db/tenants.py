@@ -1,9 +1,11 @@
-"""Tenants and their API keys, of which only hashes are stored."""
+"""Tenants and their API keys, of which only hashes are stored, and when each was last used."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 from uuid_utils.compat import uuid7
 
 from notistream.db.pool import Queryable
@@ -21,14 +23,36 @@ class StoredTenant:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
     """What is known of an API key; the key itself was shown once."""
 
     id: UUID
     tenant_id: UUID
+    name: str
+    kind: str
+    prefix: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    """To the minute or so."""
+    revoked_at: datetime | None
+    replaced_by: UUID | None
+    """The key that a rotation has made of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingKey:
+    """What a request is checked against; `ends_in` is in seconds, None where it never ends."""
+
+    id: UUID
+    tenant_id: UUID
     kind: str
     hash: bytes
+    ends_in: float | None
+
+
+KEY_FIELDS = tuple(f.name for f in fields(StoredKey))
 
 
 async def create(db: Queryable, name: str) -> tuple[StoredTenant, bool]:
@@ -37,6 +61,11 @@ async def create(db: Queryable, name: str) -> tuple[StoredTenant, bool]:
     found = row or await db.fetchrow(SQL["get_by_name"], name)
     assert found is not None
     return StoredTenant(**dict(found)), row is not None
+
+
+async def get(db: Queryable, tenant_id: UUID) -> StoredTenant | None:
+    row = await db.fetchrow(SQL["get"], tenant_id)
+    return StoredTenant(**dict(row)) if row else None
 
 
 async def get_by_name(db: Queryable, name: str) -> StoredTenant | None:
@@ -49,20 +78,57 @@ async def list_all(db: Queryable) -> list[StoredTenant]:
     return [StoredTenant(**dict(row)) for row in await db.fetch(SQL["list"])]
 
 
-async def issue_key(db: Queryable, tenant_id: UUID, *, name: str, kind: str, prefix: str, digest: bytes) -> UUID:
-    """Store a key's hash; its id."""
-    row = await db.fetchrow(SQL["issue_key"], uuid7(), tenant_id, name, kind, prefix, digest)
+async def list_page(db: Queryable, *, before: UUID | None, limit: int) -> list[StoredTenant]:
+    """At most `limit`, newest first."""
+    return [StoredTenant(**dict(row)) for row in await db.fetch(SQL["list_page"], before, limit)]
+
+
+async def issue_key(
+    db: Queryable, tenant_id: UUID, *, name: str, kind: str, prefix: str, digest: bytes,
+    expires_at: datetime | None = None,
+) -> StoredKey:
+    """Store a key: its hash, and the prefix that finds it."""
+    row = await db.fetchrow(SQL["issue_key"], uuid7(), tenant_id, name, kind, prefix, digest, expires_at)
     assert row is not None
-    key_id: UUID = row["id"]
-    return key_id
+    return _stored_key(row)
 
 
-async def find_key(db: Queryable, prefix: str) -> StoredKey | None:
-    """The live key with this prefix."""
+async def find_key(db: Queryable, prefix: str) -> WorkingKey | None:
+    """The key with this prefix; None where it is revoked or has expired."""
     row = await db.fetchrow(SQL["find_key"], prefix)
-    return StoredKey(**dict(row)) if row else None
+    return WorkingKey(**dict(row)) if row else None
 
 
-async def revoke_key(db: Queryable, prefix: str) -> bool:
-    """False where there is no such key, or it is revoked."""
-    return await db.fetchrow(SQL["revoke_key"], prefix) is not None
+async def list_keys(db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int) -> list[StoredKey]:
+    """At most `limit`, newest first, those that have ended included."""
+    return [_stored_key(row) for row in await db.fetch(SQL["list_keys"], tenant_id, before, limit)]
+
+
+async def lock_key(
+    db: Queryable, *, tenant_id: UUID | None = None, key_id: UUID | None = None, prefix: str | None = None
+) -> tuple[StoredKey, bool] | None:
+    """Keep a key as it is until the transaction ends; with it, whether it works."""
+    row = await db.fetchrow(SQL["lock_key"], tenant_id, key_id, prefix)
+    return (_stored_key(row), row["works"]) if row else None
+
+
+async def revoke_key(db: Queryable, key_id: UUID) -> bool:
+    """False where it was revoked before."""
+    return await db.fetchrow(SQL["revoke_key"], key_id) is not None
+
+
+async def replace_key(db: Queryable, key_id: UUID, *, by: UUID, overlap: timedelta) -> StoredKey:
+    """Let a key end after the overlap, for the one that takes its place; the old key."""
+    row = await db.fetchrow(SQL["replace_key"], key_id, by, overlap)
+    assert row is not None
+    return _stored_key(row)
+
+
+async def note_use(db: Queryable, ago: Mapping[UUID, float]) -> None:
+    """Keep when each of these keys was last used: so many seconds ago."""
+    ids = sorted(ago)  # in one order, because other processes note the same keys
+    await db.fetch(SQL["note_use"], ids, [ago[key_id] for key_id in ids])
+
+
+def _stored_key(row: asyncpg.Record) -> StoredKey:
+    return StoredKey(**{name: row[name] for name in KEY_FIELDS})

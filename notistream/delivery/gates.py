@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfoNotFoundError
 from notistream.domain.notification import CHANNELS, Claimed, Priority, Status
 from notistream.domain.outcome import Step
 from notistream.domain.preference import zone_of
+from notistream.domain.validation import CONTROL
 
 CRITICAL = "critical"
 ERASED = "the recipient was erased"
@@ -64,8 +65,10 @@ def wanted(claimed: Claimed) -> Passed | Stopped:
 
 
 def has_address(claimed: Claimed) -> Passed | Stopped:
-    """A recipient id must lead to an address of the channel."""
+    """A recipient id must lead to an address of the channel, and an address is of one line."""
     if claimed.recipient is not None:
+        if CONTROL.search(claimed.recipient):  # stored before that was refused, or by hand
+            return _stop("address", Status.FAILED, "the address has control characters")
         return PASSED
     kind = CHANNELS[claimed.channel].address.value.replace("_", " ")
     return _stop("address", Status.FAILED, f"recipient {claimed.recipient_id!r} has no {kind}")

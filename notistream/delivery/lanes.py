@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -66,12 +67,27 @@ class Lane:
         self._changed = asyncio.Event()
         self._generation = 0
         self._open = True
+        self._declared = 0
         door.on_change(self._pump)
 
     @property
     def is_open(self) -> bool:
         """False between `release` and `resume`."""
         return self._open
+
+    @property
+    def waits(self) -> bool:
+        """Whether it stands still for a reason that it knows: its door, PostgreSQL, too many bad records."""
+        return self._blocked is not None or self._declared > 0
+
+    @contextmanager
+    def declared_wait(self) -> Iterator[None]:
+        """Say that the lane stands still for a good reason until the block ends."""
+        self._declared += 1
+        try:
+            yield
+        finally:
+            self._declared -= 1
 
     @property
     def in_flight(self) -> int:
@@ -175,7 +191,8 @@ class Lane:
             try:
                 result = await step()
             except DatabaseUnavailable:
-                await self._pause(DATABASE_RETRY_S)
+                with self.declared_wait():
+                    await self._pause(DATABASE_RETRY_S)
                 continue
             except Exception:  # a defect stops this record visibly; passing over it would lose it
                 log.exception("step failed, trying again", extra={"lane": self.name})

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from notistream import telemetry, tracing
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.devices import Devices
 from notistream.delivery.gates import Gate, Passed, Stopped
@@ -63,11 +64,24 @@ class Pipeline:
 
     async def deliver(self, claimed: Claimed, permit: Permit, origin: Origin) -> None:
         """Take a claimed notification to the end of this attempt, and record it."""
+        telemetry.bind(
+            notification_id=claimed.id, tenant_id=claimed.tenant_id, correlation_id=claimed.correlation_id)
+        span = tracing.below(
+            origin.traceparent, f"deliver {claimed.channel}", kind=tracing.CONSUMER, since_ns=origin.since_ns)
+        with span:
+            end = await self._attempt(claimed, permit, origin)
+            if span is not tracing.NOTHING:
+                _describe(span, claimed, origin, end)
+
+    async def _attempt(self, claimed: Claimed, permit: Permit, origin: Origin) -> Finish:
         steps: list[Step] = []
         try:
-            ready = await self._prepared(claimed, permit, origin, steps)
+            with tracing.within("gates") as span:
+                ready = await self._prepared(claimed, permit, origin, steps)
+                for step in steps:  # their reasons may name somebody: they are in the trace that the API shows
+                    span.event(step.gate, verdict=step.verdict)
         except Exception as exc:
-            log.exception("defect before the provider call", extra={"notification_id": str(claimed.id)})
+            log.exception("defect before the provider call")
             end = self._defect(claimed, exc)
             if end.status is Status.DEFERRED:
                 steps.append(Step(gate="burial_limit", verdict="deferred", reason=end.reason or ""))
@@ -76,8 +90,10 @@ class Pipeline:
         if end.status is Status.RETRYING:
             steps.append(Step(
                 gate="retry", verdict="retrying", reason=end.reason or "", inputs={"delay_s": end.delay_s}))
-        await self._ledger.finish(claimed, replace(end, steps=tuple(steps)), origin)
+        with tracing.within("record outcome", attributes=tracing.STATEMENT):
+            await self._ledger.finish(claimed, replace(end, steps=tuple(steps)), origin)
         self._count(claimed.channel, end.status, origin)
+        return end
 
     async def _prepared(
         self, claimed: Claimed, permit: Permit, origin: Origin, steps: list[Step]
@@ -133,9 +149,9 @@ class Pipeline:
         message = Message(
             notification_id=claimed.id, tenant_id=claimed.tenant_id, channel=claimed.channel,
             recipient=claimed.recipient, recipient_id=claimed.recipient_id, subject=text.subject,
-            content=text.content, payload=claimed.template_variables, headers=self._unsubscribe.headers(claimed),
-            idempotency_key=claimed.provider_key, correlation_id=claimed.correlation_id,
-            traceparent=claimed.traceparent,
+            content=text.content, html=text.html, payload=claimed.template_variables,
+            headers=self._unsubscribe.headers(claimed), idempotency_key=claimed.provider_key,
+            correlation_id=claimed.correlation_id, traceparent=claimed.traceparent,
         )
         if claimed.devices:
             called = await self._devices.send(provider, message, claimed, permit)
@@ -163,6 +179,16 @@ class Pipeline:
             jitter=self._jitter(),
         )
         return conclude(decision, outcome_of(result), error=result.reason)
+
+
+def _describe(span: tracing.Spanning, claimed: Claimed, origin: Origin, end: Finish) -> None:
+    span.note(
+        notification_id=str(claimed.id), tenant_id=str(claimed.tenant_id), channel=claimed.channel,
+        priority=claimed.priority.value, attempt=claimed.attempts, chain=claimed.chain, topic=origin.topic,
+        partition=origin.partition, offset=origin.offset, status=end.status.value, outcome=end.outcome.value,
+        provider=end.provider)
+    if end.status is Status.FAILED:
+        span.failed(end.outcome.value)
 
 
 def _stop(steps: list[Step], gate: str, status: Status, reason: str, delay_s: float | None = None) -> Stopped:

@@ -10,6 +10,7 @@ from notistream.domain.notification import Claimed
 from notistream.domain.outcome import Finish, ProviderResult
 from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate, Usage
+from notistream.domain.template_text import TemplateVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Origin:
     offset: int
     key: bytes
     event: object = None
+    traceparent: str | None = None
+    """Of the record, where its trace is sampled."""
+    since_ns: int | None = None
+    """When it was read, nanoseconds since 1970, where its trace is sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,8 @@ class Ledger(Protocol):
 class TemplateSources(Protocol):
     """Where the text of an accepted template version comes from."""
 
-    async def source(self, claimed: Claimed) -> tuple[str | None, str] | None:
-        """Subject and body; None where the version is gone."""
+    async def source(self, claimed: Claimed) -> TemplateVersion | None:
+        """The version, with its variants; None where it is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, AddressKind, OnUnknown, Priority
+from notistream.domain.recipient import locale_error
 from notistream.domain.validation import (
     ADDRESS_CHECKS,
-    CONTROL,
     length_error,
     name_error,
     nul_error,
     recipient_id_error,
+    subject_error,
 )
 from notistream.errors import FieldError
-
-MAX_SUBJECT = 998
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +30,8 @@ class Draft:
     template: str | None = None
     """Id or name of a template."""
     variables: Mapping[str, Any] = field(default_factory=dict)
+    locale: str | None = None
+    """Language of the text; None: the recipient's."""
     priority: Priority = Priority.NORMAL
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
@@ -74,8 +75,9 @@ def _text_errors(draft: Draft, limit: int) -> list[tuple[str, str | None]]:
         empty = None if draft.content.strip() else "must not be empty"
         found.append(("/content", empty or nul_error(draft.content) or length_error(draft.content, limit)))
     if draft.subject is not None:
-        broken = "must not contain control characters" if CONTROL.search(draft.subject) else None
-        found.append(("/subject", broken or length_error(draft.subject, MAX_SUBJECT)))
+        found.append(("/subject", subject_error(draft.subject)))
+    if draft.locale is not None:
+        found.append(("/locale", locale_error(draft.locale)))
     for pointer, value in (
         ("/idempotency_key", draft.idempotency_key), ("/category", draft.category), ("/type", draft.type),
     ):

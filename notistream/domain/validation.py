@@ -10,10 +10,12 @@ from notistream.domain.notification import AddressKind
 
 E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
 COUNTRY = re.compile(rf"\+(?:{'|'.join(map(str, COUNTRY_CODE_TO_REGION_CODE))})")
-CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+ENCODED_WORD = re.compile(r"=\?[^?]*\?[BbQq]\?")  # how one begins; mail programs are lax about the rest
 MAX_TOKEN = 4096
 MAX_RECIPIENT_ID = 255
 MAX_NAME = 255
+MAX_SUBJECT = 998
 
 
 def phone_error(value: str) -> str | None:
@@ -25,9 +27,20 @@ def phone_error(value: str) -> str | None:
     return None
 
 
-def email_error(value: str) -> str | None:
+def header_error(value: str) -> str | None:
+    """Of what becomes part of a header: nothing that ends a line, nor what a mail program would decode to such."""
     if CONTROL.search(value):
         return "must not contain control characters"
+    return "must not contain encoded words (RFC 2047)" if ENCODED_WORD.search(value) else None
+
+
+def subject_error(value: str) -> str | None:
+    return header_error(value) or length_error(value, MAX_SUBJECT)
+
+
+def email_error(value: str) -> str | None:
+    if error := header_error(value):
+        return error
     try:
         validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError as exc:

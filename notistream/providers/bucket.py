@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from aiolimiter import AsyncLimiter
 
+from notistream import metrics
 from notistream.delivery.ports import TokenGrant
 from notistream.errors import DatabaseUnavailable
 
@@ -51,6 +52,10 @@ class Bucket:
         on_arrival: Callable[[], None],
     ) -> None:
         self.name = name
+        channel, _, provider = name.partition("/")
+        metrics.TOKENS_WAITING.labels(channel, provider).set_function(lambda: self._spending)
+        self._granted_total = metrics.TOKENS_GRANTED.labels(channel, provider)
+        self._short_total = metrics.TOKENS_SHORT.labels(channel, provider)
         self.rate = rate
         self._lease = lease
         self._clock = clock
@@ -118,7 +123,10 @@ class Bucket:
             self._tokens.extend(Token(*token) for _ in range(grant.tokens))
         self._tokens = deque(sorted(self._tokens, key=attrgetter("begins")))
         self._fetch = None
-        if sum(grant.tokens for grant in grants) < wanted:
+        got = sum(grant.tokens for grant in grants)
+        self._granted_total.inc(got)
+        if got < wanted:
+            self._short_total.inc()
             self._asks_again_at = ended + AGAIN_S
         self._announce_in((self._tokens[0].begins if self._tokens else self._asks_again_at) - ended)
 

@@ -6,6 +6,7 @@ from uuid import uuid5
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import Receipt
+from notistream.telemetry import masked
 
 log = logging.getLogger(__name__)
 
@@ -16,11 +17,15 @@ class ConsoleProvider:
     name = "console"
     channels = frozenset(CHANNELS)
 
+    def __init__(self, *, shows_all: bool = False) -> None:
+        self._shows_all = shows_all
+
     async def send(self, message: Message) -> Receipt:
         """Log the message; never fails."""
+        said = {"subject": message.subject, "content": message.content} if self._shows_all else {}
         log.info("message sent to the console", extra={
-            "notification_id": str(message.notification_id), "channel": message.channel,
-            "characters": len(message.content)})
+            "channel": message.channel, "characters": len(message.content),
+            "recipient": message.recipient if self._shows_all else masked(message.recipient), **said})
         return Receipt(f"console-{uuid5(message.notification_id, message.idempotency_key)}")
 
     async def aclose(self) -> None:

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from functools import cache
 
 import aiohttp
 from prometheus_client import Counter, Histogram
 
-from notistream import metrics
+from notistream import metrics, tracing
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Ambiguous, Permanent, ProviderResult, Temporary
+from notistream.domain.outcome import Ambiguous, Permanent, ProviderResult, Receipt, Temporary
 from notistream.providers.api import PermanentError, Provider, TemporaryError
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,13 @@ MAYBE_SENT = (TimeoutError, aiohttp.ClientError, OSError)
 async def call(provider: Provider, message: Message, *, timeout_s: float) -> ProviderResult:
     """One call; every way it can end is a value."""
     started = time.perf_counter()
-    result = await _judged(provider, message, timeout_s)
+    with tracing.within(f"send {provider.name}", kind=tracing.CLIENT) as span:
+        if span.traceparent:
+            message = replace(message, traceparent=span.traceparent)
+        result = await _judged(provider, message, timeout_s)
+        span.note(provider=provider.name, result=type(result).__name__.lower())
+        if not isinstance(result, Receipt):
+            span.failed(type(result).__name__.lower())
     _seconds(message.channel, provider.name).observe(time.perf_counter() - started)
     _calls(message.channel, provider.name, type(result).__name__.lower()).inc()
     return result

@@ -10,6 +10,7 @@ from notistream.errors import Misconfigured
 from notistream.providers import guard
 from notistream.providers.api import Provider
 from notistream.providers.console import ConsoleProvider
+from notistream.providers.in_app import InAppProvider, Keep, nowhere
 from notistream.providers.webhook import WebhookProvider
 
 
@@ -20,7 +21,8 @@ def _webhook(settings: Settings) -> Provider:
 
 
 FACTORIES: Mapping[str, Callable[[Settings], Provider]] = {
-    "console": lambda _: ConsoleProvider(),
+    "console": lambda settings: ConsoleProvider(shows_all=settings.log_addresses),
+    "in_app": lambda _: InAppProvider(nowhere),
     "webhook": _webhook,
 }
 
@@ -28,12 +30,14 @@ FACTORIES: Mapping[str, Callable[[Settings], Provider]] = {
 class Providers:
     """Implements `delivery.ports.Sender` with the providers of the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, keep: Keep = nowhere) -> None:
         self._timeout_s = settings.webhook_timeout_s
         if unknown := sorted(settings.providers.keys() - CHANNELS.keys()):
             raise Misconfigured(f"NOTISTREAM_PROVIDERS: no channel `{unknown[0]}`; there are {', '.join(CHANNELS)}")
         names = {channel: _names(settings, channel) for channel in CHANNELS}
         self._built = {name: _build(name, settings) for name in sorted({n for ns in names.values() for n in ns})}
+        if "in_app" in self._built:
+            self._built["in_app"] = InAppProvider(keep)
         self._by_channel = {channel: [self._built[n] for n in ns] for channel, ns in names.items()}
         for channel, providers in self._by_channel.items():
             for provider in providers:
@@ -58,6 +62,8 @@ def _names(settings: Settings, channel: str) -> list[str]:
     chosen = settings.providers.get(channel)
     if chosen:
         return chosen
+    if channel in InAppProvider.channels:
+        return [InAppProvider.name]
     return ["webhook"] if settings.webhook_url and channel in WebhookProvider.channels else ["console"]
 
 

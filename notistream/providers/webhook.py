@@ -44,6 +44,8 @@ def _body(message: Message) -> bytes:
     body = {"to": message.recipient, "channel": message.channel, "content": message.content}
     if message.subject is not None:
         body["subject"] = message.subject
+    if message.html is not None:
+        body["html"] = message.html
     return orjson.dumps(body)
 
 

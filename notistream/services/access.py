@@ -1,18 +1,36 @@
-"""Access: which tenant a key belongs to, and who may administer."""
+"""Access: whose key a request carries, and who may administer."""
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
+from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from notistream.db import tenants
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable, Unauthorized
+from notistream.services.guesses import Guesses
+from notistream.services.key_use import KeyUse
 
+V = TypeVar("V")
 DEFAULT_TENANT = "default"
 CACHED_S = 5.0
+CACHED_KEYS = 10_000
 PREFIX_LENGTH = 12
+KEY = re.compile(r"ns_(live|test)_[A-Za-z0-9_-]{43}\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """For whom a request acts; `key_id` is None where AUTH=off lets it act without a key."""
+
+    tenant_id: UUID
+    key_id: UUID | None = None
+    test: bool = False
+    """With a test key: what is sent never reaches a real provider."""
 
 
 def new_key(kind: str) -> tuple[str, str, bytes]:
@@ -32,48 +50,58 @@ def digest(key: str) -> bytes:
 
 
 class Access:
-    """Checks keys, remembering each answer for a few seconds."""
+    """Checks keys, remembering each answer for a few seconds; so long a key that was revoked still works."""
 
     def __init__(self, database: Database, *, required: bool, admin_token: str | None) -> None:
         self._database = database
         self._required = required
         self._admin_token = admin_token
-        self._known: dict[bytes, tuple[UUID | None, float]] = {}
-        self._default: UUID | None = None
+        self._known: dict[bytes, tuple[Principal, float]] = {}
+        self._unknown: dict[bytes, float] = {}  # apart, so that who guesses does not push out those who know
+        self._default: Principal | None = None
+        self.guesses = Guesses()
+        self.use = KeyUse(lambda ago: tenants.note_use(database, ago))
 
-    async def tenant_of(self, api_key: str | None) -> UUID:
-        """The tenant that a request acts for.
+    async def principal(self, api_key: str | None) -> Principal:
+        """For whom a request with this key acts.
 
         Raises:
-            Unauthorized: keys are required, and this is not a live one.
+            Unauthorized: keys are required, and this is none that works.
         """
         if self._default is not None and api_key is None and not self._required:
             return self._default
-        tenant = await self._lookup(api_key) if api_key else None
-        if tenant is not None:
-            return tenant
+        found = await self._lookup(api_key) if api_key else None
+        if found is not None and found.key_id is not None:
+            self.use.note(found.key_id)
+            return found
         if self._required:
             raise Unauthorized("send a valid key in the header X-API-Key")
-        return await self._default_tenant()
+        return await self._default_principal()
 
-    async def _lookup(self, api_key: str) -> UUID | None:
-        hashed = digest(api_key)
+    async def _lookup(self, api_key: str) -> Principal | None:
+        if not KEY.match(api_key):
+            return None
+        hashed, now = digest(api_key), time.monotonic()
         known = self._known.get(hashed)
-        if known and known[1] > time.monotonic():
+        if known and known[1] > now:
             return known[0]
+        if self._unknown.get(hashed, now) > now:
+            return None
         found = await tenants.find_key(self._database, key_prefix(api_key))
-        tenant = found.tenant_id if found and hmac.compare_digest(found.hash, hashed) else None
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[hashed] = (tenant, time.monotonic() + CACHED_S)
-        return tenant
+        if found is None or not hmac.compare_digest(found.hash, hashed):
+            _remember(self._unknown, hashed, now + CACHED_S)
+            return None
+        principal = Principal(found.tenant_id, found.id, found.kind == "test")
+        lasts_s = CACHED_S if found.ends_in is None else min(found.ends_in, CACHED_S)
+        _remember(self._known, hashed, (principal, now + lasts_s))
+        return principal
 
-    async def _default_tenant(self) -> UUID:
+    async def _default_principal(self) -> Principal:
         if self._default is None:
             found = await tenants.get_by_name(self._database, DEFAULT_TENANT)
             if found is None:
                 raise DatabaseUnavailable("tenant `default` is missing: run `notistream seed --demo`")
-            self._default = found.id
+            self._default = Principal(found.id)
         return self._default
 
     def is_admin(self, token: str | None) -> bool:
@@ -81,3 +109,9 @@ class Access:
         if not self._admin_token or not token:
             return False
         return hmac.compare_digest(token.encode(), self._admin_token.encode())
+
+
+def _remember(known: dict[bytes, V], hashed: bytes, value: V) -> None:
+    if len(known) >= CACHED_KEYS:
+        known.clear()
+    known[hashed] = value

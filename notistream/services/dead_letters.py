@@ -9,7 +9,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream import metrics
+from notistream import metrics, tracing
 from notistream.db import audit_log, dead_letters, outbox, replay
 from notistream.db.dead_letters import DeadLetter, Filter, Kinds, Reference, WholeDeadLetter
 from notistream.db.group_commit import GroupCommit
@@ -163,6 +163,7 @@ class DeadLetters:
         if self._publish is not None:
             self._publish(entries)
         metrics.DEAD_LETTERS_REPLAYED.inc(len(done))
+        tracing.link_some(record.headers for entry in entries for record in entry.records)
         left = [r.id for r in part if r not in done and r.notification_id]
         if left:
             await dead_letters.mark_replayed(self._database, left)

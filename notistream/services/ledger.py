@@ -78,7 +78,9 @@ class DeliveryLedger:
             log.warning("a dead address stays", extra={"notification_id": str(claimed.id)})
 
     async def _finish_late(self, claimed: Claimed, end: Finish) -> None:
-        accepted = await deliveries.finish_late(self._database, claimed, end)
+        changed = await deliveries.finish_late(self._database, claimed, end)
+        self._publish(changed.entries)
+        accepted = claimed.id in changed.ids
         metrics.LATE.labels("yes" if accepted else "no").inc()
         log.warning("finished after the lease had ended", extra={
             "notification_id": str(claimed.id), "outcome": end.outcome.value, "accepted": accepted})

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream import metrics
+from notistream import metrics, tracing
 from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
 from notistream.db.notifications import Created, Filter
@@ -34,7 +34,7 @@ from notistream.services.acceptance import (
     same_request,
     stored_row,
 )
-from notistream.services.templates import Templates
+from notistream.services.template_choice import TemplateChoice
 from notistream.services.trace import Timeline, timeline_of
 
 
@@ -45,7 +45,7 @@ class Notifications:
         self,
         *,
         database: Database,
-        templates: Templates,
+        templates: TemplateChoice,
         publish: Callable[[Sequence[OutboxEntry]], None],
         limits: Mapping[str, int],
         window: timedelta,
@@ -67,7 +67,8 @@ class Notifications:
             DatabaseUnavailable: nothing was answered as accepted.
         """
         new = await self.checked(draft, sender)
-        result = await self._group.submit(new)
+        with tracing.within("store notification", attributes=tracing.STATEMENT):
+            result = await self._group.submit(new)
         if isinstance(result, DuplicateKey) and same_request(result.existing, new):
             return result.existing
         if isinstance(result, NotiStreamError):
@@ -89,7 +90,7 @@ class Notifications:
             items.append(await self._item(draft, sender, index=index, batch_id=batch_id))
         if atomic:
             refuse_any(items)
-        async with self._database.transaction() as db:
+        async with self._database.of(sender.tenant_id).transaction() as db:
             created, results = await self._store(db, [i for i in items if isinstance(i, NewNotification)])
             answered = merged(items, results)
             before = next((r.existing.batch_id for r in answered if isinstance(r, Repeated)), None)
@@ -145,7 +146,7 @@ class Notifications:
             scheduled_at=draft.scheduled_at, expires_at=draft.expires_at, idempotency_key=key,
             category=draft.category or draft.type, type=draft.type,
             metadata=draft.metadata, on_unknown=draft.on_unknown, correlation_id=sender.correlation_id,
-            traceparent=sender.traceparent, test=sender.test,
+            traceparent=sender.traceparent, test=sender.test, locale=draft.locale,
         )
 
     async def _commit(
@@ -183,14 +184,14 @@ class Notifications:
 
     async def get(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Raises NotFound, also for another tenant's."""
-        found = await notifications.get(self._database, tenant_id, notification_id)
+        found = await notifications.get(self._database.of(tenant_id), tenant_id, notification_id)
         if found is None:
             raise NotFound(f"there is no notification {notification_id}")
         return found
 
     async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> list[StoredNotification]:
         """At most `limit`, newest first."""
-        return await notifications.list_page(self._database, tenant_id, shown, limit=limit)
+        return await notifications.list_page(self._database.of(tenant_id), tenant_id, shown, limit=limit)
 
     async def cancel(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Cancel what still waits.
@@ -199,19 +200,21 @@ class Notifications:
             NotFound: no such notification.
             NotCancellable: it is being delivered, or has ended.
         """
-        cancelled = await notifications.cancel(self._database, tenant_id, notification_id)
+        cancelled = await notifications.cancel(self._database.of(tenant_id), tenant_id, notification_id)
         if cancelled is None:
             found = await self.get(tenant_id, notification_id)
             raise NotCancellable(f"notification {notification_id} is {found.status}")
-        return cancelled
+        stored, entries = cancelled
+        self._publish(entries)
+        return stored
 
     async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
         """Raises NotFound."""
-        return await timeline_of(self._database, await self.get(tenant_id, notification_id))
+        return await timeline_of(self._database.of(tenant_id), await self.get(tenant_id, notification_id))
 
     async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         """Raises NotFound."""
-        found = await batches.get(self._database, tenant_id, batch_id)
+        found = await batches.get(self._database.of(tenant_id), tenant_id, batch_id)
         if found is None:
             raise NotFound(f"there is no batch {batch_id}")
         return found

@@ -66,10 +66,10 @@ class Operations:
 
     async def cancel_batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         """Cancel what still waits of a batch; raises NotFound."""
-        if await batches.get(self._database, tenant_id, batch_id) is None:
+        if await batches.get(self._database.of(tenant_id), tenant_id, batch_id) is None:
             raise NotFound(f"there is no batch {batch_id}")
         await self._cancel_all(tenant_id, Selection(batch_id=batch_id), "cancel", "cancelled with its batch")
-        batch = await batches.get(self._database, tenant_id, batch_id)
+        batch = await batches.get(self._database.of(tenant_id), tenant_id, batch_id)
         assert batch is not None, "batches are never deleted while their notifications are there"
         return batch
 
@@ -78,7 +78,7 @@ class Operations:
         page = Candidates((), 0, None)
         while True:
             page = await operations.candidates(
-                self._database, tenant_id, selection, before=page.before, limit=LOOKED_AT_AT_ONCE)
+                self._database.of(tenant_id), tenant_id, selection, before=page.before, limit=LOOKED_AT_AT_ONCE)
             cancelled = await self._cancel(tenant_id, page.waiting, selection, gate, reason)
             recalled += cancelled
             too_late += page.too_late + len(page.waiting) - cancelled
@@ -90,12 +90,13 @@ class Operations:
     ) -> int:
         total = 0
         for at in range(0, len(ids), CANCELLED_AT_ONCE):
-            async with self._database.transaction() as db:
-                count = await operations.cancel(
+            async with self._database.of(tenant_id).transaction() as db:
+                count, entries = await operations.cancel(
                     db, tenant_id, ids[at:at + CANCELLED_AT_ONCE], gate=gate, reason=reason)
                 if count:
                     await audit_log.record(
                         db, str(tenant_id), f"notifications.{gate}", _words(selection), {"count": count})
+            self._publish(entries)
             total += count
         return total
 
@@ -107,7 +108,7 @@ class Operations:
             NotReschedulable: it is being delivered, or has ended.
             InvalidRequest: it would expire before it is due.
         """
-        async with self._database.transaction() as db:
+        async with self._database.of(tenant_id).transaction() as db:
             found = await _locked(db, tenant_id, notification_id)
             expires_at = found.expires_at if wanted.keeps_expiry else wanted.expires_at
             _check_times(wanted, expires_at, now=datetime.now(UTC))
@@ -126,7 +127,7 @@ class Operations:
             NotFound: no such notification.
             NotResolvable: its outcome is known, also by a worker that came late.
         """
-        async with self._database.transaction() as db:
+        async with self._database.of(tenant_id).transaction() as db:
             found = await _locked(db, tenant_id, notification_id)
             if found.status != "unknown":
                 raise NotResolvable(f"notification {notification_id} is {found.status}")
@@ -148,7 +149,7 @@ class Operations:
         """
         tenant_id, key = sender.tenant_id, sender.request_key
         replay_id = uuid5(RESENDS, f"{tenant_id} {notification_id} {key}") if key else uuid7()
-        async with self._database.transaction() as db:
+        async with self._database.of(tenant_id).transaction() as db:
             found = await _locked(db, tenant_id, notification_id)
             await operations.forget_expiry(db, tenant_id, notification_id)
             queued = await replay.replay(
@@ -174,9 +175,8 @@ async def _locked(db: Queryable, tenant_id: UUID, notification_id: UUID) -> Stor
 async def _resolve(db: Queryable, tenant_id: UUID, notification_id: UUID, outcome: Outcome) -> list[OutboxEntry]:
     match outcome:
         case Outcome.DELIVERED:
-            await operations.resolve_delivered(
+            return await operations.resolve_delivered(
                 db, tenant_id, notification_id, "resolved by the sender: it was delivered")
-            return []
         case Outcome.FAILED:
             return await operations.resolve_failed(
                 db, tenant_id, notification_id, "resolved by the sender: it was not delivered")

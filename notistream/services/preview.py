@@ -21,6 +21,7 @@ from notistream.domain.notification import Claimed, NewNotification, Status
 from notistream.domain.outcome import Step
 from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate
+from notistream.domain.sms import Segments, segments
 from notistream.errors import FieldError, InvalidRequest
 from notistream.services.acceptance import Sender
 
@@ -51,6 +52,9 @@ class Preview:
     next_eligible_at: datetime | None
     subject: str | None
     content: str | None
+    html: str | None = None
+    segments: Segments | None = None
+    """Of an SMS."""
     provider: str | None
     steps: Sequence[Step]
 
@@ -82,7 +86,7 @@ class Previews:
             InvalidRequest: a create would be refused.
         """
         new = await self._check(draft, sender)
-        facts = await preview.facts(self._database, new)
+        facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(self._unsubscribe.known_to(claimed))
         provider, route = _route(
@@ -91,7 +95,7 @@ class Previews:
         verdicts = [
             *_pure(claimed),
             _rendered(text),
-            await within_cap(claimed, _Peek(self._database)),
+            await within_cap(claimed, _Peek(self._database.of(new.tenant_id))),
             route,
             self._recipient_limit(),
         ]
@@ -101,6 +105,8 @@ class Previews:
             would=would, reason=reason, next_eligible_at=next_eligible_at,
             subject=text.subject if isinstance(text, Text) else None,
             content=text.content if isinstance(text, Text) else None, provider=provider,
+            html=text.html if isinstance(text, Text) else None,
+            segments=segments(text.content) if isinstance(text, Text) and claimed.channel == "sms" else None,
             steps=[verdict.step or passed(gate) for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)],
         )
 
@@ -133,7 +139,7 @@ def _claimed(new: NewNotification, facts: Facts) -> Claimed:
         template_variables=new.template_variables, expires_at=new.expires_at, category=new.category,
         on_unknown=new.on_unknown, correlation_id=new.correlation_id, traceparent=new.traceparent, chain=1, attempts=1,
         lease_token=uuid7(), claimed_at=facts.at, timezone=facts.timezone, preferences=facts.preferences,
-        preferences_fault=facts.preferences_fault, suppressed=facts.suppressed,
+        preferences_fault=facts.preferences_fault, suppressed=facts.suppressed, locale=facts.locale, test=new.test,
     )
 
 

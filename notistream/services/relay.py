@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from notistream import metrics
+from notistream import metrics, tracing
 from notistream.db import outbox
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
@@ -184,7 +185,7 @@ class Relay:
         sent: list[asyncio.Future[object]] = []
         try:
             for record in entry.records:
-                sent.append(await _produce(producer, topic, record))
+                sent.append(await (_traced if tracing.active() else _produce)(producer, topic, record))
         except Exception as exc:  # noqa: BLE001 - whatever it is, the entries behind this one must go on
             self._leave(entry, exc)
         else:
@@ -215,6 +216,18 @@ class Relay:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _traced(producer: AIOKafkaProducer, topic: str, record: Record) -> "asyncio.Future[object]":
+    """As `_produce`, in a span that ends when the broker has the record, and that whoever reads it goes on from."""
+    span = tracing.below(tracing.carried(record.headers), f"publish {topic}", kind=tracing.PRODUCER)
+    if span.traceparent is None:
+        return await _produce(producer, topic, record)
+    others = [header for header in record.headers if header[0] != tracing.TRACEPARENT]
+    headers = (*others, (tracing.TRACEPARENT, span.traceparent.encode()))
+    sent = await _produce(producer, topic, replace(record, headers=headers))
+    sent.add_done_callback(span.end)
+    return sent
 
 
 async def _produce(producer: AIOKafkaProducer, topic: str, record: Record) -> "asyncio.Future[object]":

@@ -25,7 +25,7 @@ class Replays:
             RequestInFlight: the first request is still being served.
         """
         digest = hashlib.sha256(body).digest()
-        known = await idempotency.begin(self._database, key, digest, window=self._window)
+        known = await idempotency.begin(self._database.of(key.tenant_id), key, digest, window=self._window)
         if known is idempotency.OURS:
             return None
         if known is None:  # given up by another request at this moment
@@ -38,8 +38,8 @@ class Replays:
 
     async def complete(self, key: RequestKey, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Keep the answer."""
-        await idempotency.complete(self._database, key, StoredAnswer(b"", status, headers, body))
+        await idempotency.complete(self._database.of(key.tenant_id), key, StoredAnswer(b"", status, headers, body))
 
     async def abandon(self, key: RequestKey) -> None:
         """Forget a request that changed nothing, so that it can be repeated."""
-        await idempotency.abandon(self._database, key)
+        await idempotency.abandon(self._database.of(key.tenant_id), key)

@@ -1,9 +1,7 @@
-"""Templates: create and find them, choose the one a request means, and answer the pipeline's question for text."""
+"""Templates: create, replace, delete, find and preview them; the starters of the product lie below a tenant's own."""
 
-import time
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,17 +10,19 @@ from uuid_utils.compat import uuid7
 
 from notistream.db import templates
 from notistream.db.pool import Database
-from notistream.db.records import StoredTemplate
-from notistream.domain.draft import Draft
-from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, Claimed
-from notistream.domain.template import InvalidTemplateError, RenderError, compiled, missing, render
-from notistream.domain.validation import CONTROL, length_error, nul_error
+from notistream.db.records import StoredTemplate, StoredTemplateVersion
+from notistream.db.templates import NewTemplate, Replacement
+from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
+from notistream.domain.template import InvalidTemplateError, compiled
+from notistream.domain.template_preview import TemplatePreview, preview
+from notistream.domain.template_text import TemplateText, TemplateVersion, variant_errors
+from notistream.domain.validation import CONTROL, header_error, length_error, nul_error
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
-from notistream.templates import Starter, starters, starters_by_id
+from notistream.services.template_choice import uuid_of
+from notistream.templates import Starter, starters_by_id
 
+MAX_TOKENS_OF_ALL = 20_000
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-CACHED_VERSIONS = 500
-RECENT_S = 1.0
 
 
 class TemplateExists(Conflict):
@@ -31,24 +31,25 @@ class TemplateExists(Conflict):
     code = "template_exists"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The template version that a notification is accepted with."""
+class TemplateChanged(Conflict):
+    """The template has another version by now than the one that was to be replaced."""
 
-    id: UUID
-    name: str
-    version: int
-    subject: str | None
-    body: str
+    code = "template_changed"
+
+
+class StarterTemplate(Conflict):
+    """Starter templates belong to the product; a template of your own with the same name and channel wins over one."""
+
+    code = "starter_template"
 
 
 class Templates:
-    """A tenant's templates, with the starters of the product below them."""
+    """A tenant's templates; `changed` is called after each change, `limits` are characters per channel."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, changed: Callable[[], None], limits: Mapping[str, int]) -> None:
         self._database = database
-        self._versions: OrderedDict[tuple[UUID, int], tuple[str | None, str]] = OrderedDict()
-        self._named_before: dict[tuple[UUID, str, str], tuple[Chosen, float]] = {}
+        self._changed = changed
+        self._limits = limits
 
     async def create(
         self,
@@ -56,8 +57,7 @@ class Templates:
         *,
         name: str,
         channel: str,
-        subject: str | None,
-        body: str,
+        content: TemplateVersion,
         metadata: Mapping[str, Any],
         is_active: bool,
     ) -> StoredTemplate:
@@ -67,23 +67,67 @@ class Templates:
             InvalidRequest: wrong channel, name, or template syntax.
             TemplateExists: the name is taken.
         """
-        errors = [FieldError(p, m) for p, m in _template_errors(name, channel, subject, body) if m]
-        if errors:
-            raise InvalidRequest(errors)
-        created = await templates.create(self._database, templates.NewTemplate(
-            id=uuid7(), tenant_id=tenant_id, name=name, channel=CHANNEL_NAMES[channel], subject=subject, body=body,
+        wrong = await asyncio.to_thread(content_errors, content, channel)
+        _refuse([*_name_errors(name), *_channel_errors(channel), *wrong])
+        created = await templates.create(self._database.of(tenant_id), NewTemplate(
+            id=uuid7(), tenant_id=tenant_id, name=name, channel=CHANNEL_NAMES[channel], content=content,
             metadata=metadata, is_active=is_active,
         ))
         if created is None:
             raise TemplateExists(f"there is a template {name!r} for {channel}")
-        self._named_before.pop((tenant_id, created.channel, name), None)
+        self._changed()
         return created
 
+    async def replace(
+        self, tenant_id: UUID, template_id: UUID, wanted: Replacement, *, name: str | None = None,
+        channel: str | None = None,
+    ) -> StoredTemplate:
+        """Store the next version; what was accepted keeps the version that it was accepted with.
+
+        Raises:
+            NotFound, StarterTemplate: there is nothing of the tenant's own to replace.
+            InvalidRequest: template syntax, or `name` or `channel` are not the template's.
+            TemplateChanged: somebody was faster.
+        """
+        stored = await self._own(tenant_id, template_id)
+        kept = [
+            (f"/{field}", f"cannot be changed: it is {was!r}; create another template")
+            for field, given, was in (
+                ("name", name, stored.name),
+                ("channel", None if channel is None else CHANNEL_NAMES.get(channel, channel), stored.channel))
+            if given is not None and given != was
+        ]
+        _refuse([*kept, *await asyncio.to_thread(content_errors, wanted.content, stored.channel)])
+        replaced = await templates.replace(self._database.of(tenant_id), tenant_id, template_id, wanted)
+        if replaced is None:
+            now = await self.get(tenant_id, template_id)
+            raise TemplateChanged(f"template {template_id} is at version {now.version}, not {wanted.expected}")
+        self._changed()
+        return replaced
+
+    async def delete(self, tenant_id: UUID, template_id: UUID) -> None:
+        """Nothing new can be made from it, and its name is free; what was accepted keeps its version.
+
+        Raises:
+            NotFound, StarterTemplate: there is nothing of the tenant's own to delete.
+        """
+        await self._own(tenant_id, template_id)
+        await templates.delete(self._database.of(tenant_id), tenant_id, template_id)
+        self._changed()
+
+    async def _own(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
+        starter = starters_by_id().get(template_id)
+        if starter is not None:
+            raise StarterTemplate(
+                f"{starter.name!r} for {starter.channel} is a starter template and cannot be changed or deleted; "
+                "create your own of the same name and channel, and it is used instead")
+        return await self.get(tenant_id, template_id)
+
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
-        """Raises NotFound."""
+        """A starter too. Raises NotFound."""
         starter = starters_by_id().get(template_id)
         found = _as_stored(starter, tenant_id) if starter else await templates.get(
-            self._database, tenant_id, template_id)
+            self._database.of(tenant_id), tenant_id, template_id)
         if found is None:
             raise NotFound(f"there is no template {template_id}")
         return found
@@ -93,120 +137,89 @@ class Templates:
     ) -> list[StoredTemplate]:
         """The tenant's own, newest first, at most `limit`; starters are found by name or id."""
         return await templates.list_page(
-            self._database, tenant_id, before=before, channel=channel, name=name, limit=limit)
+            self._database.of(tenant_id), tenant_id, before=before, channel=channel, name=name, limit=limit)
 
-    async def chosen(self, tenant_id: UUID, draft: Draft, *, limit: int) -> Chosen | None:
-        """The template that a draft names, after rendering it as a check.
+    async def versions(
+        self, tenant_id: UUID, template_id: UUID, *, before: int | None, limit: int
+    ) -> list[StoredTemplateVersion]:
+        """At most `limit`, newest first. Raises NotFound."""
+        stored = await self.get(tenant_id, template_id)
+        if template_id in starters_by_id():
+            only = StoredTemplateVersion(stored.version, stored.content, stored.created_at)
+            return [only] if before is None else []
+        return await templates.versions(
+            self._database.of(tenant_id), tenant_id, template_id, before=before, limit=limit)
 
-        Raises:
-            InvalidRequest: there is none, it cannot be rendered and no `content` stands in, or the text is too long.
-        """
-        if draft.template is None:
-            return None
-        found = await self._recent(tenant_id, CHANNEL_NAMES[draft.channel], draft.template)
-        if found is None:
-            wrong = f"there is no {draft.channel} template {draft.template!r}"
-            raise InvalidRequest([FieldError("/template_id", wrong)])
-        errors = [] if draft.content else _render_errors(found, draft.variables, limit)
-        if errors:
-            raise InvalidRequest(errors)
-        return found
-
-    async def _recent(self, tenant_id: UUID, channel: str, template: str) -> Chosen | None:
-        """What `_named` said within the last second: a batch of a thousand asks once."""
-        key, now = (tenant_id, channel, template), time.monotonic()
-        known = self._named_before.get(key)
-        if known and known[1] > now:
-            return known[0]
-        found = await self._named(tenant_id, channel, template)
-        if len(self._named_before) > CACHED_VERSIONS:
-            self._named_before.clear()
-        if found is not None:
-            self._named_before[key] = (found, now + RECENT_S)
-        return found
-
-    async def _named(self, tenant_id: UUID, channel: str, template: str) -> Chosen | None:
-        template_id = _uuid(template)
-        if template_id is None:
-            own = await templates.get_by_name(self._database, tenant_id, channel, template)
-            starter = starters().get((channel, template))
-        else:
-            own = await templates.get(self._database, tenant_id, template_id)
-            starter = starters_by_id().get(template_id)
-        if own is not None and own.channel == channel and own.is_active:
-            return Chosen(own.id, own.name, own.version, own.subject, own.body)
-        if own is None and starter is not None and starter.channel == channel:
-            return Chosen(starter.id, starter.name, 1, starter.subject, starter.body)
-        return None
-
-    async def source(self, claimed: Claimed) -> tuple[str | None, str] | None:
-        """Subject and body of the version that a notification was accepted with; versions never change."""
-        assert claimed.template_id is not None
-        starter = starters_by_id().get(claimed.template_id)
-        if starter is not None:
-            return starter.subject, starter.body
-        key = (claimed.template_id, claimed.template_version or 1)
-        cached = self._versions.get(key)
-        if cached is not None:
-            return cached
-        found = await templates.version(self._database, *key)
-        if found is not None:
-            self._versions[key] = found
-            if len(self._versions) > CACHED_VERSIONS:
-                self._versions.popitem(last=False)
-        return found
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    async def preview(
+        self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
+    ) -> tuple[str | None, TemplatePreview]:
+        """The variant that the locale leads to, and what would be sent; raises InvalidRequest for bad syntax."""
+        _refuse([*_channel_errors(channel), *await asyncio.to_thread(content_errors, content, channel)])
+        name = CHANNEL_NAMES[channel]
+        variant, text = content.for_locale(locale)
+        return variant, await asyncio.to_thread(preview, text, variables, channel=name, limit=self._limits[name])
 
 
 def _as_stored(starter: Starter, tenant_id: UUID) -> StoredTemplate:
     return StoredTemplate(
         id=starter.id, tenant_id=tenant_id, name=starter.name, channel=starter.channel, version=1,
-        subject=starter.subject, body=starter.body, metadata={"starter": True}, is_active=True, created_at=EPOCH,
-        updated_at=EPOCH,
+        content=starter.content, metadata={"starter": True}, is_active=True, created_at=EPOCH, updated_at=EPOCH,
     )
 
 
-def _template_errors(name: str, channel: str, subject: str | None, body: str) -> list[tuple[str, str | None]]:
-    found: list[tuple[str, str | None]] = []
-    if channel not in CHANNEL_NAMES:
-        found.append(("/channel", f"must be one of {', '.join(CHANNELS)}"))
-    if not name.strip() or CONTROL.search(name) or _uuid(name):
-        found.append(("/name", "must be a name: not empty, no control characters, not a UUID"))
-    else:
-        found.append(("/name", length_error(name, 255)))
-    if not body.strip():
-        found.append(("/body", "must not be empty"))
-    for pointer, text in (("/subject", subject), ("/body", body)):
-        if text is not None:
-            found.append((pointer, nul_error(text) or _syntax_error(text)))
-    if subject is not None and CONTROL.search(subject):
-        found.append(("/subject", "must not contain control characters"))
+def _refuse(errors: list[tuple[str, str]]) -> None:
+    if errors:
+        raise InvalidRequest([FieldError(pointer, message) for pointer, message in errors])
+
+
+def _name_errors(name: str) -> list[tuple[str, str]]:
+    if not name.strip() or CONTROL.search(name) or uuid_of(name):
+        return [("/name", "must be a name: not empty, no control characters, not a UUID")]
+    too_long = length_error(name, 255)
+    return [("/name", too_long)] if too_long else []
+
+
+def _channel_errors(channel: str) -> list[tuple[str, str]]:
+    return [] if channel in CHANNEL_NAMES else [("/channel", f"must be one of {', '.join(CHANNELS)}")]
+
+
+def content_errors(content: TemplateVersion, channel: str) -> list[tuple[str, str]]:
+    """Everything wrong with a version, each with a JSON pointer; up to a second of work, so not for the event loop."""
+    found = _text_errors(content.text, channel, "")
+    for tag, error in variant_errors(tuple(content.variants)):
+        found.append((f"/variants/{tag.replace('~', '~0').replace('/', '~1')}", error))
+    if found:
+        return found
+    tokens = _tokens(content.text)
+    for tag, text in content.variants.items():
+        wrong = _text_errors(text, channel, f"/variants/{tag}")
+        found += wrong
+        tokens += 0 if wrong else _tokens(text)
+        if tokens > MAX_TOKENS_OF_ALL:
+            return [("/variants", f"have more than {MAX_TOKENS_OF_ALL} words and signs of template syntax in all")]
     return found
 
 
-def _syntax_error(source: str) -> str | None:
+def _tokens(text: TemplateText) -> int:
+    return sum(compiled(source, html=part == "html").tokens for part, source in text.parts().items())
+
+
+def _text_errors(text: TemplateText, channel: str, below: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str | None]] = []
+    if not text.body.strip():
+        found.append((f"{below}/body", "must not be empty"))
+    if text.html is not None and channel in CHANNEL_NAMES and CHANNEL_NAMES[channel] != "email":
+        found.append((f"{below}/html", "only an e-mail has HTML"))
+    if text.subject is not None:
+        found.append((f"{below}/subject", header_error(text.subject)))
+    for part, source in text.parts().items():
+        found.append((f"{below}/{part}", nul_error(source) or _syntax_error(source, html=part == "html")))
+    return [(pointer, message) for pointer, message in found if message]
+
+
+def _syntax_error(source: str, *, html: bool) -> str | None:
     try:
-        compiled(source)
+        compiled(source, html=html)
     except InvalidTemplateError as exc:
         return str(exc)
     return None
-
-
-def _render_errors(chosen: Chosen, variables: Mapping[str, Any], limit: int) -> list[FieldError]:
-    absent = missing(chosen.body, variables) + (missing(chosen.subject, variables) if chosen.subject else [])
-    try:
-        text = render(chosen.body, variables)
-        if chosen.subject:
-            render(chosen.subject, variables)
-    except (RenderError, InvalidTemplateError) as exc:
-        if absent:
-            return [FieldError(f"/template_variables/{name}", "is needed by the template") for name in absent]
-        return [FieldError("/template_variables", f"the template cannot be rendered: {exc}")]
-    too_long = length_error(text, limit)
-    return [FieldError("/template_variables", f"the rendered text {too_long}")] if too_long else []

@@ -89,9 +89,3 @@ class Upkeep:
         """Delete idempotency keys and cap uses whose window has passed; how many."""
         return max(await idempotency.forget_expired(self._database), await caps.forget(self._database))
 
-    async def measure(self) -> None:
-        """Refresh the gauges that describe the database."""
-        entries, oldest_s = await outbox.backlog(self._database)
-        metrics.OUTBOX_ENTRIES.set(entries)
-        metrics.OUTBOX_AGE.set(oldest_s)
-

@@ -1,12 +1,14 @@
-"""Starter templates: files `<channel>/<name>.txt`, a layer below every tenant's own."""
+"""Starter templates: files `<channel>/<name>.txt` (and `.html`), a layer below every tenant's own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from uuid import UUID, uuid5
 
 from notistream.domain.notification import CHANNELS
+from notistream.domain.template_text import TemplateText, TemplateVersion
 
 NAMESPACE = UUID("6f1d5c1e-0a53-4a5e-9d57-1d1a8b9f7c10")
 SUBJECT = "Subject: "
@@ -19,28 +21,34 @@ class Starter:
     id: UUID
     name: str
     channel: str
-    subject: str | None
-    body: str
+    content: TemplateVersion
 
 
 @cache
 def starters() -> Mapping[tuple[str, str], Starter]:
-    """Starter templates by channel and name; a first line `Subject: …` is the subject."""
+    """Starter templates by channel and name; a first line `Subject: …` is the subject, `<name>.html` the HTML."""
     found = {}
     for channel in CHANNELS:
         folder = files("notistream.templates").joinpath(channel)
-        for path in sorted(folder.iterdir(), key=lambda p: p.name) if folder.is_dir() else ():
-            name = path.name.removesuffix(".txt")
-            found[channel, name] = _starter(channel, name, path.read_text(encoding="utf-8").strip())
+        texts = {path.name: path.read_text(encoding="utf-8").strip() for path in _files(folder)}
+        for file_name, text in texts.items():
+            name = file_name.removesuffix(".txt")
+            if name != file_name:
+                found[channel, name] = _starter(channel, name, text, texts.get(f"{name}.html"))
     return found
 
 
-def _starter(channel: str, name: str, text: str) -> Starter:
+def _files(folder: Traversable) -> list[Traversable]:
+    return sorted(folder.iterdir(), key=lambda path: path.name) if folder.is_dir() else []
+
+
+def _starter(channel: str, name: str, text: str, html: str | None) -> Starter:
     subject = None
     if text.startswith(SUBJECT):
         first, _, text = text.partition("\n")
         subject = first.removeprefix(SUBJECT).strip()
-    return Starter(uuid5(NAMESPACE, f"{channel}/{name}"), name, channel, subject, text.strip())
+    return Starter(uuid5(NAMESPACE, f"{channel}/{name}"), name, channel,
+                   TemplateVersion(TemplateText(subject, text.strip(), html)))
 
 
 @cache

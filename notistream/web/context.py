@@ -5,6 +5,8 @@ from aiohttp import web
 from notistream.db.pool import TenantDatabase
 from notistream.runtime import Runtime
 from notistream.services.acceptance import Sender
+from notistream.services.realtime import Reader
+from notistream.services.request_limit import Standing
 from notistream.web.body import LargeBodies
 from notistream.web.route import RouteTable
 
@@ -12,6 +14,9 @@ RUNTIME = web.AppKey("notistream_runtime", Runtime)
 ROUTE_TABLE = web.AppKey("notistream_route_table", RouteTable)
 LARGE_BODIES = web.AppKey("notistream_large_bodies", LargeBodies)
 SENDER = web.RequestKey("notistream_sender", Sender)
+STANDING = web.RequestKey("notistream_standing", Standing)
+READER = web.RequestKey("notistream_reader", Reader)
+"""Who asks with a recipient's token."""
 
 
 def own(request: web.Request) -> TenantDatabase:

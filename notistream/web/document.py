@@ -26,6 +26,8 @@ KINDS: Mapping[int, type[NotiStreamError]] = {
     413: errors.BodyTooLarge,
     415: errors.UnsupportedMediaType,
     422: errors.InvalidRequest,
+    426: errors.UpgradeRequired,
+    429: errors.TooManyRequests,
     503: errors.Unavailable,
 }
 ABOUT = (
@@ -36,7 +38,10 @@ TAGS = {
     "Notifications": "Send, follow and cancel.",
     "Templates": "Texts with variables.",
     "Recipients": "Contacts, what they wish for, and addresses that must not be sent to.",
+    "Real time": "Inboxes, status updates and the tokens that let browsers in.",
+    "Webhooks": "Endpoints of yours that are told what became of notifications.",
     "Operations": "Probes, figures and this document.",
+    "Tenants": "For operators, with the admin token: tenants and their API keys.",
     "Administration": "For operators, with the admin token: dead letters and replays.",
 }
 CORRELATION = {
@@ -53,6 +58,11 @@ SECURITY = {
     "apiKey": {
         "type": "apiKey", "in": "header", "name": "X-API-Key",
         "description": "A tenant's key; not needed while the server runs with AUTH=off.",
+    },
+    "recipientToken": {
+        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+        "description": "A recipient's token from POST /api/v1/ws-token. WebSockets also take it as the subprotocol "
+        "`notistream.token.<token>`, offered beside `notistream.v1`, or as `?token=`.",
     },
     "adminToken": {
         "type": "apiKey", "in": "header", "name": "X-Admin-Token",
@@ -134,6 +144,8 @@ def _operation(route: Route, operation: Operation, refs: Refs) -> Mapping[str, A
         shown["security"] = []
     else:
         shown["parameters"].append({"$ref": "#/components/parameters/correlationId"})
+    if route.token:
+        shown["security"] = [{"apiKey": []}, {"recipientToken": []}]
     if route.admin:
         shown["security"] = [{"adminToken": []}]
     if operation.body:

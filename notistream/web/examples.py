@@ -7,6 +7,7 @@ from uuid import UUID
 from notistream.db.records import StoredAttempt, StoredBatch, StoredNotification, StoredTemplate
 from notistream.db.stats import ChannelTotals
 from notistream.domain.notification import CHANNELS
+from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest
 from notistream.services.trace import timeline
 from notistream.web import problems, render
@@ -50,8 +51,9 @@ ATTEMPT = StoredAttempt(
 STORED_BATCH = StoredBatch(
     id=BATCH_ID, tenant_id=TENANT, total_count=1, rejected_count=1, created_at=NOW, statuses={"pending": 1})
 STORED_TEMPLATE = StoredTemplate(
-    id=TEMPLATE_ID, tenant_id=TENANT, name="welcome_email", channel="email", version=1, subject=None,
-    body=TEMPLATE["body"], metadata={}, is_active=True, created_at=NOW, updated_at=NOW,
+    id=TEMPLATE_ID, tenant_id=TENANT, name="welcome_email", channel="email", version=1,
+    content=TemplateVersion(TemplateText(None, TEMPLATE["body"])), metadata={}, is_active=True,
+    created_at=NOW, updated_at=NOW,
 )
 
 ACCEPTED = {"accepted": render.notification(PENDING)}
@@ -70,8 +72,6 @@ BATCH_ACCEPTED = {"one accepted, one refused": {
     ],
 }}
 TRACED = {"delivered": render.trace(timeline(DELIVERED, [], [ATTEMPT]))}
-TEMPLATE_SHOWN = {"stored": render.template(STORED_TEMPLATE)}
-TEMPLATE_PAGE = {"page": {"data": [render.template(STORED_TEMPLATE)], "next_cursor": None}}
 FIGURES = {"figures": render.figures({
     name: ChannelTotals(1200, 3, 9640.0) if name == "sms" else ChannelTotals() for name in CHANNELS})}
 ALIVE = {"alive": {"status": "alive"}}

@@ -11,13 +11,22 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
-from notistream import metrics
-from notistream.errors import AdminOnly, MethodNotAllowed, NotFound, NotiStreamError
+from notistream import metrics, telemetry, tracing
+from notistream.errors import (
+    AdminOnly,
+    MethodNotAllowed,
+    NotFound,
+    NotiStreamError,
+    TooManyRequests,
+    Unauthorized,
+)
 from notistream.services.acceptance import Sender
-from notistream.web import problems
-from notistream.web.context import ROUTE_TABLE, RUNTIME, SENDER
+from notistream.services.access import Principal
+from notistream.web import limits, problems
+from notistream.web.context import READER, ROUTE_TABLE, RUNTIME, SENDER, STANDING
 from notistream.web.query import refuse_unknown
 from notistream.web.route import Route
+from notistream.web.ws_credentials import presented_token
 
 log = logging.getLogger(__name__)
 CORRELATION = re.compile(r"[\x20-\x7e]{1,128}\Z")
@@ -33,22 +42,45 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     resource = request.match_info.route.resource
     path = resource.canonical if resource else ""
     route = request.app[ROUTE_TABLE].find(request.method, path)
+    method = request.method if request.method in METHODS else "other"
+    label = route.path if route else "unmatched"
+    telemetry.bind(correlation_id=correlation_id)
+    with _span(method, label, route, traceparent) as span:
+        response = await _answered(request, handler, route, correlation_id, span.traceparent or traceparent)
+        span.note_status(response.status)
+    if not response.prepared:
+        response.headers["X-Correlation-ID"] = correlation_id
+        if (standing := request.get(STANDING)) is not None:
+            response.headers.update(limits.headers(request.app[RUNTIME].request_limit.rate, standing))
+    _requests(method, label, response.status).inc()
+    if response.status != 101:  # a WebSocket takes as long as it is open
+        _seconds(method, label).observe(time.perf_counter() - started)
+    return response
+
+
+async def _answered(
+    request: web.Request, handler: Handler, route: Route | None, correlation_id: str, traceparent: str | None
+) -> web.StreamResponse:
     try:
         await _admit(request, route, correlation_id, traceparent)
-        response = await handler(request)
+        return await handler(request)
     except NotiStreamError as exc:
-        response = _refused(exc, request, correlation_id, traceparent)
+        return _refused(_locked_out(exc, request), request, correlation_id, traceparent)
     except web.HTTPException:
         raise
     except Exception as exc:  # noqa: BLE001 - the edge of the API: an answer without a stack trace, and one log line
-        response = _refused(NotiStreamError(), request, correlation_id, traceparent, cause=exc)
-    if not response.prepared:
-        response.headers["X-Correlation-ID"] = correlation_id
-    method = request.method if request.method in METHODS else "other"
-    label = route.path if route else "unmatched"
-    _requests(method, label, response.status).inc()
-    _seconds(method, label).observe(time.perf_counter() - started)
-    return response
+        return _refused(NotiStreamError(), request, correlation_id, traceparent, cause=exc)
+
+
+def _span(method: str, label: str, route: Route | None, traceparent: str | None) -> tracing.Spanning:
+    """A request's span, named after its route: the address itself may hold ids and tokens.
+
+    Probes have none, nor have WebSockets, which are open for hours.
+    """
+    if route is None or route.public or route.token or not tracing.active():
+        return tracing.NOTHING
+    return tracing.first(
+        traceparent, f"{method} {label}", attributes={"http.request.method": method, "http.route": label})
 
 
 MIDDLEWARES = (edge,)
@@ -66,11 +98,30 @@ async def _admit(
         if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
             raise AdminOnly
     else:
-        tenant_id = await access.tenant_of(_secret(request.headers, "X-API-Key"))
+        token = presented_token(request) if route.token else None
+        if token is not None:
+            request[READER] = request.app[RUNTIME].realtime.tokens.verify(token)
+            principal = Principal(request[READER].tenant_id)
+        else:
+            principal = await access.principal(_secret(request.headers, "X-API-Key"))
         request[SENDER] = Sender(
-            tenant_id=tenant_id, correlation_id=correlation_id, traceparent=traceparent)
+            tenant_id=principal.tenant_id, correlation_id=correlation_id, traceparent=traceparent, test=principal.test)
+        telemetry.bind(correlation_id=correlation_id, tenant_id=principal.tenant_id)
+        if principal.key_id is not None:
+            await limits.meter(request, principal.key_id)
     if request.query_string:
         refuse_unknown(request.query, {p.name for p in route.operation.query} if route.operation else ())
+
+
+def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError:
+    """Who is refused for want of a key, again and again, is told to wait."""
+    if isinstance(error, Unauthorized):
+        try:
+            request.app[RUNTIME].access.guesses.count(request.remote)
+        except TooManyRequests as exc:
+            metrics.KEYS_GUESSED.inc()
+            return exc
+    return error
 
 
 def _secret(headers: Mapping[str, str], name: str) -> str | None:
@@ -102,8 +153,9 @@ def _refused(
 ) -> web.Response:
     if error.status == 500:
         log.error(
-            "request failed", exc_info=cause or error,
-            extra={"method": request.method, "path": request.path, "correlation_id": correlation_id})
+            "request failed", exc_info=cause or error, extra={
+                "method": request.method, "route": request.match_info.route.resource and
+                request.match_info.route.resource.canonical, "correlation_id": correlation_id})
     response = problems.response(error, trace_id=problems.trace_id(correlation_id, traceparent))
     refused = request.match_info.http_exception
     if isinstance(refused, web.HTTPMethodNotAllowed):

@@ -15,6 +15,7 @@ from notistream.services.operations import Recalled, Schedule
 from notistream.services.preview import Preview
 from notistream.web.fields import KnownChannel, Moment, Text
 from notistream.web.schemas import STRICT
+from notistream.web.template_views import SegmentsView, segments
 
 Word = Annotated[Text, Field(min_length=1, max_length=255)]
 
@@ -125,6 +126,8 @@ class PreviewView(TypedDict):
     next_eligible_at: datetime | None
     subject: str | None
     content: Annotated[str | None, Field(description="The rendered text.")]
+    html: Annotated[str | None, Field(description="Of an e-mail from a template with HTML.")]
+    sms: Annotated[SegmentsView | None, Field(description="For channel sms: alphabet and number of segments.")]
     provider: Annotated[str | None, Field(description="Who would be called; null: nobody could be.")]
     steps: Annotated[list[PreviewStepView], Field(description="Every gate in order, also after one that stops it.")]
 
@@ -151,6 +154,8 @@ def preview(found: Preview) -> PreviewView:
         "next_eligible_at": found.next_eligible_at,
         "subject": found.subject,
         "content": found.content,
+        "html": found.html,
+        "sms": segments(found.segments) if found.segments else None,
         "provider": found.provider,
         "steps": [
             {"gate": s.gate, "verdict": s.verdict, "reason": s.reason, "inputs": s.inputs,

@@ -12,6 +12,6 @@ CHANNEL = Parameter(
 CURSOR = Parameter(name="cursor", description="`next_cursor` of the page before.")
 SIZE = Parameter(name="page_size", description="Entries per page.", schema={
     "type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE})
-TOO_MUCH = (400, 401, 408, 413, 415, 422, 503)
+TOO_MUCH = (400, 401, 408, 413, 415, 422, 429, 503)
 """What can be wrong with any request that has a body."""
-WRITING, READING, ONE = (*TOO_MUCH, 409), (401, 422, 503), (401, 404, 422, 503)
+WRITING, READING, ONE = (*TOO_MUCH, 409), (401, 422, 429, 503), (401, 404, 422, 429, 503)

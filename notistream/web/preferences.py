@@ -9,7 +9,7 @@ from notistream.services.recipients import wish
 from notistream.web import preference_bodies, user_preference_bodies
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body
-from notistream.web.context import RUNTIME, SENDER
+from notistream.web.context import SENDER, own
 from notistream.web.recipient_bodies import channel_name
 from notistream.web.recipients import recipient_of
 from notistream.web.respond import answer, no_content
@@ -18,20 +18,20 @@ from notistream.web.user_preference_bodies import Wishes
 
 async def show(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
-    stored = await preferences.get(request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id)
+    stored = await preferences.get(own(request), request[SENDER].tenant_id, recipient_id)
     return answer(views.preferences(stored))
 
 
 async def put(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
     wanted = preference_bodies.preferences(parse(preference_bodies.PUT_PREFERENCES, await read_body(request)))
-    stored = await preferences.put(request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id, wanted)
+    stored = await preferences.put(own(request), request[SENDER].tenant_id, recipient_id, wanted)
     return answer(views.preferences(stored))
 
 
 async def show_user(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
-    stored = await preferences.get(request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id)
+    stored = await preferences.get(own(request), request[SENDER].tenant_id, recipient_id)
     return await _user_answer(request, recipient_id, stored)
 
 
@@ -45,7 +45,7 @@ async def put_user_channel(request: web.Request) -> web.Response:
 
 async def drop_user_channel(request: web.Request) -> web.Response:
     recipient_id, channel = recipient_of(request), _channel_of(request)
-    database = request.app[RUNTIME].database
+    database = own(request)
     if not await preferences.drop_channel(database, request[SENDER].tenant_id, recipient_id, channel):
         raise NotFound(f"{recipient_id!r} has no preferences for {channel}")
     return no_content()
@@ -56,7 +56,7 @@ def _channel_of(request: web.Request) -> str:
 
 
 async def _put_user(request: web.Request, *, channel: str | None) -> web.Response:
-    recipient_id, database, tenant_id = recipient_of(request), request.app[RUNTIME].database, request[SENDER].tenant_id
+    recipient_id, database, tenant_id = recipient_of(request), own(request), request[SENDER].tenant_id
     wanted = user_preference_bodies.read(await read_body(request), channel=channel)
     if isinstance(wanted, Wishes):
         stored = await wish(
@@ -67,5 +67,5 @@ async def _put_user(request: web.Request, *, channel: str | None) -> web.Respons
 
 
 async def _user_answer(request: web.Request, recipient_id: str, stored: StoredPreferences) -> web.Response:
-    found = await recipients.get(request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id)
+    found = await recipients.get(own(request), request[SENDER].tenant_id, recipient_id)
     return answer(views.user_preferences(stored, user_id=recipient_id, timezone=found.timezone if found else "UTC"))

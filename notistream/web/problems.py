@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from notistream.errors import AdminOnly, InvalidRequest, NotiStreamError, Unauthorized, Unavailable
+from notistream.errors import AdminOnly, InvalidRequest, NotiStreamError, TooManyRequests, Unauthorized, Unavailable
 from notistream.services.acceptance import DuplicateKey
 from notistream.web import render
 from notistream.web.respond import answer
@@ -49,7 +49,7 @@ def response(error: NotiStreamError, *, trace_id: str) -> web.Response:
 
 def _headers(error: NotiStreamError) -> Mapping[str, str]:
     match error:
-        case Unavailable():
+        case Unavailable() | TooManyRequests():
             return {"Retry-After": str(error.retry_after_s)}
         case DuplicateKey():
             return {"Location": f"/api/v1/notifications/{error.existing.id}"}

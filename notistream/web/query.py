@@ -55,8 +55,8 @@ class Query:
     def uuid(self, name: str) -> UUID | None:
         return self._one(name, lambda v: _convert(UUID, v, "must be a UUID"))
 
-    def cursor(self) -> UUID | None:
-        return self._one("cursor", lambda v: _convert(UUID, v, NO_CURSOR))
+    def cursor(self, name: str = "cursor") -> UUID | None:
+        return self._one(name, lambda v: _convert(UUID, v, NO_CURSOR))
 
     def text_cursor(self, size: int) -> tuple[str, ...] | None:
         """The `size` texts of a `text_cursor`, for lists that are ordered by text."""
@@ -76,8 +76,12 @@ class Query:
         """None where it does not matter."""
         return self._one(name, _switch)
 
-    def page_size(self) -> int:
-        return self._one("page_size", _page_size) or PAGE_SIZE
+    def page_size(self, name: str = "page_size") -> int:
+        return self._one(name, _page_size) or PAGE_SIZE
+
+    def word(self, name: str, known: Collection[str]) -> str | None:
+        """One of those that are known."""
+        return self._one(name, lambda v: _known(v, known))
 
     def words(self, name: str, known: Mapping[str, Collection[str]]) -> list[str] | None:
         """All meanings of a parameter that may be repeated or hold several words, separated by commas."""
@@ -134,6 +138,12 @@ def _channel(value: str) -> str:
     if value not in CHANNEL_NAMES:
         raise ValueError(f"must be one of {', '.join(CHANNELS)}")
     return CHANNEL_NAMES[value]
+
+
+def _known(value: str, known: Collection[str]) -> str:
+    if value not in known:
+        raise ValueError(f"must be one of {', '.join(known)}")
+    return value
 
 
 def _switch(value: str) -> bool:

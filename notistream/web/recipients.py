@@ -8,7 +8,7 @@ from notistream.errors import NotFound
 from notistream.services import recipients as use_cases
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body
-from notistream.web.context import RUNTIME, SENDER
+from notistream.web.context import RUNTIME, SENDER, own
 from notistream.web.query import Query
 from notistream.web.recipient_bodies import FORGET_TOKEN, PUT_RECIPIENT, REGISTER_TOKEN, contact, device, refuse_wrong
 from notistream.web.respond import answer, no_content
@@ -26,21 +26,20 @@ async def show_many(request: web.Request) -> web.Response:
     size, after = query.page_size(), query.text_cursor(1)
     query.check()
     found = await recipients.list_page(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, after=after[0] if after else None, limit=size + 1)
+        own(request), request[SENDER].tenant_id, after=after[0] if after else None, limit=size + 1)
     return answer(views.recipient_page(found, size))
 
 
 async def put(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
     wanted = contact(parse(PUT_RECIPIENT, await read_body(request)))
-    stored, created = await use_cases.put(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id, wanted)
+    stored, created = await use_cases.put(own(request), request[SENDER].tenant_id, recipient_id, wanted)
     return answer(views.recipient(stored), status=201 if created else 200)
 
 
 async def show(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
-    found = await recipients.get(request.app[RUNTIME].database, request[SENDER].tenant_id, recipient_id)
+    found = await recipients.get(own(request), request[SENDER].tenant_id, recipient_id)
     if found is None:
         raise NotFound(f"there is no recipient {recipient_id!r}")
     return answer(views.recipient(found))
@@ -54,8 +53,7 @@ async def erase(request: web.Request) -> web.Response:
 async def register_token(request: web.Request) -> web.Response:
     wanted = device(parse(REGISTER_TOKEN, await read_body(request)))
     await use_cases.register_device(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, wanted.recipient_id, wanted.token,
-        platform=wanted.platform)
+        own(request), request[SENDER].tenant_id, wanted.recipient_id, wanted.token, platform=wanted.platform)
     return answer(
         views.device_token(wanted.token, recipient_id=wanted.recipient_id, platform=wanted.platform), status=201)
 
@@ -70,6 +68,6 @@ async def forget_token(request: web.Request) -> web.Response:
 
 async def _forget(request: web.Request, token: str, *, place: str) -> web.Response:
     refuse_wrong({place: token_error(token)})
-    if not await device_tokens.forget(request.app[RUNTIME].database, request[SENDER].tenant_id, token):
+    if not await device_tokens.forget(own(request), request[SENDER].tenant_id, token):
         raise NotFound("no recipient has this device token")
     return no_content()

@@ -15,7 +15,6 @@ from notistream.web.views import (
     NotificationView,
     QueueView,
     StepView,
-    TemplateView,
     TraceView,
 )
 
@@ -41,6 +40,7 @@ def notification(stored: StoredNotification) -> NotificationView:
         "template_version": stored.template_version,
         "template_variables": stored.template_variables,
         "payload": stored.template_variables,
+        "locale": stored.locale,
         "priority": stored.priority,
         "status": stored.status,
         "final": stored.status in FINAL,
@@ -56,6 +56,7 @@ def notification(stored: StoredNotification) -> NotificationView:
         "category": stored.category,
         "metadata": stored.metadata,
         "on_unknown": stored.on_unknown,
+        "test": stored.test,
         "idempotency_key": None if key is None or key.startswith("\x1f") else key,
         "correlation_id": stored.correlation_id,
         "scheduled_at": stored.scheduled_at,
@@ -85,22 +86,6 @@ def batch(stored: StoredBatch) -> BatchView:
         "expired_count": expired,
         "rejected_count": stored.rejected_count,
         "created_at": stored.created_at,
-    }
-
-
-def template(stored: StoredTemplate) -> TemplateView:
-    return {
-        "id": stored.id,
-        "tenant_id": stored.tenant_id,
-        "name": stored.name,
-        "channel": stored.channel,
-        "version": stored.version,
-        "subject": stored.subject,
-        "body": stored.body,
-        "metadata": stored.metadata,
-        "is_active": stored.is_active,
-        "created_at": stored.created_at,
-        "updated_at": stored.updated_at,
     }
 
 

@@ -72,6 +72,8 @@ class Route:
     operation: Operation | None = None
     public: bool = False
     admin: bool = False
+    token: bool = False
+    """Takes a recipient's token instead of a key."""
 
 
 class RouteTable:

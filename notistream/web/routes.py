@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from notistream.runtime import Runtime
-from notistream.web import docs, examples, health, notifications, templates, views
+from notistream.web import docs, examples, health, notifications, sockets, views
 from notistream.web.body import LargeBodies
 from notistream.web.bulk_routes import BULK
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
@@ -14,11 +14,15 @@ from notistream.web.document import PATH_PARAMETER
 from notistream.web.middleware import MIDDLEWARES
 from notistream.web.operation_routes import OPERATIONS
 from notistream.web.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, UUID, V1, WRITING
+from notistream.web.realtime_routes import REALTIME
 from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
-from notistream.web.schemas import CreateBatch, CreateNotification, CreateTemplate
+from notistream.web.schemas import CreateBatch, CreateNotification
+from notistream.web.template_routes import TEMPLATES
+from notistream.web.tenant_routes import TENANTS
 from notistream.web.unsubscribe import UNSUBSCRIBE
+from notistream.web.webhook_routes import WEBHOOKS
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
 
@@ -100,30 +104,6 @@ NOTIFICATIONS = (
     )),
 )
 
-TEMPLATES = (
-    Route(method="POST", path=V1 + "/templates", handler=templates.create, operation=Operation(
-        id="createTemplate", tag="Templates", summary="Store a template",
-        body=Content(type=CreateTemplate, examples={"welcome": examples.TEMPLATE}),
-        answers={201: Answer(
-            description="Stored.", content=Content(type=views.TemplateView, examples=examples.TEMPLATE_SHOWN),
-            headers={"Location": "The template."})},
-        problems=WRITING,
-    )),
-    Route(method="GET", path=V1 + "/templates", handler=templates.show_many, operation=Operation(
-        id="listTemplates", tag="Templates", summary="List the tenant's own templates, newest first",
-        query=(CHANNEL, Parameter(name="name", description="Of exactly this name."), CURSOR, SIZE),
-        answers={200: Answer(
-            description="A page.", content=Content(type=views.TemplatePage, examples=examples.TEMPLATE_PAGE))},
-        problems=READING,
-    )),
-    Route(method="GET", path=V1 + "/templates/{id}", handler=templates.show, operation=Operation(
-        id="getTemplate", tag="Templates", summary="Show a template",
-        answers={200: Answer(
-            description="The template.", content=Content(type=views.TemplateView, examples=examples.TEMPLATE_SHOWN))},
-        problems=ONE,
-    )),
-)
-
 
 def _probe(path: str, *, ready: bool) -> Route:
     operation_id = path.strip("/").replace("/", "_")
@@ -173,8 +153,9 @@ DOCUMENTATION = (
 )
 
 ROUTES = (
-    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
-    *BULK, *UNSUBSCRIBE, *PROBES, *DOCUMENTATION,
+    *NOTIFICATIONS, *BULK, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS,
+    *REPLAYS, *TENANTS, *UNSUBSCRIBE,
+    *PROBES, *DOCUMENTATION,
 )
 
 
@@ -183,6 +164,7 @@ def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] 
     web_app[RUNTIME] = runtime
     web_app[ROUTE_TABLE] = RouteTable(routes)
     web_app[LARGE_BODIES] = LargeBodies()
+    sockets.prepare(web_app)
     for route in routes:
         path = PATH_PARAMETER.sub(r"{\1:[^/]+}", route.path)  # the default pattern has no room for ids with braces
         web_app.router.add_route(route.method, path, route.handler)

@@ -36,6 +36,8 @@ class Said(TypedDict, total=False):
     template_id: Annotated[Text | None, Field(description="Id (UUID) or name of a template of the channel.")]
     template_variables: Annotated[JsonObject | None, Field(description="Values for the template.")]
     payload: Annotated[JsonObject | None, Field(description="Alias of `template_variables`.")]
+    locale: Annotated[str | None, Field(
+        description="Language (BCP 47) of the text, such as pt-BR; left out, the recipient's.")]
     priority: Annotated[Urgency | None, Field(
         description="high, normal or low; or 1 to 10: 1–3 is high, 4–6 normal, 7–10 low.")]
     scheduled_at: Annotated[Moment | None, Field(description="Not to be sent before this moment.")]
@@ -82,23 +84,8 @@ class CreateBatch(TypedDict):
         list[Annotated[CreateNotification, WrapValidator(apart)]], Field(min_length=1, max_length=1000)]
 
 
-@with_config(STRICT)
-class CreateTemplate(TypedDict, total=False):
-    """A text with variables: sandboxed Jinja2 (`{{ Name }}`), or Go's `{{.Name}}`."""
-
-    name: Required[Annotated[Text, Field(description="Unique per tenant and channel.")]]
-    channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    subject: Annotated[Text | None, Field(description="Template of the subject.")]
-    subject_template: Annotated[Text | None, Field(description="Alias of `subject`.")]
-    body: Annotated[Text | None, Field(description="Template of the text. Required, here or as `body_template`.")]
-    body_template: Annotated[Text | None, Field(description="Alias of `body`.")]
-    metadata: Annotated[JsonObject | None, Field(description="Kept and returned, never interpreted.")]
-    is_active: Annotated[bool | None, Field(description="Default true.")]
-
-
 CREATE: TypeAdapter[CreateNotification] = TypeAdapter(CreateNotification)
 BATCH: TypeAdapter[CreateBatch] = TypeAdapter(CreateBatch)
-TEMPLATE: TypeAdapter[CreateTemplate] = TypeAdapter(CreateTemplate)
 
 
 def draft(wanted: CreateNotification) -> Draft:
@@ -114,6 +101,7 @@ def draft(wanted: CreateNotification) -> Draft:
         template=wanted.get("template_id"),
         variables=either(
             wanted.get("template_variables"), wanted.get("payload"), alias="payload", of="template_variables") or {},
+        locale=wanted.get("locale"),
         priority=wanted.get("priority") or Priority.NORMAL,
         scheduled_at=wanted.get("scheduled_at"),
         expires_at=wanted.get("expires_at"),

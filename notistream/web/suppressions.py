@@ -7,7 +7,7 @@ from notistream.domain.validation import nul_error
 from notistream.errors import NotFound
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body
-from notistream.web.context import RUNTIME, SENDER
+from notistream.web.context import SENDER, own
 from notistream.web.query import Query
 from notistream.web.recipient_bodies import (
     LISTING,
@@ -27,9 +27,8 @@ async def show_many(request: web.Request) -> web.Response:
     category = query.text("category")
     query.check()
     found = await suppressions.list_page(
-        request.app[RUNTIME].database, request[SENDER].tenant_id,
-        after=(after[0], after[1], after[2]) if after else None, channel=channel, address=address,
-        category=category, limit=size + 1)
+        own(request), request[SENDER].tenant_id, after=(after[0], after[1], after[2]) if after else None,
+        channel=channel, address=address, category=category, limit=size + 1)
     return answer(views.suppression_page(found, size))
 
 
@@ -48,7 +47,7 @@ async def put_of_path(request: web.Request) -> web.Response:
 
 async def _put(request: web.Request, wanted: Suppression) -> web.Response:
     stored, created = await suppressions.put(
-        request.app[RUNTIME].database, request[SENDER].tenant_id, channel=wanted.channel, address=wanted.address,
+        own(request), request[SENDER].tenant_id, channel=wanted.channel, address=wanted.address,
         category=wanted.category, reason=wanted.reason, note=wanted.note)
     return answer(views.suppression(stored), status=201 if created else 200)
 
@@ -69,7 +68,6 @@ async def _remove(request: web.Request, channel: str, address: str, category: st
     name = channel_name(channel, pointer=f"{place}/channel")
     refuse_wrong({f"{place}/address": nul_error(address), "/category": nul_error(category)})
     if not await suppressions.remove(
-            request.app[RUNTIME].database, request[SENDER].tenant_id, channel=name, address=address,
-            category=category):
+            own(request), request[SENDER].tenant_id, channel=name, address=address, category=category):
         raise NotFound("this address is not on the suppression list")
     return no_content()

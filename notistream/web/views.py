@@ -26,6 +26,7 @@ class NotificationView(TypedDict):
     template_version: int | None
     template_variables: Mapping[str, Any]
     payload: Annotated[Mapping[str, Any], Field(description="The same as `template_variables`.")]
+    locale: Annotated[str | None, Field(description="The sender's choice of language; null: the recipient's.")]
     priority: str
     status: Annotated[str, Field(
         description="pending, scheduled, processing, retrying, deferred, unknown; and for good: delivered, failed, "
@@ -43,6 +44,7 @@ class NotificationView(TypedDict):
     category: str | None
     metadata: Mapping[str, Any]
     on_unknown: str
+    test: Annotated[bool, Field(description="Sent with a test key: it never reaches a real provider.")]
     idempotency_key: str | None
     correlation_id: str | None
     scheduled_at: datetime | None
@@ -152,29 +154,6 @@ class TraceView(TypedDict):
     queue: Annotated[QueueView | None, Field(description="While it is pending.")]
     steps: list[StepView]
     attempts: list[AttemptView]
-
-
-class TemplateView(TypedDict):
-    """The current version of a template."""
-
-    id: UUID
-    tenant_id: UUID
-    name: str
-    channel: str
-    version: int
-    subject: str | None
-    body: str
-    metadata: Mapping[str, Any]
-    is_active: bool
-    created_at: datetime
-    updated_at: datetime
-
-
-class TemplatePage(TypedDict):
-    """Newest first; `next_cursor` is null on the last page."""
-
-    data: list[TemplateView]
-    next_cursor: str | None
 
 
 class ChannelFigures(TypedDict):

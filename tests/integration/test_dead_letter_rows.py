@@ -156,7 +156,7 @@ async def test_a_replay_and_a_late_success_of_the_old_chain(desk):
     claimed = await desk.claim(one)
     await desk.finish(claimed, replace(RETRY_NOW, status=Status.FAILED, outcome=AttemptOutcome.UNKNOWN, delay_s=None))
     await desk.letters.replay((await desk.entries())[0].id, actor="test")
-    assert not await deliveries.finish_late(desk.db, claimed, DELIVERED)
+    assert not (await deliveries.finish_late(desk.db, claimed, DELIVERED)).ids
     assert (await desk.status(one)).status == "pending"
 
 

@@ -23,13 +23,15 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for child in plan.get("Plans", ()) for node in nodes(child))]
 
 
-async def looked_at(connection: asyncpg.Connection, sql: str, *arguments: object) -> float:
-    """Rows of notifications that a statement looked at."""
+async def looked_at(
+    connection: asyncpg.Connection, sql: str, *arguments: object, table: str = "notifications"
+) -> float:
+    """Rows of a table that a statement looked at."""
     found = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *arguments)
     return sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
         for node in nodes(orjson.loads(found)[0]["Plan"])
-        if node.get("Relation Name") == "notifications" and "Scan" in node["Node Type"])
+        if node.get("Relation Name") == table and "Scan" in node["Node Type"])
 
 
 @pytest.mark.parametrize("due", [0, 200])

@@ -136,7 +136,7 @@ async def test_a_recipient_without_an_address_fails_and_the_later_gates_are_aske
     assert (shown["would"], verdicts(shown)["address"]) == ("fail", "failed")
     assert verdicts(shown)["provider"] == "passed"
     in_app = await api.preview(channel="in_app", recipient_id="nobody", content="x")
-    assert (in_app["would"], in_app["provider"]) == ("send", "console")
+    assert (in_app["would"], in_app["provider"]) == ("send", "in_app")
 
 
 @pytest.mark.parametrize(("priority", "category", "would", "verdict"), [

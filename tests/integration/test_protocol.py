@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from notistream import topics
 from notistream.config import Settings
-from notistream.db import dead_letters, deliveries, migrate, notifications, outbox, queries, tenants
+from notistream.db import dead_letters, deliveries, gauges, migrate, notifications, outbox, queries, tenants
 from notistream.db.deliveries import Finishing
 from notistream.db.pool import open_database
 from notistream.delivery.ports import Parking, Turn
@@ -22,7 +22,7 @@ from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
 from notistream.services.positions import Positions
 from notistream.services.relay import Relay
-from notistream.services.templates import Templates
+from notistream.services.template_choice import TemplateChoice
 from notistream.services.upkeep import Upkeep
 from notistream.services.windows import Windows
 from tests.stack import until
@@ -130,9 +130,9 @@ async def test_create_leaves_one_outbox_entry_per_tenant_and_topic(world):
     created = await notifications.create(
         world.db, [world.new(), world.new(channel="push", recipient="t"), world.new()], window=timedelta(days=7))
     assert sorted((e.topic, len(e.records)) for e in created.entries) == [("push.high", 1), ("sms.high", 2)]
-    assert (await outbox.backlog(world.db))[0] == 2
+    assert {topic: w.entries for topic, w in (await gauges.outbox(world.db)).items()} == {"push.high": 1, "sms.high": 1}
     await outbox.delete(world.db, [e.id for e in created.entries])
-    assert (await outbox.backlog(world.db))[0] == 0
+    assert not await gauges.outbox(world.db)
 
 
 async def test_a_key_is_taken_once_also_inside_one_statement_and_by_another_tenant_again(world):
@@ -244,7 +244,7 @@ async def test_finish_against_the_end_of_the_lease(world, worker_first):
         found = await world.status(notification_id)
         assert (found.status, found.attempts) == ("retrying", 1)
         assert not await world.finish(claimed, DELIVERED)
-        assert await deliveries.finish_late(world.db, claimed, DELIVERED)
+        assert (await deliveries.finish_late(world.db, claimed, DELIVERED)).ids
         assert (await world.status(notification_id)).status == "delivered"
         attempt, = await notifications.attempts(world.db, notification_id)
         assert (attempt.outcome, attempt.late_outcome) == ("unknown", "delivered")
@@ -259,7 +259,7 @@ async def test_a_late_success_is_refused_once_another_worker_has_claimed_it(worl
     await deliveries.queue(world.db, [Turn(notification_id, 1)])
     fresh = await world.claim(notification_id, seq=2)
     assert fresh.attempts == 2
-    assert not await deliveries.finish_late(world.db, stale, DELIVERED)
+    assert not (await deliveries.finish_late(world.db, stale, DELIVERED)).ids
     assert await world.finish(fresh, DELIVERED)
     assert [a.late_outcome for a in await notifications.attempts(world.db, notification_id)] == ["delivered", None]
 
@@ -304,7 +304,7 @@ async def test_failing_writes_the_dead_letter_and_its_record_in_one_transaction(
     claimed = await world.claim(notification_id)
     failed = Finish(status=Status.FAILED, reason="HTTP 400 refused", outcome=AttemptOutcome.PERMANENT, error="HTTP 400")
     changed = await deliveries.finish(world.db, [Finishing(claimed.id, claimed.lease_token, failed)])
-    assert [e.topic for e in changed.entries] == ["sms.dlq"]
+    assert [e.topic for e in changed.entries] == ["sms.dlq", "events"]
     row, = await world.db.fetch("SELECT * FROM dead_letters")
     assert (row["notification_id"], row["reason"], row["channel"]) == (notification_id, "HTTP 400 refused", "sms")
 
@@ -344,7 +344,7 @@ async def test_leftovers_stay_in_the_outbox_while_kafka_does_not_take_them(world
 
 def accepting(world, published=None):
     return Notifications(
-        database=world.db, templates=Templates(world.db), publish=(published or []).extend,
+        database=world.db, templates=TemplateChoice(world.db), publish=(published or []).extend,
         limits={name: channel.max_length for name, channel in CHANNELS.items()}, window=timedelta(days=7))
 
 

@@ -32,14 +32,14 @@ async def test_resolve_against_a_late_success(hand, outcome, resolve_first):
     claimed = await hand.claim(notification_id)
     await hand.finish(claimed, HELD)
     if not resolve_first:
-        assert await deliveries.finish_late(hand.db, claimed, DELIVERED)
+        assert (await deliveries.finish_late(hand.db, claimed, DELIVERED)).ids
         with pytest.raises(NotResolvable):
             await hand.operations.resolve(hand.tenant_id, notification_id, outcome)
         assert (await hand.status(notification_id)).status == "delivered"
         assert await hand.totals() == (1, 0)
         return
     resolved = await hand.operations.resolve(hand.tenant_id, notification_id, outcome)
-    accepted = await deliveries.finish_late(hand.db, claimed, DELIVERED)
+    accepted = bool((await deliveries.finish_late(hand.db, claimed, DELIVERED)).ids)
     found = await hand.status(notification_id)
     # Queued again but not yet claimed: the late success is believed, and nobody claims it any more.
     assert accepted is (outcome is Outcome.RESEND)
@@ -61,7 +61,7 @@ async def test_a_late_success_is_refused_once_the_resend_is_claimed(hand):
     assert metrics.DUPLICATES._value.get() == before + 1
     fresh = await hand.claim(notification_id, seq=2)
     assert (fresh.attempts, fresh.provider_key) == (2, stale.provider_key)
-    assert not await deliveries.finish_late(hand.db, stale, DELIVERED)
+    assert not (await deliveries.finish_late(hand.db, stale, DELIVERED)).ids
     assert await hand.finish(fresh, DELIVERED)
 
 
@@ -82,8 +82,8 @@ async def test_resolved_as_failed_is_a_dead_letter_with_its_history_and_its_reco
     letter, = await hand.db.fetch("SELECT * FROM dead_letters")
     assert (letter["notification_id"], letter["attempts"], letter["chain"]) == (notification_id, 1, 1)
     assert [(a["number"], a["outcome"], a["provider"]) for a in letter["history"]] == [(1, "unknown", "p")]
-    entry, = hand.published
-    assert entry.topic == "sms.dlq"
+    entry, told = hand.published
+    assert (entry.topic, told.topic) == ("sms.dlq", "events")
     assert str(letter["id"]).encode() in (entry.records[0].value or b"")
     assert await hand.cap_uses() == set()
     assert await hand.steps(notification_id) == [("resolve", "failed")]
@@ -95,7 +95,7 @@ async def test_resolved_as_delivered_was_sent_when_it_was_called(hand):
     row, = await hand.db.fetch("SELECT claimed_at FROM notifications")
     resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Outcome.DELIVERED)
     assert (resolved.status, resolved.sent_at, resolved.error_message) == ("delivered", row["claimed_at"], None)
-    assert hand.published == []
+    assert [e.topic for e in hand.published] == ["events"]
 
 
 @pytest.mark.parametrize("status", [*WAITING, "processing", *TERMINAL])
@@ -168,5 +168,5 @@ async def test_another_tenants_notification_is_not_there(hand):
     ):
         with pytest.raises(NotFound):
             await call
-    assert not await operations.cancel(hand.db, other.id, [waiting], gate="recall", reason="r")
+    assert await operations.cancel(hand.db, other.id, [waiting], gate="recall", reason="r") == (0, [])
     assert [(await hand.status(n)).status for n in (held, ended, waiting)] == ["unknown", "failed", "pending"]

@@ -56,7 +56,7 @@ async def test_a_transaction_is_rolled_back_and_the_role_does_not_stay(db: Datab
 
 async def test_what_is_not_a_tenants_cannot_be_reached_in_its_role(db: Database) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await db.of(uuid4()).fetch("SELECT * FROM outbox")
+        await db.of(uuid4()).fetch("SELECT * FROM api_keys")
 
 
 async def test_without_postgresql_it_says_so() -> None:

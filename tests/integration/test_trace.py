@@ -135,7 +135,7 @@ async def test_a_late_success_is_shown_with_its_attempt(way):
     claimed = await way.attempt(Finish(
         status=Status.UNKNOWN, reason="outcome_unknown", outcome=AttemptOutcome.UNKNOWN, error="no answer",
         provider="webhook"))
-    assert await deliveries.finish_late(way.db, claimed, SENT)
+    assert (await deliveries.finish_late(way.db, claimed, SENT)).ids
     call, = (await way.trace())["attempts"]
     assert (call["outcome"], call["late_outcome"]) == ("unknown", "delivered")
     assert call["late_at"] > call["started_at"]

@@ -13,6 +13,7 @@ from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import Claimed, OnUnknown, Priority
 from notistream.domain.outcome import Receipt
 from notistream.domain.rate_limit import Rate, Usage, wait_s
+from notistream.domain.template_text import TemplateText, TemplateVersion
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ORIGIN = Origin("notistream.sms.normal", 3, 41, b"tenant:+905000000001")
@@ -116,7 +117,7 @@ class World:
     async def source(self, claimed):
         if self.fault:
             raise self.fault
-        return self.template
+        return TemplateVersion(TemplateText(*self.template)) if self.template else None
 
     async def take(self, claimed, cap):
         return self.cap

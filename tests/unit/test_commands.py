@@ -31,7 +31,7 @@ def test_help_lists_every_command(run):
 def test_providers_for_people_and_for_scripts(run, monkeypatch):
     monkeypatch.setenv("NOTISTREAM_WEBHOOK_URL", "http://127.0.0.1:9/")
     assert "sms      webhook" in run("providers").output
-    assert json.loads(run("providers", "--json").output)["in_app"] == ["console"]
+    assert json.loads(run("providers", "--json").output)["in_app"] == ["in_app"]
 
 
 @pytest.mark.parametrize("setting", ["NOTISTREAM_PORT=x", "NOTISTREAM_PROT=1", 'NOTISTREAM_PROVIDERS={"sms": ["fax"]}'])

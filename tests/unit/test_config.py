@@ -24,6 +24,8 @@ def elsewhere(tmp_path, monkeypatch):
         ("PORT", "abc", "NOTISTREAM_PORT=8080"),
         ("PORT", "70000", "NOTISTREAM_PORT"),
         ("AUTH", "maybe", "NOTISTREAM_AUTH"),
+        ("API_RATE_LIMIT", "fast", "NOTISTREAM_API_RATE_LIMIT=12000/minute"),
+        ("API_RATE_LIMIT", "10/0s", "NOTISTREAM_API_RATE_LIMIT=12000/minute"),
         ("WEBHOOK_URL", "ftp://x", "NOTISTREAM_WEBHOOK_URL"),
         ("PROVIDERS", "{", "NOTISTREAM_PROVIDERS"),
         ("WORKER_CONCURRENCY", "0", "NOTISTREAM_WORKER_CONCURRENCY=64"),

@@ -15,9 +15,14 @@ from notistream.config import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 COMPOSE = [ROOT / "compose.yaml", *sorted((ROOT / "deploy").glob("compose*.yaml"))]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+MAKEFILE = ROOT / "Makefile"
 EXAMPLE = ROOT / ".env.example"
 KNOWN = {PREFIX + name.upper() for name in Settings.model_fields}
-SECRETS = {"NOTISTREAM_ADMIN_TOKEN": "0123456789abcdef", "POSTGRES_PASSWORD": "secret"}
+SECRETS = {"NOTISTREAM_ADMIN_TOKEN": "0123456789abcdef", "POSTGRES_PASSWORD": "secret",
+           "DASHBOARDS_PASSWORD": "read", "GRAFANA_PASSWORD": "look"}
+PINNED = re.compile(r"[\w./-]+:v?\d+(\.\d+)*")
+WITHOUT_HEALTH = {"migrate", "dashboards-role", "otel-collector"}
+"""Two that run once, and an image that holds nothing to ask with."""
 LOOPBACK_PORT = re.compile(r"127\.0\.0\.1:\$\{\w+:-\d+\}:\d+")
 
 
@@ -57,10 +62,62 @@ def test_ports_are_published_on_loopback_only(path):
             assert LOOPBACK_PORT.fullmatch(port), f"{name} publishes {port}"
 
 
-def test_every_service_tells_its_health_and_limits_its_memory():
-    for name, service in yaml.safe_load((ROOT / "compose.yaml").read_text())["services"].items():
-        assert "healthcheck" in service, name
-        assert service["deploy"]["resources"]["limits"]["memory"], name
+class TestServices:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+
+    def test_all_that_is_promised_is_there(self):
+        assert self.services.keys() >= {
+            "migrate", "api", "worker-0", "worker-1", "postgres", "kafka", "otel-collector", "jaeger", "tempo",
+            "prometheus", "grafana", "loki", "alloy",
+        }
+
+    @pytest.mark.parametrize(("name", "service"), services.items())
+    def test_each_tells_its_health_and_has_its_limits(self, name, service):
+        assert ("test" in service["healthcheck"]) != (name in WITHOUT_HEALTH)
+        assert service["deploy"]["resources"]["limits"]["memory"]
+        assert service["logging"]["options"]["max-size"]
+        assert service["image"] == "notistream:local" or PINNED.fullmatch(service["image"])
+
+    @pytest.mark.parametrize(("name", "service"), services.items())
+    def test_each_mounts_files_that_are_shipped_and_volumes_that_are_declared(self, name, service):
+        declared = yaml.safe_load((ROOT / "compose.yaml").read_text())["volumes"]
+        for volume in service.get("volumes", []):
+            source, _, mode = (*volume.split(":"), "rw")[:3]
+            if source.startswith("."):
+                assert (ROOT / source).exists(), f"{name} mounts {source}"
+                assert mode == "ro"
+            else:
+                assert source in declared or (name, source, mode) == ("alloy", "/var/run/docker.sock", "ro")
+
+    def test_no_two_publish_the_same_port(self):
+        ports = [port.split(":-")[1].split("}")[0] for service in self.services.values()
+                 for port in service.get("ports", [])]
+        assert len(set(ports)) == len(ports)
+
+    def test_prometheus_finds_each_process_and_each_observer(self):
+        folder = ROOT / "deploy" / "prometheus"
+        named = yaml.safe_load((folder / "targets" / "compose.yaml").read_text())
+        jobs = yaml.safe_load((folder / "prometheus.yaml").read_text())["scrape_configs"]
+        observers = [target.split(":")[0] for target in jobs[1]["static_configs"][0]["targets"]]
+        assert {group["labels"]["role"]: group["targets"] for group in named} == {
+            "api": ["api:8080"], "worker": ["worker-0:8080", "worker-1:8080"]}
+        assert self.services["api"]["environment"]["NOTISTREAM_WORKER_PORT"] == 8080
+        assert set(observers) - {"127.0.0.1"} <= self.services.keys()
+
+    def test_traces_go_to_the_collector_and_from_there_to_both(self):
+        collector = yaml.safe_load((ROOT / "deploy" / "otel" / "collector.yaml").read_text())
+        endpoints = {exporter["endpoint"] for exporter in collector["exporters"].values()}
+        assert endpoints == {"jaeger:4317", "tempo:4317"}
+        assert collector["service"]["pipelines"]["traces"]["exporters"] == list(collector["exporters"])
+        assert [port.split(":")[-1] for port in self.services["otel-collector"]["ports"]] == ["4317", "4318"]
+
+    def test_the_infrastructure_alone_starts_nothing_else(self):
+        recipe = re.search(r"^docker-up-infra:.*\n\t\$\(COMPOSE\) up --detach --wait (.*)", MAKEFILE.read_text(), re.M)
+        started, left = set(), recipe[1].split()
+        while left:
+            started.add(left[0])
+            left += self.services[left.pop(0)].get("depends_on", {}).keys() - started
+        assert started == {"postgres", "kafka", "jaeger", "otel-collector"}
 
 
 def test_the_image_copies_only_what_the_docker_context_has():
@@ -101,3 +158,7 @@ class TestDockerCompose:
             assert environment["NOTISTREAM_ALLOW_INSECURE"] == "0"
             assert environment["NOTISTREAM_ADMIN_TOKEN"] == SECRETS["NOTISTREAM_ADMIN_TOKEN"]
         assert "--demo" not in services["migrate"]["command"][0]
+        grafana = services["grafana"]["environment"]
+        assert grafana["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+        assert grafana["GF_SECURITY_ADMIN_PASSWORD"] == SECRETS["GRAFANA_PASSWORD"]
+        assert grafana["DASHBOARDS_PASSWORD"] == services["dashboards-role"]["environment"]["DASHBOARDS_PASSWORD"]

@@ -1,6 +1,7 @@
 """Providers: what each answer of an HTTP receiver means, and that the guard never raises."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -60,6 +61,13 @@ async def test_what_a_status_means(webhook, status, headers, expected):
     sent, = ledger.calls
     assert (sent["to"], sent["channel"], sent["content"], sent["key"]) == ("+905000000001", "sms", "hi", "key-1")
     assert (sent["headers"]["X-Correlation-ID"], sent["headers"]["traceparent"]) == ("corr", "00-abc-def-01")
+
+
+async def test_an_email_carries_its_html_too(webhook):
+    provider, ledger = webhook
+    await provider.send(replace(MESSAGE, channel="email", subject="Hi", html="<p>hi"))
+    await provider.send(MESSAGE)
+    assert [(sent.get("subject"), sent.get("html")) for sent in ledger.calls] == [("Hi", "<p>hi"), (None, None)]
 
 
 async def test_no_listener_is_temporary():
@@ -153,7 +161,7 @@ async def test_the_provider_that_is_named_is_called():
 def test_which_provider_serves_which_channel():
     assert Providers(Settings()).names()["sms"] == ["console"]
     chosen = Providers(Settings(webhook_url="http://127.0.0.1:9/")).names()
-    assert chosen == {"sms": ["webhook"], "email": ["webhook"], "push": ["webhook"], "in_app": ["console"]}
+    assert chosen == {"sms": ["webhook"], "email": ["webhook"], "push": ["webhook"], "in_app": ["in_app"]}
     with pytest.raises(Misconfigured, match="NOTISTREAM_WEBHOOK_URL"):
         Providers(Settings(providers={"sms": ["webhook"]}))
     with pytest.raises(Misconfigured, match="no provider `fax`"):

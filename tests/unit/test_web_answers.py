@@ -8,6 +8,7 @@ import pytest
 
 from notistream.db.records import StoredStep
 from notistream.domain.notification import OnUnknown, Priority
+from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.services.acceptance import DuplicateKey
 from notistream.services.trace import timeline
 from notistream.web import examples, render
@@ -206,7 +207,8 @@ async def test_templates() -> None:
                    "is_active": False}
         await client.post("/api/v1/templates", json=b_style)
         assert fakes.templates.created[1] == {
-            "name": "n", "channel": "inapp", "body": "b", "subject": "s", "metadata": {"a": 1}, "is_active": False}
+            "name": "n", "channel": "inapp", "content": TemplateVersion(TemplateText("s", "b")), "metadata": {"a": 1},
+            "is_active": False}
         page = await (await client.get("/api/v1/templates?page_size=1&channel=sms&name=n")).json()
         assert (len(page["data"]), page["next_cursor"]) == (1, None)
         assert (await client.get(f"/api/v1/templates/{examples.TEMPLATE_ID}")).status == 200

@@ -155,8 +155,8 @@ async def test_invalid_batch(body: Any, places: list[str]) -> None:
     ({"channel": "sms", "body": "b"}, ["/name"]),
     ({"name": "n", "body": "b"}, ["/channel"]),
     ({"name": 1, "channel": 2, "body": 3, "subject": 4, "metadata": 5, "is_active": "yes"},
-     ["/name", "/channel", "/subject", "/body", "/metadata", "/is_active"]),
-    ({"name": "n\0", "channel": "sms", "body": "b\0", "subject": "\0"}, ["/name", "/subject", "/body"]),
+     ["/subject", "/body", "/name", "/channel", "/metadata", "/is_active"]),
+    ({"name": "n\0", "channel": "sms", "body": "b\0", "subject": "\0"}, ["/subject", "/body", "/name"]),
     ({"name": "n", "channel": "sms", "body": "b", "body_template": "c"}, ["/body_template"]),
     ({"name": "n", "channel": "sms", "body": "b", "version": 2}, ["/version"]),
 ])

@@ -46,8 +46,10 @@ def test_no_route_is_served_twice() -> None:
 @pytest.mark.parametrize(("path", "method", "shown"), OPERATIONS, ids=[f"{m} {p}" for p, m, _ in OPERATIONS])
 def test_operation(path: str, method: str, shown: dict[str, Any]) -> None:
     assert shown["summary"]
-    public, admin = not path.startswith(("/api/", "/internal/")), path.startswith("/internal/")
-    assert shown.get("security") == ([] if public else [{"adminToken": []}] if admin else None)
+    public, admin = not path.startswith(("/api/", "/internal/", "/ws")), path.startswith("/internal/")
+    token = path == "/ws" or path.startswith("/api/v1/inbox")
+    either = [{"apiKey": []}, {"recipientToken": []}] if token else None
+    assert shown.get("security") == ([] if public else [{"adminToken": []}] if admin else either)
     problems = {status for status in shown["responses"] if status.startswith(("4", "5"))}
     assert public or problems >= {"401", "422", "503"}
     assert method in ("delete", "patch") or (method in ("post", "put")) == ("requestBody" in shown)

@@ -13,11 +13,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter
 from notistream.db.pool import Database, open_database
-from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate
+from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate, StoredTemplateVersion
 from notistream.db.stats import ChannelTotals
+from notistream.db.templates import Replacement
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
+from notistream.domain.template_preview import TemplatePreview, preview
+from notistream.domain.template_text import TemplateVersion
+from notistream.domain.webhook_address import Allowed
 from notistream.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
@@ -28,13 +32,21 @@ from notistream.errors import (
 )
 from notistream.runtime import Runtime
 from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
+from notistream.services.access import Principal
 from notistream.services.dead_letters import Outcome
+from notistream.services.guesses import Guesses
+from notistream.services.inbox import Inbox
 from notistream.services.operations import Operations
 from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
+from notistream.services.realtime import Realtime
+from notistream.services.tenancy import Tenancy
 from notistream.services.trace import Timeline, timeline
-from notistream.web import dead_letter_routes, examples, operation_routes
+from notistream.services.webhook_client import WebhookClient
+from notistream.services.webhooks import Webhooks
+from notistream.services.ws_tokens import WsTokens
+from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
 from notistream.web.routes import MIDDLEWARES, install
 
 ADMIN = {"X-Admin-Token": "admin-token"}
@@ -113,6 +125,22 @@ class FakeTemplates:
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
         return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
+
+    async def replace(self, tenant_id: UUID, template_id: UUID, wanted: Replacement, **given: Any) -> StoredTemplate:
+        self.created.append({"wanted": wanted, **given})
+        return replace(
+            examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id, content=wanted.content, version=2)
+
+    async def delete(self, tenant_id: UUID, template_id: UUID) -> None:
+        await self.get(tenant_id, template_id)
+
+    async def versions(self, tenant_id: UUID, template_id: UUID, **_given: Any) -> list[StoredTemplateVersion]:
+        return list(template_routes.VERSIONS)
+
+    async def preview(
+        self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
+    ) -> tuple[str | None, TemplatePreview]:
+        return None, preview(content.text, variables, channel=channel, limit=LIMITS[channel])
 
     async def list_page(self, tenant_id: UUID, **_given: Any) -> list[StoredTemplate]:
         return [replace(examples.STORED_TEMPLATE, tenant_id=tenant_id)]
@@ -195,11 +223,12 @@ class FakeAccess:
 
     def __init__(self) -> None:
         self.required = False
+        self.guesses = Guesses()
 
-    async def tenant_of(self, api_key: str | None) -> UUID:
+    async def principal(self, api_key: str | None) -> Principal:
         if self.required and api_key != "good":
             raise Unauthorized
-        return examples.TENANT
+        return Principal(examples.TENANT)
 
     def is_admin(self, token: str | None) -> bool:
         return token == ADMIN["X-Admin-Token"]
@@ -227,6 +256,10 @@ class FakeRuntime:
     operations: Operations | None = None
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
+    tenancy: Tenancy | None = None
+    inbox: Inbox | None = None
+    realtime: Realtime | None = None
+    webhooks: Webhooks | None = None
     unsubscribe: UnsubscribeLinks = NO_LINKS
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
@@ -244,8 +277,13 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     database = await open_database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
     fakes = FakeRuntime(
         database=database, operations=Operations(database, publish=lambda _: None),
-        range_replays=RangeReplays(database),
+        range_replays=RangeReplays(database), tenancy=Tenancy(database),
+        webhooks=Webhooks(database, WebhookClient(Allowed())),
         pauses=Pauses(database, providers={"sms": ["console"]}))
+    fakes.inbox = Inbox(database)
+    fakes.realtime = Realtime(
+        database, inbox=fakes.inbox, tokens=WsTokens(["s" * 32]), brokers="127.0.0.1:1", prefix="test", queue=10,
+        per_process=10, per_tenant=5)
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))
     async with TestClient(TestServer(app)) as client:

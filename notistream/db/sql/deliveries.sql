@@ -66,7 +66,8 @@ WITH f AS (
         n.recipient_id, n.traceparent, n.correlation_id, n.due_at, n.created_at, n.sent_at, n.claimed_at,
         f.outcome, n.error_message AS error, n.reason, f.provider AS attempt_provider, f.duration_ms,
         CASE WHEN n.erased THEN '[]' ELSE f.steps END AS steps,
-        CASE WHEN NOT n.erased THEN f.provider_message_id END AS attempt_message_id, f.dead_letter_id, f.topic, f.partition, f."offset"
+        CASE WHEN NOT n.erased THEN f.provider_message_id END AS attempt_message_id, f.dead_letter_id, f.topic,
+        f.partition, f."offset", status_event(n) AS event
 ), attempted AS (
     INSERT INTO attempts (notification_id, chain, number, provider, started_at, duration_ms, outcome, error,
         provider_message_id, steps)
@@ -117,9 +118,12 @@ WITH f AS (
         array_agg(id)
     FROM failed GROUP BY tenant_id, channel
     RETURNING id, topic, messages
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM done), ARRAY(SELECT event FROM done))
 )
 SELECT ARRAY(SELECT id FROM done) AS finished,
-    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM published) AS entries;
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
+        FROM (TABLE published UNION ALL TABLE told) e) AS entries;
 
 -- name: finish_late
 -- A stale worker's outcome goes to its attempt; a success is still accepted while nobody has claimed it again.
@@ -127,20 +131,23 @@ WITH noted AS (
     UPDATE attempts SET late_outcome = $4, late_at = now()
     WHERE notification_id = $1 AND chain = $2 AND number = $3 AND outcome = 'unknown'
 ), accepted AS (
-    UPDATE notifications
+    UPDATE notifications n
     SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
         sent_at = now(), provider = $5, provider_message_id = CASE WHEN NOT erased THEN $6 END, updated_at = now()
     WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
         AND status IN ('unknown', 'retrying', 'pending', 'deferred')
-    RETURNING tenant_id, channel, created_at, sent_at
+    RETURNING tenant_id, channel, created_at, sent_at, status_event(n) AS event
 ), counted AS (
     INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, latency_ms_sum)
     SELECT tenant_id, channel, date_trunc('hour', now()), 1, extract(epoch FROM sent_at - created_at) * 1000
     FROM accepted
     ON CONFLICT (tenant_id, channel, hour) DO UPDATE
         SET sent = t.sent + 1, latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM accepted), ARRAY(SELECT event FROM accepted))
 )
-SELECT EXISTS (SELECT FROM accepted) AS accepted;
+SELECT EXISTS (SELECT FROM accepted) AS accepted,
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages)) FROM told) AS entries;
 
 -- name: park
 -- pending → deferred, before any claim: uses no attempt.
@@ -187,7 +194,7 @@ WITH m AS (
         queued_at = now(), due_at = NULL, updated_at = now()
     FROM locked l
     WHERE n.id = l.id AND n.status IN ('scheduled', 'retrying', 'deferred') AND n.due_at <= now()
-    RETURNING n.*
+    RETURNING n.*, CASE n.status WHEN 'expired' THEN status_event(n) END AS event
 ), expired AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason)
     SELECT id, 'expiry', 'expired', reason FROM woken WHERE status = 'expired'
@@ -202,8 +209,11 @@ WITH m AS (
         FROM woken w WHERE status = 'pending') w
     GROUP BY tenant_id, channel, priority, chunk
     RETURNING id, topic, messages
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM woken WHERE event IS NOT NULL), ARRAY(SELECT event FROM woken WHERE event IS NOT NULL))
 )
-SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM queued) AS entries,
+SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
+        FROM (TABLE queued UNION ALL TABLE told) e) AS entries,
     (SELECT jsonb_agg(jsonb_build_array(n.id, n.seq, extract(epoch FROM n.due_at - now())))
         FROM notifications n JOIN m ON m.id = n.id
         WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at > now()) AS early;
@@ -226,7 +236,7 @@ WITH due AS (
         reason = CASE WHEN n.expires_at <= now() THEN 'expired at ' || n.expires_at END,
         queued_at = now(), due_at = NULL, updated_at = now()
     FROM due WHERE n.id = due.id
-    RETURNING n.*
+    RETURNING n.*, CASE n.status WHEN 'expired' THEN status_event(n) END AS event
 ), expired AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason)
     SELECT id, 'expiry', 'expired', reason FROM woken WHERE status = 'expired'
@@ -241,9 +251,12 @@ WITH due AS (
         FROM woken w WHERE status = 'pending') w
     GROUP BY tenant_id, channel, priority, chunk
     RETURNING id, topic, messages
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM woken WHERE event IS NOT NULL), ARRAY(SELECT event FROM woken WHERE event IS NOT NULL))
 )
 SELECT (SELECT count(*) FROM woken) AS count,
-    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM queued) AS entries;
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
+        FROM (TABLE queued UNION ALL TABLE told) e) AS entries;
 
 -- name: lock_ended_leases
 -- Leases whose time has passed, or all of slot $2: what is still processing under them is nobody's.

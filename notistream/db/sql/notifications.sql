@@ -71,17 +71,19 @@ ORDER BY id DESC LIMIT $11;
 
 -- name: cancel
 WITH cancelled AS (
-    UPDATE notifications
+    UPDATE notifications n
     SET status = 'cancelled', reason = 'cancelled by the sender', due_at = NULL, updated_at = now()
     WHERE id = $2 AND tenant_id = $1 AND status IN ('pending', 'scheduled', 'retrying', 'deferred')
-    RETURNING *
+    RETURNING n.*, status_event(n) AS event
 ), uncounted AS (
     DELETE FROM cap_uses u USING cancelled c WHERE u.notification_id = c.id
 ), traced AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason)
     SELECT id, 'cancel', 'cancelled', 'cancelled by the sender' FROM cancelled
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM cancelled), ARRAY(SELECT event FROM cancelled))
 )
-SELECT * FROM cancelled;
+SELECT c.*, (SELECT jsonb_agg(jsonb_build_array(id, topic, messages)) FROM told) AS entries FROM cancelled c;
 
 -- name: attempts
 SELECT chain, number, provider, started_at, ended_at, duration_ms, outcome, error, late_outcome, late_at, steps

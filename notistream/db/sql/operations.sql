@@ -26,13 +26,16 @@ WITH locked AS (
 ), cancelled AS (
     UPDATE notifications n SET status = 'cancelled', reason = $4, due_at = NULL, updated_at = now()
     FROM locked l WHERE n.id = l.id AND n.status IN ('pending', 'scheduled', 'retrying', 'deferred')
-    RETURNING n.id
+    RETURNING n.id, n.tenant_id, status_event(n) AS event
 ), uncounted AS (
     DELETE FROM cap_uses u USING cancelled c WHERE u.notification_id = c.id
 ), traced AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason) SELECT id, $3, 'cancelled', $4 FROM cancelled
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM cancelled), ARRAY(SELECT event FROM cancelled))
 )
-SELECT count(*) AS count FROM cancelled;
+SELECT (SELECT count(*) FROM cancelled) AS count,
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM told) AS entries;
 
 -- name: lock
 SELECT * FROM notifications WHERE tenant_id = $1 AND id = $2 FOR UPDATE;
@@ -60,11 +63,11 @@ SELECT * FROM moved;
 -- name: resolve_delivered
 -- unknown → delivered, as of the call that nobody heard the end of.
 WITH done AS (
-    UPDATE notifications
+    UPDATE notifications n
     SET status = 'delivered', reason = $3, error_message = NULL, due_at = NULL, sent_at = coalesce(claimed_at, now()),
         updated_at = now()
     WHERE tenant_id = $1 AND id = $2 AND status = 'unknown'
-    RETURNING *
+    RETURNING n.*, status_event(n) AS event
 ), counted AS (
     INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, latency_ms_sum)
     SELECT tenant_id, channel, date_trunc('hour', now()), 1, extract(epoch FROM sent_at - created_at) * 1000 FROM done
@@ -72,15 +75,17 @@ WITH done AS (
         SET sent = t.sent + 1, latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum
 ), traced AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason) SELECT id, 'resolve', 'delivered', $3 FROM done
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM done), ARRAY(SELECT event FROM done))
 )
-SELECT id FROM done;
+SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages)) FROM told) AS entries;
 
 -- name: resolve_failed
 -- unknown → failed, with its dead letter and what the dead-letter topic is told of it.
 WITH done AS (
-    UPDATE notifications SET status = 'failed', reason = $3, due_at = NULL, failed_at = now(), updated_at = now()
+    UPDATE notifications n SET status = 'failed', reason = $3, due_at = NULL, failed_at = now(), updated_at = now()
     WHERE tenant_id = $1 AND id = $2 AND status = 'unknown'
-    RETURNING *
+    RETURNING n.*, status_event(n) AS event
 ), past AS (
     SELECT coalesce(jsonb_agg(jsonb_build_object('number', a.number, 'provider', a.provider, 'outcome', a.outcome,
         'error', a.error, 'started_at', a.started_at, 'duration_ms', a.duration_ms) ORDER BY a.number), '[]') AS history
@@ -111,8 +116,11 @@ WITH done AS (
         ARRAY[id]
     FROM done, past
     RETURNING id, topic, messages
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM done), ARRAY(SELECT event FROM done))
 )
-SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages)) FROM published) AS entries;
+SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
+    FROM (TABLE published UNION ALL TABLE told) e) AS entries;
 
 -- name: resolve_resend
 -- unknown → retrying, due now; what follows in the same transaction is `queue`, as for every message that is due.

@@ -52,7 +52,3 @@ WITH RECURSIVE lanes AS (
 UPDATE outbox o SET held = false, publish_after = now() + interval '10 seconds'
 FROM chosen c WHERE o.id = c.id AND o.held
 RETURNING o.id, o.topic, o.messages, c.turn;
-
--- name: backlog
-SELECT count(*) AS entries, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS oldest_s
-FROM outbox;

@@ -1,13 +1,13 @@
 -- name: facts
 -- What a claim would read for a recipient; the moment is now, or $5 where that lies ahead.
-SELECT greatest(now(), $5::timestamptz) AS at, r.email, r.phone, d.tokens AS push_tokens, r.timezone,
-    p.channels AS wishes, p.categories AS category_wishes,
+SELECT greatest(now(), $5::timestamptz) AS at, coalesce($6::text, r.locale) AS locale, r.email, r.phone,
+    d.tokens AS push_tokens, r.timezone, p.channels AS wishes, p.categories AS category_wishes,
     coalesce(
         (SELECT min(s.why) FROM suppressions_of(c.tenant_id, c.channel, c.category,
             address_of(c.channel, c.recipient, c.recipient_id, r.email, r.phone)) s),
         CASE WHEN d.tokens IS NULL THEN d.suppressed END) AS suppressed
 FROM (SELECT $1::uuid AS tenant_id, $2::text AS channel, $3::text AS recipient, $4::text AS recipient_id,
-    $6::text AS category) c
+    $7::text AS category) c
 LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
 LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id
 CROSS JOIN LATERAL devices_of(

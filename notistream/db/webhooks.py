@@ -1,0 +1,97 @@
+"""Webhook endpoints of a tenant; and what an erasure of a recipient removes from deliveries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+
+SQL = load("webhooks")
+DELIVERIES = load("webhook_deliveries")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An endpoint as its tenant wants it; no events: all."""
+
+    url: str
+    description: str | None
+    events: Sequence[str]
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEndpoint:
+    """A row of `webhook_endpoints`."""
+
+    id: UUID
+    tenant_id: UUID
+    url: str
+    description: str | None
+    events: list[str]
+    is_active: bool
+    secret: str
+    old_secret_until: datetime | None
+    failing_since: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+FIELDS = tuple(f.name for f in fields(StoredEndpoint))
+
+
+def _stored(row: asyncpg.Record | None) -> StoredEndpoint | None:
+    return StoredEndpoint(**{name: row[name] for name in FIELDS}) if row else None
+
+
+async def create(
+    db: Queryable, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted, *, secret: str, most: int
+) -> StoredEndpoint | None:
+    """None where the tenant has `most` already; to be called in a transaction."""
+    await db.fetch(SQL["lock_tenant"], tenant_id)
+    return _stored(await db.fetchrow(
+        SQL["create"], tenant_id, endpoint_id, wanted.url, wanted.description, list(wanted.events), wanted.is_active,
+        secret, most))
+
+
+async def list_page(db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int) -> list[StoredEndpoint]:
+    """At most `limit`, newest first."""
+    rows = await db.fetch(SQL["list"], tenant_id, before, limit)
+    return [endpoint for row in rows if (endpoint := _stored(row))]
+
+
+async def get(db: Queryable, tenant_id: UUID, endpoint_id: UUID) -> StoredEndpoint | None:
+    return _stored(await db.fetchrow(SQL["get"], tenant_id, endpoint_id))
+
+
+async def replace(db: Queryable, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted) -> StoredEndpoint | None:
+    return _stored(await db.fetchrow(
+        SQL["replace"], tenant_id, endpoint_id, wanted.url, wanted.description, list(wanted.events), wanted.is_active))
+
+
+async def rotate(
+    db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, secret: str, overlap: timedelta
+) -> StoredEndpoint | None:
+    """Sign with a new secret; and with the present one too, for the overlap."""
+    return _stored(await db.fetchrow(SQL["rotate"], tenant_id, endpoint_id, secret, overlap))
+
+
+async def delete(db: Queryable, tenant_id: UUID, endpoint_id: UUID) -> bool:
+    """Its deliveries go with it; False where there is no such endpoint."""
+    return await db.fetchrow(SQL["delete"], tenant_id, endpoint_id) is not None
+
+
+async def disable(db: Queryable, endpoint_id: UUID, reason: str, *, failing_since: datetime | None) -> bool:
+    """Switch off; False where it is off, or has answered well since. `failing_since` None: whatever it did."""
+    return await db.fetchrow(SQL["disable"], endpoint_id, reason, failing_since) is not None
+
+
+async def erase(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
+    """Remove a recipient from what endpoints were told, and are yet to be told; how many deliveries that were."""
+    return len(await db.fetch(DELIVERIES["erase"], tenant_id, recipient_id))

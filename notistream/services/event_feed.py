@@ -1,0 +1,108 @@
+"""The event feed: every record of the topic `events` from now on, for this process alone."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from notistream import metrics
+from notistream.domain.event import Events, decode_events
+from notistream.messages import EVENTS
+
+log = logging.getLogger(__name__)
+
+RECONNECT_S = 1.0
+POLL_MS = 1000
+FETCH_WAIT_MS = 100
+REQUEST_TIMEOUT_MS = 5_000
+FIRST_TRY_S = 3.0
+ASSIGNMENT_POLL_S = 0.02
+
+
+class EventFeed:
+    """A consumer without a group, begun with the first who listens; comes back by itself after every failure.
+
+    While Kafka is away events are late. What was told between a failure of the consumer and its next start is not
+    read: who must not miss anything reads the database.
+    """
+
+    def __init__(self, *, brokers: str, prefix: str, deliver: Callable[[Events], None]) -> None:
+        self._brokers = brokers
+        self._topic = f"{prefix}.{EVENTS}"
+        self._deliver = deliver
+        self._task: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
+        self.reading = False
+
+    async def begin(self) -> None:
+        """Return when events are read, or cannot be for now; from then on all are delivered."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), FIRST_TRY_S)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._read()
+            except (KafkaError, OSError) as exc:
+                log.warning("no events", extra={"topic": self._topic, "error": repr(exc)})
+            except Exception:
+                log.exception("the event feed begins again")
+            self._tried.set()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._brokers, group_id=None, enable_auto_commit=False, auto_offset_reset="latest",
+            request_timeout_ms=REQUEST_TIMEOUT_MS, fetch_max_wait_ms=FETCH_WAIT_MS, client_id="notistream-events")
+        try:
+            await consumer.start()
+            await self._seek_end(consumer)
+            self.reading = True
+            self._tried.set()
+            while True:
+                for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
+                    for record in records:
+                        self._take(record.value)
+                        await asyncio.sleep(0)  # those who were told send, before the next hundreds come
+                metrics.EVENTS_LAG.set(await _lag(consumer))
+        finally:
+            self.reading = False
+            await consumer.stop()
+
+    async def _seek_end(self, consumer: AIOKafkaConsumer) -> None:
+        """Read every partition from its present end, and those that are added later."""
+        while self._topic not in await consumer.topics():  # asking for it alone could create it
+            self._tried.set()
+            await asyncio.sleep(RECONNECT_S)
+        consumer.subscribe([self._topic])
+        while not consumer.assignment():
+            await asyncio.sleep(ASSIGNMENT_POLL_S)
+        for tp in consumer.assignment():
+            await consumer.position(tp)
+
+    def _take(self, value: bytes | None) -> None:
+        try:
+            self._deliver(decode_events(value))
+        except ValueError as exc:
+            log.warning("not an event", extra={"topic": self._topic, "error": str(exc)})
+
+
+async def _lag(consumer: AIOKafkaConsumer) -> int:
+    """Records that are there and not yet read."""
+    behind = 0
+    for tp in consumer.assignment():
+        end = consumer.highwater(tp)
+        behind += max((end or 0) - await consumer.position(tp), 0) if end is not None else 0
+    return behind

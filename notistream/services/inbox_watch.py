@@ -1,0 +1,62 @@
+"""The inbox watch: rings the bells of open inbox streams whose events were late or lost."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from contextlib import suppress
+
+from notistream.db import inbox
+from notistream.db.inbox import Owner
+from notistream.db.pool import Database
+from notistream.errors import DatabaseUnavailable
+from notistream.services.hub import Bell
+
+log = logging.getLogger(__name__)
+WATCH_S = 3.0
+
+
+class InboxWatch:
+    """Looks every few seconds, with one query for all streams of this process, while there are any."""
+
+    def __init__(self, database: Database, *, every_s: float = WATCH_S) -> None:
+        self._database = database
+        self._every_s = every_s
+        self._bells: defaultdict[Owner, set[Bell]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, bell: Bell) -> None:
+        """Ring this bell when its inbox is further than its stream."""
+        self._bells[bell.owner].add(bell)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+
+    def remove(self, bell: Bell) -> None:
+        """Ring it no more."""
+        bells = self._bells[bell.owner]
+        bells.discard(bell)
+        if not bells:
+            del self._bells[bell.owner]
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _watch(self) -> None:
+        while self._bells:
+            await asyncio.sleep(self._every_s)
+            try:
+                await self.look()
+            except DatabaseUnavailable:
+                continue
+            except Exception:
+                log.exception("the inbox watch goes on")
+
+    async def look(self) -> None:
+        """Ring the bells of those streams that are behind."""
+        for owner, seq in (await inbox.last_seqs(self._database, list(self._bells))).items():
+            for bell in self._bells.get(owner, ()):
+                if bell.seq < seq:
+                    bell.ring()

@@ -1,0 +1,58 @@
+"""Handlers of inboxes and of the tokens that let recipients see theirs."""
+
+from aiohttp import web
+
+from notistream.domain.validation import recipient_id_error
+from notistream.web import inbox_views as views
+from notistream.web.body import parse, read_body
+from notistream.web.context import RUNTIME, SENDER
+from notistream.web.dead_letter_views import NOTHING
+from notistream.web.notifications import path_id
+from notistream.web.query import Query
+from notistream.web.recipient_bodies import refuse_wrong
+from notistream.web.respond import answer, no_content
+from notistream.web.ws_credentials import meant_recipient
+
+
+async def issue_token(request: web.Request) -> web.Response:
+    wanted = parse(views.WANTED_TOKEN, await read_body(request))
+    refuse_wrong({"/recipient_id": recipient_id_error(wanted["recipient_id"])})
+    ttl_s = wanted.get("ttl", views.TTL_S)
+    token = request.app[RUNTIME].realtime.tokens.issue(
+        request[SENDER].tenant_id, wanted["recipient_id"], ttl_s=ttl_s)
+    return answer({"token": token, "expires_in": ttl_s})
+
+
+async def show_many(request: web.Request) -> web.Response:
+    """`limit` and `after_id` are other names of `page_size` and `cursor`."""
+    query = Query(request.query)
+    size = query.page_size("limit" if "limit" in request.query else "page_size")
+    before = query.cursor("after_id" if "after_id" in request.query else "cursor")
+    unread = query.switch("unread")
+    query.check()
+    found = await request.app[RUNTIME].inbox.page(
+        request[SENDER].tenant_id, meant_recipient(request), before=before, unread=unread, limit=size + 1)
+    return answer(views.inbox_page(found, size))
+
+
+async def count_unread(request: web.Request) -> web.Response:
+    count = await request.app[RUNTIME].inbox.unread(request[SENDER].tenant_id, meant_recipient(request))
+    return answer({"unread": count})
+
+
+async def mark_read(request: web.Request) -> web.Response:
+    await _no_body(request)
+    await request.app[RUNTIME].inbox.mark_read(
+        request[SENDER].tenant_id, meant_recipient(request), path_id(request))
+    return no_content()
+
+
+async def mark_all_read(request: web.Request) -> web.Response:
+    await _no_body(request)
+    await request.app[RUNTIME].inbox.mark_all_read(request[SENDER].tenant_id, meant_recipient(request))
+    return no_content()
+
+
+async def _no_body(request: web.Request) -> None:
+    if request.can_read_body and (body := await read_body(request)):
+        parse(NOTHING, body)
