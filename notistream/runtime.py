@@ -11,7 +11,7 @@ from uuid import UUID
 
 from notistream import metrics, tracing
 from notistream.config import Settings, secrets_of
-from notistream.db import breakers, pauses, request_windows, stats, tokens
+from notistream.db import breakers, inbox, pauses, request_windows, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
@@ -151,7 +151,7 @@ class Runtime:
             window=window,
         )
         self.unsubscribe = UnsubscribeLinks(settings.unsubscribe_secrets, settings.public_base)
-        self.erasure = Erasure(self.database)
+        self.erasure = Erasure(self.database, also=(inbox.erase, webhooks.erase))
         self.operations = Operations(self.database, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(

@@ -103,8 +103,6 @@ WITH wishes AS (
     DELETE FROM preferences WHERE tenant_id = $1 AND recipient_id = $2
 ), counts AS (
     DELETE FROM cap_uses WHERE tenant_id = $1 AND recipient_id = $2
-), read AS (
-    DELETE FROM inbox_messages WHERE tenant_id = $1 AND recipient_id = $2
 ), inbox AS (
     DELETE FROM inboxes WHERE tenant_id = $1 AND recipient_id = $2
 )
