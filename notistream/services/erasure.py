@@ -9,7 +9,7 @@ import orjson
 
 from notistream.db import audit_log, erasure
 from notistream.db.erasure import Addresses, Known
-from notistream.db.pool import Database
+from notistream.db.pool import Database, Queryable
 from notistream.domain.notification import CHANNELS, AddressKind
 from notistream.errors import NotFound
 
@@ -19,8 +19,8 @@ ERASED_AT_ONCE = 500
 ANSWERS_AT_ONCE = 200
 SHORTEST_WORD = 6  # shorter ones would be found in records that have nothing to do with the recipient
 
-Eraser = Callable[[Database, UUID, str, Addresses], Awaitable[int]]
-"""Erases what another part keeps of a recipient (tenant, recipient id, addresses), in steps; how many rows."""
+Eraser = Callable[[Queryable, UUID, str], Awaitable[int]]
+"""Erases what another part keeps of a recipient (tenant, recipient id); how many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Erasure:
             if after is None:
                 break
         for eraser in self._also:
-            count += await eraser(self._database, tenant_id, recipient_id, addresses)
+            count += await eraser(self._database, tenant_id, recipient_id)
         return count
 
 

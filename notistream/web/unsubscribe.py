@@ -42,7 +42,7 @@ async def take_back(request: web.Request) -> web.Response:
     body = await _body(request)
     if body.strip() and b"One-Click" not in body:
         raise InvalidRequest([FieldError("", "must be the form List-Unsubscribe=One-Click, or empty")])
-    await unsubscribe(request.app[RUNTIME].database, wanted)
+    await unsubscribe(request.app[RUNTIME].database.of(wanted.tenant_id), wanted)
     return _page("You are unsubscribed", DONE, category=wanted.category)
 
 

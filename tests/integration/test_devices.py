@@ -16,6 +16,7 @@ from notistream.domain.event import decode_events
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import AttemptOutcome, Finish, Step
 from notistream.domain.recipient import device_mark
+from notistream.messages import outbox_entries
 from notistream.runtime import Runtime
 from tests.integration.test_api_contract import serving
 from tests.integration.test_recipients import called
@@ -111,8 +112,9 @@ async def test_a_dead_token_is_dropped_and_the_sender_is_told(
     rows = await connection.fetch("SELECT messages FROM outbox WHERE topic = 'events'")
     await connection.close()
     events = [
-        event for row in rows for message in orjson.loads(row["messages"])
-        for event in decode_events(orjson.dumps(message[1])).events if event.type == "device_token.deactivated"]
+        event for row in rows for entry in outbox_entries([(1, "events", orjson.loads(row["messages"]))])
+        for record in entry.records for event in decode_events(record.payload).events
+        if event.type == "device_token.deactivated"]
     assert [event.data for event in events] == [{
         "recipient_id": "ann", "device": device_mark("a"), "platform": "ios", "notification_id": str(claimed.id)}]
 

@@ -32,7 +32,7 @@ NEVER_PERSONAL = {
     "outbox": "hashed keys and ids, for seconds until Kafka has them", "channel_totals": "counts",
     "token_slots": "counts", "pauses": "operators' words", "breakers": "state of providers", "replays": "filters",
     "replayed": "ids", "repairs": "ids", "audit_log": "what operators and senders did, by id",
-    "schema_migrations": "our own",
+    "schema_migrations": "our own", "webhook_endpoints": "the sender's own", "request_windows": "counts",
 }
 STAYS = {
     "notifications": {
@@ -43,6 +43,7 @@ STAYS = {
     "dead_letters": {"channel", "topic"},
     "idempotency_keys": {"key"},  # the sender's; it lapses, and until then it keeps a repetition from being sent
     "suppressions": {"channel", "reason", "category"},
+    "webhook_deliveries": {"type", "status"},
 }
 
 UNMARKED = {"device_tokens.digest", "idempotent_requests.body_hash", "cap_uses.channel", "preferences.channels"}
@@ -147,6 +148,18 @@ async def plant(client: Client, runtime: Runtime, sql: asyncpg.Connection) -> di
     await sql.execute("""
         INSERT INTO dead_letters (id, channel, reason, topic, partition, "offset", value, headers)
         VALUES (gen_random_uuid(), 'email', $1, 't', 0, 7, $2, '[]')""", f"not JSON: {EMAIL}", f"to {EMAIL}".encode())
+    await sql.execute("""
+        WITH n AS (SELECT * FROM notifications WHERE id = $1), i AS (
+            INSERT INTO inboxes (tenant_id, recipient_id) SELECT tenant_id, $2 FROM n), m AS (
+            INSERT INTO inbox_messages (id, tenant_id, recipient_id, seq, notification_id, title, body, payload)
+            SELECT gen_random_uuid(), tenant_id, $2, 1, id, $3, $3, jsonb_build_object('m', $3::text) FROM n), e AS (
+            INSERT INTO webhook_endpoints (id, tenant_id, url, secret)
+            SELECT gen_random_uuid(), tenant_id, 'https://h.example.com', 's' FROM n RETURNING id)
+        INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, error, history)
+        SELECT gen_random_uuid(), n.tenant_id, e.id, gen_random_uuid(), 'notification.failed', now(),
+            jsonb_build_object('recipient_id', $2::text, 'reason', $3::text), $3,
+            jsonb_build_array(jsonb_build_object('response', $3::text))
+        FROM n, e""", ids["pending"], ID, M)
     await sql.execute("UPDATE device_tokens SET platform = $1", M)
     await sql.execute("UPDATE recipients SET timezone = $1, locale = $1 WHERE id = $2", M, ID)
     await sql.execute(

@@ -135,7 +135,7 @@ def test_a_draft_is_checked_with_the_variable():
 
 
 def test_settings():
-    settings = Settings(_env_file=None, unsubscribe_secret=f"{NEW}, {OLD},", port=9000)
+    settings = Settings(_env_file=None, unsubscribe_secret=f"{NEW}, {OLD}", port=9000)
     assert settings.unsubscribe_secrets == [NEW, OLD]
     assert settings.public_base == "http://127.0.0.1:9000"
     assert Settings(_env_file=None, public_url="https://x.example").public_base == "https://x.example"

@@ -98,10 +98,12 @@ ORDER BY channel, address, category, created_at
 ON CONFLICT DO NOTHING;
 
 -- name: forget
--- The recipient, with device tokens and wishes, and what was counted against caps.
+-- The recipient, with device tokens, wishes and inbox, and what was counted against caps.
 WITH wishes AS (
     DELETE FROM preferences WHERE tenant_id = $1 AND recipient_id = $2
 ), counts AS (
     DELETE FROM cap_uses WHERE tenant_id = $1 AND recipient_id = $2
+), inbox AS (
+    DELETE FROM inboxes WHERE tenant_id = $1 AND recipient_id = $2
 )
 DELETE FROM recipients WHERE tenant_id = $1 AND id = $2;
