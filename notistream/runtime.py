@@ -11,7 +11,7 @@ from uuid import UUID
 
 from notistream import metrics, tracing
 from notistream.config import Settings, secrets_of
-from notistream.db import breakers, pauses, request_windows, sandbox, stats, tokens
+from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
@@ -154,7 +154,8 @@ class Runtime:
             window=window,
         )
         self.unsubscribe = UnsubscribeLinks(secrets_of(settings.unsubscribe_secret), settings.public_base)
-        self.erasure = Erasure(self.database)
+        self.erasure = Erasure(
+            self.database, publish=self.relay.publish, also=(inbox.erase, webhooks.erase))
         self.operations = Operations(self.database, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(

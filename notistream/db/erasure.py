@@ -7,6 +7,7 @@ from uuid import UUID
 
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
+from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("erasure")
 REASON = "the recipient was erased"
@@ -41,11 +42,25 @@ async def page(
     return row["ids"], row["next"]
 
 
-async def erase(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, tombstone: str) -> tuple[int, int]:
-    """Erase notifications, attempts, traces and dead letters; how many, and how many of them were cancelled by it."""
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many were erased, how many of them were cancelled by it, and what is to be published."""
+
+    notifications: int
+    cancelled: int
+    entries: list[OutboxEntry]
+
+
+async def erase(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, tombstone: str) -> Erased:
+    """Erase notifications, attempts, traces and dead letters."""
     row = await db.fetchrow(SQL["erase"], tenant_id, list(ids), tombstone, REASON)
     assert row is not None
-    return row["erased"], row["cancelled"]
+    return Erased(row["erased"], row["cancelled"], outbox_entries(row["entries"]))
+
+
+async def forget_sandbox(db: Queryable, tenant_id: UUID, recipient_id: str, names: Sequence[str]) -> int:
+    """Delete what the sandbox was given for the recipient, or for one of the addresses; how many."""
+    return len(await db.fetch(SQL["forget_sandbox"], tenant_id, recipient_id, list(names)))
 
 
 async def erase_records(db: Queryable, tenant_id: UUID, names: Sequence[str], words: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from notistream.db.erasure import Addresses, Known
 from notistream.db.pool import Database, Queryable
 from notistream.domain.notification import CHANNELS, AddressKind
 from notistream.errors import NotFound
+from notistream.messages import OutboxEntry
 
 log = logging.getLogger(__name__)
 LOOKED_AT_AT_ONCE = 5000
@@ -34,8 +35,11 @@ class Erased:
 class Erasure:
     """Erases recipients; `also` are the erasers of tables that other parts own."""
 
-    def __init__(self, database: Database, *, also: Sequence[Eraser] = ()) -> None:
+    def __init__(
+        self, database: Database, *, publish: Callable[[Sequence[OutboxEntry]], None], also: Sequence[Eraser] = ()
+    ) -> None:
         self._database = database
+        self._publish = publish
         self._also = also
 
     async def erase(self, tenant_id: UUID, recipient_id: str) -> Erased:
@@ -67,9 +71,10 @@ class Erasure:
             ids, after = await erasure.page(
                 self._database, tenant_id, recipient_id, addresses, after=after, size=LOOKED_AT_AT_ONCE)
             for at in range(0, len(ids), ERASED_AT_ONCE):
-                counts = await erasure.erase(
+                part = await erasure.erase(
                     self._database, tenant_id, ids[at:at + ERASED_AT_ONCE], tombstone=tombstone)
-                erased, cancelled = erased + counts[0], cancelled + counts[1]
+                self._publish(part.entries)
+                erased, cancelled = erased + part.notifications, cancelled + part.cancelled
             if after is None:
                 return Erased(erased, cancelled)
 
@@ -78,6 +83,7 @@ class Erasure:
         names = list({recipient_id, *(address for _, address in addresses)})
         words = [address for _, address in addresses if len(address) >= SHORTEST_WORD and address != recipient_id]
         count = await erasure.erase_records(self._database, tenant_id, names, words)
+        count += await erasure.forget_sandbox(self._database, tenant_id, recipient_id, names)
         quoted = [orjson.dumps(name).decode() for name in names]
         after: tuple[str, str] | None = None
         while True:

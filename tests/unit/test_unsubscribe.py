@@ -7,7 +7,7 @@ from dataclasses import replace
 import jwt
 import pytest
 
-from notistream.config import Settings
+from notistream.config import Settings, secrets_of
 from notistream.delivery.unsubscribe import AUDIENCE, NO_LINKS, TRANSACTIONAL, OptOut, UnsubscribeLinks, with_link
 from notistream.domain.draft import Draft
 from tests.unit.delivery_fakes import CLAIMED, World
@@ -136,7 +136,7 @@ def test_a_draft_is_checked_with_the_variable():
 
 def test_settings():
     settings = Settings(_env_file=None, unsubscribe_secret=f"{NEW}, {OLD}", port=9000)
-    assert settings.unsubscribe_secrets == [NEW, OLD]
+    assert secrets_of(settings.unsubscribe_secret) == [NEW, OLD]
     assert settings.public_base == "http://127.0.0.1:9000"
     assert Settings(_env_file=None, public_url="https://x.example").public_base == "https://x.example"
     with pytest.raises(ValueError, match="at least 32 characters"):

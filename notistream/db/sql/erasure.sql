@@ -37,7 +37,7 @@ WITH locked AS (
         due_at = CASE WHEN NOT l.waits THEN n.due_at END, updated_at = now(),
         reason = CASE WHEN l.waits OR n.reason IS NOT NULL THEN $4 END
     FROM locked l WHERE n.id = l.id
-    RETURNING n.id, l.waits
+    RETURNING n.id, l.waits, n.tenant_id, CASE WHEN l.waits THEN status_event(n) END AS event
 ), attempted AS (
     UPDATE attempts a SET error = NULL, provider_message_id = NULL, steps = '[]' FROM erased e WHERE a.notification_id = e.id
 ), traced AS (
@@ -50,8 +50,12 @@ WITH locked AS (
 ), told AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason)
     SELECT id, 'erasure', CASE WHEN waits THEN 'cancelled' ELSE 'erased' END, $4 FROM erased
+), events AS (
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM erased WHERE waits), ARRAY(SELECT event FROM erased WHERE waits))
 )
-SELECT count(*) AS erased, count(*) FILTER (WHERE waits) AS cancelled FROM erased;
+SELECT count(*) AS erased, count(*) FILTER (WHERE waits) AS cancelled,
+    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM events) AS entries
+FROM erased;
 
 -- name: erase_records
 -- Records that nobody could read and that were on their way to the recipient, or name one of the addresses.
@@ -76,6 +80,9 @@ WITH page AS MATERIALIZED (
 SELECT (SELECT count(*) FROM gone) AS count, last.route, last.key
 FROM (SELECT count(*) AS size FROM page) s
 LEFT JOIN LATERAL (SELECT route, key FROM page WHERE s.size = $4 ORDER BY route DESC, key DESC LIMIT 1) last ON true;
+
+-- name: forget_sandbox
+DELETE FROM sandbox_messages WHERE tenant_id = $1 AND (recipient_id = $2 OR recipient = ANY ($3::text[])) RETURNING id;
 
 -- name: keep_suppressions
 -- Suppressions of the addresses $3 of the channels $2 go on without the address. What the recipient had turned off ($4,
