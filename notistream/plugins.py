@@ -10,9 +10,11 @@ GROUP = "notistream.providers"
 OURS = "notistream"
 BUILT_IN: Mapping[str, str] = {
     "console": "notistream.providers.console:ConsoleProvider",
+    "fcm": "notistream.providers.fcm:FcmProvider",
     "sandbox": "notistream.providers.sandbox:SandboxProvider",
     "ses": "notistream.providers.ses:SesProvider",
     "smtp": "notistream.providers.smtp:SmtpProvider",
+    "twilio": "notistream.providers.twilio:TwilioProvider",
     "webhook": "notistream.providers.webhook:WebhookProvider",
 }
 """The same lines as in pyproject.toml: a checkout whose metadata is older than its code finds them too."""

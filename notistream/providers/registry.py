@@ -21,7 +21,8 @@ class Providers:
 
     def __init__(self, settings: Settings, context: Context | None = None) -> None:
         self._timeout_s = settings.webhook_timeout_s
-        context = context or Context(timeout_s=settings.webhook_timeout_s)
+        context = context or Context(
+            timeout_s=settings.webhook_timeout_s, public_url=getattr(settings, "public_url", None))
         self._names = chosen(settings)
         self.built = {
             name: build(name, settings, context) for name in sorted({SANDBOX, *_every(self._names)})}

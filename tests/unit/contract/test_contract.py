@@ -4,9 +4,9 @@ import pytest
 
 from notistream.plugins import BUILT_IN
 from notistream.providers import contract
-from tests.unit.contract import webhook
+from tests.unit.contract import fcm, twilio, webhook
 
-CASES = {"webhook": webhook.CASE}
+CASES = {"fcm": fcm.CASE, "twilio": twilio.CASE, "webhook": webhook.CASE}
 
 
 @pytest.mark.parametrize(("name", "clause"), [(name, clause) for name, case in CASES.items() for clause in case.clauses()])
