@@ -10,7 +10,7 @@ from uuid import UUID
 
 from notistream import metrics
 from notistream.config import Settings
-from notistream.db import breakers, pauses, stats, tokens
+from notistream.db import breakers, pauses, sandbox, stats, tokens
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
@@ -25,6 +25,7 @@ from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
 from notistream.errors import Misconfigured
 from notistream.providers.admission import Admission
+from notistream.providers.api import Context
 from notistream.providers.registry import Providers
 from notistream.services.access import Access
 from notistream.services.audit import Audit
@@ -91,7 +92,9 @@ class Runtime:
         metrics.initialise(channels=CHANNELS, priorities=Priority, statuses=Status)
         if not settings.database_url or not settings.kafka_brokers:
             raise Misconfigured("set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`")
-        self.providers = Providers(settings)
+        self.providers = Providers(settings, Context(
+            timeout_s=settings.webhook_timeout_s,
+            keep=lambda message, outcome: sandbox.keep(self.database, message, outcome)))
         self._stack.push_async_callback(self.providers.aclose)
         self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
         self._stack.push_async_callback(self.database.close)

@@ -7,6 +7,7 @@ import uvloop
 
 from notistream.commands.services import settings_with_services
 from notistream.config import PREFIX, Settings
+from notistream.providers.registry import read_all
 
 
 @click.command()
@@ -24,6 +25,7 @@ def worker() -> None:
 
 
 def _run(settings: Settings, *, serve_only: bool) -> None:
+    read_all(settings)  # before Faust starts, which would show what is wrong as a traceback
     _export(settings)
     uvloop.install()
     from notistream.main import app  # noqa: PLC0415 - building the app reads the settings exported just now

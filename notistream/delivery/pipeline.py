@@ -26,6 +26,8 @@ from notistream.errors import DatabaseUnavailable
 log = logging.getLogger(__name__)
 DEFECT_DELAY_S = 60.0
 DATABASE_DELAY_S = 1.0
+SANDBOX = "sandbox"
+"""The provider of whatever was accepted with a test key."""
 
 
 class Pipeline:
@@ -84,7 +86,7 @@ class Pipeline:
         text = await self._text(claimed, steps)
         if isinstance(text, Stopped):
             return _not_called(claimed, text)
-        route = await permit.route(claimed.next_provider)
+        route = await _route(claimed, permit, steps)
         if isinstance(route, Blocked):
             return _not_called(claimed, _stop(steps, "provider", Status.DEFERRED, route.reason, route.for_s))
         if stopped := _noted(await self._recipient_limit.check(claimed, origin), steps):  # last: it counts a call
@@ -129,9 +131,10 @@ class Pipeline:
             content=text.content, payload=claimed.template_variables, idempotency_key=claimed.provider_key,
             correlation_id=claimed.correlation_id, traceparent=claimed.traceparent,
         ))
-        permit.report(result)
+        if not claimed.test:
+            permit.report(result)
         end = self.judge(claimed, result)
-        if end.status is Status.RETRYING:
+        if end.status is Status.RETRYING and not claimed.test:
             end = _rerouted(end, result, provider, permit)
         return replace(
             end, provider=provider, provider_message_id=result.message_id if isinstance(result, Receipt) else None,
@@ -147,6 +150,14 @@ class Pipeline:
             jitter=self._jitter(),
         )
         return conclude(decision, outcome_of(result), error=result.reason)
+
+
+async def _route(claimed: Claimed, permit: Permit, steps: list[Step]) -> str | Blocked:
+    """The provider to call; a test message needs no permit of a real one, and gives it back unused."""
+    if not claimed.test:
+        return await permit.route(claimed.next_provider)
+    steps.append(Step(gate="provider", verdict="sandbox", reason="accepted with a test key: the sandbox keeps it"))
+    return SANDBOX
 
 
 def _stop(steps: list[Step], gate: str, status: Status, reason: str, delay_s: float | None = None) -> Stopped:

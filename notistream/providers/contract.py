@@ -123,11 +123,19 @@ async def _unknown(subject: Subject, fault: Fault) -> None:
 
 
 async def malformed(subject: Subject) -> None:
-    """What was accepted stays accepted, whatever the answer's body is."""
-    for fault in (faulty.MALFORMED, faulty.BROKEN_ANSWER):
-        subject.vendor.play(fault)
-        found = await subject.send()
-        assert isinstance(found, Receipt), f"{fault}: {found}"
+    """What was accepted stays accepted, whatever the answer says besides."""
+    await _accepted(subject, faulty.MALFORMED)
+
+
+async def broken_answer(subject: Subject) -> None:
+    """So it does where the accepting answer breaks off."""
+    await _accepted(subject, faulty.BROKEN_ANSWER)
+
+
+async def _accepted(subject: Subject, fault: Fault) -> None:
+    subject.vendor.play(fault)
+    found = await subject.send()
+    assert isinstance(found, Receipt), f"{fault}: {found}"
 
 
 async def expiry(subject: Subject) -> None:
@@ -230,6 +238,6 @@ async def _until(condition: Callable[[], bool], complaint: str) -> None:
 Clause = Callable[[Subject], Awaitable[None]]
 CLAUSES: Mapping[str, Clause] = {
     clause.__name__: clause for clause in (
-        success, each_error, retry_after, timeout, slow_headers, reset, malformed, expiry, concurrent, idempotency_key,
-        close, reuse, secrets)
+        success, each_error, retry_after, timeout, slow_headers, reset, malformed, broken_answer, expiry, concurrent,
+        idempotency_key, close, reuse, secrets)
 }

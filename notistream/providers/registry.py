@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from notistream.config import PREFIX, Settings, read_settings
+from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import ProviderResult
@@ -12,7 +13,6 @@ from notistream.plugins import Plugin, installed
 from notistream.providers import guard
 from notistream.providers.api import Context, Provider, ProviderSettings
 
-SANDBOX = "sandbox"
 REQUIRED = ("name", "channels", "settings_model", "send", "check", "aclose")
 
 
@@ -24,8 +24,8 @@ class Providers:
         context = context or Context(
             timeout_s=settings.webhook_timeout_s, public_url=getattr(settings, "public_url", None))
         self._names = chosen(settings)
-        self.built = {
-            name: build(name, settings, context) for name in sorted({SANDBOX, *_every(self._names)})}
+        own = read_all(settings)
+        self.built: Mapping[str, Provider] = {name: provider_class(name)(own[name], context) for name in own}
 
     async def send(self, provider: str, message: Message) -> ProviderResult:
         """Call this provider, once."""
@@ -114,15 +114,19 @@ def read_provider_settings(name: str, core: Settings) -> ProviderSettings:
         raise Misconfigured(f"provider `{name}` is not configured: {exc.detail}") from None
 
 
-def build(name: str, core: Settings, context: Context) -> Provider:
-    """An installed provider, ready to send; nothing is connected yet.
+def read_all(core: Settings) -> Mapping[str, ProviderSettings]:
+    """Settings of every provider that is chosen, and of the sandbox.
 
     Raises:
-        Misconfigured: it is not installed, or not configured.
+        Misconfigured: all that is missing or wrong, of all of them.
     """
-    provider: Provider = provider_class(name)(read_provider_settings(name, core), context)
-    return provider
-
-
-def _every(names: Mapping[str, list[str]]) -> set[str]:
-    return {name for providers in names.values() for name in providers}
+    found: dict[str, ProviderSettings] = {}
+    faults = []
+    for name in sorted({SANDBOX, *(name for names in chosen(core).values() for name in names)}):
+        try:
+            found[name] = read_provider_settings(name, core)
+        except Misconfigured as exc:
+            faults.append(exc.detail)
+    if faults:
+        raise Misconfigured("\n".join(faults))
+    return found

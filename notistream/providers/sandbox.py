@@ -11,6 +11,7 @@ from uuid import uuid5
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import Receipt
+from notistream.errors import Unavailable
 from notistream.providers.api import Checked, Context, PermanentError, ProviderSettings, TemporaryError
 
 RETRY_AFTER_S = 5.0
@@ -52,7 +53,10 @@ class SandboxProvider:
         if self._keep is None:
             raise TemporaryError("the sandbox has nothing to keep messages in")
         play = played(message.recipient)
-        await self._keep(message, play.word if play else "delivered")
+        try:
+            await self._keep(message, play.word if play else "delivered")
+        except Unavailable:
+            raise TemporaryError("the sandbox's store is away") from None
         if play:
             _raise(play.error)
         return Receipt(f"sandbox-{uuid5(message.notification_id, message.idempotency_key)}")

@@ -12,6 +12,7 @@ from notistream.db.pool import Database, Queryable
 from notistream.db.preview import BlockedProvider, Facts
 from notistream.delivery.gates import GATE_NAMES, GATES, PASSED, Passed, Stopped
 from notistream.delivery.limits import within_cap
+from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import CapUse
 from notistream.delivery.rendering import Renderer, Text, Unrenderable
 from notistream.delivery.unsaid import passed
@@ -82,7 +83,7 @@ class Previews:
         facts = await preview.facts(self._database, new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(claimed)
-        provider, route = _route(
+        provider, route = _sandboxed() if new.test else _route(
             self._providers[claimed.channel],
             await preview.blocked_providers(self._database, claimed.channel, at=facts.at))
         verdicts = [
@@ -146,6 +147,10 @@ def _rendered(text: Text | Unrenderable) -> Passed | Stopped:
     if isinstance(text, Unrenderable):
         return Stopped(Step(gate="render", verdict="failed", reason=text.reason), Status.FAILED)
     return Passed(text.step)
+
+
+def _sandboxed() -> tuple[str | None, Passed | Stopped]:
+    return SANDBOX, Passed(Step(gate="provider", verdict="sandbox", reason="a test key: the sandbox would keep it"))
 
 
 def _route(providers: Sequence[str], blocked: Sequence[BlockedProvider]) -> tuple[str | None, Passed | Stopped]:

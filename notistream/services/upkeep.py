@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from notistream import metrics
-from notistream.db import caps, deliveries, idempotency, outbox
+from notistream.db import caps, deliveries, idempotency, outbox, sandbox
 from notistream.db.deliveries import Finishing, Orphan
 from notistream.db.pool import Database
 from notistream.delivery.pipeline import conclude
@@ -86,8 +86,10 @@ class Upkeep:
         return len(entries)
 
     async def forget_keys(self) -> int:
-        """Delete idempotency keys and cap uses whose window has passed; how many."""
-        return max(await idempotency.forget_expired(self._database), await caps.forget(self._database))
+        """Delete idempotency keys, cap uses and sandbox messages whose time has passed; how many."""
+        return max(
+            await idempotency.forget_expired(self._database), await caps.forget(self._database),
+            await sandbox.forget(self._database))
 
     async def measure(self) -> None:
         """Refresh the gauges that describe the database."""

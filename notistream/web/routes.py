@@ -16,6 +16,7 @@ from notistream.web.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZ
 from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from notistream.web.replay_routes import REPLAYS
 from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
+from notistream.web.sandbox_routes import SANDBOX
 from notistream.web.schemas import CreateBatch, CreateNotification, CreateTemplate
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
@@ -171,7 +172,7 @@ DOCUMENTATION = (
 )
 
 ROUTES = (
-    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
+    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS, *SANDBOX,
     *PROBES, *DOCUMENTATION,
 )
 

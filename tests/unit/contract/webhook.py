@@ -1,7 +1,7 @@
 """The webhook provider and a receiver."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from uuid import uuid4
 
 import orjson
@@ -24,16 +24,16 @@ async def webhook() -> AsyncIterator[Subject]:
 
     async with faulty(serve) as vendor:
         provider = WebhookProvider(WebhookSettings(url=f"{vendor.url}/hook?key=planted"), Context(timeout_s=30))
-        yield Subject(
-            provider=provider, vendor=vendor, message=SMS, secrets=["planted"],
-            refusals=[
-                (refused(500), Temporary("HTTP 500 internal server error")),
-                (refused(503, retry_after="7"), Temporary("HTTP 503 service unavailable", 7.0)),
-                (refused(429), Temporary("HTTP 429 too many requests", throttled=True)),
-                (refused(400), Permanent("HTTP 400 refused")),
-                (refused(302), Permanent("HTTP 302 refused")),
-            ])
-        await provider.aclose()
+        async with aclosing(provider):
+            yield Subject(
+                provider=provider, vendor=vendor, message=SMS, secrets=["planted"],
+                refusals=[
+                    (refused(500), Temporary("HTTP 500 internal server error")),
+                    (refused(503, retry_after="7"), Temporary("HTTP 503 service unavailable", 7.0)),
+                    (refused(429), Temporary("HTTP 429 too many requests", throttled=True)),
+                    (refused(400), Permanent("HTTP 400 refused")),
+                    (refused(302), Permanent("HTTP 302 refused")),
+                ])
 
 
 CASE = Case(webhook, without={"expiry": "its address has no credentials that a receiver could end"})
