@@ -23,6 +23,7 @@ SLOT_TRIES = 10
 KEYS_S = 600.0
 AUDIT_S = 5.0
 REPLAYS_S = 0.5
+RECEIPTS_S = 2.0
 
 
 def declare(app: NotiStream) -> None:
@@ -38,6 +39,7 @@ def declare(app: NotiStream) -> None:
         "operators": (OPERATORS_S, lambda: app.runtime.obey()),
         "lanes": (LANES_S, lambda: park_overdue(app)),
         "audit": (AUDIT_S, lambda: audit(app)),
+        "receipts": (RECEIPTS_S, lambda: app.runtime.receipts.match_early()),
         "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }
     for name, (every_s, work) in tasks.items():

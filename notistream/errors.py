@@ -80,6 +80,14 @@ class AdminOnly(Unauthorized):
     """Send the admin token in the header X-Admin-Token; while none is configured, nothing here can be reached."""
 
 
+class CallbackRefused(NotiStreamError):
+    """The callback is not signed by the vendor, or not meant for this installation."""
+
+    code = "callback_refused"
+    status = 403
+    title = "Callback refused"
+
+
 class NotFound(NotiStreamError):
     """There is nothing here."""
 

@@ -83,11 +83,16 @@ AUDIT_SUCCESS = Gauge(
     registry=REGISTRY)
 AUDIT_REPAIRED = Counter(
     "notistream_audit_repaired", "Forgotten notifications that an audit has woken.", registry=REGISTRY)
+RECEIPTS = Counter(
+    "notistream_receipts", "Receipts of vendors: applied; outweighed by one before; early, before our own record; "
+    "unknown, never matched.", ["provider", "state", "effect"], registry=REGISTRY)
+CALLBACKS_REFUSED = Counter(
+    "notistream_callbacks_refused", "Callbacks without a good signature.", ["provider"], registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
-    "operators",
+    "operators", "receipts",
 )
 
 
@@ -109,3 +114,13 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
     PARKED.labels("lane")
     for accepted in ("yes", "no"):
         LATE.labels(accepted)
+
+
+def initialise_receipts(providers: Iterable[str], states: Iterable[str]) -> None:
+    """The same for providers that receive callbacks."""
+    states = tuple(states)
+    for provider in providers:
+        CALLBACKS_REFUSED.labels(provider)
+        for state in states:
+            for effect in ("applied", "outweighed", "early", "unknown"):
+                RECEIPTS.labels(provider, state, effect)

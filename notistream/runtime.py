@@ -38,6 +38,7 @@ from notistream.services.positions import Positions
 from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
+from notistream.services.receipts import Receipts
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.templates import Templates
@@ -76,6 +77,7 @@ class Runtime:
     operations: Operations
     pauses: Pauses
     previews: Previews
+    receipts: Receipts
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -93,7 +95,7 @@ class Runtime:
         if not settings.database_url or not settings.kafka_brokers:
             raise Misconfigured("set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`")
         self.providers = Providers(settings, Context(
-            timeout_s=settings.webhook_timeout_s,
+            timeout_s=settings.webhook_timeout_s, public_url=getattr(settings, "public_url", None),
             keep=lambda message, outcome: sandbox.keep(self.database, message, outcome)))
         self._stack.push_async_callback(self.providers.aclose)
         self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
@@ -123,6 +125,7 @@ class Runtime:
             window=window,
         )
         self.operations = Operations(self.database, publish=self.relay.publish)
+        self.receipts = Receipts(self.database, self.providers.built, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(
             self.database, check=self.notifications.checked,

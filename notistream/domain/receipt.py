@@ -29,6 +29,8 @@ class ReceiptState(StrEnum):
 RANK: Mapping[ReceiptState, int] = {state: rank for rank, state in enumerate(ReceiptState)}
 """A receipt takes the place of one of lower rank only, so that late and repeated ones change nothing."""
 
+MAX_CHAIN = 1_000_000
+
 SUPPRESSES: Mapping[ReceiptState, SuppressionReason] = {
     ReceiptState.BOUNCED: SuppressionReason.BOUNCE,
     ReceiptState.COMPLAINED: SuppressionReason.COMPLAINT,
@@ -64,6 +66,7 @@ def sent_as(key: str | None) -> tuple[UUID, int] | None:
         return None
     id_, _, chain = key.partition(":")
     try:
-        return UUID(id_), int(chain or 1)
+        found = UUID(id_), int(chain or 1)
     except ValueError:
         return None
+    return found if 1 <= found[1] <= MAX_CHAIN else None

@@ -26,7 +26,7 @@ STATES: Mapping[str, ReceiptState | None] = {
 def signature(url: str, fields: Sequence[tuple[str, str]], auth_token: str) -> str:
     """What X-Twilio-Signature must be: HMAC-SHA1 over the URL and every field, sorted, base64."""
     text = url + "".join(name + value for name, value in sorted(set(fields)))
-    return base64.b64encode(hmac.digest(auth_token.encode(), text.encode(), "sha1")).decode()
+    return base64.b64encode(hmac.digest(auth_token.encode(), _bytes(text), "sha1")).decode()
 
 
 def read(callback: Callback, *, url: str, auth_token: str) -> Sequence[ProviderReceipt]:
@@ -36,13 +36,18 @@ def read(callback: Callback, *, url: str, auth_token: str) -> Sequence[ProviderR
     except ValueError:
         raise CallbackRefusedError("the body is not a form") from None
     called = f"{url}?{callback.query}" if callback.query else url
-    claimed = callback.headers.get("X-Twilio-Signature", "").encode()
+    claimed = _bytes(callback.headers.get("X-Twilio-Signature", ""))
     # Twilio itself leaves the port in or out; both are compared, so that the time says nothing.
     right = [signature(spelling, fields, auth_token).encode() for spelling in _spellings(called)]
     matches = [hmac.compare_digest(each, claimed) for each in right]
     if not any(matches):
         raise CallbackRefusedError("X-Twilio-Signature is missing or wrong")
     return _receipts(dict(fields), parse_qs(callback.query))
+
+
+def _bytes(text: str) -> bytes:
+    """As it came: what is no UTF-8 in a head is carried in surrogates."""
+    return text.encode(errors="surrogateescape")
 
 
 def _spellings(url: str) -> Sequence[str]:

@@ -7,6 +7,7 @@ from aiohttp import web
 from notistream.runtime import Runtime
 from notistream.web import docs, examples, health, notifications, templates, views
 from notistream.web.body import LargeBodies
+from notistream.web.callback_routes import CALLBACKS
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
 from notistream.web.document import PATH_PARAMETER
@@ -173,7 +174,7 @@ DOCUMENTATION = (
 
 ROUTES = (
     *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS, *SANDBOX,
-    *PROBES, *DOCUMENTATION,
+    *CALLBACKS, *PROBES, *DOCUMENTATION,
 )
 
 

@@ -32,6 +32,7 @@ from notistream.services.operations import Operations
 from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
+from notistream.services.receipts import Receipts
 from notistream.services.trace import Timeline, timeline
 from notistream.web import dead_letter_routes, examples, operation_routes
 from notistream.web.routes import MIDDLEWARES, install
@@ -226,6 +227,7 @@ class FakeRuntime:
     operations: Operations | None = None
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
+    receipts: Receipts | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
@@ -243,6 +245,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     fakes = FakeRuntime(
         database=database, operations=Operations(database, publish=lambda _: None),
         range_replays=RangeReplays(database),
+        receipts=Receipts(database, {}, publish=lambda _: None),
         pauses=Pauses(database, providers={"sms": ["console"]}))
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))

@@ -1,0 +1,3 @@
+DROP TABLE early_receipts;
+DROP INDEX attempts_message;
+ALTER TABLE notifications DROP COLUMN receipt;
