@@ -117,9 +117,10 @@ def _of_sns(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        ours = parts.scheme == "https" and parts.netloc == parts.hostname and HOST.match(parts.netloc)
+        plain = url.isascii() and url.isprintable()
+        ours = plain and parts.scheme == "https" and parts.netloc == parts.hostname and HOST.match(parts.netloc)
     except ValueError:
-        ours = None
+        ours = False
     if not ours:
         raise CallbackRefusedError("it names an address that is not of SNS")
     return url

@@ -1,5 +1,5 @@
 -- name: apply
--- The receipt $5 of state $6 takes the place of one in a state of $7 and of an older chain's; all others change nothing.
+-- The receipt $5 takes the place of one in a state of $6 and of an older chain's; beside any other it changes nothing.
 -- Its notification is $3 in chain $4, or that of the attempt which provider $1 gave message id $2.
 WITH sent AS (
     SELECT n.id, $4::integer AS chain FROM notifications n WHERE n.id = $3::uuid
@@ -12,14 +12,14 @@ WITH sent AS (
     SET receipt = $5::jsonb || jsonb_build_object('provider', $1::text, 'chain', s.chain), updated_at = now()
     FROM sent s
     WHERE n.id = s.id AND s.chain <= n.chain AND (n.receipt IS NULL OR (n.receipt ->> 'chain')::integer < s.chain
-        OR ((n.receipt ->> 'chain')::integer = s.chain AND n.receipt ->> 'state' = ANY ($7::text[])))
+        OR ((n.receipt ->> 'chain')::integer = s.chain AND n.receipt ->> 'state' = ANY ($6::text[])))
     RETURNING n.id, n.tenant_id, n.status, n.reason, n.channel, n.priority, n.recipient, n.recipient_id, n.batch_id,
         n.category, n.attempts, n.chain, n.provider, n.provider_message_id, n.test, n.receipt
 ), suppressed AS (
     INSERT INTO suppressions (tenant_id, channel, address, reason, note)
-    SELECT tenant_id, channel, CASE channel WHEN 'email' THEN lower(address) ELSE address END, $8, $5::jsonb ->> 'detail'
-    FROM (SELECT m.*, coalesce(m.recipient, $9::text) AS address FROM moved m) m
-    WHERE $8::text IS NOT NULL AND address IS NOT NULL
+    SELECT tenant_id, channel, CASE channel WHEN 'email' THEN lower(address) ELSE address END, $7, $5::jsonb ->> 'detail'
+    FROM (SELECT m.*, coalesce(m.recipient, $8::text) AS address FROM moved m) m
+    WHERE $7::text IS NOT NULL AND address IS NOT NULL
     ON CONFLICT (tenant_id, channel, address) DO NOTHING
 ), published AS (
     INSERT INTO outbox (tenant_id, topic, messages, ids)
