@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from notistream.providers.api import TemporaryError
 
+LOOK_S = 4.0
 WHERE = "set NOTISTREAM_SES_ACCESS_KEY_ID and SECRET_ACCESS_KEY, or use AWS's own variables, files or roles"
 
 
@@ -39,34 +40,53 @@ class Credentials:
         """
         if self._static is not None:
             return self._static
-        if self._found is None or self._ends():
-            async with self._lock:
-                if self._found is None:
-                    self._found = await asyncio.to_thread(_look)
-                if self._found is None:
-                    raise TemporaryError(f"no AWS credentials are found; {WHERE}")
-                if self._ends():
-                    await asyncio.to_thread(self._found.get_frozen_credentials)
-        return self._found.get_frozen_credentials()
+        found = self._found
+        if found is None or _ends(found):
+            try:
+                async with asyncio.timeout(LOOK_S), self._lock:
+                    found = await self._renewed()
+            except TimeoutError:
+                raise TemporaryError("AWS credentials could not be had in time") from None
+        return found.get_frozen_credentials()
 
-    def _ends(self) -> bool:
-        refresh_needed = getattr(self._found, "refresh_needed", None)
-        return bool(refresh_needed and refresh_needed())
+    async def _renewed(self) -> Any:
+        self._found = self._found or await asyncio.to_thread(_look)
+        if self._found is None:
+            raise TemporaryError(f"no AWS credentials are found; {WHERE}")
+        if _ends(self._found):
+            await asyncio.to_thread(_renew, self._found)
+        return self._found
 
     def forget(self) -> None:
         """They were refused: look for them anew at the next call."""
         self._found = None
 
 
+def _ends(found: Any) -> bool:
+    """Whether they are for a time that is nearly over; what is static has no such time."""
+    refresh_needed = getattr(found, "refresh_needed", None)
+    return bool(refresh_needed and refresh_needed())
+
+
 def _look() -> Any:
     """Environment, shared files, container and instance roles, in botocore's order; some of it asks the network."""
-    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
-    from botocore.session import Session  # type: ignore[import-untyped]  # noqa: PLC0415
+    from botocore.session import Session  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
+
+    logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs session tokens
+    return _had(Session().get_credentials)
+
+
+def _renew(found: Any) -> None:
+    _had(found.get_frozen_credentials)
+
+
+def _had(get: Callable[[], Any]) -> Any:
+    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # noqa: PLC0415
 
     try:
-        return Session().get_credentials()
+        return get()
     except BotoCoreError as exc:
-        raise TemporaryError(f"AWS credentials cannot be read: {type(exc).__name__}") from None
+        raise TemporaryError(f"AWS credentials cannot be had: {type(exc).__name__}") from None
 
 
 class Signer:

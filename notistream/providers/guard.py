@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from functools import cache
 
 import aiohttp
@@ -50,8 +51,10 @@ async def _judged(provider: Provider, message: Message, timeout_s: float) -> Pro
         return Temporary(f"no connection: {_words(exc)}")
     except MAYBE_SENT as exc:
         return Ambiguous(f"no answer: {_words(exc)}")
-    except Exception as exc:
-        log.exception("provider raised something unexpected", extra={"provider": provider.name})
+    except Exception as exc:  # noqa: BLE001 - a defect of a provider, and the call was perhaps made
+        where = "".join(traceback.format_tb(exc.__traceback__))  # the error's own words may have credentials in them
+        log.error("provider raised something unexpected", extra={  # noqa: TRY400
+            "provider": provider.name, "error": type(exc).__name__, "where": where})
         return Ambiguous(f"provider error: {type(exc).__name__}")
 
 

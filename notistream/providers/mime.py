@@ -19,6 +19,8 @@ from notistream.providers.api import PermanentError
 
 LONGEST_LINE = 998
 LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+ENCODED_WORD = re.compile(r"=(?=\?[^?\s]*\?[bq]\?)", re.IGNORECASE)
+"""What the library would decode again, line breaks and all."""
 FIELD_NAME = re.compile(r"[!-9;-~]{1,77}")
 FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 PLAIN_KEY = re.compile(r"[A-Za-z0-9:_-]{1,100}")
@@ -66,8 +68,9 @@ def compose(message: Message, *, sender: str, now: datetime) -> Mail:
     name, from_address = parseaddr(sender)
     mail = EmailMessage(policy=UTF8_POLICY if utf8 else POLICY)
     mail["From"] = Address(name, addr_spec=from_address)
-    mail["To"] = Address(addr_spec=recipient)
-    mail["Subject"] = LINE_BREAKS.sub(" ", message.subject or "").strip()
+    local_part, _, domain = recipient.rpartition("@")
+    mail["To"] = Address(username=local_part, domain=domain)
+    mail["Subject"] = ENCODED_WORD.sub("= ", LINE_BREAKS.sub(" ", message.subject or "").strip())
     mail["Date"] = format_datetime(now)
     mail["Message-ID"] = id_ = message_id(message.idempotency_key, domain=from_address.rpartition("@")[2])
     for field, value in _checked(message.headers).items():
@@ -97,11 +100,15 @@ def _recipient(address: str) -> tuple[str, bool]:
 
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
-        if not FIELD_NAME.fullmatch(name) or not FIELD_VALUE.fullmatch(value) or len(value) > LONGEST_LINE - 100:
+        if not FIELD_NAME.fullmatch(name) or not _is_plain(value):
             raise PermanentError("a header field has a name or value that no e-mail can have")
         if name.lower() in OURS or name.lower().startswith("content-"):
             raise PermanentError(f"the header field {name} is not the sender's to set")
     return headers
+
+
+def _is_plain(value: str) -> bool:
+    return bool(FIELD_VALUE.fullmatch(value)) and len(value) < LONGEST_LINE - 100 and not ENCODED_WORD.search(value)
 
 
 def _encoding(text: str) -> str:

@@ -111,7 +111,10 @@ class SmtpProvider:
             local_hostname=socket.gethostname())
         try:
             await client.connect()
+            if client.is_ehlo_or_helo_needed:  # it says which extensions there are
+                await client.ehlo()
         except (SMTPException, OSError) as exc:
+            client.close()
             raise _not_connected(exc) from None
         return client
 

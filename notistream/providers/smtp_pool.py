@@ -102,10 +102,14 @@ class SmtpPool:
 
 
 async def _answers(client: SMTP) -> bool:
+    """False where it is not a good connection any more; it is closed where nobody waits for the answer to the end."""
     try:
         return (await client.noop(timeout=LOOK_S)).code == 250
     except (SMTPException, OSError):
         return False
+    except asyncio.CancelledError:
+        client.close()
+        raise
 
 
 async def _quit(client: SMTP) -> None:

@@ -66,7 +66,7 @@ async def hand_over(connection: Connection, mail: Mail, before: Deadline) -> Non
     except (SMTPException, OSError) as exc:
         raise lost(exc) from None
     try:
-        await connection.client.data(mail.content)
+        await connection.client.data(mail.content, timeout=None)  # a filter may take its time: the caller's ends it
     except SMTPDataError as exc:
         if exc.code // 100 == 2:
             connection.fit = True

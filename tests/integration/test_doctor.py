@@ -125,3 +125,24 @@ def test_clocks_apart(examine, monkeypatch, seconds, state):
     status, found = examine(topics=False)
     assert (found["clock"]["state"], status) == (state, 1)
     assert ("NTP" in found["clock"]["remedy"]) == (state != "ok")
+
+
+def test_each_missing_setting_of_the_providers_in_use_is_named(examine):
+    status, found = examine(PROVIDERS='{"email": ["smtp", "ses"]}', SES_REGION="eu-central-1")
+    assert (status, found["providers"]["state"]) == (1, "failed")
+    for name in ("NOTISTREAM_SMTP_HOST", "NOTISTREAM_SMTP_SENDER", "NOTISTREAM_SES_SENDER"):
+        assert f"{name} is missing" in found["providers"]["detail"]
+    assert "NOTISTREAM_SES_REGION" not in found["providers"]["detail"]
+
+
+def test_every_provider_in_use_is_asked_about_its_credentials(examine):
+    status, found = examine(
+        PROVIDERS='{"email": ["ses", "smtp"]}', SMTP_HOST="127.0.0.1", SMTP_PORT="1", SMTP_SENDER="a@example.com",
+        SES_REGION="eu-central-1", SES_SENDER="a@example.com", SES_ENDPOINT="http://127.0.0.1:1",
+        SES_ACCESS_KEY_ID="AKID", SES_SECRET_ACCESS_KEY="planted")
+    assert status == 1
+    assert {name: found[name]["state"] for name in ("smtp", "ses")} == {"smtp": "failed", "ses": "warning"}
+    assert "127.0.0.1:1" in found["smtp"]["detail"]
+    assert "NOTISTREAM_SMTP_HOST" in found["smtp"]["remedy"]
+    assert "NOTISTREAM_SES_ENDPOINT" in found["ses"]["remedy"]
+    assert "planted" not in str(found)

@@ -67,7 +67,7 @@ def test_they_are_found_where_the_metadata_is_older_than_the_code(with_points):
 def test_a_broken_one_stops_nobody_who_does_not_choose_it(with_points):
     with_points(broken="nothing.of_this:Kind", webhook=BUILT_IN["webhook"])
     assert chosen(Settings())["sms"] == ["console"]
-    with pytest.raises(Misconfigured, match="provider `broken` .* cannot be imported: ModuleNotFoundError"):
+    with pytest.raises(Misconfigured, match=r"provider `broken` .* cannot be imported: ModuleNotFoundError"):
         Providers(Settings(providers={"sms": ["broken"]}))
 
 
@@ -160,8 +160,8 @@ def test_new_writes_a_package_that_keeps_the_contract(tmp_path):
     result = CliRunner().invoke(cli, ["providers", "new", "acme_sms"])
     assert result.exit_code == 0
     folder = tmp_path / "notistream-acme_sms"
-    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(
-        path.format(name="acme_sms") for path in new_provider.FILES)
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == {
+        path.format(name="acme_sms") for path in new_provider.FILES}
     assert "$" not in "".join(path.read_text() for path in folder.rglob("*.*") if path.is_file())
     table = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]
     assert table == {GROUP: {"acme_sms": "notistream_acme_sms:AcmeSmsProvider"}}

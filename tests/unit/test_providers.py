@@ -17,6 +17,8 @@ from notistream.providers.http import retry_after_s
 from notistream.providers.registry import Providers
 from notistream.providers.webhook import WebhookProvider, WebhookSettings
 from tests.receiver import receiver
+from tests.unit.certificates import certificate
+from tests.unit.contract.smtp_server import tls_context
 
 MESSAGE = Message(
     notification_id=uuid4(), tenant_id=uuid4(), channel="sms", recipient="+905000000001", subject=None,
@@ -164,3 +166,41 @@ def test_which_provider_serves_which_channel():
         Providers(Settings(providers={"sms": ["fax"]}))
     with pytest.raises(Misconfigured, match="cannot serve in_app"):
         Providers(Settings(webhook_url="http://127.0.0.1:9/", providers={"in_app": ["webhook"]}))
+
+
+async def test_a_defect_is_logged_without_its_own_words(caplog):
+    planted = "a-secret"
+
+    class Defective:
+        name = "defective"
+
+        async def send(self, message):
+            raise KeyError(planted)
+
+    assert await call(Defective()) == Ambiguous("provider error: KeyError")
+    record, = caplog.records
+    assert (record.error, "in send" in record.where) == ("KeyError", True)
+    assert planted not in f"{caplog.text} {record.__dict__}"
+
+
+async def test_certificates_are_verified(tmp_path):
+    _, leaf, key = certificate(tmp_path)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=tls_context(leaf, key))
+    provider = webhook_to(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert await call(provider) == Temporary("no connection: ClientConnectorCertificateError")
+    await provider.aclose()
+    server.close()
+
+
+@pytest.mark.parametrize(("no_proxy", "expected"), [("", Receipt("m-1")), ("127.0.0.2", Temporary)])
+async def test_the_environments_proxy_is_used(monkeypatch, no_proxy, expected):
+    for name in ("HTTP_PROXY", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with receiver() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", no_proxy)
+        provider = webhook_to("http://127.0.0.2:1/")  # where nobody listens
+        result = await call(provider)
+        assert result == expected if no_proxy == "" else isinstance(result, expected)
+        assert len(proxy.calls) == (no_proxy == "")
+        await provider.aclose()
