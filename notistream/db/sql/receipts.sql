@@ -5,7 +5,7 @@ WITH sent AS (
     SELECT n.id, $4::integer AS chain FROM notifications n WHERE n.id = $3::uuid
     UNION
     SELECT a.notification_id, a.chain FROM attempts a
-    WHERE a.provider_message_id = $2::text AND a.provider = $1::text AND $3::uuid IS NULL
+    WHERE a.provider_message_id = $2::text AND a.provider = $1::text AND NOT is_silent(a.provider) AND $3::uuid IS NULL
     ORDER BY chain DESC LIMIT 1
 ), moved AS (
     UPDATE notifications n
@@ -41,7 +41,7 @@ ON CONFLICT (provider, message_id, state) DO NOTHING;
 -- name: take_known
 -- Those whose message is recorded by now.
 DELETE FROM early_receipts e USING attempts a
-WHERE a.provider_message_id = e.message_id AND a.provider = e.provider
+WHERE a.provider_message_id = e.message_id AND a.provider = e.provider AND NOT is_silent(a.provider)
 RETURNING e.provider, e.message_id, e.state, e.at, e.detail, e.address;
 
 -- name: forget
