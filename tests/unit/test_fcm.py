@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import psutil
 import pytest
 
 from notistream.config import read_settings
@@ -21,8 +19,6 @@ from tests.stack import until
 from tests.unit.contract import fcm as contract
 from tests.unit.contract.fcm import PROJECT, PUSH, Google, key_file, pem, provider, refuse
 
-MANY = int(os.environ.get("MANY_SENDS", "500"))
-AT_ONCE = 64
 CREDENTIALS = "NOTISTREAM_FCM_CREDENTIALS"
 
 
@@ -192,21 +188,3 @@ def test_the_key_may_be_a_file(tmp_path, monkeypatch):
     (tmp_path / "key.json").write_text(key_file())
     monkeypatch.setenv(CREDENTIALS, str(tmp_path / "key.json"))
     assert read_settings(FcmSettings).project == PROJECT
-
-
-async def test_many_sends_lose_nothing_and_keep_their_connections():
-    async with fcm() as subject:
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def one():
-            async with room:
-                return await subject.send()
-
-        await asyncio.gather(*(one() for _ in range(AT_ONCE)))
-        process, opened = psutil.Process(), subject.vendor.opened_connections
-        sockets = len(process.net_connections())
-        results = await asyncio.gather(*(one() for _ in range(MANY)))
-        assert Counter(map(type, results)) == {Receipt: MANY}
-        assert subject.vendor.accepted.total() == len(subject.vendor.accepted) == MANY + AT_ONCE
-        assert subject.vendor.opened_connections - opened <= AT_ONCE
-        assert len(process.net_connections()) - sockets <= 2 * AT_ONCE  # both ends are ours
