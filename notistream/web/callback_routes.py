@@ -8,7 +8,8 @@ from notistream.web.route import Answer, Content, Operation, Parameter, Route
 SNS = {
     "Type": "Notification", "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
     "TopicArn": "arn:aws:sns:eu-central-1:123456789012:receipts", "Timestamp": "2026-11-25T10:00:00.000Z",
-    "Message": '{"eventType":"Delivery","mail":{"messageId":"0107019"}}', "SignatureVersion": "2", "Signature": "EXAMPLE",
+    "Message": '{"eventType":"Delivery","mail":{"messageId":"0107019"}}', "SignatureVersion": "2",
+    "Signature": "EXAMPLE",
     "SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-abc.pem",
 }
 

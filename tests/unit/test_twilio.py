@@ -1,11 +1,10 @@
 """Twilio beyond the contract: what `check` says, settings, and status callbacks with their signature."""
 
 import re
-from urllib.parse import urlencode
+from dataclasses import replace
 
 import pytest
 from multidict import CIMultiDict
-from twilio.request_validator import RequestValidator
 
 from notistream.config import read_settings
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
@@ -20,14 +19,15 @@ from tests.unit.contract.twilio import (
     PUBLIC,
     SERVICE,
     SID,
+    STATUS,
     TOKEN,
     Account,
     provider,
+    signed,
     twilio,
 )
 
 URL = f"{PUBLIC}/callbacks/twilio"
-STATUS = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+905551234567", "AccountSid": SID}
 
 
 async def test_a_messaging_service_sends_in_place_of_a_number():
@@ -103,11 +103,8 @@ def receiver(url=None, token=TOKEN):
 
 
 def callback(fields=STATUS, *, query="key=k", url=URL, sign=TOKEN, header=None):
-    """As Twilio calls; the signature is made by Twilio's own library."""
-    made = RequestValidator(sign).compute_signature(f"{url}?{query}" if query else url, fields)
-    return Callback(
-        headers=CIMultiDict({"x-twilio-signature": header if header is not None else made}),
-        body=urlencode(fields).encode(), query=query)
+    made = signed(fields, query=query, url=url, token=sign)
+    return made if header is None else replace(made, headers={"X-Twilio-Signature": header})
 
 
 @pytest.mark.parametrize("fields", [

@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
+from twilio.request_validator import RequestValidator
 
 from notistream.domain.outcome import Permanent, Temporary
-from notistream.providers.api import Context
-from notistream.providers.contract import Subject
+from notistream.domain.receipt import ProviderReceipt, ReceiptState
+from notistream.providers.api import Callback, Context
+from notistream.providers.contract import Callbacks, Subject
 from notistream.providers.faulty import Fault, FaultyServer, Taken, faulty, refused
 from notistream.providers.twilio import TwilioProvider, TwilioSettings
 from tests.unit.contract.case import SMS, Case
@@ -77,6 +80,20 @@ def provider(vendor: FaultyServer, **settings: Any) -> TwilioProvider:
     return TwilioProvider(TwilioSettings(**wanted), Context(timeout_s=30, public_url=PUBLIC))
 
 
+def signed(
+    fields: Mapping[str, str], *, query: str = "key=k", url: str = f"{PUBLIC}/callbacks/twilio", token: str = TOKEN
+) -> Callback:
+    """As Twilio calls; the signature is made by Twilio's own library."""
+    made = RequestValidator(token).compute_signature(f"{url}?{query}" if query else url, fields)
+    return Callback(
+        headers=CIMultiDict({"x-twilio-signature": made}), body=urlencode(fields).encode(), query=query)
+
+
+STATUS = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": SMS.recipient, "AccountSid": SID}
+CALLBACKS = Callbacks(
+    genuine=signed(STATUS),
+    receipts=[ProviderReceipt(message_id="SM1", state=ReceiptState.DELIVERED, address=SMS.recipient, key="k")],
+    forged=[signed(STATUS, token="other"), replace(signed(STATUS), query="key=x"), Callback(headers={}, body=b"")])
 SETTINGS = "; the account or the sender of NOTISTREAM_TWILIO_… is refused"
 REFUSALS = [
     (refused(400, "21211"), Permanent("Twilio error 21211: Invalid 'To' phone number", dead_address=True)),
@@ -116,7 +133,8 @@ async def twilio(account: Account | None = None, **settings: Any) -> AsyncIterat
         built = provider(vendor, **settings)
         yield Subject(
             provider=built, vendor=vendor, message=SMS, refusals=REFUSALS, expire=expire, renew=renew,
-            throttling=lambda after: refused(429, "20429", retry_after=after), secrets=[TOKEN, KEY_SECRET])
+            throttling=lambda after: refused(429, "20429", retry_after=after), callbacks=CALLBACKS,
+            secrets=[TOKEN, KEY_SECRET])
         await built.aclose()
 
 
