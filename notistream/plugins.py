@@ -17,7 +17,7 @@ BUILT_IN: Mapping[str, str] = {
     "twilio": "notistream.providers.twilio:TwilioProvider",
     "webhook": "notistream.providers.webhook:WebhookProvider",
 }
-"""The same lines as in pyproject.toml: a checkout whose metadata is older than its code finds them too."""
+"""The same lines as in pyproject.toml: a checkout's installed metadata may be older or newer than its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def installed() -> Mapping[str, Plugin]:
     points: dict[str, list[EntryPoint]] = {
         name: [EntryPoint(name, value, GROUP)] for name, value in BUILT_IN.items()}
     for point in entry_points(group=GROUP):
-        if BUILT_IN.get(point.name) != point.value:
+        if not _is_ours(point) and BUILT_IN.get(point.name) != point.value:
             points.setdefault(point.name, []).append(point)
     return {name: _loaded(found) for name, found in sorted(points.items())}
 
@@ -56,6 +56,10 @@ def _loaded(points: list[EntryPoint]) -> Plugin:
         return Plugin(point.name, _package(point), point.load())
     except Exception as exc:  # noqa: BLE001 - whatever a foreign module does must not stop those that work
         return Plugin(point.name, _package(point), fault=f"cannot be imported: {type(exc).__name__}: {exc}")
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == OURS
 
 
 def _package(point: EntryPoint) -> str:

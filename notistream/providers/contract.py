@@ -21,7 +21,10 @@ from notistream.providers.api import Callback, CallbackRefusedError, Provider, R
 from notistream.providers.faulty import Fault
 
 CONCURRENT = 200
+TIMEOUT_S = 30.0
+IMPATIENT_S = 1.0
 PATIENCE_S = 10.0
+ENDLESS = (faulty.STALLED, faulty.SLOW_HEADERS)
 
 
 class Vendor(Protocol):
@@ -71,16 +74,20 @@ class Subject:
     """For a provider that receives some."""
     secrets: Sequence[str] = ()
     """Credentials that must not be found in any log or reason."""
-    timeout_s: float = 1.0
 
     def fresh(self) -> Message:
         """The message under another id and key."""
         id_ = uuid4()
         return replace(self.message, notification_id=id_, idempotency_key=str(id_))
 
-    async def send(self, message: Message | None = None) -> ProviderResult:
+    async def send(self, message: Message | None = None, *, timeout_s: float = TIMEOUT_S) -> ProviderResult:
         """One call through the guard, as the worker makes it."""
-        return await guard.call(self.provider, message or self.fresh(), timeout_s=self.timeout_s)
+        return await guard.call(self.provider, message or self.fresh(), timeout_s=timeout_s)
+
+    async def meet(self, fault: Fault) -> ProviderResult:
+        """One call that meets a fault; not for long, where no answer is to come."""
+        self.vendor.play(fault)
+        return await self.send(timeout_s=IMPATIENT_S if fault in ENDLESS else TIMEOUT_S)
 
 
 async def success(subject: Subject) -> None:
@@ -95,8 +102,7 @@ async def success(subject: Subject) -> None:
 async def each_error(subject: Subject) -> None:
     """Each of the vendor's errors is taken for what it is, and the next message is sent all the same."""
     for fault, expected in subject.refusals:
-        subject.vendor.play(fault)
-        found = await subject.send()
+        found = await subject.meet(fault)
         assert found == expected, f"{fault}: {found} in place of {expected}"
         assert isinstance(result := await subject.send(), Receipt), f"after {fault}: {result}"
 
@@ -104,8 +110,7 @@ async def each_error(subject: Subject) -> None:
 async def retry_after(subject: Subject) -> None:
     """Retry-After is kept, as seconds or a date, and bounded."""
     for kind, (value, least) in faulty.retry_afters(datetime.now(UTC)).items():
-        subject.vendor.play(subject.throttling(value))
-        found = await subject.send()
+        found = await subject.meet(subject.throttling(value))
         assert isinstance(found, Temporary), f"{kind}: {found}"
         assert found.throttled, f"{kind}: an outage, where the vendor only wants fewer calls"
         assert found.retry_after_s is not None, kind
@@ -128,8 +133,7 @@ async def reset(subject: Subject) -> None:
 
 
 async def _unknown(subject: Subject, fault: Fault) -> None:
-    subject.vendor.play(fault)
-    found = await subject.send()
+    found = await subject.meet(fault)
     assert isinstance(found, Ambiguous), f"{fault}: {found}"
     assert isinstance(found := await subject.send(), Receipt), f"after {fault}: {found}"
 
@@ -145,8 +149,7 @@ async def broken_answer(subject: Subject) -> None:
 
 
 async def _accepted(subject: Subject, fault: Fault) -> None:
-    subject.vendor.play(fault)
-    found = await subject.send()
+    found = await subject.meet(fault)
     assert isinstance(found, Receipt), f"{fault}: {found}"
 
 
@@ -166,8 +169,7 @@ async def expiry(subject: Subject) -> None:
 async def concurrent(subject: Subject) -> None:
     """200 at once: each is taken exactly once."""
     messages = [subject.fresh() for _ in range(CONCURRENT)]
-    patient = replace(subject, timeout_s=30.0)
-    results = await asyncio.gather(*(patient.send(message) for message in messages))
+    results = await asyncio.gather(*(subject.send(message) for message in messages))
     assert all(isinstance(result, Receipt) for result in results), Counter(map(type, results))
     assert subject.vendor.accepted == {message.idempotency_key: 1 for message in messages}
 
@@ -221,8 +223,7 @@ async def secrets(subject: Subject) -> None:
     faults = [fault for fault, _ in subject.refusals] + [faulty.STALLED, faulty.RESET, faulty.MALFORMED, faulty.SERVED]
     with _logged() as lines:
         for fault in faults:
-            subject.vendor.play(fault)
-            lines.append(repr(await subject.send()))
+            lines.append(repr(await subject.meet(fault)))
         lines.extend(map(repr, await subject.provider.check()))
         if subject.expire and subject.renew:
             subject.expire()

@@ -46,7 +46,7 @@ async def serve(request: web.Request, body: bytes) -> Taken:
 def subject_of(vendor):
     return Subject(
         provider=WebhookProvider(WebhookSettings(url=vendor.url), Context(timeout_s=30)), vendor=vendor, message=SMS,
-        refusals=[], timeout_s=5.0)
+        refusals=[])
 
 
 def test_a_plan_is_its_seeds():

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -62,6 +63,15 @@ def test_they_are_found_where_the_metadata_is_older_than_the_code(with_points):
     with_points()
     assert plugins.installed().keys() == BUILT_IN.keys()
     assert {plugin.package for plugin in plugins.installed().values()} == {"notistream"}
+
+
+def test_lines_of_a_newer_metadata_are_not_found(monkeypatch):
+    ours, theirs = (SimpleNamespace(
+        name="later", value="notistream.providers.later:Later", dist=SimpleNamespace(name=name, version="1"))
+        for name in ("notistream", "another"))
+    for point, found in ((ours, False), (theirs, True)):
+        monkeypatch.setattr(plugins, "entry_points", lambda group, point=point: [point])
+        assert ("later" in plugins.installed.__wrapped__()) == found
 
 
 def test_a_broken_one_stops_nobody_who_does_not_choose_it(with_points):
