@@ -23,6 +23,7 @@ SLOT_TRIES = 10
 KEYS_S = 600.0
 AUDIT_S = 5.0
 REPLAYS_S = 0.5
+RECEIPTS_S = 2.0
 
 
 def declare(app: NotiStream) -> None:
@@ -40,6 +41,7 @@ def declare(app: NotiStream) -> None:
         "audit": (AUDIT_S, lambda: audit(app)),
         "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
         "webhook_retention": (KEYS_S, lambda: app.runtime.webhook_sender.forget()),
+        "receipts": (RECEIPTS_S, lambda: app.runtime.receipts.match_early()),
         "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }
     for name, (every_s, work) in tasks.items():

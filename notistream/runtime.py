@@ -45,6 +45,7 @@ from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
+from notistream.services.receipts import Receipts
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
@@ -99,6 +100,7 @@ class Runtime:
     webhook_sender: WebhookSender
     erasure: Erasure
     unsubscribe: UnsubscribeLinks
+    receipts: Receipts
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -123,7 +125,8 @@ class Runtime:
         self._stack.push_async_callback(self.database.close)
         self.inbox = Inbox(self.database)
         self.providers = Providers(settings, Context(
-            timeout_s=settings.webhook_timeout_s, shows_addresses=settings.log_addresses, inbox=self.inbox.keep,
+            timeout_s=settings.webhook_timeout_s, public_url=settings.public_url,
+            shows_addresses=settings.log_addresses, inbox=self.inbox.keep,
             keep=lambda message, outcome: sandbox.keep(self.database, message, outcome)))
         self._stack.push_async_callback(self.providers.aclose)
         self.positions = Positions(
@@ -157,6 +160,7 @@ class Runtime:
         self.erasure = Erasure(
             self.database, publish=self.relay.publish, also=(inbox.erase, webhooks.erase))
         self.operations = Operations(self.database, publish=self.relay.publish)
+        self.receipts = Receipts(self.database, self.providers.built, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(
             self.database, check=self.notifications.checked,

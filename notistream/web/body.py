@@ -48,6 +48,15 @@ async def read_body(request: web.Request) -> bytes:
     return await _read(request, limit=SMALL, on_large=lambda: None)
 
 
+async def read_raw(request: web.Request) -> bytes:
+    """A body of up to 1 MiB of whatever type: what it is, its reader decides.
+
+    Raises:
+        UnsupportedMediaType, BodyTooLarge, BodyTooSlow: as `read_body`.
+    """
+    return await _read(request, limit=SMALL, on_large=lambda: None, json=False)
+
+
 @asynccontextmanager
 async def large_body(request: web.Request, places: LargeBodies) -> AsyncIterator[bytes]:
     """A JSON body of up to 32 MiB; one over 1 MiB has a place until the block ends.
@@ -60,8 +69,10 @@ async def large_body(request: web.Request, places: LargeBodies) -> AsyncIterator
         yield await _read(request, limit=LARGE, on_large=lambda: held.enter_context(places.place()))
 
 
-async def _read(request: web.Request, *, limit: int, on_large: Callable[[], None]) -> bytes:
-    _check_headers(request)
+async def _read(
+    request: web.Request, *, limit: int, on_large: Callable[[], None], json: bool = True
+) -> bytes:
+    _check_headers(request, json=json)
     declared = request.content_length
     if declared is not None and declared > limit:
         raise _too_large(limit)
@@ -97,9 +108,9 @@ def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"the body may have at most {limit} bytes")
 
 
-def _check_headers(request: web.Request) -> None:
+def _check_headers(request: web.Request, *, json: bool) -> None:
     kind = request.headers.get("Content-Type", "")
-    if kind != "application/json" and not _is_json(kind):
+    if json and kind != "application/json" and not _is_json(kind):
         raise UnsupportedMediaType(f"send Content-Type: application/json, not {kind[:100] or 'nothing'}")
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("send the body without Content-Encoding")

@@ -8,6 +8,7 @@ from notistream.runtime import Runtime
 from notistream.web import docs, examples, health, notifications, sockets, views
 from notistream.web.body import LargeBodies
 from notistream.web.bulk_routes import BULK
+from notistream.web.callback_routes import CALLBACKS
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
 from notistream.web.document import PATH_PARAMETER
@@ -155,7 +156,7 @@ DOCUMENTATION = (
 
 ROUTES = (
     *NOTIFICATIONS, *BULK, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS,
-    *REPLAYS, *SANDBOX, *TENANTS, *UNSUBSCRIBE, *PROBES, *DOCUMENTATION,
+    *REPLAYS, *SANDBOX, *TENANTS, *UNSUBSCRIBE, *CALLBACKS, *PROBES, *DOCUMENTATION,
 )
 
 

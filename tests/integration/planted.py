@@ -157,6 +157,7 @@ REACHES: Mapping[tuple[str, str], Callable[[Planted], Sequence[Reach]]] = {
 
 PUBLIC = {
     "/health", "/livez", "/health/ready", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/errors",
-    "/unsubscribe/{token}", "/docs/assets/{name}", "/docs/", "/swagger", "/swagger/", "/swagger/index.html",
+    "/unsubscribe/{token}", "/callbacks/{provider}", "/docs/assets/{name}",
+    "/docs/", "/swagger", "/swagger/", "/swagger/index.html",
 }
-"""Paths that need no key, and hold nothing of a tenant, or only what a signed link is for."""
+"""Paths that need no key, and hold nothing of a tenant, or only what a signature is for."""

@@ -32,7 +32,8 @@ NEVER_PERSONAL = {
     "outbox": "hashed keys and ids, for seconds until Kafka has them", "channel_totals": "counts",
     "token_slots": "counts", "pauses": "operators' words", "breakers": "state of providers", "replays": "filters",
     "replayed": "ids", "repairs": "ids", "audit_log": "what operators and senders did, by id",
-    "schema_migrations": "our own", "webhook_endpoints": "the sender's own", "request_windows": "counts",
+    "schema_migrations": "our own", "early_receipts": "what vendors said, for ten minutes",
+    "webhook_endpoints": "the sender's own", "request_windows": "counts",
 }
 STAYS = {
     "notifications": {
@@ -44,6 +45,7 @@ STAYS = {
     "idempotency_keys": {"key"},  # the sender's; it lapses, and until then it keeps a repetition from being sent
     "suppressions": {"channel", "reason", "category"},
     "webhook_deliveries": {"type", "status"},
+    "sandbox_messages": {"channel", "outcome"},
 }
 
 UNMARKED = {"device_tokens.digest", "idempotent_requests.body_hash", "cap_uses.channel", "preferences.channels"}
@@ -160,6 +162,13 @@ async def plant(client: Client, runtime: Runtime, sql: asyncpg.Connection) -> di
             jsonb_build_object('recipient_id', $2::text, 'reason', $3::text), $3,
             jsonb_build_array(jsonb_build_object('response', $3::text))
         FROM n, e""", ids["pending"], ID, M)
+    await sql.execute("""
+        INSERT INTO sandbox_messages (id, tenant_id, notification_id, key, channel, recipient, recipient_id, subject,
+            content, html, headers, payload, outcome)
+        SELECT id, tenant_id, id, $2, channel, $2, $3, $2, $2, $2, jsonb_build_object('h', $2::text),
+            jsonb_build_object('m', $2::text), 'delivered' FROM notifications WHERE id = $1""", ids["delivered"], M, ID)
+    await sql.execute("UPDATE notifications SET receipt = jsonb_build_object('state', 'bounced', 'detail', $2::text) "
+                      "WHERE id = $1", ids["delivered"], f"550 <{EMAIL}>")
     await sql.execute("UPDATE device_tokens SET platform = $1", M)
     await sql.execute("UPDATE recipients SET timezone = $1, locale = $1 WHERE id = $2", M, ID)
     await sql.execute(

@@ -128,7 +128,8 @@ SELECT ARRAY(SELECT id FROM done) AS finished,
 -- name: finish_late
 -- A stale worker's outcome goes to its attempt; a success is still accepted while nobody has claimed it again.
 WITH noted AS (
-    UPDATE attempts SET late_outcome = $4, late_at = now()
+    UPDATE attempts SET late_outcome = $4, late_at = now(), provider = coalesce($5, provider),
+        provider_message_id = CASE WHEN NOT (SELECT erased FROM notifications WHERE id = $1) THEN $6 END
     WHERE notification_id = $1 AND chain = $2 AND number = $3 AND outcome = 'unknown'
 ), accepted AS (
     UPDATE notifications n

@@ -33,7 +33,7 @@ WITH locked AS (
     UPDATE notifications n
     SET erased = true, recipient = NULL, recipient_id = $3, subject = NULL, content = NULL, template_variables = '{}',
         metadata = '{}', error_message = NULL, idempotency_key = NULL, correlation_id = NULL,
-        provider_message_id = NULL, status = CASE WHEN l.waits THEN 'cancelled' ELSE n.status END,
+        provider_message_id = NULL, receipt = n.receipt - 'detail', status = CASE WHEN l.waits THEN 'cancelled' ELSE n.status END,
         due_at = CASE WHEN NOT l.waits THEN n.due_at END, updated_at = now(),
         reason = CASE WHEN l.waits OR n.reason IS NOT NULL THEN $4 END
     FROM locked l WHERE n.id = l.id
