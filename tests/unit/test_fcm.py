@@ -5,7 +5,6 @@ import json
 import re
 from collections import Counter
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -16,17 +15,9 @@ from notistream.providers.faulty import faulty, refused
 from notistream.providers.fcm import FcmSettings
 from notistream.providers.google_token import AccessTokens
 from tests.stack import until
-from tests.unit.contract import fcm as contract
-from tests.unit.contract.fcm import PROJECT, PUSH, Google, key_file, pem, provider, refuse
+from tests.unit.contract.fcm import PROJECT, PUSH, Google, fcm, key_file, pem, provider, refuse
 
 CREDENTIALS = "NOTISTREAM_FCM_CREDENTIALS"
-
-
-@asynccontextmanager
-async def fcm(google=None, **settings):
-    """The subject of the contract, whose calls are given time."""
-    async with contract.fcm(google, **settings) as subject:
-        yield replace(subject, timeout_s=30.0)
 
 
 @asynccontextmanager
