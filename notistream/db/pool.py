@@ -1,6 +1,7 @@
 """The connection pool: opens lazily, speaks JSON, and says "unavailable" in one way."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -35,11 +36,8 @@ class Queryable(Protocol):
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None: ...
 
 
-class Database:
-    """A pool that connects when it is first used, so that a process starts without PostgreSQL."""
-
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+class Statements(ABC):
+    """Runs single statements, each in a transaction of its own."""
 
     async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]:
         """Run one statement in a transaction of its own; a deadlock is retried once.
@@ -53,15 +51,25 @@ class Database:
         except RETRIED:
             return await self._fetch(query, args)
 
-    async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
-        async with self._connection() as connection:
-            rows: Sequence[asyncpg.Record] = await connection.fetch(query, *args)
-            return rows
-
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
         """First row of `fetch`, or None."""
         rows = await self.fetch(query, *args)
         return rows[0] if rows else None
+
+    @abstractmethod
+    async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]: ...
+
+
+class Database(Statements):
+    """A pool that connects when it is first used, so that a process starts without PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
+        async with self._connection() as connection:
+            rows: Sequence[asyncpg.Record] = await connection.fetch(query, *args)
+            return rows
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Queryable]:
@@ -102,28 +110,16 @@ class Database:
             self._pool.terminate()
 
 
-class TenantDatabase:
+class TenantDatabase(Statements):
     """A tenant's view of the database; every statement runs in the tenant's role, see `migrations/0003_…`."""
 
     def __init__(self, database: Database, tenant_id: UUID) -> None:
         self._database = database
         self._tenant_id = tenant_id
 
-    async def fetch(self, query: str, *args: Any) -> Sequence[asyncpg.Record]:
-        """As `Database.fetch`."""
-        try:
-            return await self._fetch(query, args)
-        except RETRIED:
-            return await self._fetch(query, args)
-
     async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
         async with self.transaction() as connection:
             return await connection.fetch(query, *args)
-
-    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-        """First row of `fetch`, or None."""
-        rows = await self.fetch(query, *args)
-        return rows[0] if rows else None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Queryable]:
