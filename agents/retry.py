@@ -10,7 +10,7 @@ import time
 
 from faust.types import EventT, StreamT
 
-from agents.delivery import headers_of, open_wake_up
+from agents.delivery import open_wake_up, traced
 from notistream import topics, tracing
 from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
@@ -42,11 +42,9 @@ async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:
     opened = await open_wake_up(app, app.lanes[channel, Priority.NORMAL], channel, event)
     if opened is not None:
         wake_up, settle = opened
-        span: tracing.Spanning = tracing.NOTHING
-        if tracing.active():
-            span = tracing.below(
-                tracing.carried(headers_of(event.message.headers)), f"wait {channel}", kind=tracing.CONSUMER)
-            span.note(notification_id=str(wake_up.id))
+        traceparent, _ = traced(event.message.headers)
+        span = tracing.below(traceparent, f"wait {channel}", kind=tracing.CONSUMER)
+        span.note(notification_id=str(wake_up.id))
         set_timer(app, Turn(wake_up.id, wake_up.seq), (wake_up.due_at or 0.0) - time.time(), span)
         settle()
 
