@@ -67,8 +67,9 @@ CREATE FUNCTION recipient_of(channel text, recipient text, recipient_id text) RE
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE channel WHEN 'in_app' THEN coalesce(recipient, recipient_id) ELSE recipient_id END;
 
--- The event of a row as it is now, in the form of the other status_event; its id follows from what it tells. This is
--- computed for every delivery: rows of a type become jsonb in a fifth of the time that jsonb_build_object takes.
+-- The event of a row as it is now, in the form of notistream/domain/event.py, with nothing personal in it but the
+-- sender's own id of the recipient; the event's id follows from what it tells. This is computed for every delivery:
+-- rows of a type become jsonb in a fifth of the time that jsonb_build_object takes.
 CREATE TYPE status_event_data AS (notification_id uuid, status text, reason text, channel text, priority text,
     recipient_id text, batch_id uuid, category text, attempts integer, chain integer, provider text,
     provider_message_id text, test boolean);

@@ -41,4 +41,5 @@ async def deactivate(
     Repeating it is harmless. With `suppress`, tokens that no recipient has are put on the suppression list.
     """
     row = await db.fetchrow(SQL["deactivate"], tenant_id, list(tokens), before, suppress, note, notification_id)
-    return outbox_entries(row["entries"]) if row else []
+    assert row is not None
+    return outbox_entries(row["entries"])

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.integration
 BASE = "/api/v1/webhooks"
 ADMIN = {"X-Admin-Token": "test-admin-token-0123456789"}
 POISON = [None, b"", b"{", b"null", b'{"v":1}', b'{"v":2,"tenant_id":"x","events":[]}']
-EVENT = "status_event($2, 'delivered', NULL, 'sms', 'high', 'u-1', NULL, NULL, 1, 1, 'console', NULL, false)"
+EVENT = """jsonb_build_object('id', gen_random_uuid(), 'type', 'notification.delivered', 'at', now(), 'data',
+    jsonb_build_object('notification_id', $2::uuid, 'status', 'delivered', 'channel', 'sms', 'priority', 'high',
+        'recipient_id', 'u-1', 'attempts', 1, 'chain', 1, 'provider', 'console'))"""
 
 
 class World:
@@ -98,10 +100,9 @@ async def test_what_a_transaction_leaves_in_the_outbox_is_told(world):
     await world.product.worker()
     endpoint = await world.register(events=["notification.delivered"])
     tenant, notification = await world.tenant_id(), uuid4()
-    await world.connection.execute(
-        f"""INSERT INTO outbox (tenant_id, topic, messages, ids, publish_after)
-            SELECT $1::uuid, 'events', events_messages($1, jsonb_build_array({EVENT})), '{{}}', now()""",
-        tenant, notification)
+    entry = await world.connection.fetchval(
+        f"SELECT id FROM tell(ARRAY[$1::uuid], ARRAY[{EVENT}])", tenant, notification)
+    await world.connection.execute("UPDATE outbox SET publish_after = now() WHERE id = $1", entry)
     await until(lambda: world.receiver.calls, what="the call")
     call, = world.receiver.calls
     call.verify(endpoint["secret"])

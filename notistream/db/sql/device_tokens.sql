@@ -57,12 +57,11 @@ WITH dead AS (
     SELECT $1, 'push', token, 'bounce', $5 FROM dead
     WHERE $4 AND digest NOT IN (SELECT digest FROM known) AND octet_length(token) <= 2000
     ON CONFLICT DO NOTHING
-)
-INSERT INTO outbox (tenant_id, topic, messages, ids)
-SELECT $1, 'events', events_messages($1, jsonb_agg(jsonb_build_object(
+), told AS (
+    SELECT * FROM tell(ARRAY(SELECT $1::uuid FROM gone), ARRAY(SELECT jsonb_build_object(
         'id', gen_random_uuid(), 'type', 'device_token.deactivated', 'at', now(),
         'data', jsonb_strip_nulls(jsonb_build_object(
-            'recipient_id', recipient_id, 'device', device, 'platform', platform, 'notification_id', $6::uuid))))),
-    '{}'
-FROM gone HAVING count(*) > 0
-RETURNING jsonb_build_array(jsonb_build_array(id, topic, messages)) AS entries;
+            'recipient_id', recipient_id, 'device', device, 'platform', platform, 'notification_id', $6::uuid)))
+        FROM gone))
+)
+SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) AS entries FROM told;
