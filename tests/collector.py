@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.serving import listening
+
 
 @dataclass
 class Span:
@@ -67,12 +69,5 @@ async def collector() -> AsyncIterator[Collector]:
     found = Collector()
     app = web.Application(client_max_size=16 * 1024 * 1024)
     app.router.add_post("/v1/traces", found.handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    found.endpoint = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with listening(app) as found.endpoint:
         yield found
-    finally:
-        await runner.cleanup()

@@ -10,6 +10,8 @@ import orjson
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
+from tests.serving import listening
+
 LOOPBACK = "127.0.0.0/8,::1/128"
 
 
@@ -64,12 +66,8 @@ async def hooks() -> AsyncIterator[Hooks]:
     found = Hooks()
     app = web.Application()
     app.router.add_post("/{path:.*}", found.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield found
-    finally:
-        found.gate.set()
-        await runner.cleanup()
+    async with listening(app, shutdown_s=0.1) as found.url:
+        try:
+            yield found
+        finally:
+            found.gate.set()

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.serving import listening
+
 
 @dataclass
 class Receiver:
@@ -60,12 +62,6 @@ async def receiver() -> AsyncIterator[Receiver]:
     ledger = Receiver()
     app = web.Application()
     app.router.add_post("/", ledger.handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    ledger.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    try:
+    async with listening(app) as address:
+        ledger.url = f"{address}/"
         yield ledger
-    finally:
-        await runner.cleanup()

@@ -41,13 +41,6 @@ async def serving(database_url: str, **settings: Any) -> AsyncIterator[tuple[Cli
         await runtime.close()
 
 
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[tuple[Client, Runtime]]:
-    async with serving(database_url) as (client, runtime):
-        await tenants.create(runtime.database, "default")
-        yield client, runtime
-
-
 async def listed(client: Client, query: str = "") -> list[dict[str, Any]]:
     answer = await client.get(f"{NOTIFICATIONS}?page_size=100{query}")
     assert answer.status == 200, await answer.text()

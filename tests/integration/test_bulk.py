@@ -2,16 +2,14 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import orjson
 import pytest
 
-from notistream.db import batches, tenants
+from notistream.db import batches
 from notistream.runtime import Runtime
-from tests.integration.test_api_contract import serving
 from tests.integration.test_plans import nodes
 from tests.integration.test_recipients import called
 from tests.unit.web_fakes import Client, pointers, problem_of
@@ -21,18 +19,6 @@ pytestmark = pytest.mark.integration
 V1 = "/api/v1"
 BULK = f"{V1}/notifications/bulk"
 SMS = {"channel": "sms", "content": "hi", "category": "news", "metadata": {"campaign": 7}, "priority": 2}
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[tuple[Client, Runtime]]:
-    async with serving(database_url) as (client, runtime):
-        await tenants.create(runtime.database, "default")
-        yield client, runtime
-
-
-@pytest.fixture
-async def client(api: tuple[Client, Runtime]) -> Client:
-    return api[0]
 
 
 async def test_each_recipient_is_answered_in_order_with_values_of_its_own(client: Client) -> None:

@@ -14,7 +14,6 @@ from notistream.delivery.ports import Turn
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish, Step
 from notistream.runtime import Runtime
-from tests.integration.test_api_contract import serving
 from tests.integration.test_recipients import called
 from tests.unit.web_fakes import Client, problem_of
 
@@ -50,13 +49,6 @@ STAYS = {
 
 UNMARKED = {"device_tokens.digest", "idempotent_requests.body_hash", "cap_uses.channel", "preferences.channels"}
 """Columns that cannot hold a mark; their rows go."""
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[tuple[Client, Runtime]]:
-    async with serving(database_url) as (client, runtime):
-        await tenants.create(runtime.database, "default")
-        yield client, runtime
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Recipients, device tokens, preferences and suppressions over the real API and a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -29,18 +28,6 @@ V1 = "/api/v1"
 RECIPIENTS, TOKENS, SUPPRESSIONS = f"{V1}/recipients", f"{V1}/device-tokens", f"{V1}/suppressions"
 ANYTHING = {"enabled": True, "quiet_hours": None, "frequency_cap": None}
 NIGHT = {"start": "22:00", "end": "08:00"}
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[tuple[Client, Runtime]]:
-    async with serving(database_url) as (client, runtime):
-        await tenants.create(runtime.database, "default")
-        yield client, runtime
-
-
-@pytest.fixture
-async def client(api: tuple[Client, Runtime]) -> Client:
-    return api[0]
 
 
 async def called(client: Client, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:

@@ -1,7 +1,6 @@
 """Templates over the real API and a real PostgreSQL: versions, languages, HTML, previews, starters."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +15,6 @@ from notistream.domain.notification import Claimed
 from notistream.runtime import Runtime
 from notistream.templates import starters
 from notistream.web.template_routes import TEMPLATES
-from tests.integration.test_api_contract import serving
 from tests.integration.test_recipients import called
 from tests.unit.test_template_text import INJECTIONS
 from tests.unit.web_fakes import Client, pointers, problem_of
@@ -26,18 +24,6 @@ pytestmark = pytest.mark.integration
 V1 = "/api/v1"
 NOTIFICATIONS, RECIPIENTS = f"{V1}/notifications", f"{V1}/recipients"
 MAIL = {"channel": "email", "recipient": "a@example.com"}
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[tuple[Client, Runtime]]:
-    async with serving(database_url) as (client, runtime):
-        await tenants.create(runtime.database, "default")
-        yield client, runtime
-
-
-@pytest.fixture
-async def client(api: tuple[Client, Runtime]) -> Client:
-    return api[0]
 
 
 async def made(client: Client, **fields: Any) -> Any:
