@@ -6,10 +6,9 @@ import pytest
 
 from notistream.templates import starters
 from tests.integration.test_recipients import called
-from tests.integration.test_templates import V1, api, client
+from tests.integration.test_templates import V1
 from tests.unit.web_fakes import Client, pointers, problem_of
 
-__all__ = ["api", "client"]
 pytestmark = pytest.mark.integration
 GO = "Hello {{.Name}}{{if .A.B}}, dear {{.A.B}}{{else}}!{{end}}{{range .Xs}} [{{.}}]{{end}}"
 
