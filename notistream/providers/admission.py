@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from notistream import metrics
 from notistream.config import Settings
@@ -46,6 +46,11 @@ class Route:
         return None
 
 
+def _back_to_its_lane(blocked: Blocked) -> Blocked:
+    """A claimed message waits for no breaker: it is this worker's own, and the lane knows how to wait for it."""
+    return replace(blocked, for_s=min(blocked.for_s, TOKEN_S)) if blocked.gate == "breaker" else blocked
+
+
 @dataclass(slots=True, eq=False)
 class RoutePermit:
     """Implements `delivery.ports.Permit` for one route of a channel."""
@@ -60,7 +65,7 @@ class RoutePermit:
         """See `delivery.ports.Permit`."""
         target = self.chosen if self.probe else self._target(preferred)
         if isinstance(target, Blocked):
-            return target
+            return _back_to_its_lane(target)
         if target is not self.chosen:
             self._return_token()
             self.chosen, self.token = target, None

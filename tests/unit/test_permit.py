@@ -28,13 +28,14 @@ async def test_a_probe_that_calls_nobody_lets_the_next_one_try_and_says_so(rate)
 
 @virtual_time
 async def test_a_breaker_that_opens_or_a_pause_stops_a_permit_that_was_given_before():
-    for stop, gate in ((ChannelBench.open, "breaker"), (ChannelBench.pause, "pause")):
+    for stop, gate, back_soon in ((ChannelBench.open, "breaker", True), (ChannelBench.pause, "pause", False)):
         bench = ChannelBench("a")
         permit = bench.channel.admit(1)
         stop(bench, "a")
         blocked = await permit.route(None)
         permit.close()
         assert blocked.gate == gate
+        assert (blocked.for_s < 1) is back_soon  # a breaker is this worker's own: its lane waits, the message does not
 
 
 @virtual_time
