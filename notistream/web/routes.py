@@ -7,6 +7,7 @@ from aiohttp import web
 from notistream.runtime import Runtime
 from notistream.web import docs, examples, health, notifications, sockets, views
 from notistream.web.body import LargeBodies
+from notistream.web.console import routes as console
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
 from notistream.web.document import PATH_PARAMETER
@@ -153,7 +154,7 @@ DOCUMENTATION = (
 
 ROUTES = (
     *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
-    *SANDBOX, *TENANTS,
+    *SANDBOX, *TENANTS, *console.CONSOLE,
     *PROBES, *DOCUMENTATION,
 )
 
@@ -164,6 +165,7 @@ def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] 
     web_app[ROUTE_TABLE] = RouteTable(routes)
     web_app[LARGE_BODIES] = LargeBodies()
     sockets.prepare(web_app)
+    console.prepare(web_app)
     for route in routes:
         path = PATH_PARAMETER.sub(r"{\1:[^/]+}", route.path)  # the default pattern has no room for ids with braces
         web_app.router.add_route(route.method, path, route.handler)

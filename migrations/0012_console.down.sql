@@ -1,0 +1,2 @@
+DROP INDEX channel_totals_hour;
+DROP TABLE channel_minutes;
