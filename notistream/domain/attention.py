@@ -86,7 +86,8 @@ def _going_wrong(of: Situation) -> Iterator[Concern]:
     for place, state in of.breakers.items():
         yield Concern(Level.WARNING, f"breaker {place} is {state}", "BreakerOpen")
     for channel, count in of.dead_letters.items():
-        yield Concern(Level.WARNING, f"{count} dead letters of {channel}", "DeadLettersGrowing")
+        letters = "dead letter" if count == 1 else "dead letters"
+        yield Concern(Level.WARNING, f"{count} {letters} of {channel}", "DeadLettersGrowing")
     if of.webhooks_late_s > WEBHOOKS_S:
         yield Concern(Level.WARNING, f"webhooks are {of.webhooks_late_s:.0f} s late", "WebhooksLate")
 

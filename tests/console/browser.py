@@ -29,6 +29,11 @@ class Tab:
     expected: str | None = None
     """Part of the faults that a test brings about on purpose."""
 
+    def note(self, kind: str, text: str) -> None:
+        """Keep what the browser complains of."""
+        if kind in ("error", "warning"):
+            self.faults.append(text)
+
     async def open(self, path: str = "") -> None:
         await self.page.goto(f"{self.base}/console{path}")
 
@@ -58,6 +63,6 @@ async def tab(browser: Browser, base: str, **options: object) -> Tab:
     context: BrowserContext = await browser.new_context(**{"viewport": WIDE, **options})
     context.set_default_timeout(15_000)
     opened = Tab(await context.new_page(), base)
-    opened.page.on("console", lambda said: opened.faults.append(said.text) if said.type in ("error", "warning") else None)
+    opened.page.on("console", lambda said: opened.note(said.type, said.text))
     opened.page.on("pageerror", lambda error: opened.faults.append(str(error)))
     return opened

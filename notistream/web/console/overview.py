@@ -74,7 +74,7 @@ def charts(spans: Sequence[Span], *, since: datetime, until: datetime, step: tim
     return (
         chart("Delivered per minute", values(lambda span: span.sent / span.minutes), labels=labels, nothing=nothing),
         chart("Success", values(_success), labels=labels, top=100.0, unit="%", nothing=nothing),
-        chart("Mean time to delivery", values(_latency), labels=labels, unit=" ms", nothing=nothing),
+        chart("Mean time to delivery, ms", values(_latency), labels=labels, nothing=nothing),
     )
 
 

@@ -1,20 +1,10 @@
-"""The rows of the route table that are the console; none of them is in the API's document."""
+"""The rows of the route table that are the console."""
 
 from aiohttp import web
 
 from notistream.web.console import assets, audit_log, health, overview, sign_in
-from notistream.web.route import Handler, Route
-
-
-def looks(path: str, handler: Handler) -> Route:
-    """A page, for everybody who is signed in."""
-    return Route(method="GET", path=f"/console{path}", handler=handler, console=True)
-
-
-def acts(path: str, handler: Handler) -> Route:
-    """What a form does; for operators, and only from a form of their session."""
-    return Route(method="POST", path=f"/console{path}", handler=handler, console=True)
-
+from notistream.web.console.route import acts, looks
+from notistream.web.route import Route
 
 CONSOLE = (
     Route(method="GET", path="/console/assets/{name}", handler=assets.serve, public=True),

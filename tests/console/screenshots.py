@@ -1,0 +1,122 @@
+"""`make screenshots`: a furnished installation, and pictures of its console, light and dark, wide and narrow."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+
+from tests.console.browser import CHROMIUM, NARROW, WIDE, Tab, chromium, tab
+from tests.receiver import Receiver, receiver
+from tests.services import delete_topics, fresh_database, session_services, topic_prefix
+from tests.stack import ROOT, Stack, messages, stack, until
+
+LARGEST = 150_000
+TALLEST = {"wide": 1150, "narrow": 1600}
+Before = Callable[[Tab], Awaitable[None]]
+
+
+async def _nothing(_tab: Tab) -> None:
+    """Nothing to do before the picture."""
+
+
+async def _charts_are_drawn(one: Tab) -> None:
+    await one.page.locator("#lanes table").wait_for()
+
+
+async def _examined(one: Tab) -> None:
+    await one.page.locator("#checks li").first.wait_for(timeout=60_000)
+
+
+SHOTS: dict[str, tuple[str, Before]] = {
+    "overview": ("", _charts_are_drawn),
+    "audit-log": ("/audit-log", _nothing),
+    "health": ("/health", _examined),
+}
+"""Name of the picture: the page, and what has to be there before it is taken."""
+
+HISTORY = """
+INSERT INTO channel_minutes (channel, minute, sent, failed, latency_ms_sum)
+SELECT channel, minute, sum(sent) OVER hour, sum(failed) OVER hour, sum(sent * latency) OVER hour
+FROM (
+    SELECT channel, minute,
+        greatest(0, (size * (1 + 0.5 * sin(extract(epoch FROM minute) / 7000))
+            + 9 * sin(extract(epoch FROM minute) / 131))::bigint) AS sent,
+        CASE WHEN extract(minute FROM minute)::integer % 13 = length(channel) THEN 2 ELSE 0 END AS failed,
+        size * (1.5 + 0.3 * sin(extract(epoch FROM minute) / 311)) AS latency
+    FROM (VALUES ('sms', 40), ('email', 65), ('push', 90), ('in_app', 25)) AS c(channel, size)
+    CROSS JOIN generate_series(date_trunc('hour', now()) - interval '25 hours', date_trunc('minute', now())
+        - interval '1 minute', interval '1 minute') AS minute
+) made
+WINDOW hour AS (PARTITION BY channel, date_trunc('hour', minute) ORDER BY minute)
+"""
+
+
+async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection) -> None:
+    """What there is to look at: a day of deliveries, some that failed, a pause, and a few actions."""
+    await database.execute(HISTORY)
+    await database.execute(
+        "INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum) SELECT t.id, m.channel,"
+        " date_trunc('hour', now()), m.sent, m.failed, m.latency_ms_sum FROM tenants t, channel_minutes m"
+        " WHERE m.minute = date_trunc('minute', now()) - interval '1 minute'"
+        " AND m.minute >= date_trunc('hour', now()) AND t.name = 'default'")
+    await product.worker(RECIPIENT_RATE_LIMIT="0")
+    ledger.answer = lambda call: (400, {}) if call["to"].endswith("13") else (202, {})
+    await product.batch_ended(await product.batch(messages(60)))
+    await product.run("pause", "email", "--reason", "maintenance of the mail relay until 14:00")
+
+    async def buried() -> bool:
+        return bool(await database.fetchval("SELECT count(*) FROM dead_letters"))
+
+    await until(buried, what="dead letters")
+
+
+async def draw(base: str, out: Path) -> list[Path]:
+    """Every picture, and which of them are too large."""
+    large = []
+    async with chromium() as browser:
+        for theme in ("light", "dark"):
+            for size, viewport in (("wide", WIDE), ("narrow", NARROW)):
+                one = await tab(browser, base, viewport=viewport, color_scheme=theme)
+                for name, (path, before) in SHOTS.items():
+                    await one.open(path)
+                    await before(one)
+                    file = out / f"console-{name}-{theme}-{size}.png"
+                    height = await one.page.evaluate("document.documentElement.scrollHeight")
+                    await one.page.set_viewport_size({**viewport, "height": min(height, TALLEST[size])})
+                    if len(await one.page.screenshot(path=file)) > LARGEST:
+                        large.append(file)
+                    await one.page.set_viewport_size(viewport)
+                one.check()
+    return large
+
+
+async def main(out: Path) -> int:
+    with session_services() as services, tempfile.TemporaryDirectory() as folder:
+        prefix = topic_prefix()
+        async with fresh_database(services) as url, receiver() as ledger, stack(
+            database_url=url, brokers=services.kafka_brokers, prefix=prefix, folder=Path(folder),
+            WEBHOOK_URL=ledger.url,
+        ) as product:
+            await product.api()
+            database = await asyncpg.connect(url)
+            await furnish(product, ledger, database)
+            await database.close()
+            large = await draw(product.base, out)
+        await delete_topics(services.kafka_brokers, prefix)
+    for file in large:
+        sys.stderr.write(f"over {LARGEST} bytes: {file}\n")
+    return 1 if large else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    if CHROMIUM is None:
+        sys.exit("no Chromium on this machine: apt install chromium")
+    folder = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    sys.exit(asyncio.run(main(folder)))
