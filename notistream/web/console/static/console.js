@@ -115,6 +115,9 @@ addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[disabled]:not([title])")) button.removeAttribute("disabled");
 });
 
+// A long work is done in steps: its form sends itself, as long as somebody has it open.
+document.querySelector("form[data-goes-on]")?.requestSubmit();
+
 offerThemes();
 tellTimes();
 setInterval(tellTimes, 1000);
