@@ -26,6 +26,7 @@ STEP = 2_000
 """Replayed by one request of a long replay; the page goes on by itself."""
 REFRESH_S = 5
 BYTES_SHOWN = 4_000
+KINDS = 30
 FIELDS = ("channel", "reason", "template", "tenant_id", "notification_id", "since", "until")
 SHOWN: Mapping[str, bool | None] = {"waiting": False, "replayed": True, "all": None}
 
@@ -61,7 +62,7 @@ async def show_many(request: web.Request) -> web.Response:
     meant = wanted(query, replayed=SHOWN.get(shown, False))
     before = asked(query).cursor("before")
     entries = await letters.list_page(meant, before=before, limit=SIZE + 1)
-    kinds = await letters.kinds(meant)
+    kinds = await stored.kinds(request.app[RUNTIME].database, meant, limit=KINDS)
     chosen = WEEK if query.get("range") == WEEK.name else DAY
     values = {name: query.get(name, "") for name in (*FIELDS, "shown", "range")}
     return page(

@@ -116,7 +116,8 @@ addEventListener("pageshow", () => {
 });
 
 // A long work is done in steps: its form sends itself, as long as somebody has it open.
-document.querySelector("form[data-goes-on]")?.requestSubmit();
+const goesOn = document.querySelector("form[data-goes-on]");
+if (goesOn) setTimeout(() => goesOn.requestSubmit(), 250); // long enough to be read, and to be stopped
 
 offerThemes();
 tellTimes();
