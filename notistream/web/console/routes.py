@@ -4,6 +4,7 @@ from aiohttp import web
 
 from notistream.web.console import assets, audit_log, health, overview, sign_in
 from notistream.web.console.dead_letter_routes import DEAD_LETTERS
+from notistream.web.console.people_routes import PEOPLE
 from notistream.web.console.route import acts, looks
 from notistream.web.route import Route
 
@@ -15,6 +16,7 @@ CONSOLE = (
     looks("", overview.show),
     looks("/", overview.to_it),
     *DEAD_LETTERS,
+    *PEOPLE,
     looks("/health", health.show),
     looks("/audit-log", audit_log.show),
 )

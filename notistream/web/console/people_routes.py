@@ -1,0 +1,14 @@
+"""The rows of tenants, recipients, webhooks and the sandbox."""
+
+from notistream.web.console import tenants
+from notistream.web.console.route import acts, looks
+
+TENANTS = (
+    looks("/tenants", tenants.show_many),
+    acts("/tenants/create", tenants.create),
+    looks("/tenants/{id}", tenants.show),
+    acts("/tenants/{id}/issue", tenants.issue),
+    acts("/tenants/{id}/rotate", tenants.rotate),
+    acts("/tenants/{id}/revoke", tenants.revoke),
+)
+PEOPLE = (*TENANTS,)
