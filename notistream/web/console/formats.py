@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import orjson
 from markupsafe import Markup
 
 NOTHING = "–"
@@ -54,3 +55,8 @@ def milliseconds(value: float | None) -> str:
 def tail(value: object) -> str:
     """The end of an id, which tells ids of the same moment apart."""
     return f"…{str(value)[-8:]}"
+
+
+def pretty(value: object) -> str:
+    """JSON for people: a line for each value."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()

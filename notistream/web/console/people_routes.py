@@ -1,6 +1,6 @@
 """The rows of tenants, recipients, webhooks and the sandbox."""
 
-from notistream.web.console import tenants
+from notistream.web.console import sandbox, tenants
 from notistream.web.console.route import acts, looks
 
 TENANTS = (
@@ -11,4 +11,9 @@ TENANTS = (
     acts("/tenants/{id}/rotate", tenants.rotate),
     acts("/tenants/{id}/revoke", tenants.revoke),
 )
-PEOPLE = (*TENANTS,)
+SANDBOX = (
+    looks("/sandbox", sandbox.show_many),
+    looks("/sandbox/{tenant_id}/{id}", sandbox.show),
+    looks("/sandbox/{tenant_id}/{id}/html", sandbox.show_html),
+)
+PEOPLE = (*TENANTS, *SANDBOX)

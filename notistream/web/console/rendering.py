@@ -47,7 +47,7 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
         duration=formats.duration, count=formats.count, percent=formats.percent, milliseconds=formats.milliseconds,
-        tail=formats.tail)
+        tail=formats.tail, pretty=formats.pretty)
     environment.globals.update(
         asset=assets.address, tones=TONES, channels=list(CHANNELS), statuses=[str(status) for status in Status],
         priorities=[str(priority) for priority in Priority], nothing=formats.NOTHING)

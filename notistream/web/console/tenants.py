@@ -8,7 +8,7 @@ from multidict import MultiDict
 
 from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
-from notistream.services.tenancy import LONGEST_OVERLAP, IssuedKey
+from notistream.services.tenancy import IssuedKey
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, filled
 from notistream.web.console.rendering import OPERATOR, done, page
@@ -129,7 +129,7 @@ def _expiry(form: MultiDict[str]) -> datetime | None:
 
 def _overlap(form: MultiDict[str]) -> timedelta:
     if form.get("overlap") not in OVERLAPS:
-        raise InvalidRequest([FieldError("/overlap", f"must be at most {LONGEST_OVERLAP.days} days, one of the choices")])
+        raise InvalidRequest([FieldError("/overlap", "must be one of the choices")])
     return timedelta(hours=int(form["overlap"]))
 
 
