@@ -1,6 +1,6 @@
 """The rows of tenants, recipients, webhooks and the sandbox."""
 
-from notistream.web.console import sandbox, tenants
+from notistream.web.console import sandbox, tenants, webhooks
 from notistream.web.console.route import acts, looks
 
 TENANTS = (
@@ -16,4 +16,14 @@ SANDBOX = (
     looks("/sandbox/{tenant_id}/{id}", sandbox.show),
     looks("/sandbox/{tenant_id}/{id}/html", sandbox.show_html),
 )
-PEOPLE = (*TENANTS, *SANDBOX)
+ENDPOINT = "/webhooks/{tenant_id}/{id}"
+WEBHOOKS = (
+    looks("/webhooks", webhooks.show_many),
+    looks(ENDPOINT, webhooks.show),
+    looks(ENDPOINT + "/deliveries/{delivery_id}", webhooks.show_delivery),
+    acts(ENDPOINT + "/switch", webhooks.switch),
+    acts(ENDPOINT + "/test", webhooks.test),
+    acts(ENDPOINT + "/redeliver", webhooks.redeliver),
+    acts(ENDPOINT + "/redeliver-span", webhooks.redeliver_span),
+)
+PEOPLE = (*TENANTS, *WEBHOOKS, *SANDBOX)
