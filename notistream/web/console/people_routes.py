@@ -1,6 +1,6 @@
 """The rows of tenants, recipients, webhooks and the sandbox."""
 
-from notistream.web.console import sandbox, tenants, webhooks
+from notistream.web.console import recipients, sandbox, tenants, webhooks
 from notistream.web.console.route import acts, looks
 
 TENANTS = (
@@ -26,4 +26,13 @@ WEBHOOKS = (
     acts(ENDPOINT + "/redeliver", webhooks.redeliver),
     acts(ENDPOINT + "/redeliver-span", webhooks.redeliver_span),
 )
-PEOPLE = (*TENANTS, *WEBHOOKS, *SANDBOX)
+RECIPIENTS = (
+    looks("/recipients", recipients.show_many),
+    looks("/recipients/one", recipients.show),
+    acts("/recipients/reveal", recipients.reveal),
+    acts("/recipients/preferences", recipients.wish),
+    acts("/recipients/suppress", recipients.suppress),
+    acts("/recipients/unsuppress", recipients.unsuppress),
+    acts("/recipients/erase", recipients.erase),
+)
+PEOPLE = (*TENANTS, *RECIPIENTS, *WEBHOOKS, *SANDBOX)
