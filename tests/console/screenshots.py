@@ -10,6 +10,8 @@ from pathlib import Path
 import asyncpg
 
 from tests.console.browser import CHROMIUM, NARROW, WIDE, Tab, chromium, tab
+from tests.console.furniture import furnish_people
+from tests.hooks import LOOPBACK
 from tests.receiver import Receiver, receiver
 from tests.services import delete_topics, fresh_database, session_services, topic_prefix
 from tests.stack import ROOT, Stack, messages, stack, until
@@ -31,8 +33,27 @@ async def _examined(one: Tab) -> None:
     await one.page.locator("#checks li").first.wait_for(timeout=60_000)
 
 
+def _first_link(selector: str) -> Before:
+    """Go where the first of these links leads."""
+
+    async def follow(one: Tab) -> None:
+        await one.page.locator(selector).first.click()
+        await one.page.locator("h1").wait_for()
+        await one.page.wait_for_load_state()
+
+    return follow
+
+
 SHOTS: dict[str, tuple[str, Before]] = {
     "overview": ("", _charts_are_drawn),
+    "recipients": ("/recipients", _nothing),
+    "recipient": ("/recipients", _first_link("tbody a")),
+    "tenants": ("/tenants", _nothing),
+    "tenant": ("/tenants?name=default", _nothing),
+    "webhooks": ("/webhooks", _nothing),
+    "webhook": ("/webhooks", _first_link("#endpoints tbody a")),
+    "sandbox": ("/sandbox", _nothing),
+    "sandbox-message": ("/sandbox?channel=email", _first_link("#messages a")),
     "audit-log": ("/audit-log", _nothing),
     "health": ("/health", _examined),
 }
@@ -63,9 +84,10 @@ async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection
         " date_trunc('hour', now()), m.sent, m.failed, m.latency_ms_sum FROM tenants t, channel_minutes m"
         " WHERE m.minute = date_trunc('minute', now()) - interval '1 minute'"
         " AND m.minute >= date_trunc('hour', now()) AND t.name = 'default'")
-    await product.worker(RECIPIENT_RATE_LIMIT="0")
+    await product.worker(RECIPIENT_RATE_LIMIT="0", WEBHOOK_ALLOW_NETWORKS=LOOPBACK)
     ledger.answer = lambda call: (400, {}) if call["to"].endswith("13") else (202, {})
     await product.batch_ended(await product.batch(messages(60)))
+    await furnish_people(product)
     await product.run("pause", "email", "--reason", "maintenance of the mail relay until 14:00")
 
     async def buried() -> bool:
