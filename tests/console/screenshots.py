@@ -33,6 +33,8 @@ async def _examined(one: Tab) -> None:
 
 SHOTS: dict[str, tuple[str, Before]] = {
     "overview": ("", _charts_are_drawn),
+    "dead-letters": ("/dead-letters", _nothing),
+    "replays": ("/replays", _nothing),
     "audit-log": ("/audit-log", _nothing),
     "health": ("/health", _examined),
 }
