@@ -25,6 +25,7 @@ SLOT_TRIES = 10
 KEYS_S = 600.0
 AUDIT_S = 5.0
 REPLAYS_S = 0.5
+RECEIPTS_S = 2.0
 
 
 def declare(app: NotiStream) -> None:
@@ -44,6 +45,7 @@ def declare(app: NotiStream) -> None:
         "minutes_retention": (KEYS_S, lambda: channel_minutes.forget(app.runtime.database)),
         "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
         "webhook_retention": (KEYS_S, lambda: app.runtime.webhook_sender.forget()),
+        "receipts": (RECEIPTS_S, lambda: app.runtime.receipts.match_early()),
         "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }
     for name, (every_s, work) in tasks.items():

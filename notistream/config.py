@@ -17,13 +17,13 @@ from notistream import plugins
 from notistream.errors import Misconfigured
 
 PREFIX = "NOTISTREAM_"
-SECRET_LENGTH = 32
 TOKEN_LENGTH = 16
 OPERATOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 RESERVED = ("admin", "local")
 """Names that the console gives by itself."""
 M = TypeVar("M", bound=BaseSettings)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SECRET_LENGTH = 32  # characters; as long as the hash of HS256
 
 
 class Settings(BaseSettings):
@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     ws_queue: int = Field(
         10_000, ge=1000, le=1_000_000,
         description="Status updates that wait for a slow WebSocket client before it is dropped.")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://", description="Address under which recipients reach this server, for links in "
+        "messages; RFC 8058 wants https. Default: http://HOST:PORT.")
+    unsubscribe_secret: SecretStr | None = Field(
+        None, description="Secrets of 32 characters or more that sign unsubscribe links, separated by commas: the "
+        "first signs, all are accepted. Unset: e-mail has no such links.")
     webhook_url: str | None = Field(
         None, pattern=r"^https?://", description="When set, sms, email and push are POSTed to this address.")
     webhook_timeout_s: float = Field(
@@ -145,10 +151,10 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("jwt_secret")
+    @field_validator("jwt_secret", "unsubscribe_secret")
     @classmethod
     def _long_secrets(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and any(len(secret) < SECRET_LENGTH for secret in secrets_of(value)):
+        if any(len(secret) < SECRET_LENGTH for secret in secrets_of(value)):
             raise ValueError(f"each secret must have at least {SECRET_LENGTH} characters")
         return value
 
@@ -171,13 +177,18 @@ class Settings(BaseSettings):
         return self
 
     @cached_property
+    def public_base(self) -> str:
+        """What links in messages begin with."""
+        return self.public_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @cached_property
     def metrics_port(self) -> int:
         """Port of this worker's own web server."""
         return self.worker_port or self.port + 1 + self.worker_slot
 
 
 def secrets_of(value: SecretStr | None) -> list[str]:
-    """The secrets of a setting that may hold several, the one in use first."""
+    """The secrets of a setting that may hold several, the one in use first; an empty one is there, and too short."""
     return [secret.strip() for secret in value.get_secret_value().split(",")] if value else []
 
 

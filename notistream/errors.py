@@ -100,6 +100,14 @@ class TooManyRequests(NotiStreamError):
         super().__init__(detail)
 
 
+class CallbackRefused(NotiStreamError):
+    """The callback is not signed by the vendor, or not meant for this installation."""
+
+    code = "callback_refused"
+    status = 403
+    title = "Callback refused"
+
+
 class NotFound(NotiStreamError):
     """There is nothing here."""
 

@@ -156,12 +156,17 @@ WEBHOOK_WAITING = Gauge(
 WEBHOOK_OVERDUE = Gauge(
     "notistream_webhook_oldest_due_seconds", "For how long the webhook delivery that is most overdue has been due.",
     registry=REGISTRY)
+RECEIPTS = Counter(
+    "notistream_receipts", "Receipts of vendors: applied; outweighed by one before; early, before our own record; "
+    "unknown, never matched.", ["provider", "state", "effect"], registry=REGISTRY)
+CALLBACKS_REFUSED = Counter(
+    "notistream_callbacks_refused", "Callbacks without a good signature.", ["provider"], registry=REGISTRY)
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
     "operators", "key_use", "webhooks", "webhook_gauges", "webhook_retention", "minutes",
-    "minutes_retention",
+    "minutes_retention", "receipts",
 )
 FIXED: tuple[tuple[Counter | Gauge, tuple[str, ...]], ...] = (
     (TASK_FAILURES, TASKS), (PARKED, ("lane",)), (LATE, ("yes", "no")), (SOCKETS, STREAMS), (SOCKET_FRAMES, STREAMS),
@@ -186,3 +191,13 @@ def initialise(*, channels: Iterable[str], priorities: Iterable[str], statuses: 
     for counted, values in FIXED:
         for value in values:
             counted.labels(value)
+
+
+def initialise_receipts(providers: Iterable[str], states: Iterable[str]) -> None:
+    """The same for providers that receive callbacks."""
+    states = tuple(states)
+    for provider in providers:
+        CALLBACKS_REFUSED.labels(provider)
+        for state in states:
+            for effect in ("applied", "outweighed", "early", "unknown"):
+                RECEIPTS.labels(provider, state, effect)

@@ -10,10 +10,12 @@ GROUP = "notistream.providers"
 OURS = "notistream"
 BUILT_IN: Mapping[str, str] = {
     "console": "notistream.providers.console:ConsoleProvider",
+    "fcm": "notistream.providers.fcm:FcmProvider",
     "in_app": "notistream.providers.in_app:InAppProvider",
     "sandbox": "notistream.providers.sandbox:SandboxProvider",
     "ses": "notistream.providers.ses:SesProvider",
     "smtp": "notistream.providers.smtp:SmtpProvider",
+    "twilio": "notistream.providers.twilio:TwilioProvider",
     "webhook": "notistream.providers.webhook:WebhookProvider",
 }
 """The same lines as in pyproject.toml: a checkout's installed metadata may be older or newer than its code."""

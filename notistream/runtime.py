@@ -11,7 +11,7 @@ from uuid import UUID
 
 from notistream import metrics, tracing
 from notistream.config import Settings, secrets_of
-from notistream.db import breakers, pauses, request_windows, sandbox, stats, tokens
+from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import Database, open_database
@@ -22,6 +22,7 @@ from notistream.delivery.limits import RecipientLimit
 from notistream.delivery.pipeline import Pipeline
 from notistream.delivery.ports import Origin, RecipientUsage
 from notistream.delivery.rendering import Renderer
+from notistream.delivery.unsubscribe import UnsubscribeLinks
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
 from notistream.domain.webhook_address import Allowed, allowed_from
@@ -32,6 +33,7 @@ from notistream.providers.registry import Providers
 from notistream.services.access import Access
 from notistream.services.audit import Audit
 from notistream.services.dead_letters import DeadLetters
+from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
 from notistream.services.inbox import Inbox
 from notistream.services.ledger import DeliveryLedger
@@ -45,6 +47,7 @@ from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
+from notistream.services.receipts import Receipts
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
@@ -99,6 +102,9 @@ class Runtime:
     realtime: Realtime
     webhooks: Webhooks
     webhook_sender: WebhookSender
+    erasure: Erasure
+    unsubscribe: UnsubscribeLinks
+    receipts: Receipts
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -123,7 +129,8 @@ class Runtime:
         self._stack.push_async_callback(self.database.close)
         self.inbox = Inbox(self.database)
         self.providers = Providers(settings, Context(
-            timeout_s=settings.webhook_timeout_s, shows_addresses=settings.log_addresses, inbox=self.inbox.keep,
+            timeout_s=settings.webhook_timeout_s, public_url=settings.public_url,
+            shows_addresses=settings.log_addresses, inbox=self.inbox.keep,
             keep=lambda message, outcome: sandbox.keep(self.database, message, outcome)))
         self._stack.push_async_callback(self.providers.aclose)
         self.positions = Positions(
@@ -153,12 +160,16 @@ class Runtime:
             database=self.database, templates=choice, publish=self.relay.publish, limits=self.limits(),
             window=window,
         )
+        self.unsubscribe = UnsubscribeLinks(secrets_of(settings.unsubscribe_secret), settings.public_base)
+        self.erasure = Erasure(
+            self.database, publish=self.relay.publish, also=(inbox.erase, webhooks.erase))
         self.operations = Operations(self.database, publish=self.relay.publish)
+        self.receipts = Receipts(self.database, self.providers.built, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(
             self.database, check=self.notifications.checked,
             renderer=self.renderer, providers=self.providers.names(),
-            recipient_rate=parse_rate(settings.recipient_rate_limit),
+            recipient_rate=parse_rate(settings.recipient_rate_limit), unsubscribe=self.unsubscribe,
         )
         self.replays = Replays(self.database, window=window)
         self.dead_letters = DeadLetters(
@@ -186,6 +197,7 @@ class Runtime:
             gates=GATES, caps=CapLedger(self.database),
             recipient_limit=RecipientLimit(self.usage, parse_rate(settings.recipient_rate_limit)),
             burials=self.burials, count=self.count, jitter=random.random, clock=time.monotonic,
+            unsubscribe=self.unsubscribe,
         )
         self.upkeep = Upkeep(
             self.database, publish=self.relay.publish, takes_leftovers=lambda: self.relay.takes_leftovers,

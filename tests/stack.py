@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -19,6 +20,10 @@ from tests.services import Endpoints
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60.0
+PRIVATE = re.compile(
+    rb"\+\d{9,15}\b|[\w.+-]+@[\w-]+\.\w+|\bns_(?:live|test)_[\w-]{20,}|\bwhsec_[\w+/=]{8,}|\beyJ[\w-]+\.[\w-]+\."
+    rb"|test-admin-token|postgresql://\w+:\w+@")
+"""What no process may log: numbers, e-mail addresses, keys, tokens, secrets. Every test with processes looks for it."""
 
 
 def free_port() -> int:
@@ -104,6 +109,13 @@ class Stack:
             if process.child is not None:
                 await self._end(process)
         await self._exit.aclose()
+        if exc[0] is None:
+            self._insist_on_privacy()
+
+    def _insist_on_privacy(self) -> None:
+        for process in self.processes:
+            found = sorted({match.decode(errors="replace") for match in PRIVATE.findall(process.log.read_bytes())})
+            assert not found, f"{process.role} logged {found[:5]}; see {process.log}"
 
     async def _end(self, process: Process) -> None:
         assert process.child is not None

@@ -67,6 +67,7 @@ def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         "AUTH": _auth(settings),
         "ADMIN_TOKEN": _secret(settings.admin_token, admin_token),
         "JWT_SECRET": _secret(settings.jwt_secret, settings.state_dir / "jwt-secret"),
+        "UNSUBSCRIBE_SECRET": _secret(settings.unsubscribe_secret, settings.state_dir / "unsubscribe-secret"),
         "WORKER_PORT": str(settings.worker_port or ports.next_free(settings.host, settings.port + 1)),
     }
     if "webhook_allow_networks" not in settings.model_fields_set:

@@ -17,6 +17,7 @@ from notistream.delivery.ports import Origin, Parking, Turn
 from notistream.domain.notification import CHANNELS, NO_WISHES, AddressKind, Claimed, OnUnknown, Priority
 from notistream.domain.outcome import Finish, Step
 from notistream.domain.preference import Preferences, preferences_from
+from notistream.domain.recipient import device_mark
 from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("deliveries")
@@ -25,6 +26,7 @@ COPIED = (
     "id", "tenant_id", "channel", "recipient_id", "content", "subject", "template_id", "template_name",
     "template_version", "template_variables", "expires_at", "category", "correlation_id", "traceparent", "chain",
     "attempts", "lease_token", "claimed_at", "next_provider", "timezone", "suppressed", "locale", "test",
+    "erased",
 )
 
 
@@ -42,12 +44,20 @@ async def claim(
 
 def _claimed(row: asyncpg.Record, clock: float, call_before: float) -> Claimed:
     preferences, fault = wishes(row)
+    devices = _devices(row) if row["push_tokens"] else ()
     return Claimed(
-        **{name: row[name] for name in COPIED},
-        recipient=row["recipient"] or contact(row, row["channel"], row["recipient_id"]),
+        **{name: row[name] for name in COPIED}, devices=devices,
+        recipient=row["recipient"] or (
+            next(reversed(devices), None) if row["push_tokens"] else contact(row, row["channel"], row["recipient_id"])),
         priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), preferences=preferences,
         preferences_fault=fault, claimed_clock=clock, call_before=call_before,
     )
+
+
+def _devices(row: asyncpg.Record) -> Sequence[str]:
+    """All that did not refuse it before: a refusal would only be repeated."""
+    refused = row["refused_devices"] or ()
+    return [token for token in row["push_tokens"] if device_mark(token) not in refused]
 
 
 def wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
@@ -61,7 +71,7 @@ def wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
 
 
 def contact(row: asyncpg.Record, channel: str, recipient_id: str | None) -> str | None:
-    """The stored contact of `recipient_id` for the channel."""
+    """The stored contact of `recipient_id` for the channel; of several devices the newest."""
     match CHANNELS[channel].address:
         case AddressKind.EMAIL:
             return str(row["email"]) if row["email"] else None

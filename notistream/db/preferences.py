@@ -43,6 +43,11 @@ async def put_channels(
     return _stored(await db.fetchrow(SQL["put_channels"], tenant_id, recipient_id, channels))
 
 
+async def turn_category_off(db: Queryable, tenant_id: UUID, recipient_id: str, category: str) -> None:
+    """Note that the recipient does not want this category."""
+    await db.fetch(SQL["turn_category_off"], tenant_id, recipient_id, category)
+
+
 async def drop_channel(db: Queryable, tenant_id: UUID, recipient_id: str, channel: str) -> bool:
     """False where nothing is said of the channel."""
     return await db.fetchrow(SQL["drop_channel"], tenant_id, recipient_id, channel) is not None

@@ -42,7 +42,7 @@ async def facts(db: Queryable, new: NewNotification) -> Facts:
     """As of now, or of the moment for which it is scheduled."""
     row = await db.fetchrow(
         SQL["facts"], new.tenant_id, new.channel, new.recipient, new.recipient_id, new.scheduled_at,
-        new.locale)
+        new.category, new.locale)
     assert row is not None
     preferences, fault = wishes(row)
     return Facts(

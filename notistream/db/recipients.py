@@ -8,14 +8,14 @@ import asyncpg
 
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
-from notistream.domain.recipient import MAX_TOKENS, Contact
+from notistream.domain.recipient import Contact
 
 SQL = load("recipients")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecipient:
-    """A row of `recipients`; push tokens oldest first."""
+    """A recipient; push tokens oldest first."""
 
     id: str
     email: str | None
@@ -34,15 +34,12 @@ def _stored(row: asyncpg.Record) -> StoredRecipient:
     return StoredRecipient(**{name: row[name] for name in FIELDS})
 
 
-async def put(db: Queryable, tenant_id: UUID, recipient_id: str, contact: Contact) -> tuple[StoredRecipient, bool]:
-    """Create or replace a recipient; what is stored now, and whether it is new."""
-    tokens = contact.push_tokens
+async def put(db: Queryable, tenant_id: UUID, recipient_id: str, contact: Contact) -> bool:
+    """Create or replace a recipient, device tokens left aside; whether it is new."""
     row = await db.fetchrow(
-        SQL["put"], tenant_id, recipient_id, contact.email, contact.phone,
-        None if tokens is None else list(tokens), contact.timezone, contact.locale,
-    )
+        SQL["put"], tenant_id, recipient_id, contact.email, contact.phone, contact.timezone, contact.locale)
     assert row is not None
-    return _stored(row), row["created"]
+    return bool(row["created"])
 
 
 async def get(db: Queryable, tenant_id: UUID, recipient_id: str) -> StoredRecipient | None:
@@ -58,20 +55,3 @@ async def list_page(db: Queryable, tenant_id: UUID, *, after: str | None, limit:
 async def put_timezone(db: Queryable, tenant_id: UUID, recipient_id: str, timezone: str) -> None:
     """Set the zone of a recipient, who is created where there is none."""
     await db.fetch(SQL["put_timezone"], tenant_id, recipient_id, timezone)
-
-
-async def lock_tokens(db: Queryable, tenant_id: UUID) -> None:
-    """Wait until no other transaction registers a token of this tenant; holds until this one ends."""
-    await db.fetch(SQL["lock_tokens"], tenant_id)
-
-
-async def register_token(db: Queryable, tenant_id: UUID, recipient_id: str, token: str) -> StoredRecipient:
-    """Make a token the newest of this recipient and nobody else's; to be called under `lock_tokens`."""
-    row = await db.fetchrow(SQL["register_token"], tenant_id, recipient_id, token, MAX_TOKENS)
-    assert row is not None
-    return _stored(row)
-
-
-async def forget_token(db: Queryable, tenant_id: UUID, token: str) -> bool:
-    """False where no recipient has it."""
-    return bool(await db.fetch(SQL["forget_token"], tenant_id, token))

@@ -58,6 +58,7 @@ class StoredNotification:
     failed_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    receipt: Mapping[str, Any] | None = None
 
 
 NOTIFICATION_FIELDS = tuple(f.name for f in fields(StoredNotification))

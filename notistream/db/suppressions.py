@@ -15,10 +15,14 @@ SQL = load("suppressions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSuppression:
-    """An address that must not be sent to; e-mail addresses in lower case."""
+    """An address that must not be sent to; e-mail addresses in lower case, of an erased recipient only a hash.
+
+    `category`: only messages of this one; empty: all.
+    """
 
     channel: str
     address: str
+    category: str = ""
     reason: str
     note: str | None
     created_at: datetime
@@ -32,24 +36,33 @@ def _stored(row: asyncpg.Record) -> StoredSuppression:
 
 
 async def put(
-    db: Queryable, tenant_id: UUID, *, channel: str, address: str, reason: SuppressionReason, note: str | None
+    db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = "", reason: SuppressionReason,
+    note: str | None,
 ) -> tuple[StoredSuppression, bool]:
     """Suppress an address; what is stored now, and whether it is new."""
-    row = await db.fetchrow(SQL["put"], tenant_id, channel, address, reason.value, note)
+    row = await db.fetchrow(SQL["put"], tenant_id, channel, address, category, reason.value, note)
     assert row is not None
     return _stored(row), row["created"]
 
 
-async def remove(db: Queryable, tenant_id: UUID, *, channel: str, address: str) -> bool:
+async def add(
+    db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = "", reason: SuppressionReason,
+    note: str | None = None,
+) -> None:
+    """Suppress an address, unless it is already."""
+    await db.fetch(SQL["add"], tenant_id, channel, address, category, reason.value, note)
+
+
+async def remove(db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = "") -> bool:
     """False where it is not on the list."""
-    return await db.fetchrow(SQL["remove"], tenant_id, channel, address) is not None
+    return await db.fetchrow(SQL["remove"], tenant_id, channel, address, category) is not None
 
 
 async def list_page(
-    db: Queryable, tenant_id: UUID, *, after: tuple[str, str] | None, channel: str | None, address: str | None,
-    limit: int,
+    db: Queryable, tenant_id: UUID, *, after: tuple[str, str, str] | None, channel: str | None, address: str | None,
+    category: str | None = None, limit: int,
 ) -> list[StoredSuppression]:
-    """At most `limit`, by channel and address; `after` is such a pair."""
-    after_channel, after_address = after or (None, None)
-    rows = await db.fetch(SQL["list"], tenant_id, after_channel, after_address, channel, address, limit)
+    """At most `limit`, by channel, address and category; `after` is such a triple."""
+    rows = await db.fetch(
+        SQL["list"], tenant_id, *(after or (None, None, None)), channel, address, category, limit)
     return [_stored(row) for row in rows]

@@ -11,6 +11,7 @@ from notistream.domain.preference import zone_of
 from notistream.domain.validation import CONTROL
 
 CRITICAL = "critical"
+ERASED = "the recipient was erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ def not_expired(claimed: Claimed) -> Passed | Stopped:
 
 
 def not_suppressed(claimed: Claimed) -> Passed | Stopped:
-    """Nothing is sent to an address on the suppression list."""
+    """Nothing is sent to an address on the suppression list, or to somebody who was erased."""
+    if claimed.erased:
+        return _stop("suppression", Status.SUPPRESSED, ERASED)
     if claimed.suppressed is None:
         return PASSED
     return _stop("suppression", Status.SUPPRESSED, f"the address is on the suppression list: {claimed.suppressed}")

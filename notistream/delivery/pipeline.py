@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from notistream import telemetry, tracing
 from notistream.delivery.burial import BurialLimit
+from notistream.delivery.devices import Devices
 from notistream.delivery.gates import Gate, Passed, Stopped
 from notistream.delivery.limits import RecipientLimit, within_cap
 from notistream.delivery.ports import Blocked, Caps, Ledger, Message, Origin, Permit, Sender
 from notistream.delivery.rendering import Renderer, Text, Unrenderable
+from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain import retry
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import (
@@ -47,6 +49,7 @@ class Pipeline:
         count: Callable[[str, Status, Origin], None],
         jitter: Callable[[], float],
         clock: Callable[[], float],
+        unsubscribe: UnsubscribeLinks = NO_LINKS,
     ) -> None:
         self._ledger = ledger
         self._renderer = renderer
@@ -58,6 +61,8 @@ class Pipeline:
         self._count = count
         self._jitter = jitter
         self._clock = clock
+        self._unsubscribe = unsubscribe
+        self._devices = Devices(sender, clock=clock)
 
     async def deliver(self, claimed: Claimed, permit: Permit, origin: Origin) -> None:
         """Take a claimed notification to the end of this attempt, and record it."""
@@ -83,7 +88,7 @@ class Pipeline:
             if end.status is Status.DEFERRED:
                 steps.append(Step(gate="burial_limit", verdict="deferred", reason=end.reason or ""))
         else:
-            end = ready if isinstance(ready, Finish) else await self._send(claimed, permit, *ready)
+            end = ready if isinstance(ready, Finish) else await self._send(claimed, permit, steps, *ready)
         if end.status is Status.RETRYING:
             steps.append(Step(
                 gate="retry", verdict="retrying", reason=end.reason or "", inputs={"delay_s": end.delay_s}))
@@ -116,7 +121,7 @@ class Pipeline:
         """The rendered text, within the recipient's cap, or what stops it."""
         gate = "render"
         try:
-            text = await self._renderer.text(claimed)
+            text = await self._renderer.text(self._unsubscribe.known_to(claimed))
             if isinstance(text, Unrenderable):
                 return _stop(steps, gate, Status.FAILED, text.reason)
             if text.step:
@@ -138,16 +143,25 @@ class Pipeline:
                 error=result.reason, next_provider=claimed.next_provider)
         return end
 
-    async def _send(self, claimed: Claimed, permit: Permit, text: Text, provider: str) -> Finish:
+    async def _send(
+        self, claimed: Claimed, permit: Permit, steps: list[Step], text: Text, provider: str
+    ) -> Finish:
         assert claimed.recipient is not None, "the address gate stops what has no address"
         started = self._clock()
-        result = await self._sender.send(provider, Message(
+        message = Message(
             notification_id=claimed.id, tenant_id=claimed.tenant_id, channel=claimed.channel,
             recipient=claimed.recipient, recipient_id=claimed.recipient_id, subject=text.subject,
             content=text.content, html=text.html, payload=claimed.template_variables,
-            idempotency_key=claimed.provider_key, correlation_id=claimed.correlation_id,
-            traceparent=claimed.traceparent,
-        ))
+            headers=self._unsubscribe.headers(claimed), idempotency_key=claimed.provider_key,
+            correlation_id=claimed.correlation_id, traceparent=claimed.traceparent,
+        )
+        if claimed.devices:
+            called = await self._devices.send(provider, message, claimed, permit)
+            steps.extend(called.steps)
+            result, dead = called.result, called.dead
+        else:
+            result = await self._sender.send(provider, message)
+            dead = (claimed.recipient,) if isinstance(result, Permanent) and result.dead_address else ()
         if not claimed.test:
             permit.report(result)
         end = self.judge(claimed, result)
@@ -156,6 +170,7 @@ class Pipeline:
         return replace(
             end, provider=provider, provider_message_id=result.message_id if isinstance(result, Receipt) else None,
             duration_ms=(self._clock() - started) * 1000, subject=text.subject, content=text.content,
+            dead_addresses=() if claimed.test else dead,
         )
 
     def judge(self, claimed: Claimed, result: ProviderResult) -> Finish:

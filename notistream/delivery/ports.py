@@ -117,6 +117,9 @@ class Permit(Protocol):
     async def route(self, preferred: str | None) -> str | Blocked:
         """The provider to call now, `preferred` where that is possible; may wait about a second for a token."""
 
+    async def another(self) -> bool:
+        """A token for one more call of the same attempt; may wait about a second; False where there is none."""
+
     def report(self, result: ProviderResult) -> None:
         """What came of the call; the breaker learns from it."""
 

@@ -1,7 +1,7 @@
 """The notification: its channels, priorities and statuses, and what is stored and delivered of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -157,6 +157,10 @@ class Claimed:
     """Language of the text: the sender's choice, or else the recipient's."""
     test: bool = False
     """Accepted with a test key: it never reaches a real provider."""
+    devices: Sequence[str] = ()
+    """Push tokens of the stored recipient, oldest first, that are all to be tried; empty: `recipient` is sent to."""
+    erased: bool = False
+    """Its recipient was erased, and with it what was to be said."""
     call_before: float = math.inf
     """This process's monotonic clock: later than this, the lease does not cover a provider call."""
 

@@ -85,3 +85,5 @@ class Finish:
     content: str | None = None
     """The rendered text, where it was rendered."""
     steps: tuple[Step, ...] = ()
+    dead_addresses: tuple[str, ...] = ()
+    """Addresses that the provider says are no good any more."""

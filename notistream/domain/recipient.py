@@ -5,6 +5,7 @@ import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 
 from notistream.domain.validation import email_error, phone_error, token_error
 from notistream.errors import FieldError
@@ -29,6 +30,11 @@ class Contact:
     """Oldest first; None leaves those that are stored."""
     timezone: str = "UTC"
     locale: str | None = None
+
+
+def device_mark(token: str) -> str:
+    """What traces and events call a device token, which itself is a secret."""
+    return sha256(token.encode()).hexdigest()[:16]
 
 
 def contact_errors(contact: Contact) -> list[FieldError]:

@@ -3,9 +3,10 @@
 from enum import StrEnum
 
 from notistream.domain.notification import CHANNELS
-from notistream.domain.validation import ADDRESS_CHECKS
+from notistream.domain.validation import ADDRESS_CHECKS, name_error
 
 MAX_ADDRESS_BYTES = 2000  # it is part of a primary key
+MAX_CATEGORY_BYTES = 500  # so is this
 
 
 class SuppressionReason(StrEnum):
@@ -15,6 +16,12 @@ class SuppressionReason(StrEnum):
     COMPLAINT = "complaint"
     UNSUBSCRIBE = "unsubscribe"
     MANUAL = "manual"
+
+
+def category_error(category: str) -> str | None:
+    """What is wrong with the category that a suppression is for."""
+    too_long = f"must have at most {MAX_CATEGORY_BYTES} bytes" if len(category.encode()) > MAX_CATEGORY_BYTES else None
+    return name_error(category) or too_long
 
 
 def address_error(channel: str, address: str) -> str | None:

@@ -87,6 +87,11 @@ class RoutePermit:
         assert blocked is not None, "a permit has a provider"
         return blocked
 
+    async def another(self) -> bool:
+        """See `delivery.ports.Permit`."""
+        bucket = self.chosen.bucket
+        return bucket is None or await bucket.spend(None, patience_s=SPEND_PATIENCE_S) is not None
+
     def report(self, result: ProviderResult) -> None:
         """See `delivery.ports.Permit`."""
         self.called = True

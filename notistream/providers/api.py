@@ -1,6 +1,6 @@
 """What a provider is, what it is built from, and the only two errors by which it says that it did not send."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 from uuid import UUID
@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
+from notistream.domain.receipt import ProviderReceipt
 
 
 class TemporaryError(Exception):
@@ -57,6 +58,12 @@ class Context:
     """Puts a message into its recipient's inbox, once however often it comes; its id there. None as above."""
     shows_addresses: bool = False
     """Whether addresses and texts may stand in logs as they are."""
+    public_url: str | None = None
+    """Where the outside world reaches the API, without a slash at the end."""
+
+    def callback_url(self, provider: str) -> str | None:
+        """What vendors are told to POST receipts to; None where nobody outside can reach us."""
+        return f"{self.public_url.rstrip('/')}/callbacks/{provider}" if self.public_url else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +111,40 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Release connections; a later `send` may open them again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A request of a vendor to `/callbacks/{provider}`, of at most 1 MiB, as it came."""
+
+    headers: Mapping[str, str]
+    """Found by names in any case."""
+    body: bytes
+    query: str = ""
+    """What stood behind the `?`, raw."""
+
+
+class CallbackRefusedError(Exception):
+    """Not signed by the vendor, or not for us; answered with 403. `reason` repeats nothing of the request."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class UnreadableCallbackError(Exception):
+    """Signed, and yet not what the vendor documents; answered with 400."""
+
+
+@runtime_checkable
+class ReceivesCallbacks(Protocol):
+    """What a provider has too whose vendor reports later what became of messages."""
+
+    async def receipts(self, callback: Callback) -> Sequence[ProviderReceipt]:
+        """Verify the signature, in constant time, then read the callback; what is no receipt is left out.
+
+        Raises:
+            CallbackRefusedError: its signature is missing or wrong.
+            UnreadableCallbackError: it cannot be read.
+            TemporaryError: it could not be verified now; answered with 503, and the vendor repeats it.
+        """

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -15,8 +15,9 @@ from uuid import uuid4
 
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Ambiguous, ProviderResult, Receipt, Temporary
+from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import faulty, guard
-from notistream.providers.api import Provider
+from notistream.providers.api import Callback, CallbackRefusedError, Provider, ReceivesCallbacks
 from notistream.providers.faulty import Fault
 
 CONCURRENT = 200
@@ -45,6 +46,15 @@ class Vendor(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """A callback as the vendor signs it, what it must be read as, and some that the vendor did not sign."""
+
+    genuine: Callback
+    receipts: Sequence[ProviderReceipt]
+    forged: Sequence[Callback]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A provider, the local server that it sends to, and what its vendor's errors must come to."""
 
@@ -60,6 +70,8 @@ class Subject:
     """From now on the vendor refuses the credentials that it took before."""
     renew: Callable[[], None] | None = None
     """What an operator or the vendor's token service does about it."""
+    callbacks: Callbacks | None = None
+    """For a provider that receives some."""
     secrets: Sequence[str] = ()
     """Credentials that must not be found in any log or reason."""
 
@@ -189,6 +201,22 @@ async def reuse(subject: Subject) -> None:
     assert subject.vendor.opened_connections <= 1, f"{subject.vendor.opened_connections} connections for 20 sends"
 
 
+async def callbacks(subject: Subject) -> None:
+    """Where any are received: one is read alike however often it comes, and what the vendor did not sign is refused."""
+    if not isinstance(subject.provider, ReceivesCallbacks):
+        return
+    given = subject.callbacks
+    assert given, "give callbacks as the vendor signs them"
+    assert given.receipts, "a callback without a receipt shows nothing"
+    for _ in range(2):
+        found = await subject.provider.receipts(given.genuine)
+        assert list(found) == list(given.receipts), found
+    for forged in given.forged:
+        with suppress(CallbackRefusedError):
+            found = await subject.provider.receipts(forged)
+            raise AssertionError(f"a forged callback was read as {found}")
+
+
 async def secrets(subject: Subject) -> None:
     """No credential is in any log line or reason, however a call ends."""
     assert subject.secrets, "name the credentials, or leave this clause out"
@@ -240,5 +268,5 @@ Clause = Callable[[Subject], Awaitable[None]]
 CLAUSES: Mapping[str, Clause] = {
     clause.__name__: clause for clause in (
         success, each_error, retry_after, timeout, slow_headers, reset, malformed, broken_answer, expiry, concurrent,
-        idempotency_key, close, reuse, secrets)
+        idempotency_key, close, reuse, callbacks, secrets)
 }

@@ -21,7 +21,8 @@ class Providers:
 
     def __init__(self, settings: Settings, context: Context | None = None) -> None:
         self._timeout_s = settings.webhook_timeout_s
-        context = context or Context(timeout_s=settings.webhook_timeout_s)
+        context = context or Context(
+            timeout_s=settings.webhook_timeout_s, public_url=settings.public_url)
         self._names = chosen(settings)
         own = read_all(settings)
         self.built: Mapping[str, Provider] = {name: provider_class(name)(own[name], context) for name in own}

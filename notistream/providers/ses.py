@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import aiohttp
 import orjson
@@ -11,14 +12,18 @@ from pydantic_settings import SettingsConfigDict
 
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
-from notistream.providers.api import Checked, Context, PermanentError, ProviderSettings, TemporaryError
+from notistream.domain.receipt import ProviderReceipt
+from notistream.providers import ses_events
+from notistream.providers.api import Callback, Checked, Context, PermanentError, ProviderSettings, TemporaryError
 from notistream.providers.aws import Credentials, Signer, StaticKeys
 from notistream.providers.http import open_session, raise_for_status, read_answer, retry_after_s
 from notistream.providers.mime import Mail, Mailbox, compose
 from notistream.providers.ses_errors import ERRORS, SesError, code_of
+from notistream.providers.sns import SnsReader
 
 SEND = "/v2/email/outbound-emails"
 ACCOUNT = "/v2/email/account"
+TopicArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}$")]
 
 
 class SesSettings(ProviderSettings):
@@ -35,6 +40,9 @@ class SesSettings(ProviderSettings):
     session_token: SecretStr | None = Field(None, description="Its session token, for temporary keys.")
     configuration_set: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Configuration set, whose events become receipts.")
+    sns_topic_arns: list[TopicArn] = Field(
+        default_factory=list, description="SNS topics whose messages to /callbacks/ses are receipts, as JSON: "
+        '["arn:aws:sns:eu-central-1:123456789012:receipts"].')
     endpoint: str | None = Field(
         None, pattern=r"^https?://[^/]+/?$", description="Address of the API where it is not the region's own.")
 
@@ -66,6 +74,7 @@ class SesProvider:
         self._timeout_s = context.timeout_s
         self._base = (settings.endpoint or f"https://email.{settings.region}.amazonaws.com").rstrip("/")
         self._credentials = Credentials(settings.keys())
+        self._sns = SnsReader(settings.sns_topic_arns)
         self._signer: Signer | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -119,6 +128,11 @@ class SesProvider:
         wait_s = retry_after_s(retry_after, now=now)
         raise TemporaryError(
             reason, retry_after_s=error.retry_after_s if wait_s is None else wait_s, throttled=error.throttled)
+
+    async def receipts(self, callback: Callback) -> Sequence[ProviderReceipt]:
+        """Those of an SNS message of one of our topics."""
+        message = await self._sns.message(callback)
+        return () if message is None else ses_events.read(message)
 
     async def check(self) -> Sequence[Checked]:
         """Ask for the account: whether the keys are good, and it may send."""

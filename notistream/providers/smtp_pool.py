@@ -49,7 +49,8 @@ class SmtpPool:
             SMTPException, OSError: no connection could be made.
         """
         try:
-            await asyncio.wait_for(self._slots.acquire(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._slots.acquire()
         except TimeoutError:
             raise PoolExhausted from None
         connection: Connection | None = None

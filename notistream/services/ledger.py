@@ -16,6 +16,7 @@ from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import DatabaseUnavailable
 from notistream.messages import OutboxEntry
+from notistream.services import dead_addresses
 
 log = logging.getLogger(__name__)
 DATABASE_RETRY_S = 0.5
@@ -62,11 +63,19 @@ class DeliveryLedger:
                 await asyncio.sleep(DATABASE_RETRY_S)
                 continue
             break
+        if end.dead_addresses:
+            await self._retire(claimed, end)
         metrics.FINISHED.labels(claimed.channel, end.status.value).inc()
         if end.outcome is AttemptOutcome.NOT_CALLED and end.steps:
             metrics.STOPPED.labels(claimed.channel, end.steps[-1].gate, end.status.value).inc()
         if in_time and end.outcome is AttemptOutcome.UNKNOWN and end.status is Status.RETRYING:
             metrics.DUPLICATES.inc()
+
+    async def _retire(self, claimed: Claimed, end: Finish) -> None:
+        try:
+            self._publish(await dead_addresses.retire(self._database, claimed, end))
+        except DatabaseUnavailable:
+            log.warning("a dead address stays", extra={"notification_id": str(claimed.id)})
 
     async def _finish_late(self, claimed: Claimed, end: Finish) -> None:
         changed = await deliveries.finish_late(self._database, claimed, end)

@@ -12,6 +12,7 @@ from notistream.db.group_commit import GroupCommit
 from notistream.db.notifications import Created, Filter
 from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredBatch, StoredNotification
+from notistream.delivery.unsubscribe import with_link
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNEL_NAMES, NewNotification
 from notistream.errors import (
@@ -131,7 +132,8 @@ class Notifications:
         if errors:
             raise InvalidRequest(errors)
         channel = CHANNEL_NAMES[draft.channel]
-        template = await self._templates.chosen(sender.tenant_id, draft, limit=self._limits[channel])
+        template = await self._templates.chosen(
+            sender.tenant_id, with_link(draft, channel), limit=self._limits[channel])
         key = draft.idempotency_key
         if key is None and sender.request_key is not None:
             key = f"\x1f{sender.request_key}\x1f{index}"

@@ -16,6 +16,7 @@ from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import CapUse
 from notistream.delivery.rendering import Renderer, Text, Unrenderable
 from notistream.delivery.unsaid import passed
+from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft
 from notistream.domain.notification import Claimed, NewNotification, Status
 from notistream.domain.outcome import Step
@@ -70,11 +71,13 @@ class Previews:
         renderer: Renderer,
         providers: Mapping[str, Sequence[str]],
         recipient_rate: Rate,
+        unsubscribe: UnsubscribeLinks = NO_LINKS,
     ) -> None:
         self._database = database
         self._check = check
         self._renderer = renderer
         self._providers = providers
+        self._unsubscribe = unsubscribe
         self._recipient_rate = recipient_rate
 
     async def preview(self, draft: Draft, sender: Sender) -> Preview:
@@ -86,7 +89,7 @@ class Previews:
         new = await self._check(draft, sender)
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
-        text = await self._renderer.text(claimed)
+        text = await self._renderer.text(self._unsubscribe.known_to(claimed))
         provider, route = _sandboxed() if new.test else _route(
             self._providers[claimed.channel],
             await preview.blocked_providers(self._database, claimed.channel, at=facts.at))

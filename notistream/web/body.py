@@ -52,6 +52,15 @@ async def read_body(request: web.Request) -> bytes:
     return await _read(request, limit=SMALL, on_large=lambda: None)
 
 
+async def read_raw(request: web.Request) -> bytes:
+    """A body of up to 1 MiB of whatever type: what it is, its reader decides.
+
+    Raises:
+        UnsupportedMediaType, BodyTooLarge, BodyTooSlow: as `read_body`.
+    """
+    return await _read(request, limit=SMALL, on_large=lambda: None, json=False)
+
+
 @asynccontextmanager
 async def large_body(request: web.Request, places: LargeBodies) -> AsyncIterator[bytes]:
     """A JSON body of up to 32 MiB; one over 1 MiB has a place until the block ends.
@@ -72,19 +81,17 @@ async def read_form(request: web.Request) -> MultiDict[str]:
     """
     if request.content_type != FORM:
         raise UnsupportedMediaType(f"send Content-Type: {FORM}")
-    body = await _read_sized(request, limit=SMALL, on_large=lambda: None)
+    body = await _read(request, limit=SMALL, on_large=lambda: None, json=False)
     try:
         return MultiDict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS))
     except ValueError:
         raise UnreadableBody("the form cannot be read") from None
 
 
-async def _read(request: web.Request, *, limit: int, on_large: Callable[[], None]) -> bytes:
-    _check_headers(request)
-    return await _read_sized(request, limit=limit, on_large=on_large)
-
-
-async def _read_sized(request: web.Request, *, limit: int, on_large: Callable[[], None]) -> bytes:
+async def _read(
+    request: web.Request, *, limit: int, on_large: Callable[[], None], json: bool = True
+) -> bytes:
+    _check_headers(request, json=json)
     declared = request.content_length
     if declared is not None and declared > limit:
         raise _too_large(limit)
@@ -120,9 +127,9 @@ def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"the body may have at most {limit} bytes")
 
 
-def _check_headers(request: web.Request) -> None:
+def _check_headers(request: web.Request, *, json: bool) -> None:
     kind = request.headers.get("Content-Type", "")
-    if kind != "application/json" and not _is_json(kind):
+    if json and kind != "application/json" and not _is_json(kind):
         raise UnsupportedMediaType(f"send Content-Type: application/json, not {kind[:100] or 'nothing'}")
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("send the body without Content-Encoding")

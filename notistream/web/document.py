@@ -20,6 +20,7 @@ PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 KINDS: Mapping[int, type[NotiStreamError]] = {
     400: errors.UnreadableBody,
     401: errors.Unauthorized,
+    403: errors.CallbackRefused,
     404: errors.NotFound,
     408: errors.BodyTooSlow,
     409: errors.Conflict,

@@ -112,7 +112,7 @@ def _texts(cursor: str, size: int) -> tuple[str, ...]:
     found = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     if not isinstance(found, list) or [type(text) for text in found] != [str] * size:
         raise ValueError
-    return tuple(map(_text, found))
+    return tuple(_text(text) if text else text for text in found)
 
 
 def _single(values: Sequence[str]) -> str:

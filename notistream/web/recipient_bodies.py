@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
 from notistream.domain.recipient import MAX_TOKENS, Contact, contact_errors
-from notistream.domain.suppression import SuppressionReason, address_error
+from notistream.domain.suppression import SuppressionReason, address_error, category_error
 from notistream.domain.validation import length_error, name_error, nul_error, recipient_id_error, token_error
 from notistream.errors import FieldError, InvalidRequest
 from notistream.web.fields import ChannelName
@@ -37,7 +37,7 @@ class RegisterToken(TypedDict, total=False):
     recipient_id: Annotated[str | None, Field(description="Whose device. Required, here or as `user_id`.")]
     user_id: Annotated[str | None, Field(description="Alias of `recipient_id`.")]
     token: Required[Annotated[str, Field(description="What the push service calls the device.")]]
-    platform: Annotated[str | None, Field(description="Such as `ios` or `android`; echoed, not stored.")]
+    platform: Annotated[str | None, Field(description="Such as `ios` or `android`; left out: as it was.")]
 
 
 @with_config(STRICT)
@@ -54,19 +54,24 @@ class Listing(TypedDict, total=False):
     reason: Annotated[Literal["bounce", "complaint", "unsubscribe", "manual"] | None, Field(
         description="Default manual.")]
     note: Annotated[str | None, Field(description=f"For people; at most {MAX_NOTE} characters.")]
+    category: Annotated[str | None, Field(description="Only messages of this category. Left out: all messages.")]
 
 
 @with_config(STRICT)
-class Suppressed(TypedDict):
+class Suppressed(TypedDict, total=False):
     """An address of a channel."""
 
-    channel: Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]
-    address: Annotated[str, Field(description="What the channel sends to; e-mail addresses in any case.")]
+    channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
+    address: Required[Annotated[str, Field(description="What the channel sends to; e-mail addresses in any case.")]]
+    category: Annotated[str | None, Field(description="The entry for this category. Left out: the one for all.")]
 
 
 @with_config(STRICT)
-class PutSuppression(Suppressed, Listing):
+class PutSuppression(Listing, total=False):
     """An address that must not be sent to."""
+
+    channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
+    address: Required[Annotated[str, Field(description="What the channel sends to; e-mail addresses in any case.")]]
 
 
 PUT_RECIPIENT: TypeAdapter[PutRecipient] = TypeAdapter(PutRecipient)
@@ -125,6 +130,7 @@ class Suppression:
 
     channel: str
     address: str
+    category: str
     reason: SuppressionReason
     note: str | None
 
@@ -132,11 +138,13 @@ class Suppression:
 def suppression(channel: str, address: str, listing: Listing | PutSuppression, *, place: str = "") -> Suppression:
     """Raises InvalidRequest; `place` is the pointer above channel and address."""
     name, note = channel_name(channel, pointer=f"{place}/channel"), listing.get("note")
+    category = listing.get("category")
     refuse_wrong({
         f"{place}/address": address_error(name, address),
+        "/category": None if category is None else category_error(category),
         "/note": None if note is None else nul_error(note) or length_error(note, MAX_NOTE),
     })
-    return Suppression(name, address, SuppressionReason(listing.get("reason") or "manual"), note)
+    return Suppression(name, address, category or "", SuppressionReason(listing.get("reason") or "manual"), note)
 
 
 def channel_name(word: str, *, pointer: str) -> str:

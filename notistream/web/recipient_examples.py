@@ -6,6 +6,7 @@ from typing import Any
 from notistream.db.preferences import StoredPreferences
 from notistream.db.recipients import StoredRecipient
 from notistream.db.suppressions import StoredSuppression
+from notistream.services.erasure import Erased
 from notistream.web import recipient_views as views
 from notistream.web.examples import NOW
 
@@ -28,6 +29,8 @@ USER_PREFERENCE = {
 }
 USER_PREFERENCES = {"preferences": [USER_PREFERENCE, {"channel": "sms", "enabled": False}]}
 BOUNCED = {"channel": "email", "address": "gone@example.com", "reason": "bounce", "note": "550 no such user"}
+OPTED_OUT = {
+    "channel": "email", "address": "gone@example.com", "category": "marketing", "reason": "unsubscribe"}
 COMPLAINED = {"reason": "complaint", "note": "asked support to be left alone"}
 SUPPRESSED = {"channel": "email", "address": "gone@example.com"}
 
@@ -39,6 +42,7 @@ SUPPRESSION = StoredSuppression(
     channel="email", address="gone@example.com", reason="bounce", note="550 no such user", created_at=NOW)
 
 RECIPIENT_SHOWN = {"recipient": views.recipient(STORED)}
+ERASED = {"erased": views.erased(Erased(notifications=12, cancelled=1))}
 RECIPIENT_PAGE = {"page": views.recipient_page([STORED, STORED], 1)}
 DEVICE_SHOWN = {"registered": views.device_token("device-token-user-123", recipient_id="user-123", platform="ios")}
 PREFERENCES_SHOWN = {"preferences": views.preferences(WISHES)}

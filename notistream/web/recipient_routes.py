@@ -27,6 +27,7 @@ IN_CHANNEL = Parameter(
     name="channel", description="The channel.", schema={"type": "string", "enum": list(CHANNEL_NAMES)})
 ADDRESS = Parameter(name="address", description="What the channel sends to; e-mail addresses in any case.")
 OF_ADDRESS = Parameter(name="address", description="Of exactly this address; e-mail addresses in any case.")
+OF_CATEGORY = Parameter(name="category", description="Of exactly this category.")
 
 REMOVED = Answer(description="Done.", media_type=None)
 RECIPIENT = Content(type=views.RecipientView, examples=examples.RECIPIENT_SHOWN)
@@ -62,6 +63,14 @@ RECIPIENTS = (
             201: Answer(description="Created.", content=RECIPIENT),
         },
         problems=TOO_MUCH,
+    )),
+    Route(method="DELETE", path=V1 + "/recipients/{recipient_id}", handler=recipients.erase, operation=Operation(
+        id="eraseRecipient", tag="Recipients", summary="Erase all personal data of a recipient", path=(RECIPIENT_ID,),
+        description="Contacts, devices and preferences are deleted; of notifications to the recipient, by id or "
+        "address, the address, texts, variables, traces and dead letters. What waits is cancelled. Counts and "
+        "statuses stay, and so does every opt-out, without the readable address. May be repeated.",
+        answers={200: Answer(
+            description="Erased.", content=Content(type=views.ErasedView, examples=examples.ERASED))}, problems=ONE,
     )),
     Route(method="POST", path=V1 + "/device-tokens", handler=recipients.register_token, operation=Operation(
         id="registerDeviceToken", tag="Recipients", summary="Register or refresh a device token",
@@ -134,14 +143,15 @@ WISHES = (
 SUPPRESSIONS = (
     Route(method="GET", path=V1 + "/suppressions", handler=suppressions.show_many, operation=Operation(
         id="listSuppressions", tag="Recipients", summary="List addresses that are not sent to",
-        query=(CHANNEL, OF_ADDRESS, CURSOR, SIZE),
+        query=(CHANNEL, OF_ADDRESS, OF_CATEGORY, CURSOR, SIZE),
         answers={200: Answer(
             description="A page.", content=Content(type=views.SuppressionPage, examples=examples.SUPPRESSION_PAGE))},
         problems=READING,
     )),
     Route(method="PUT", path=V1 + "/suppressions", handler=suppressions.put, operation=Operation(
         id="putSuppression", tag="Recipients", summary="Stop sending to an address",
-        body=Content(type=PutSuppression, examples={"bounce": examples.BOUNCED}), answers=PUT_SUPPRESSION,
+        body=Content(type=PutSuppression, examples={
+            "bounce": examples.BOUNCED, "one category": examples.OPTED_OUT}), answers=PUT_SUPPRESSION,
         problems=TOO_MUCH,
     )),
     Route(method="DELETE", path=V1 + "/suppressions", handler=suppressions.remove, operation=Operation(
@@ -160,7 +170,7 @@ SUPPRESSIONS = (
         method="DELETE", path=V1 + "/suppressions/{channel}/{address}", handler=suppressions.remove_of_path,
         operation=Operation(
             id="deleteSuppressionOfAddress", tag="Recipients", summary="Send to the address in the path again",
-            path=(IN_CHANNEL, ADDRESS), answers={204: REMOVED}, problems=ONE)),
+            path=(IN_CHANNEL, ADDRESS), query=(OF_CATEGORY,), answers={204: REMOVED}, problems=ONE)),
 )
 
 RECIPIENT_ROUTES = (*RECIPIENTS, *WISHES, *SUPPRESSIONS)

@@ -12,6 +12,7 @@ from notistream.db.recipients import StoredRecipient
 from notistream.db.suppressions import StoredSuppression
 from notistream.domain.notification import CHANNELS
 from notistream.domain.preference import window_s
+from notistream.services.erasure import Erased
 from notistream.web.query import text_cursor
 
 
@@ -28,6 +29,13 @@ class RecipientView(TypedDict):
     updated_at: datetime
 
 
+class ErasedView(TypedDict):
+    """What was erased."""
+
+    notifications: Annotated[int, Field(description="Notifications without personal data now; they are still counted.")]
+    cancelled: Annotated[int, Field(description="Those among them that still waited.")]
+
+
 class RecipientPage(TypedDict):
     """By id; `next_cursor` is null on the last page."""
 
@@ -41,7 +49,7 @@ class DeviceTokenView(TypedDict):
     token: str
     recipient_id: str
     user_id: Annotated[str, Field(description="The same as `recipient_id`.")]
-    platform: Annotated[str | None, Field(description="As it was sent; not stored.")]
+    platform: Annotated[str | None, Field(description="As it was sent.")]
 
 
 class QuietHoursView(TypedDict):
@@ -100,14 +108,16 @@ class SuppressionView(TypedDict):
     """An address that is not sent to."""
 
     channel: str
-    address: str
+    address: Annotated[str, Field(
+        description="E-mail addresses in lower case; of an erased recipient `sha256:…`, which still holds.")]
+    category: Annotated[str | None, Field(description="Only messages of this category; null: all.")]
     reason: str
     note: str | None
     created_at: datetime
 
 
 class SuppressionPage(TypedDict):
-    """By channel and address; `next_cursor` is null on the last page."""
+    """By channel, address and category; `next_cursor` is null on the last page."""
 
     data: list[SuppressionView]
     next_cursor: str | None
@@ -132,6 +142,10 @@ def recipient_page(found: Sequence[StoredRecipient], size: int) -> RecipientPage
         "data": [recipient(stored) for stored in found[:size]],
         "next_cursor": text_cursor(found[size - 1].id) if len(found) > size else None,
     }
+
+
+def erased(done: Erased) -> ErasedView:
+    return {"notifications": done.notifications, "cancelled": done.cancelled}
 
 
 def device_token(token: str, *, recipient_id: str, platform: str | None) -> DeviceTokenView:
@@ -182,6 +196,7 @@ def suppression(stored: StoredSuppression) -> SuppressionView:
     return {
         "channel": stored.channel,
         "address": stored.address,
+        "category": stored.category or None,
         "reason": stored.reason,
         "note": stored.note,
         "created_at": stored.created_at,
@@ -193,5 +208,5 @@ def suppression_page(found: Sequence[StoredSuppression], size: int) -> Suppressi
     last = found[size - 1] if len(found) > size else None
     return {
         "data": [suppression(stored) for stored in found[:size]],
-        "next_cursor": text_cursor(last.channel, last.address) if last else None,
+        "next_cursor": text_cursor(last.channel, last.address, last.category) if last else None,
     }

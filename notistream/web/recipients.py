@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from notistream.db import recipients
+from notistream.db import device_tokens, recipients
 from notistream.domain.validation import recipient_id_error, token_error
 from notistream.errors import NotFound
-from notistream.services.recipients import register_device
+from notistream.services import recipients as use_cases
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body
-from notistream.web.context import SENDER, own
+from notistream.web.context import RUNTIME, SENDER, own
 from notistream.web.query import Query
 from notistream.web.recipient_bodies import FORGET_TOKEN, PUT_RECIPIENT, REGISTER_TOKEN, contact, device, refuse_wrong
 from notistream.web.respond import answer, no_content
@@ -33,8 +33,7 @@ async def show_many(request: web.Request) -> web.Response:
 async def put(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
     wanted = contact(parse(PUT_RECIPIENT, await read_body(request)))
-    stored, created = await recipients.put(
-        own(request), request[SENDER].tenant_id, recipient_id, wanted)
+    stored, created = await use_cases.put(own(request), request[SENDER].tenant_id, recipient_id, wanted)
     return answer(views.recipient(stored), status=201 if created else 200)
 
 
@@ -46,10 +45,15 @@ async def show(request: web.Request) -> web.Response:
     return answer(views.recipient(found))
 
 
+async def erase(request: web.Request) -> web.Response:
+    erased = await request.app[RUNTIME].erasure.erase(request[SENDER].tenant_id, recipient_of(request))
+    return answer(views.erased(erased))
+
+
 async def register_token(request: web.Request) -> web.Response:
     wanted = device(parse(REGISTER_TOKEN, await read_body(request)))
-    await register_device(
-        own(request), request[SENDER].tenant_id, wanted.recipient_id, wanted.token)
+    await use_cases.register_device(
+        own(request), request[SENDER].tenant_id, wanted.recipient_id, wanted.token, platform=wanted.platform)
     return answer(
         views.device_token(wanted.token, recipient_id=wanted.recipient_id, platform=wanted.platform), status=201)
 
@@ -64,6 +68,6 @@ async def forget_token(request: web.Request) -> web.Response:
 
 async def _forget(request: web.Request, token: str, *, place: str) -> web.Response:
     refuse_wrong({place: token_error(token)})
-    if not await recipients.forget_token(own(request), request[SENDER].tenant_id, token):
+    if not await device_tokens.forget(own(request), request[SENDER].tenant_id, token):
         raise NotFound("no recipient has this device token")
     return no_content()

@@ -14,6 +14,7 @@ from notistream.web.views import (
     Figures,
     NotificationView,
     QueueView,
+    ReceiptView,
     StepView,
     TraceView,
 )
@@ -52,6 +53,7 @@ def notification(stored: StoredNotification) -> NotificationView:
         "error_message": stored.error_message,
         "provider": stored.provider,
         "provider_message_id": stored.provider_message_id,
+        "receipt": _receipt(stored),
         "type": stored.type,
         "category": stored.category,
         "metadata": stored.metadata,
@@ -66,6 +68,14 @@ def notification(stored: StoredNotification) -> NotificationView:
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,
     }
+
+
+def _receipt(stored: StoredNotification) -> ReceiptView | None:
+    """That of an earlier chain says nothing about this one."""
+    kept = stored.receipt
+    if kept is None or kept["chain"] != stored.chain:
+        return None
+    return {"state": kept["state"], "at": kept["at"], "detail": kept["detail"], "provider": kept["provider"]}
 
 
 def batch(stored: StoredBatch) -> BatchView:

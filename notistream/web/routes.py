@@ -7,6 +7,8 @@ from aiohttp import web
 from notistream.runtime import Runtime
 from notistream.web import docs, examples, health, notifications, sockets, views
 from notistream.web.body import LargeBodies
+from notistream.web.bulk_routes import BULK
+from notistream.web.callback_routes import CALLBACKS
 from notistream.web.console import routes as console
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
@@ -22,6 +24,7 @@ from notistream.web.sandbox_routes import SANDBOX
 from notistream.web.schemas import CreateBatch, CreateNotification
 from notistream.web.template_routes import TEMPLATES
 from notistream.web.tenant_routes import TENANTS
+from notistream.web.unsubscribe import UNSUBSCRIBE
 from notistream.web.webhook_routes import WEBHOOKS
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
@@ -153,8 +156,8 @@ DOCUMENTATION = (
 )
 
 ROUTES = (
-    *NOTIFICATIONS, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS, *REPLAYS,
-    *SANDBOX, *TENANTS, *console.CONSOLE,
+    *NOTIFICATIONS, *BULK, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS,
+    *REPLAYS, *SANDBOX, *TENANTS, *UNSUBSCRIBE, *CALLBACKS, *console.CONSOLE,
     *PROBES, *DOCUMENTATION,
 )
 

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from notistream.domain.draft import Draft
 from notistream.domain.notification import OnUnknown, Priority
-from notistream.errors import FieldError, InvalidRequest, NotiStreamError
+from notistream.errors import FieldError, InvalidRequest
 from notistream.web.fields import ChannelName, JsonObject, Moment, Text, Urgency
 from notistream.web.pointers import refusal
 
@@ -25,15 +25,10 @@ STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 @with_config(STRICT)
-class CreateNotification(TypedDict, total=False):
-    """One notification: a channel, whom to reach, and what to say."""
+class Said(TypedDict, total=False):
+    """What to say, over which channel and when."""
 
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    recipient: Annotated[str | None, Field(
-        description="Address: E.164 phone number (sms), e-mail address, device token (push), recipient id (in_app).")]
-    recipient_address: Annotated[str | None, Field(description="Alias of `recipient`.")]
-    recipient_id: Annotated[str | None, Field(
-        description="A stored recipient. With an address too, the address wins and the id keys preferences and order.")]
     content: Annotated[str | None, Field(
         description="The text; beside `template_id`, the fallback when rendering fails. At most 160 characters (sms), "
         "10,000 (email), 4,096 (push, in_app).")]
@@ -47,8 +42,6 @@ class CreateNotification(TypedDict, total=False):
         description="high, normal or low; or 1 to 10: 1–3 is high, 4–6 normal, 7–10 low.")]
     scheduled_at: Annotated[Moment | None, Field(description="Not to be sent before this moment.")]
     expires_at: Annotated[Moment | None, Field(description="Not to be sent after this moment.")]
-    idempotency_key: Annotated[str | None, Field(
-        description="At most one notification per key and tenant, for 7 days; a repeated key answers 409.")]
     category: Annotated[str | None, Field(description="What it is about, such as `marketing`; for preferences.")]
     type: Annotated[str | None, Field(description="Echoed; becomes `category` unless one is given.")]
     metadata: Annotated[JsonObject | None, Field(description="Kept and returned, never interpreted.")]
@@ -56,13 +49,31 @@ class CreateNotification(TypedDict, total=False):
         description="What to do when nobody knows whether the provider took it: send again (default) or hold.")]
 
 
-def _apart(value: Any, validate: ValidatorFunctionWrapHandler) -> CreateNotification | NotiStreamError:
-    """One bad item is a value beside its neighbours, not the end of the batch."""
+@with_config(STRICT)
+class Addressed(TypedDict, total=False):
+    """Whom to reach."""
+
+    recipient: Annotated[str | None, Field(
+        description="Address: E.164 phone number (sms), e-mail address, device token (push), recipient id (in_app).")]
+    recipient_address: Annotated[str | None, Field(description="Alias of `recipient`.")]
+    recipient_id: Annotated[str | None, Field(
+        description="A stored recipient. With an address too, the address wins and the id keys preferences and order.")]
+
+
+@with_config(STRICT)
+class CreateNotification(Addressed, Said, total=False):
+    """One notification: a channel, whom to reach, and what to say."""
+
+    idempotency_key: Annotated[str | None, Field(
+        description="At most one notification per key and tenant, for 7 days; a repeated key answers 409.")]
+
+
+def apart(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """One bad item is a value beside its neighbours, a NotiStreamError, not the end of the batch."""
     try:
-        wanted: CreateNotification = validate(value)
+        return validate(value)
     except ValidationError as exc:
         return refusal(exc)
-    return wanted
 
 
 @with_config(STRICT)
@@ -70,7 +81,7 @@ class CreateBatch(TypedDict):
     """1 to 1000 notifications, each accepted or refused on its own."""
 
     notifications: Annotated[
-        list[Annotated[CreateNotification, WrapValidator(_apart)]], Field(min_length=1, max_length=1000)]
+        list[Annotated[CreateNotification, WrapValidator(apart)]], Field(min_length=1, max_length=1000)]
 
 
 CREATE: TypeAdapter[CreateNotification] = TypeAdapter(CreateNotification)

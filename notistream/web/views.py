@@ -9,6 +9,17 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 
+class ReceiptView(TypedDict):
+    """What the vendor said after it had accepted the message."""
+
+    state: Annotated[str, Field(
+        description="sent, delayed, undelivered, delivered, read, bounced, complained; only a word further on in this "
+        "order takes another's place.")]
+    at: datetime
+    detail: Annotated[str | None, Field(description="In the vendor's words.")]
+    provider: str
+
+
 class NotificationView(TypedDict):
     """A notification and where it is on its way."""
 
@@ -40,6 +51,8 @@ class NotificationView(TypedDict):
     error_message: str | None
     provider: str | None
     provider_message_id: str | None
+    receipt: Annotated[ReceiptView | None, Field(
+        description="What became of it after it was accepted, where the provider reports that.")]
     type: str | None
     category: str | None
     metadata: Mapping[str, Any]

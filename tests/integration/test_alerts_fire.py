@@ -41,6 +41,17 @@ async def test_a_provider_is_away_and_then_the_worker(running, tmp_path):
         await prometheus.becomes("ScrapeDown", "NoWorkers")
 
 
+async def test_dead_letters_gather(running, tmp_path):
+    product, ledger = running
+    await product.worker()
+    async with watching(product, tmp_path) as prometheus:
+        await quiet(prometheus)
+        ledger.answer = lambda _call: (400, {})
+        await product.batch_ended(await product.batch(messages(15)))
+        await prometheus.becomes("DeadLettersGrowing")
+        assert "BreakerOpen" not in await prometheus.true(), "a refusal is not an outage"
+
+
 async def test_something_floods_a_topic_with_what_cannot_be_read(running, tmp_path, endpoints, topics_prefix):
     product, _ = running
     await product.worker(DLQ_LIMIT="5/hour")

@@ -65,6 +65,7 @@ def test_ready_then_one_interrupt_leaves_nothing(environment: dict[str, str], tm
     assert services.kafka.process() is None
     assert services.postgres.process() is None
     assert stat.S_IMODE((folder / "admin-token").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "unsubscribe-secret").stat().st_mode) == 0o600
 
 
 def test_a_killed_run_leaves_only_the_services_to_the_next(environment: dict[str, str], tmp_path: Path) -> None:

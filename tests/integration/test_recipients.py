@@ -59,7 +59,7 @@ async def register(client: Client, recipient_id: str, token: str) -> None:
     await called(client, "POST", TOKENS, {"recipient_id": recipient_id, "token": token}, status=201)
 
 
-@pytest.mark.parametrize("stem", ["recipients", "preferences", "suppressions"])
+@pytest.mark.parametrize("stem", ["recipients", "device_tokens", "preferences", "suppressions"])
 async def test_every_query_prepares_on_the_migrated_schema(database_url: str, stem: str) -> None:
     connection = await asyncpg.connect(database_url)
     try:
@@ -274,7 +274,7 @@ async def test_channels_set_at_once_are_all_kept(client: Client) -> None:
 async def test_suppressions(client: Client) -> None:
     entry = {"channel": "email", "address": "Gone@Example.COM", "reason": "bounce", "note": "550"}
     made = await called(client, "PUT", SUPPRESSIONS, entry, status=201)
-    assert made == {**entry, "address": "gone@example.com", "created_at": made["created_at"]}
+    assert made == {**entry, "address": "gone@example.com", "category": None, "created_at": made["created_at"]}
     again = await called(client, "PUT", SUPPRESSIONS, {"channel": "email", "address": "gone@example.com"})
     assert again == {**made, "reason": "manual", "note": None}
     assert (await called(client, "GET", f"{SUPPRESSIONS}?address=GONE@example.com"))["data"] == [again]

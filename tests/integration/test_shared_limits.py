@@ -13,6 +13,7 @@ from notistream.db import deliveries, notifications, outbox, tenants, tokens
 from notistream.db.caps import CapLedger
 from notistream.db.pool import open_database
 from notistream.delivery.ports import Turn
+from notistream.domain.event import decode_events
 from notistream.domain.notification import NewNotification, Priority
 from notistream.domain.preference import FrequencyCap
 from tests.unit.delivery_fakes import CLAIMED
@@ -145,9 +146,13 @@ async def test_what_has_expired_is_not_queued_but_ended_with_a_reason(db, by_tim
         expires_at=datetime.now(UTC) + timedelta(hours=2))
     await db.fetch("UPDATE notifications SET due_at = now(), expires_at = now()")
     if by_timer:
-        assert (await deliveries.queue(db, [Turn(gone, 1)])).entries == []
+        entries = (await deliveries.queue(db, [Turn(gone, 1)])).entries
     else:
-        assert await deliveries.queue_due(db, {("sms", "normal"): 5}) == (1, [])
+        count, entries = await deliveries.queue_due(db, {("sms", "normal"): 5})
+        assert count == 1
+    told, = entries
+    event, = decode_events(told.records[0].value).events
+    assert (told.topic, event.type) == ("events", "notification.expired")
     found = await notifications.get(db, tenant.id, gone)
     assert (found.status, found.due_at) == ("expired", None)
     assert found.reason.startswith("expired at ")

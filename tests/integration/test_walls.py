@@ -24,6 +24,16 @@ ROWS = {
     "template_versions": "INSERT INTO template_versions (template_id, version, body) SELECT id, 1, 'b' FROM templates "
                          "WHERE tenant_id = $1 AND $2::uuid IS NOT NULL",
     "recipients": "INSERT INTO recipients (tenant_id, id) VALUES ($1, $2::uuid::text)",
+    "device_tokens": "INSERT INTO device_tokens (tenant_id, recipient_id, digest, token) "
+                     "SELECT $1, id, sha256($2::uuid::text::bytea), 't' FROM recipients WHERE tenant_id = $1",
+    "inboxes": "INSERT INTO inboxes (tenant_id, recipient_id) VALUES ($1, $2::uuid::text)",
+    "inbox_messages": "INSERT INTO inbox_messages (id, tenant_id, recipient_id, seq, notification_id, body) "
+                      "VALUES ($2, $1, 'u', 1, $2, 'b')",
+    "webhook_endpoints": "INSERT INTO webhook_endpoints (id, tenant_id, url, secret) VALUES ($2, $1, 'https://x', 's')",
+    "webhook_deliveries": "INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data) "
+                          "SELECT $2, $1, id, $2, 't', now(), '{}' FROM webhook_endpoints WHERE tenant_id = $1",
+    "sandbox_messages": "INSERT INTO sandbox_messages (id, tenant_id, notification_id, key, channel, recipient, "
+                        "content, outcome) VALUES ($2, $1, $2, 'k', 'sms', '+905000000001', 'c', 'delivered')",
     "preferences": "INSERT INTO preferences (tenant_id, recipient_id) VALUES ($1, $2::uuid::text)",
     "suppressions": "INSERT INTO suppressions (tenant_id, channel, address, reason) "
                     "VALUES ($1, 'sms', $2::uuid, 'manual')",
@@ -50,8 +60,12 @@ FORGED = {
     "trace_steps": "INSERT INTO trace_steps (notification_id, gate, verdict, reason) VALUES ($1, '', '', '')",
     "replayed": "INSERT INTO replayed (replay_id, notification_id) VALUES (gen_random_uuid(), $1)",
     "template_versions": "INSERT INTO template_versions (template_id, version, body) VALUES ($1, 2, 'b')",
+    "webhook_deliveries": "INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data) "
+                          "SELECT gen_random_uuid(), $2, $1, $1, 't', now(), '{}'",
+    "device_tokens": "INSERT INTO device_tokens (tenant_id, recipient_id, digest, token) SELECT $2, $1, '', 't'",
 }
-"""Rows below a parent of another tenant, $1."""
+"""Rows below a parent of another tenant, $1; $2 is that tenant, where the row says so itself."""
+PARENTS = {"template_versions": "templates", "webhook_deliveries": "webhook_endpoints", "device_tokens": "recipients"}
 
 
 @dataclass
@@ -113,10 +127,11 @@ async def test_another_tenants_rows_are_not_there(world: World, table: str) -> N
 async def test_a_row_cannot_be_forged_for_another_tenant(world: World, table: str) -> None:
     await world.db.fetch("DELETE FROM channel_totals")
     forged: str = ROWS[table]
-    arguments: tuple[UUID, ...] = (world.a, uuid4())
+    arguments: tuple[Any, ...] = (world.a, uuid4())
     if table in FORGED:
-        parent = "templates" if table == "template_versions" else "notifications"
-        forged, arguments = FORGED[table], (await world.admin.fetchval(f"SELECT id FROM {parent}"),)
+        parent = await world.admin.fetchval(f"SELECT id FROM {PARENTS.get(table, 'notifications')}")
+        forged = FORGED[table]
+        arguments = (parent, world.a) if "$2" in forged else (parent,)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await world.db.of(world.b).fetch(forged, *arguments)
 

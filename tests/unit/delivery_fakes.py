@@ -55,6 +55,11 @@ class FakePermit:
         self.preferred = []
         self.called = None
         self.reports = []
+        self.further = 100
+
+    async def another(self):
+        self.further -= 1
+        return self.further >= 0
 
     async def route(self, preferred):
         self.preferred.append(preferred)

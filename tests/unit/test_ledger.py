@@ -36,7 +36,7 @@ class Claims:
     def _row(self, notification_id, wishes):
         return {
             **{name: getattr(CLAIMED, name) for name in COPIED}, "id": notification_id, "recipient": "+905000000001",
-            "priority": "normal", "on_unknown": "resend", "wishes": wishes, "category_wishes": {},
+            "priority": "normal", "on_unknown": "resend", "wishes": wishes, "category_wishes": {}, "push_tokens": None,
         }
 
 

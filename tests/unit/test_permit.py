@@ -150,3 +150,17 @@ async def test_a_breaker_that_opens_while_a_permit_waits_for_a_token_stops_it():
     permit.close()
     await asyncio.sleep(30)
     assert await bench.call(Receipt("m1")) == "a"
+
+
+@virtual_time
+async def test_every_further_call_of_an_attempt_takes_a_token_of_its_own():
+    bench = ChannelBench("a", rate=10)
+    permit = await bench.admitted()
+    assert await permit.route(None) == "a"
+    assert [await permit.another() for _ in range(5)] == [True] * 5
+    assert max(bench.slots.used.values()) == 1
+    bench.slots.exhausted = True
+    await asyncio.sleep(0.5)  # what was leased before has lapsed
+    assert not await permit.another()
+    free = ChannelBench("a")
+    assert await free.channel.admit(1).another()

@@ -95,6 +95,7 @@ OVER = CapUse(allowed=False, used=5, free_at=NOW + timedelta(seconds=40))
     [
         (replace(CLAIMED, expires_at=NOW), Status.EXPIRED, "expiry", None),
         (replace(CLAIMED, suppressed="bounce"), Status.SUPPRESSED, "suppression", None),
+        (replace(CLAIMED, erased=True), Status.SUPPRESSED, "suppression", None),
         (replace(CLAIMED, preferences=wishes(enabled=False)), Status.SUPPRESSED, "preferences", None),
         (replace(CLAIMED, category="news", preferences=Preferences({}, {"news": False})),
          Status.SUPPRESSED, "preferences", None),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from notistream.domain.outcome import Receipt
-from tests.unit.contract import ses, smtp, webhook
+from tests.unit.contract import fcm, ses, smtp, twilio, webhook
 
 VOLUME = int(os.environ.get("NOTISTREAM_TEST_VOLUME", "500"))
 AT_ONCE = 50
@@ -24,7 +24,8 @@ def sockets():
         entry.is_symlink() and str(entry.readlink()).startswith("socket:") for entry in Path("/proc/self/fd").iterdir())
 
 
-@pytest.mark.parametrize(("case", "most"), [(smtp.CASE, 10), (ses.CASE, AT_ONCE), (webhook.CASE, AT_ONCE)])
+@pytest.mark.parametrize(("case", "most"), [
+    (smtp.CASE, 10), (ses.CASE, AT_ONCE), (webhook.CASE, AT_ONCE), (fcm.CASE, AT_ONCE), (twilio.CASE, AT_ONCE)])
 @pytest.mark.timeout(600)
 async def test_none_lost_connections_reused_nothing_grows(case, most):
     async with case.subject() as subject:
@@ -39,7 +40,7 @@ async def test_none_lost_connections_reused_nothing_grows(case, most):
         async def half():
             await asyncio.gather(*(sender(VOLUME // 2 // AT_ONCE) for _ in range(AT_ONCE)))
             server = getattr(getattr(vendor, "_serve", None), "__self__", vendor)
-            for kept in ("mails", "bodies", "envelopes"):  # what the server keeps is not the provider's
+            for kept in ("mails", "bodies", "envelopes", "messages"):  # what the server keeps is not the provider's
                 getattr(server, kept, []).clear()
             gc.collect()
 

@@ -16,6 +16,7 @@ from notistream.db.pool import Database, open_database
 from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate, StoredTemplateVersion
 from notistream.db.stats import ChannelTotals
 from notistream.db.templates import Replacement
+from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
 from notistream.domain.template_preview import TemplatePreview, preview
@@ -41,6 +42,7 @@ from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
 from notistream.services.realtime import Realtime
+from notistream.services.receipts import Receipts
 from notistream.services.tenancy import Tenancy
 from notistream.services.trace import Timeline, timeline
 from notistream.services.webhook_client import WebhookClient
@@ -261,6 +263,8 @@ class FakeRuntime:
     inbox: Inbox | None = None
     realtime: Realtime | None = None
     webhooks: Webhooks | None = None
+    unsubscribe: UnsubscribeLinks = NO_LINKS
+    receipts: Receipts | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
@@ -278,7 +282,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     fakes = FakeRuntime(
         database=database, operations=Operations(database, publish=lambda _: None),
         range_replays=RangeReplays(database), tenancy=Tenancy(database),
-        webhooks=Webhooks(database, WebhookClient(Allowed())),
+        webhooks=Webhooks(database, WebhookClient(Allowed())), receipts=Receipts(database, {}, publish=lambda _: None),
         pauses=Pauses(database, providers={"sms": ["console"]}))
     fakes.inbox = Inbox(database)
     fakes.realtime = Realtime(

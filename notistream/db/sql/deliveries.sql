@@ -18,17 +18,26 @@ WITH m AS (
 SELECT c.id, c.tenant_id, c.channel, c.priority, c.recipient, c.recipient_id, c.content, c.subject, c.template_id,
     c.template_name, c.template_version, c.template_variables, c.expires_at, c.category, c.on_unknown,
     c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token, c.claimed_at, c.next_provider, c.test,
-    coalesce(c.locale, r.locale) AS locale, r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes, p.categories AS category_wishes,
-    (SELECT min(s.reason) FROM suppressions s
-        WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
-            addresses_of(c.recipient, c.recipient_id, r.email, r.phone, r.push_tokens))) AS suppressed
+    coalesce(c.locale, r.locale) AS locale, r.email, r.phone, r.timezone, p.channels AS wishes,
+    p.categories AS category_wishes, c.erased, d.tokens AS push_tokens,
+    coalesce(
+        (SELECT min(s.why) FROM suppressions_of(c.tenant_id, c.channel, c.category,
+            address_of(c.channel, c.recipient, c.recipient_id, r.email, r.phone)) s),
+        CASE WHEN d.tokens IS NULL THEN d.suppressed END) AS suppressed,
+    CASE WHEN c.attempts > 1 AND d.tokens IS NOT NULL THEN ARRAY(
+        SELECT s -> 'inputs' ->> 'device' FROM attempts a, jsonb_array_elements(a.steps) s
+        WHERE a.notification_id = c.id AND a.chain = c.chain AND s ->> 'gate' = 'device'
+            AND s ->> 'verdict' = 'permanent') END AS refused_devices
 FROM claimed c
 LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
-LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id;
+LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id
+CROSS JOIN LATERAL devices_of(
+    c.channel = 'push' AND c.recipient IS NULL, c.tenant_id, c.recipient_id, c.category) d;
 
 -- name: finish
 -- processing → its next status where the lease is still ours, with the attempt, the dead letter, the retry
--- record and the totals in the same transaction. A stale worker changes nothing here; see finish_late.
+-- record and the totals in the same transaction. A stale worker changes nothing here; see finish_late. Of what was
+-- erased meanwhile no word is written back.
 WITH f AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::double precision[], $6::text[],
         $7::text[], $8::text[], $9::text[], $10::real[], $11::text[], $12::text[], $13::text[], $14::uuid[],
@@ -40,12 +49,14 @@ WITH f AS (
     WHERE n.status = 'processing' AND n.lease_token = f.token ORDER BY n.id FOR UPDATE OF n
 ), done AS (
     UPDATE notifications n
-    SET status = f.status, reason = f.reason, error_message = f.error, lease_token = NULL,
+    SET status = f.status, reason = CASE WHEN n.erased THEN 'the recipient was erased' ELSE f.reason END,
+        error_message = CASE WHEN NOT n.erased THEN f.error END, lease_token = NULL,
         attempts = n.attempts - (f.outcome = 'not_called')::integer,
         due_at = CASE WHEN f.delay IS NOT NULL THEN least(now() + f.delay * interval '1 second', n.expires_at) END,
         provider = coalesce(f.provider, n.provider), next_provider = f.next_provider,
-        provider_message_id = coalesce(f.provider_message_id, n.provider_message_id),
-        subject = coalesce(f.subject, n.subject), content = coalesce(f.content, n.content),
+        provider_message_id = CASE WHEN NOT n.erased THEN coalesce(f.provider_message_id, n.provider_message_id) END,
+        subject = CASE WHEN NOT n.erased THEN coalesce(f.subject, n.subject) END,
+        content = CASE WHEN NOT n.erased THEN coalesce(f.content, n.content) END,
         sent_at = CASE f.status WHEN 'delivered' THEN now() ELSE n.sent_at END,
         failed_at = CASE f.status WHEN 'failed' THEN now() ELSE n.failed_at END,
         updated_at = now()
@@ -53,9 +64,10 @@ WITH f AS (
     WHERE n.id = f.id AND l.id = n.id AND n.status = 'processing' AND n.lease_token = f.token
     RETURNING n.id, n.tenant_id, n.channel, n.priority, n.status, n.seq, n.chain, n.attempts, n.recipient,
         n.recipient_id, n.traceparent, n.correlation_id, n.due_at, n.created_at, n.sent_at, n.claimed_at,
-        f.outcome, f.error, f.reason, f.provider AS attempt_provider, f.duration_ms, f.steps,
-        f.provider_message_id AS attempt_message_id, f.dead_letter_id, f.topic, f.partition, f."offset",
-        status_event(n) AS event
+        f.outcome, n.error_message AS error, n.reason, f.provider AS attempt_provider, f.duration_ms,
+        CASE WHEN n.erased THEN '[]' ELSE f.steps END AS steps,
+        CASE WHEN NOT n.erased THEN f.provider_message_id END AS attempt_message_id, f.dead_letter_id, f.topic,
+        f.partition, f."offset", status_event(n) AS event
 ), attempted AS (
     INSERT INTO attempts (notification_id, chain, number, provider, started_at, duration_ms, outcome, error,
         provider_message_id, steps)
@@ -116,12 +128,13 @@ SELECT ARRAY(SELECT id FROM done) AS finished,
 -- name: finish_late
 -- A stale worker's outcome goes to its attempt; a success is still accepted while nobody has claimed it again.
 WITH noted AS (
-    UPDATE attempts SET late_outcome = $4, late_at = now()
+    UPDATE attempts SET late_outcome = $4, late_at = now(), provider = coalesce($5, provider),
+        provider_message_id = CASE WHEN NOT (SELECT erased FROM notifications WHERE id = $1) THEN $6 END
     WHERE notification_id = $1 AND chain = $2 AND number = $3 AND outcome = 'unknown'
 ), accepted AS (
     UPDATE notifications n
     SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
-        sent_at = now(), provider = $5, provider_message_id = $6, updated_at = now()
+        sent_at = now(), provider = $5, provider_message_id = CASE WHEN NOT erased THEN $6 END, updated_at = now()
     WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
         AND status IN ('unknown', 'retrying', 'pending', 'deferred')
     RETURNING tenant_id, channel, created_at, sent_at, status_event(n) AS event

@@ -1,13 +1,17 @@
 -- name: facts
 -- What a claim would read for a recipient; the moment is now, or $5 where that lies ahead.
-SELECT greatest(now(), $5::timestamptz) AS at, coalesce($6::text, r.locale) AS locale, r.email, r.phone, r.push_tokens, r.timezone, p.channels AS wishes,
-    p.categories AS category_wishes,
-    (SELECT min(s.reason) FROM suppressions s
-        WHERE s.tenant_id = c.tenant_id AND s.channel = c.channel AND s.address = ANY (
-            addresses_of(c.recipient, c.recipient_id, r.email, r.phone, r.push_tokens))) AS suppressed
-FROM (SELECT $1::uuid AS tenant_id, $2::text AS channel, $3::text AS recipient, $4::text AS recipient_id) c
+SELECT greatest(now(), $5::timestamptz) AS at, coalesce($7::text, r.locale) AS locale, r.email, r.phone,
+    d.tokens AS push_tokens, r.timezone, p.channels AS wishes, p.categories AS category_wishes,
+    coalesce(
+        (SELECT min(s.why) FROM suppressions_of(c.tenant_id, c.channel, c.category,
+            address_of(c.channel, c.recipient, c.recipient_id, r.email, r.phone)) s),
+        CASE WHEN d.tokens IS NULL THEN d.suppressed END) AS suppressed
+FROM (SELECT $1::uuid AS tenant_id, $2::text AS channel, $3::text AS recipient, $4::text AS recipient_id,
+    $6::text AS category) c
 LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
-LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id;
+LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id
+CROSS JOIN LATERAL devices_of(
+    c.channel = 'push' AND c.recipient IS NULL, c.tenant_id, c.recipient_id, c.category) d;
 
 -- name: cap_uses
 -- Uses of a cap of $4 in the window $5 before $6, and when the next one is free.

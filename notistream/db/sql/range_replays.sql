@@ -2,7 +2,8 @@
 -- The next $10 ended notifications of a range among the next $9 rows in the order of their ids, and for each what its
 -- replay would do. Reads no further than it must; at_end: the range has no more.
 WITH scanned AS MATERIALIZED (
-    SELECT id, tenant_id, channel, status, chain, template_name, category, recipient, recipient_id, expires_at, created_at
+    SELECT id, tenant_id, channel, status, chain, template_name, category, recipient, recipient_id, expires_at, created_at,
+        erased
     FROM notifications
     WHERE id > $2 AND id <= $3 AND ($8::uuid IS NULL OR tenant_id = $8)
     ORDER BY id LIMIT $9
@@ -21,10 +22,10 @@ WITH scanned AS MATERIALIZED (
                 SELECT FROM attempts a WHERE a.notification_id = m.id AND a.chain = m.chain
                     AND (a.outcome = 'delivered' OR a.late_outcome = 'delivered')) THEN 'duplicate'
             WHEN m.expires_at <= now() THEN 'expired'
-            WHEN EXISTS (
-                SELECT FROM suppressions s
-                WHERE s.tenant_id = m.tenant_id AND s.channel = m.channel AND s.address = ANY (
-                    addresses_of(m.recipient, m.recipient_id, r.email, r.phone, r.push_tokens))) THEN 'suppressed'
+            WHEN m.erased OR EXISTS (
+                SELECT FROM suppressions_of(m.tenant_id, m.channel, m.category,
+                    address_of(m.channel, m.recipient, m.recipient_id, r.email, r.phone)))
+                OR (d.tokens IS NULL AND d.suppressed IS NOT NULL) THEN 'suppressed'
             WHEN p.channels -> m.channel ->> 'enabled' = 'false' OR p.categories ->> m.category = 'false'
                 THEN 'unwanted'
             ELSE 'send'
@@ -32,6 +33,8 @@ WITH scanned AS MATERIALIZED (
     FROM matching m
     LEFT JOIN recipients r ON r.tenant_id = m.tenant_id AND r.id = m.recipient_id
     LEFT JOIN preferences p ON p.tenant_id = m.tenant_id AND p.recipient_id = m.recipient_id
+    CROSS JOIN LATERAL devices_of(
+        m.channel = 'push' AND m.recipient IS NULL, m.tenant_id, m.recipient_id, m.category) d
 )
 SELECT ARRAY(SELECT id FROM judged WHERE verdict = 'send' ORDER BY id) AS ids,
     ARRAY(SELECT chain FROM judged WHERE verdict = 'send' ORDER BY id) AS chains,

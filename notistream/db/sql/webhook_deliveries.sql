@@ -117,9 +117,9 @@ DELETE FROM webhook_deliveries WHERE id IN (
 RETURNING id;
 
 -- name: erase
--- The recipient's id, and what receivers said in answer to it. Counts and times stay.
+-- The recipient's id, reasons and errors, and what receivers said in answer to it. Counts and times stay.
 UPDATE webhook_deliveries
-SET data = data - 'recipient_id',
+SET data = data - 'recipient_id' - 'reason', error = NULL,
     history = (SELECT coalesce(jsonb_agg(call - 'response' ORDER BY n), '[]')
                FROM jsonb_array_elements(history) WITH ORDINALITY AS h(call, n))
 WHERE tenant_id = $1 AND data->>'recipient_id' = $2 AND data ? 'recipient_id'

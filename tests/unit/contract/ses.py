@@ -12,7 +12,7 @@ from notistream.providers.api import Context
 from notistream.providers.contract import Subject
 from notistream.providers.faulty import Taken, faulty, refused
 from notistream.providers.ses import SesProvider, SesSettings
-from tests.unit.contract import sigv4
+from tests.unit.contract import sigv4, sns
 from tests.unit.contract.case import Case
 from tests.unit.contract.smtp import EMAIL, SENDER
 
@@ -71,6 +71,7 @@ async def subject():
                 provider=provider, vendor=vendor, message=EMAIL, secrets=[SECRET, TOKEN, "planted-words"],
                 expire=lambda: ses.keys.update({KEY_ID: (SECRET, "another")}), renew=lambda: ses.keys.update(good),
                 throttling=lambda value: refused(429, "TooManyRequestsException", retry_after=value),
+                callbacks=sns.callbacks_for(provider),
                 refusals=[
                     (refused(400, "MessageRejected"), Permanent(
                         "SES 400 MessageRejected: the message contains invalid content")),

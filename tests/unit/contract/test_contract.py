@@ -4,9 +4,9 @@ import pytest
 
 from notistream.plugins import BUILT_IN
 from notistream.providers import contract
-from tests.unit.contract import ses, smtp, webhook, wireless
+from tests.unit.contract import fcm, ses, smtp, twilio, webhook, wireless
 
-CASES = {"webhook": webhook.CASE, "smtp": smtp.CASE, "ses": ses.CASE}
+CASES = {"fcm": fcm.CASE, "ses": ses.CASE, "smtp": smtp.CASE, "twilio": twilio.CASE, "webhook": webhook.CASE}
 CASES |= {"console": wireless.CONSOLE, "sandbox": wireless.SANDBOX, "in_app": wireless.IN_APP_CASE}
 CLAUSES = [(name, clause) for name, case in CASES.items() for clause in case.clauses()]
 

@@ -1,0 +1,60 @@
+"""Receipts: found by the vendor's message id, kept beside the notification where they say more than the one before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from notistream.db.pool import Queryable
+from notistream.db.queries import load
+from notistream.db.records import storable
+from notistream.domain.receipt import SUPPRESSES, ProviderReceipt, ReceiptState, outweighed, sent_as
+from notistream.messages import OutboxEntry, outbox_entries
+
+SQL = load("receipts")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Whether the notification is known, whether the receipt changed it, and what is to be published."""
+
+    known: bool
+    moved: bool
+    entries: list[OutboxEntry]
+
+
+async def apply(db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime) -> Applied:
+    """Keep a receipt that outweighs the one before, with the suppression and the event that follow from it."""
+    sent = sent_as(receipt.key)
+    reason = SUPPRESSES.get(receipt.state)
+    row = await db.fetchrow(
+        SQL["apply"], provider, storable(receipt.message_id), *(sent or (None, None)), _shown(receipt, now),
+        [state.value for state in outweighed(receipt.state)], reason.value if reason else None,
+        storable(receipt.address))
+    assert row is not None
+    return Applied(row["known"], row["moved"], outbox_entries(row["entries"]))
+
+
+def _shown(receipt: ProviderReceipt, now: datetime) -> dict[str, str | None]:
+    at = (receipt.at or now).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return {"state": receipt.state.value, "at": at, "detail": storable(receipt.detail)}
+
+
+async def keep(db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime) -> None:
+    """Keep a receipt of an unknown message for a while."""
+    await db.fetch(
+        SQL["keep"], provider, storable(receipt.message_id), receipt.state.value, receipt.at or now,
+        storable(receipt.detail), storable(receipt.address))
+
+
+async def take_known(db: Queryable) -> list[tuple[str, ProviderReceipt]]:
+    """Kept receipts whose message is recorded by now, with their providers; they are kept no longer."""
+    return [
+        (row["provider"], ProviderReceipt(
+            message_id=row["message_id"], state=ReceiptState(row["state"]), at=row["at"], detail=row["detail"],
+            address=row["address"]))
+        for row in await db.fetch(SQL["take_known"])]
+
+
+async def forget(db: Queryable, *, after: timedelta) -> Sequence[tuple[str, str]]:
+    """Provider and state of those that were kept for too long; they are gone."""
+    return [(row["provider"], row["state"]) for row in await db.fetch(SQL["forget"], after)]
