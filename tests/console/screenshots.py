@@ -18,6 +18,8 @@ from tests.stack import ROOT, Stack, messages, stack, until
 
 LARGEST = 150_000
 TALLEST = {"wide": 1150, "narrow": 1600}
+DENSE = {"health": 850, "dead-letters": 1000}
+"""Pages with so much text that a smaller part of them has to do."""
 Before = Callable[[Tab], Awaitable[None]]
 
 
@@ -46,6 +48,8 @@ def _first_link(selector: str) -> Before:
 
 SHOTS: dict[str, tuple[str, Before]] = {
     "overview": ("", _charts_are_drawn),
+    "dead-letters": ("/dead-letters", _nothing),
+    "replays": ("/replays", _nothing),
     "recipients": ("/recipients", _nothing),
     "recipient": ("/recipients", _first_link("tbody a")),
     "tenants": ("/tenants", _nothing),
@@ -85,9 +89,13 @@ async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection
         " WHERE m.minute = date_trunc('minute', now()) - interval '1 minute'"
         " AND m.minute >= date_trunc('hour', now()) AND t.name = 'default'")
     await product.worker(RECIPIENT_RATE_LIMIT="0", WEBHOOK_ALLOW_NETWORKS=LOOPBACK)
-    ledger.answer = lambda call: (400, {}) if call["to"].endswith("13") else (202, {})
-    await product.batch_ended(await product.batch(messages(60)))
+    ledger.answer = lambda call: (int(call["content"]) % 7 * 5 + 400, {}) if call["to"].endswith("3") else (202, {})
+    await product.batch_ended(await product.batch(messages(120)))
     await furnish_people(product)
+    await database.execute(
+        "UPDATE dead_letters d SET created_at = created_at - n * n * n * interval '30 seconds'"
+        " FROM (SELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM dead_letters) ranked WHERE ranked.id = d.id")
+    await product.run("replay", "--since", "1h", "--status", "delivered", "--rate", "2", "--yes")
     await product.run("pause", "email", "--reason", "maintenance of the mail relay until 14:00")
 
     async def buried() -> bool:
@@ -108,7 +116,8 @@ async def draw(base: str, out: Path) -> list[Path]:
                     await before(one)
                     file = out / f"console-{name}-{theme}-{size}.png"
                     height = await one.page.evaluate("document.documentElement.scrollHeight")
-                    await one.page.set_viewport_size({**viewport, "height": min(height, TALLEST[size])})
+                    height = min(height, TALLEST[size], DENSE.get(name, height))
+                    await one.page.set_viewport_size({**viewport, "height": height})
                     if len(await one.page.screenshot(path=file)) > LARGEST:
                         large.append(file)
                     await one.page.set_viewport_size(viewport)

@@ -66,7 +66,6 @@ async def test_a_receiver_breaks_is_repaired_and_all_is_replayed_from_the_page(
 async def test_a_long_replay_goes_on_step_by_step_and_shows_how_far_it_is(
     running: tuple[Stack, Receiver], local: Tab, database_url: str
 ) -> None:
-    product, _ledger = running
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status, reason)"
@@ -176,8 +175,8 @@ async def test_no_page_of_dead_letters_has_a_serious_fault(
         opened = await tab(browser, product.base, color_scheme=scheme, **options)
         for path in (
             "/dead-letters", "/dead-letters?shown=all&range=week", f"/dead-letters/{one}",
-            f"/dead-letters/preview?id={one}", f"/dead-letters/preview?id={one}&do=delete", "/dead-letters/preview?all=1",
-            "/replays", "/replays/preview?since=2020-01-01T00:00",
+            f"/dead-letters/preview?id={one}", f"/dead-letters/preview?id={one}&do=delete",
+            "/dead-letters/preview?all=1", "/replays", "/replays/preview?since=2020-01-01T00:00",
         ):
             await opened.open(path)
             await opened.accessible()
