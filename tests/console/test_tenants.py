@@ -1,4 +1,4 @@
-"""Tenants and keys in a real browser: made, issued, used, rotated, revoked; each act in the audit log with who did it."""
+"""Tenants and keys in a real browser: made, issued, used, rotated, revoked; each act noted with who did it."""
 
 import asyncpg
 import pytest
