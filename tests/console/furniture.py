@@ -40,8 +40,8 @@ async def _tell(product: Stack) -> None:
         async with product.http.post(f"{api.url}/api/v1/webhooks", json=body) as answer:
             endpoint = (await answer.json())["id"]
         receiver.answer = lambda _call: (503 if len(receiver.calls) == 1 else 204, {}, "")
-        for n in range(4):
-            await product.ended(await product.create(recipient=f"+90500000010{n}"))
+        for n in (1, 2, 4, 5):
+            await product.ended(await product.create(recipient=f"+90500000010{n}", content=str(n)))
 
         async def told() -> bool:
             _, page = await product.call("GET", f"/api/v1/webhooks/{endpoint}/deliveries?status=delivered")

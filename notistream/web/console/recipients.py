@@ -13,7 +13,8 @@ from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked
 from notistream.web.console.recipient_view import RecipientView, view_of
 from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_choice import choice, tenant_of
+from notistream.web.console.tenant_choice import chosen as tenant_of
+from notistream.web.console.tenant_shown import choice
 from notistream.web.context import RUNTIME
 from notistream.web.recipient_bodies import MAX_NOTE, refuse_wrong
 
@@ -25,7 +26,7 @@ async def show_many(request: web.Request) -> web.Response:
     query = asked(request.query)
     wanted, first = query.text("tenant"), query.text("from")
     query.check()
-    chosen = await choice(request, wanted or "")
+    chosen = await choice(request, wanted)
     found = [] if chosen.tenant is None else await recipients.list_from(
         request.app[RUNTIME].database, chosen.tenant.id, first=first, limit=SIZE + 1)
     given = {"tenant": wanted, "from": first}
@@ -116,7 +117,8 @@ async def _meant(request: web.Request) -> tuple[RecipientView, RecipientSupport]
 
 async def _view(request: web.Request, tenant: str, recipient_id: str) -> RecipientView:
     refuse_wrong({"/id": recipient_id_error(recipient_id)})
-    return await view_of(request.app[RUNTIME].database, await tenant_of(request, tenant), recipient_id)
+    database = request.app[RUNTIME].database
+    return await view_of(database, await tenant_of(database, tenant), recipient_id)
 
 
 def _back(found: RecipientView) -> str:

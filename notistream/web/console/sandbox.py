@@ -7,7 +7,7 @@ from notistream.db.sandbox import SandboxMessage
 from notistream.errors import NotFound
 from notistream.web.console.filters import address, asked
 from notistream.web.console.rendering import framed, page
-from notistream.web.console.tenant_choice import choice, id_of
+from notistream.web.console.tenant_shown import choice, id_of
 from notistream.web.context import RUNTIME
 
 SIZE = 50
@@ -19,7 +19,7 @@ async def show_many(request: web.Request) -> web.Response:
     before, recipient, channel, wanted = (
         query.cursor("before"), query.text("recipient"), query.channel(), query.text("tenant"))
     query.check()
-    chosen = await choice(request, wanted or "")
+    chosen = await choice(request, wanted)
     found = [] if chosen.tenant is None else await sandbox.list_page(
         request.app[RUNTIME].database, chosen.tenant.id, before=before, recipient=recipient, channel=channel,
         limit=SIZE + 1)

@@ -10,9 +10,10 @@ from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
 from notistream.services.tenancy import IssuedKey
 from notistream.web.console.door import FORM
-from notistream.web.console.filters import address, filled
+from notistream.web.console.filters import address, asked, filled
 from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_choice import id_of, tenant_of
+from notistream.web.console.tenant_choice import chosen
+from notistream.web.console.tenant_shown import id_of
 from notistream.web.context import RUNTIME
 from notistream.web.fields import moment
 from notistream.web.query import Query
@@ -29,11 +30,12 @@ async def show_many(request: web.Request) -> web.Response:
 
 
 async def _list(request: web.Request, status: int = 200, **said: object) -> web.Response:
-    query = Query(request.query)
-    before, wanted = query.cursor("before"), request.query.get("name", "").strip()
+    query = asked(request.query)
+    before, wanted = query.cursor("before"), query.text("name")
     query.check()
     if wanted:
-        return web.Response(status=302, headers={"Location": f"{HERE}/{(await tenant_of(request, wanted)).id}"})
+        meant = await chosen(request.app[RUNTIME].database, wanted)
+        return web.Response(status=302, headers={"Location": f"{HERE}/{meant.id}"})
     found = await request.app[RUNTIME].tenancy.list_page(before=before, limit=SIZE + 1)
     older = address("", {"before": found[SIZE - 1].id}) if len(found) > SIZE else None
     return page(

@@ -13,7 +13,7 @@ from notistream.services.webhooks import MOST, Span
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked, filled
 from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_choice import choice, id_of
+from notistream.web.console.tenant_shown import choice, id_of
 from notistream.web.context import RUNTIME
 from notistream.web.query import Query
 from notistream.web.webhook_bodies import STATUSES as ENDED
@@ -43,7 +43,7 @@ async def show_many(request: web.Request) -> web.Response:
     query = asked(request.query)
     wanted = query.text("tenant")
     query.check()
-    chosen = await choice(request, wanted or "")
+    chosen = await choice(request, wanted)
     found = [] if chosen.tenant is None else await request.app[RUNTIME].webhooks.list_page(
         chosen.tenant.id, before=None, limit=MOST)
     return page(
