@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from notistream.db.pool import Queryable, TenantDatabase
+from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import StoredTemplate, StoredTemplateVersion
 from notistream.domain.template_text import TemplateText, TemplateVersion
@@ -54,15 +54,13 @@ def _columns(content: TemplateVersion) -> tuple[Any, ...]:
     return text.subject, text.body, text.html, {tag: said.parts() for tag, said in content.variants.items()}
 
 
-async def create(db: TenantDatabase, new: NewTemplate) -> StoredTemplate | None:
-    """The stored template; None where the tenant has one of this name and channel."""
-    async with db.transaction() as transaction:
-        created = await transaction.fetchrow(
-            SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active)
-        if created is None:
-            return None
-        return _stored(await transaction.fetchrow(
-            SQL["add_first"], new.tenant_id, new.id, *_columns(new.content)))
+async def create(transaction: Queryable, new: NewTemplate) -> StoredTemplate | None:
+    """The stored template; None where the tenant has one of this name and channel. Needs a transaction."""
+    created = await transaction.fetchrow(
+        SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active)
+    if created is None:
+        return None
+    return _stored(await transaction.fetchrow(SQL["add_first"], new.tenant_id, new.id, *_columns(new.content)))
 
 
 async def replace(db: Queryable, tenant_id: UUID, template_id: UUID, wanted: Replacement) -> StoredTemplate | None:

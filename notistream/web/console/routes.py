@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from notistream.web.console import assets, audit_log, health, overview, sign_in
+from notistream.web.console.notification_routes import NOTIFICATIONS
 from notistream.web.console.route import acts, looks
 from notistream.web.route import Route
 
@@ -13,6 +14,7 @@ CONSOLE = (
     acts("/sign-out", sign_in.leave),
     looks("", overview.show),
     looks("/", overview.to_it),
+    *NOTIFICATIONS,
     looks("/health", health.show),
     looks("/audit-log", audit_log.show),
 )
