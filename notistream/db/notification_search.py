@@ -59,7 +59,7 @@ class FoundNotification:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Matches, newest first; `older` is the cursor of what follows; `stopped`: the stretch ended before the page did."""
+    """Matches, newest first; `older` is the cursor of what follows; `stopped`: the stretch ended before the page."""
 
     notifications: Sequence[FoundNotification]
     older: UUID | None
@@ -107,8 +107,8 @@ def first_id(at: datetime) -> UUID:
 async def trace_id(db: Queryable, notification_id: UUID) -> str | None:
     """Of the trace that its request began or belonged to."""
     row = await db.fetchrow(SQL["traceparent"], notification_id)
-    parts = (row["traceparent"] or "").split("-") if row else ()
-    return parts[1] if len(parts) > 2 else None
+    _, _, rest = ((row["traceparent"] if row else None) or "").partition("-")
+    return rest.partition("-")[0] or None
 
 
 async def tenant_names(db: Queryable, ids: Sequence[UUID]) -> Mapping[UUID, str]:

@@ -103,3 +103,16 @@ async def version(db: Queryable, template_id: UUID, number: int) -> TemplateVers
     """The text of one version, also of a deleted template."""
     row = await db.fetchrow(SQL["version"], template_id, number)
     return _content(row) if row else None
+
+
+async def find(db: Queryable, template_id: UUID) -> StoredTemplate | None:
+    """Whosever it is."""
+    return _stored(await db.fetchrow(SQL["find"], template_id))
+
+
+async def list_of_all(
+    db: Queryable, *, before: UUID | None, channel: str | None, name: str | None, limit: int
+) -> list[StoredTemplate]:
+    """Of every tenant, at most `limit`, newest first."""
+    rows = await db.fetch(SQL["list_of_all"], before, channel, name, limit)
+    return [found for row in rows if (found := _stored(row))]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -50,14 +51,14 @@ async def show_many(request: web.Request) -> web.Response:
 
 async def _search(request: web.Request, query: Query, before: UUID | None) -> Found:
     db = request.app[RUNTIME].database
-    wanted = {
-        "status": query.word("status", list(Status)), "channel": query.channel(), "recipient": query.text("recipient"),
-        "template": query.text("template"), "since": query.moment("since"), "until": query.moment("until")}
     tenant = query.text("tenant")
+    wanted = Wanted(
+        status=query.word("status", list(Status)), channel=query.channel(), recipient=query.text("recipient"),
+        template=query.text("template"), since=query.moment("since"), until=query.moment("until"), before=before)
     query.check()
     owner = await tenant_choice.meant(db, tenant)
     return await notification_search.search(
-        db, Wanted(**wanted, tenant_id=owner.id if owner else None, before=before), limit=SIZE)
+        db, replace(wanted, tenant_id=owner.id if owner else None), limit=SIZE)
 
 
 async def _batch(request: web.Request, batch_id: UUID, before: UUID | None) -> Found:

@@ -5,6 +5,7 @@ from aiohttp import web
 from notistream.web.console import assets, audit_log, health, overview, sign_in
 from notistream.web.console.notification_routes import NOTIFICATIONS
 from notistream.web.console.route import acts, looks
+from notistream.web.console.template_routes import TEMPLATES
 from notistream.web.route import Route
 
 CONSOLE = (
@@ -15,6 +16,7 @@ CONSOLE = (
     looks("", overview.show),
     looks("/", overview.to_it),
     *NOTIFICATIONS,
+    *TEMPLATES,
     looks("/health", health.show),
     looks("/audit-log", audit_log.show),
 )

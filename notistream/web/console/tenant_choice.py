@@ -20,6 +20,14 @@ async def meant(db: Queryable, text: str | None) -> StoredTenant | None:
     return found
 
 
+async def chosen(db: Queryable, text: str) -> StoredTenant:
+    """Raises InvalidRequest also where the field is empty."""
+    found = await meant(db, text)
+    if found is None:
+        raise InvalidRequest([FieldError("/tenant", "is missing")])
+    return found
+
+
 async def _by_id(db: Queryable, text: str) -> StoredTenant | None:
     try:
         return await tenants.get(db, UUID(text))
