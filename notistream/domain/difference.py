@@ -36,7 +36,7 @@ def difference(old: str, new: str) -> list[Piece]:
     found: list[Piece] = []
     for tag, i, j, k, m in SequenceMatcher(None, before, after).get_opcodes():
         if tag == "equal":
-            found += _unchanged(before[i:j], first=i == 0, last=j == len(before))
+            found += _unchanged(before[i:j], first=not found, last=(j, m) == (len(before), len(after)))
         else:
             found += _changed("".join(before[i:j]), "".join(after[k:m]))
     return found

@@ -22,7 +22,7 @@ from notistream.web.context import ROUTE_TABLE, RUNTIME
 HERE = "/console/templates"
 SANDBOX = "/console/sandbox"
 SANDBOX_ADDRESSES: Mapping[str, str] = {
-    "sms": "+15005550006", "email": "[email protected]", "push": "device-of-a-test", "in_app": "reader-of-a-test"}
+    "sms": "+15005550006", "email": "ada@example.com", "push": "device-of-a-test", "in_app": "reader-of-a-test"}
 
 
 @dataclass(frozen=True, slots=True)
