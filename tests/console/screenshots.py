@@ -31,12 +31,39 @@ async def _examined(one: Tab) -> None:
     await one.page.locator("#checks li").first.wait_for(timeout=60_000)
 
 
+async def _one_failed(one: Tab) -> None:
+    await one.page.locator("#found tbody").get_by_role("link").first.click()
+    await one.page.locator("#calls").wait_for()
+
+
+async def _in_its_form(one: Tab) -> None:
+    await one.page.get_by_role("link", name=TEMPLATE["name"]).click()
+    await one.page.locator("#preview pre").wait_for()
+
+
+async def _compared(one: Tab) -> None:
+    await one.page.locator("#own-title ~ div").get_by_role("link", name="2", exact=True).click()
+    await one.page.locator("pre.difference").first.wait_for()
+
+
 SHOTS: dict[str, tuple[str, Before]] = {
     "overview": ("", _charts_are_drawn),
+    "notifications": ("/notifications", _nothing),
+    "notification": ("/notifications?status=failed", _one_failed),
+    "templates": ("/templates", _nothing),
+    "template": ("/templates", _in_its_form),
+    "template-versions": ("/templates", _compared),
     "audit-log": ("/audit-log", _nothing),
     "health": ("/health", _examined),
 }
 """Name of the picture: the page, and what has to be there before it is taken."""
+
+TEMPLATE = {
+    "name": "order_shipped", "channel": "email", "subject": "Your order {{ order }} is on its way",
+    "body": "Hello {{ name }},\n\nyour order {{ order }} arrives {{ day }}.\n\nYours, the shop",
+    "html": "<p>Hello <b>{{ name }}</b>,</p><p>your order {{ order }} arrives {{ day }}.</p>",
+    "variants": {"pt": {"subject": "A encomenda {{ order }} está a caminho", "body": "Olá {{ name }}!"}},
+}
 
 HISTORY = """
 INSERT INTO channel_minutes (channel, minute, sent, failed, latency_ms_sum)
@@ -67,6 +94,11 @@ async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection
     ledger.answer = lambda call: (400, {}) if call["to"].endswith("13") else (202, {})
     await product.batch_ended(await product.batch(messages(60)))
     await product.run("pause", "email", "--reason", "maintenance of the mail relay until 14:00")
+
+    _, template = await product.call("POST", "/api/v1/templates", TEMPLATE)
+    text = {name: TEMPLATE[name] for name in ("subject", "html", "variants")}
+    await product.call("PUT", f"/api/v1/templates/{template['id']}", {
+        **text, "body": "Dear {{ name }},\n\nyour order {{ order }} arrives on {{ day }}.\n\nYours, the shop"})
 
     async def buried() -> bool:
         return bool(await database.fetchval("SELECT count(*) FROM dead_letters"))
