@@ -9,3 +9,6 @@ CREATE TABLE channel_minutes (
 );
 CREATE INDEX channel_minutes_age ON channel_minutes (minute);
 CREATE INDEX channel_totals_hour ON channel_totals (hour);
+
+-- Dead letters over time.
+CREATE INDEX dead_letters_created ON dead_letters (created_at) WHERE deleted_at IS NULL;

@@ -5,6 +5,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +17,8 @@ from tests.stack import ROOT, Stack, messages, stack, until
 
 LARGEST = 150_000
 TALLEST = {"wide": 1150, "narrow": 1600}
+DENSE = {"health": 850, "dead-letters": 1000}
+"""Pages with so much text that a smaller part of them has to do."""
 Before = Callable[[Tab], Awaitable[None]]
 
 
@@ -48,11 +51,13 @@ async def _compared(one: Tab) -> None:
 
 SHOTS: dict[str, tuple[str, Before]] = {
     "overview": ("", _charts_are_drawn),
-    "notifications": ("/notifications", _nothing),
+    "notifications": ("/notifications?recipient=user-123", _nothing),
     "notification": ("/notifications?status=failed", _one_failed),
     "templates": ("/templates", _nothing),
     "template": ("/templates", _in_its_form),
     "template-versions": ("/templates", _compared),
+    "dead-letters": ("/dead-letters", _nothing),
+    "replays": ("/replays", _nothing),
     "audit-log": ("/audit-log", _nothing),
     "health": ("/health", _examined),
 }
@@ -91,10 +96,19 @@ async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection
         " WHERE m.minute = date_trunc('minute', now()) - interval '1 minute'"
         " AND m.minute >= date_trunc('hour', now()) AND t.name = 'default'")
     await product.worker(RECIPIENT_RATE_LIMIT="0")
-    ledger.answer = lambda call: (400, {}) if call["to"].endswith("13") else (202, {})
-    await product.batch_ended(await product.batch(messages(60)))
+    ledger.answer = lambda call: (int(call["content"]) % 7 * 5 + 400, {}) if call["to"].endswith("3") else (202, {})
+    await product.batch_ended(await product.batch(messages(120)))
+    await database.execute(
+        "UPDATE dead_letters d SET created_at = created_at - n * n * n * interval '30 seconds'"
+        " FROM (SELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM dead_letters) ranked WHERE ranked.id = d.id")
+    await product.run("replay", "--since", "1h", "--status", "delivered", "--rate", "2", "--yes")
     await product.run("pause", "email", "--reason", "maintenance of the mail relay until 14:00")
 
+    later = (datetime.now(UTC) + timedelta(hours=9)).isoformat()
+    for channel, more in (("sms", {}), ("in_app", {}), ("email", {}), ("sms", {"scheduled_at": later})):
+        await product.create(
+            channel=channel, recipient=None, recipient_id="user-123", content=None, template_id="welcome",
+            template_variables={"Name": "Ada", "name": "Ada"}, category="onboarding", **more)
     _, template = await product.call("POST", "/api/v1/templates", TEMPLATE)
     text = {name: TEMPLATE[name] for name in ("subject", "html", "variants")}
     await product.call("PUT", f"/api/v1/templates/{template['id']}", {
@@ -118,7 +132,8 @@ async def draw(base: str, out: Path) -> list[Path]:
                     await before(one)
                     file = out / f"console-{name}-{theme}-{size}.png"
                     height = await one.page.evaluate("document.documentElement.scrollHeight")
-                    await one.page.set_viewport_size({**viewport, "height": min(height, TALLEST[size])})
+                    height = min(height, TALLEST[size], DENSE.get(name, height))
+                    await one.page.set_viewport_size({**viewport, "height": height})
                     if len(await one.page.screenshot(path=file)) > LARGEST:
                         large.append(file)
                     await one.page.set_viewport_size(viewport)

@@ -120,6 +120,21 @@ async def test_what_is_wrong_comes_first_in_words(
     await connection.close()
 
 
+async def test_everything_works_without_scripts(running: tuple[Stack, Receiver], browser: Browser) -> None:
+    product, ledger = running
+    api = await product.api(AUTH="on")
+    await product.worker()
+    ledger.answer = lambda _call: (400, {})
+    await product.ended(await product.create())
+    one = await tab(browser, api.url, java_script_enabled=False)
+    await one.open("/dead-letters")
+    await sign_in(one, ADMIN)
+    await one.page.get_by_role("link", name="Replay all of these…").click()
+    await one.page.get_by_role("button", name="Replay 1").click()
+    await expect(one.page.get_by_text("Queued again: 1.")).to_be_visible()
+    one.check()
+
+
 async def test_light_and_dark_are_chosen_and_kept(running: tuple[Stack, Receiver], local: Tab) -> None:
     await local.open()
     page = local.page

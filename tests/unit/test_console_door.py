@@ -225,6 +225,13 @@ async def test_an_error_is_a_page_that_tells_no_secrets(handler, status, said):
         assert "secret" not in (answer.text or "")
 
 
+async def test_without_postgresql_one_signs_in_and_is_told():
+    async with visitor() as ada:
+        answer = await ada.get("/console/audit-log")
+        assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+        assert "PostgreSQL is not reachable" in await answer.text()
+
+
 @pytest.mark.parametrize(("name", "status"), [
     ("console.css", 200), ("console.js", 200), ("icon.svg", 200), ("nothing.css", 404), ("..%2frouting.py", 404)])
 async def test_assets(name, status):

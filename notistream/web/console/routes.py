@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from notistream.web.console import assets, audit_log, health, overview, sign_in
+from notistream.web.console.dead_letter_routes import DEAD_LETTERS
 from notistream.web.console.notification_routes import NOTIFICATIONS
 from notistream.web.console.route import acts, looks
 from notistream.web.console.template_routes import TEMPLATES
@@ -16,6 +17,7 @@ CONSOLE = (
     looks("", overview.show),
     looks("/", overview.to_it),
     *NOTIFICATIONS,
+    *DEAD_LETTERS,
     *TEMPLATES,
     looks("/health", health.show),
     looks("/audit-log", audit_log.show),

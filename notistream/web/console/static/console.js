@@ -116,6 +116,10 @@ addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[disabled]:not([title])")) button.removeAttribute("disabled");
 });
 
+// A long work is done in steps: its form sends itself, as long as somebody has it open.
+const goesOn = document.querySelector("form[data-goes-on]");
+if (goesOn) setTimeout(() => goesOn.requestSubmit(), 250); // long enough to be read, and to be stopped
+
 offerThemes();
 tellTimes();
 setInterval(tellTimes, 1000);
