@@ -18,7 +18,7 @@ from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendabl
 from notistream.services.acceptance import Sender
 from notistream.services.operations import Outcome
 from notistream.services.trace import timeline_of
-from notistream.web.console import tenant_choice
+from notistream.web.console import tenant_field
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked
 from notistream.web.console.rendering import OPERATOR, SAFE, done, framed, page
@@ -56,7 +56,7 @@ async def _search(request: web.Request, query: Query, before: UUID | None) -> Fo
         status=query.word("status", list(Status)), channel=query.channel(), recipient=query.text("recipient"),
         template=query.text("template"), since=query.moment("since"), until=query.moment("until"), before=before)
     query.check()
-    owner = await tenant_choice.meant(db, tenant)
+    owner = await tenant_field.meant(db, tenant)
     return await notification_search.search(
         db, replace(wanted, tenant_id=owner.id if owner else None), limit=SIZE)
 
@@ -76,7 +76,7 @@ async def _list(request: web.Request, found: Found, *, first: bool, status: int 
         request, "notifications.html", status=status, found=found, values=values, first=first,
         newest=address(HERE, values), older=address(HERE, values, before=found.older) if found.older else None,
         tenants=await notification_search.tenant_names(db, [one.tenant_id for one in found.notifications]),
-        offered=await tenant_choice.offered(db), stretch=notification_search.STRETCH, **{"errors": (), **more})
+        offered=await tenant_field.offered(db), stretch=notification_search.STRETCH, **{"errors": (), **more})
 
 
 async def show(request: web.Request) -> web.Response:

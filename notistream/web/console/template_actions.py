@@ -12,7 +12,7 @@ from notistream.runtime import Runtime
 from notistream.services.acceptance import Sender
 from notistream.services.templates import TemplateChanged, TemplateExists
 from notistream.web.console import template_editor as editor
-from notistream.web.console import template_form, tenant_choice
+from notistream.web.console import template_form, tenant_field
 from notistream.web.console.door import FORM
 from notistream.web.console.rendering import OPERATOR, done, framed
 from notistream.web.console.template_editor import HERE, Owned
@@ -44,7 +44,7 @@ async def preview_html(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     form, runtime = template_form.read(request[FORM]), request.app[RUNTIME]
     try:
-        tenant = await tenant_choice.chosen(runtime.database, form.tenant)
+        tenant = await tenant_field.chosen(runtime.database, form.tenant)
         stored = await runtime.templates.create(
             tenant.id, name=form.name, channel=form.channel, content=form.content(), metadata={},
             is_active=form.is_active, actor=request[OPERATOR].actor)

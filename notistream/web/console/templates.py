@@ -14,7 +14,7 @@ from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.templates import starters
 from notistream.web.console import template_editor as editor
-from notistream.web.console import tenant_choice
+from notistream.web.console import tenant_field
 from notistream.web.console.filters import address, asked
 from notistream.web.console.rendering import framed, page
 from notistream.web.console.template_editor import HERE, Owned
@@ -44,7 +44,7 @@ async def show_many(request: web.Request) -> web.Response:
         first="before" not in request.query, newest=address(HERE, values),
         older=address(HERE, values, before=found[SIZE - 1].id) if len(found) > SIZE else None,
         tenants=await notification_search.tenant_names(db, [one.tenant_id for one in found]),
-        offered=await tenant_choice.offered(db), new=address(f"{HERE}/new", values, name=None),
+        offered=await tenant_field.offered(db), new=address(f"{HERE}/new", values, name=None),
         starters=[one for one in starters().values() if values["channel"] in ("", one.channel)])
 
 
@@ -53,7 +53,7 @@ async def _found(request: web.Request, query: Query) -> list[StoredTemplate]:
     before, channel, name, tenant = (
         query.cursor("before"), query.channel(), query.text("name"), query.text("tenant"))
     query.check()
-    owner = await tenant_choice.meant(db, tenant)
+    owner = await tenant_field.meant(db, tenant)
     if owner is None:
         return await rows.list_of_all(db, before=before, channel=channel, name=name, limit=SIZE + 1)
     return await rows.list_page(db, owner.id, before=before, channel=channel, name=name, limit=SIZE + 1)
@@ -65,7 +65,7 @@ async def begin(request: web.Request) -> web.Response:
     if channel is None:
         return page(
             request, "template_new.html", tenant=tenant,
-            offered=await tenant_choice.offered(request.app[RUNTIME].database))
+            offered=await tenant_field.offered(request.app[RUNTIME].database))
     model = starters().get((channel, request.query.get("from", "")))
     form = filled(
         model.content if model else NONE_YET, tenant=tenant, name=model.name if model else "", channel=channel,

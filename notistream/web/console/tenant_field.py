@@ -5,6 +5,7 @@ from uuid import UUID
 from notistream.db import tenants
 from notistream.db.pool import Queryable
 from notistream.db.tenants import StoredTenant
+from notistream.domain.validation import nul_error
 from notistream.errors import FieldError, InvalidRequest
 
 OFFERED = 100
@@ -14,7 +15,7 @@ async def meant(db: Queryable, text: str | None) -> StoredTenant | None:
     """None where the field is empty; raises InvalidRequest where it is nobody's name or id."""
     if not text:
         return None
-    found = await tenants.get_by_name(db, text) or await _by_id(db, text)
+    found = None if nul_error(text) else await tenants.get_by_name(db, text) or await _by_id(db, text)
     if found is None:
         raise InvalidRequest([FieldError("/tenant", f"there is no tenant {text[:100]!r}")])
     return found
