@@ -5,6 +5,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -46,8 +47,28 @@ def _first_link(selector: str) -> Before:
     return follow
 
 
+async def _one_failed(one: Tab) -> None:
+    await one.page.locator("#found tbody").get_by_role("link").first.click()
+    await one.page.locator("#calls").wait_for()
+
+
+async def _in_its_form(one: Tab) -> None:
+    await one.page.get_by_role("link", name=TEMPLATE["name"]).click()
+    await one.page.locator("#preview pre").wait_for()
+
+
+async def _compared(one: Tab) -> None:
+    await one.page.locator("#own-title ~ div").get_by_role("link", name="2", exact=True).click()
+    await one.page.locator("pre.difference").first.wait_for()
+
+
 SHOTS: dict[str, tuple[str, Before]] = {
     "overview": ("", _charts_are_drawn),
+    "notifications": ("/notifications?recipient=user-123", _nothing),
+    "notification": ("/notifications?status=failed", _one_failed),
+    "templates": ("/templates", _nothing),
+    "template": ("/templates", _in_its_form),
+    "template-versions": ("/templates", _compared),
     "dead-letters": ("/dead-letters", _nothing),
     "replays": ("/replays", _nothing),
     "recipients": ("/recipients", _nothing),
@@ -62,6 +83,13 @@ SHOTS: dict[str, tuple[str, Before]] = {
     "health": ("/health", _examined),
 }
 """Name of the picture: the page, and what has to be there before it is taken."""
+
+TEMPLATE = {
+    "name": "order_shipped", "channel": "email", "subject": "Your order {{ order }} is on its way",
+    "body": "Hello {{ name }},\n\nyour order {{ order }} arrives {{ day }}.\n\nYours, the shop",
+    "html": "<p>Hello <b>{{ name }}</b>,</p><p>your order {{ order }} arrives {{ day }}.</p>",
+    "variants": {"pt": {"subject": "A encomenda {{ order }} está a caminho", "body": "Olá {{ name }}!"}},
+}
 
 HISTORY = """
 INSERT INTO channel_minutes (channel, minute, sent, failed, latency_ms_sum)
@@ -97,6 +125,16 @@ async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection
         " FROM (SELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM dead_letters) ranked WHERE ranked.id = d.id")
     await product.run("replay", "--since", "1h", "--status", "delivered", "--rate", "2", "--yes")
     await product.run("pause", "email", "--reason", "maintenance of the mail relay until 14:00")
+
+    later = (datetime.now(UTC) + timedelta(hours=9)).isoformat()
+    for channel, more in (("sms", {}), ("in_app", {}), ("email", {}), ("sms", {"scheduled_at": later})):
+        await product.create(
+            channel=channel, recipient=None, recipient_id="user-123", content=None, template_id="welcome",
+            template_variables={"Name": "Ada", "name": "Ada"}, category="onboarding", **more)
+    _, template = await product.call("POST", "/api/v1/templates", TEMPLATE)
+    text = {name: TEMPLATE[name] for name in ("subject", "html", "variants")}
+    await product.call("PUT", f"/api/v1/templates/{template['id']}", {
+        **text, "body": "Dear {{ name }},\n\nyour order {{ order }} arrives on {{ day }}.\n\nYours, the shop"})
 
     async def buried() -> bool:
         return bool(await database.fetchval("SELECT count(*) FROM dead_letters"))

@@ -11,7 +11,7 @@ from tests.stack import Stack, until
 pytestmark = [pytest.mark.integration, needs_chromium]
 
 ADMIN, READER = "test-admin-token-0123456789", "reader-token-0123456789"
-PLACES = ("", "?range=day", "/health", "/audit-log")
+PLACES = ("", "?range=day", "/notifications", "/templates", "/templates/new?channel=email", "/health", "/audit-log")
 LARGEST_PAGE = 100_000
 
 

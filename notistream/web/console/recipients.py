@@ -13,7 +13,7 @@ from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked
 from notistream.web.console.recipient_view import RecipientView, view_of
 from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_choice import chosen as tenant_of
+from notistream.web.console.tenant_field import chosen as tenant_of
 from notistream.web.console.tenant_shown import choice
 from notistream.web.context import RUNTIME
 from notistream.web.recipient_bodies import MAX_NOTE, refuse_wrong

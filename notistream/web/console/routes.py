@@ -4,8 +4,10 @@ from aiohttp import web
 
 from notistream.web.console import assets, audit_log, health, overview, sign_in
 from notistream.web.console.dead_letter_routes import DEAD_LETTERS
+from notistream.web.console.notification_routes import NOTIFICATIONS
 from notistream.web.console.people_routes import PEOPLE
 from notistream.web.console.route import acts, looks
+from notistream.web.console.template_routes import TEMPLATES
 from notistream.web.route import Route
 
 CONSOLE = (
@@ -15,8 +17,10 @@ CONSOLE = (
     acts("/sign-out", sign_in.leave),
     looks("", overview.show),
     looks("/", overview.to_it),
+    *NOTIFICATIONS,
     *DEAD_LETTERS,
     *PEOPLE,
+    *TEMPLATES,
     looks("/health", health.show),
     looks("/audit-log", audit_log.show),
 )

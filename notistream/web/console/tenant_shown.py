@@ -10,7 +10,7 @@ from notistream.db import tenants
 from notistream.db.tenants import StoredTenant
 from notistream.errors import NotFound
 from notistream.services.access import DEFAULT_TENANT
-from notistream.web.console import tenant_choice
+from notistream.web.console import tenant_field
 from notistream.web.context import RUNTIME
 
 
@@ -25,8 +25,8 @@ class Choice:
 async def choice(request: web.Request, wanted: str | None) -> Choice:
     """Without a wish the tenant `default`, or the newest. Raises InvalidRequest."""
     database = request.app[RUNTIME].database
-    offered = await tenant_choice.offered(database)
-    found = await tenant_choice.meant(database, wanted) or await tenants.get_by_name(database, DEFAULT_TENANT)
+    offered = await tenant_field.offered(database)
+    found = await tenant_field.meant(database, wanted) or await tenants.get_by_name(database, DEFAULT_TENANT)
     if found is None and offered:
         found = await tenants.get_by_name(database, offered[0])
     return Choice(found, offered)

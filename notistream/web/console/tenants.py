@@ -12,7 +12,7 @@ from notistream.services.tenancy import IssuedKey
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked, filled
 from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_choice import chosen
+from notistream.web.console.tenant_field import chosen
 from notistream.web.console.tenant_shown import id_of
 from notistream.web.context import RUNTIME
 from notistream.web.fields import moment

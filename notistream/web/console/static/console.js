@@ -103,6 +103,7 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
+  if (event.submitter?.formTarget) return; // into a frame: this page stays
   setTimeout(() => event.submitter?.setAttribute("disabled", ""), 0);
 });
 document.addEventListener("change", (event) => {
