@@ -139,6 +139,9 @@ class Settings(BaseSettings):
         description="OpenTelemetry collector (OTLP over HTTP), e.g. http://127.0.0.1:4318. Unset: no traces.")
     trace_sampling: float = Field(
         0.1, ge=0, le=1, description="Share of the traces that begin here and are kept; a caller's own choice wins.")
+    trace_url: str | None = Field(
+        None, pattern=r"^https?://\S*\{trace_id\}",
+        description="Where a trace can be looked at, e.g. http://127.0.0.1:16686/trace/{trace_id}; the console links it.")
     log_addresses: bool = Field(
         False,
         description="1: write addresses and texts of messages into logs as they are; otherwise masked or left out.")

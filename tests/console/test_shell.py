@@ -120,6 +120,32 @@ async def test_what_is_wrong_comes_first_in_words(
     await connection.close()
 
 
+async def test_a_channel_is_paused_and_resumed(running: tuple[Stack, Receiver], local: Tab) -> None:
+    product, ledger = running
+    await product.worker()
+    await local.open()
+    page = local.page
+    await page.get_by_text("Pause a channel or a provider…").click()
+    await page.get_by_label("What", exact=True).select_option("sms/webhook")
+    await page.get_by_label("Why, for the others").fill("maintenance of the relay")
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.get_by_text("Paused sms/webhook.")).to_be_visible()
+    await expect(page.locator("#pauses")).to_contain_text("maintenance of the relay")
+    await local.accessible()
+    held = await product.create()
+
+    async def deferred() -> bool:
+        return (await product.get(held))["status"] == "deferred"
+
+    await until(deferred, what="the message to be held back")
+    await page.get_by_role("button", name="Resume sms/webhook").click()
+    await expect(page.get_by_text("Resumed sms/webhook.")).to_be_visible()
+    assert (await product.ended(held))["status"] == "delivered"
+    assert len(ledger.calls) == 1
+    await local.open("/audit-log")
+    await expect(page.locator("table")).to_contain_text("resume")
+
+
 async def test_everything_works_without_scripts(running: tuple[Stack, Receiver], browser: Browser) -> None:
     product, ledger = running
     api = await product.api(AUTH="on")

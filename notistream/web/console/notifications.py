@@ -84,12 +84,17 @@ async def show(request: web.Request) -> web.Response:
     runtime, stored = request.app[RUNTIME], await _stored(request)
     owner = await tenants.get(runtime.database, stored.tenant_id)
     text = await runtime.previews.text(stored)
+    trace_id = await notification_search.trace_id(runtime.database, stored.id)
     return page(
         request, "notification.html", one=stored, owner=owner, **_shown(text, stored.channel),
         timeline=await timeline_of(runtime.database, stored), key=_own_key(stored), as_json=_as_json,
-        trace_id=await notification_search.trace_id(runtime.database, stored.id),
+        trace_id=trace_id, trace_url=_trace_url(runtime.settings.trace_url, trace_id),
         cancellable=stored.status in WAITING, ended=stored.status in TERMINAL, refresh_s=REFRESH_S,
         sandbox=SANDBOX if stored.test and request.app[ROUTE_TABLE].find("GET", SANDBOX) else None)
+
+
+def _trace_url(pattern: str | None, trace_id: str | None) -> str | None:
+    return pattern.replace("{trace_id}", trace_id) if pattern and trace_id else None
 
 
 async def show_html(request: web.Request) -> web.Response:

@@ -32,7 +32,8 @@ RANGES = (HOUR, DAY)
 
 
 async def show(request: web.Request) -> web.Response:
-    overviews = request.app[RUNTIME].overviews
+    runtime = request.app[RUNTIME]
+    overviews = runtime.overviews
     found = await overviews.now()
     chosen = DAY if request.query.get("range") == DAY.name else HOUR
     until = _floor(datetime.now(UTC), timedelta(minutes=1))
@@ -40,6 +41,7 @@ async def show(request: web.Request) -> web.Response:
     spans = await overviews.series(since=since, every=chosen.step)
     return page(
         request, "overview.html", found=found, ranges=RANGES, chosen=chosen, refresh_s=REFRESH_S,
+        pausable=[str(pause) for pause in runtime.pauses.all()],
         charts=charts(spans, since=since, until=until, step=chosen.step),
         totals={channel: found.last_hour.get(channel, Totals()) for channel in CHANNELS}, all=_sum(found.last_hour))
 

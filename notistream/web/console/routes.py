@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from notistream.web.console import assets, audit_log, health, overview, sign_in
+from notistream.web.console import assets, audit_log, health, overview, pauses, sign_in
 from notistream.web.console.dead_letter_routes import DEAD_LETTERS
 from notistream.web.console.notification_routes import NOTIFICATIONS
 from notistream.web.console.people_routes import PEOPLE
@@ -17,6 +17,8 @@ CONSOLE = (
     acts("/sign-out", sign_in.leave),
     looks("", overview.show),
     looks("/", overview.to_it),
+    acts("/pauses", pauses.pause),
+    acts("/pauses/resume", pauses.resume),
     *NOTIFICATIONS,
     *DEAD_LETTERS,
     *PEOPLE,
