@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         0.1, ge=0, le=1, description="Share of the traces that begin here and are kept; a caller's own choice wins.")
     trace_url: str | None = Field(
         None, pattern=r"^https?://\S*\{trace_id\}",
-        description="Where a trace can be looked at, e.g. http://127.0.0.1:16686/trace/{trace_id}; the console links it.")
+        description="Where the console finds a trace, e.g. http://127.0.0.1:16686/trace/{trace_id}.")
     log_addresses: bool = Field(
         False,
         description="1: write addresses and texts of messages into logs as they are; otherwise masked or left out.")

@@ -95,7 +95,7 @@ class Stack:
             "NOTISTREAM_TOPIC_PREFIX": prefix, "NOTISTREAM_STATE_DIR": str(folder), "NOTISTREAM_LOG_FORMAT": "json",
             "NOTISTREAM_TOPIC_PARTITIONS": "2", "NOTISTREAM_ADMIN_TOKEN": "test-admin-token-0123456789",
             "NOTISTREAM_RATE_LIMIT_PER_CHANNEL": "0", "NOTISTREAM_BREAKER_OPEN_S": "2",
-            "NOTISTREAM_TRACE_SAMPLING": "1",
+            "NOTISTREAM_TRACE_SAMPLING": "1", "NOTISTREAM_TRACE_URL": "http://traces.example/trace/{trace_id}",
         }
         self._settings = settings
         self.processes: list[Process] = []

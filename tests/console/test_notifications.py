@@ -35,6 +35,9 @@ async def test_a_notification_arrives_live_and_its_timeline_opens(
         await expect(timeline.locator("tr", has_text=gate).first).to_be_visible()
     await expect(page.locator("#calls tbody tr")).to_contain_text("webhook")
     await expect(page.locator("#fields")).to_contain_text(sent)
+    trace_id = await page.locator("#fields dd a code").last.inner_text()
+    link = page.get_by_role("link", name=trace_id)
+    await expect(link).to_have_attribute("href", f"http://traces.example/trace/{trace_id}")
     assert await page.title() != "hacked"
     await local.accessible()
 
