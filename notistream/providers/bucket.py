@@ -100,8 +100,11 @@ class Bucket:
         until = self._clock() + patience_s
         self._spending += 1
         try:
-            async with asyncio.timeout(patience_s):
+            if self._limiter.has_capacity():
                 await self._limiter.acquire()
+            else:
+                async with asyncio.timeout(patience_s):
+                    await self._limiter.acquire()
             while token is None or token.ends <= self._clock():
                 if self._clock() >= until:
                     return None
