@@ -1,7 +1,7 @@
 """What `make bench` says of its samples, and how it recognises a delivery."""
 
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -147,7 +147,7 @@ def test_the_picture_shows_how_much_of_each_target_was_reached():
     samples.reference["creates_64"] = [24_000]
     shares = {row.figure.key: reached(row) for row in rows(samples)}
     assert shares == {"creates_1": None, "creates_64": 0.5, "latency_p50": 0.5}  # the smaller one of two bounds counts
-    picture = ElementTree.fromstring(draw(rows(samples)))
+    picture = ET.fromstring(draw(rows(samples)))
     bars = picture.findall("{http://www.w3.org/2000/svg}rect")
     assert [bar.get("class") for bar in bars] == ["missed", "missed"]
 
