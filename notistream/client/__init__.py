@@ -1,0 +1,43 @@
+"""A client of the HTTP API, blocking and awaited; it knows nothing of the server, and loads nothing of it."""
+
+try:
+    from notistream.client.answers import (
+        Batch,
+        BatchAccepted,
+        Notification,
+        Page,
+        Preview,
+        Problem,
+        StatusUpdate,
+        Trace,
+    )
+    from notistream.client.clients import AsyncClient, Client
+    from notistream.client.errors import (
+        ApiError,
+        ClientError,
+        Conflict,
+        InvalidRequest,
+        InvalidSignature,
+        NotFound,
+        TokenExpired,
+        TooManyRequests,
+        Unauthorized,
+        Unavailable,
+        UnexpectedAnswer,
+        Unreachable,
+    )
+    from notistream.client.records import InboxMessage, Preferences, Recipient, Template, Webhook
+    from notistream.client.retries import NO_RETRIES, Retries
+    from notistream.client.signature import verify
+    from notistream.client.streams import START
+except ModuleNotFoundError as exc:
+    if exc.name is None or exc.name.startswith(__name__):
+        raise
+    raise ImportError(f"notistream.client needs {exc.name}: pip install 'notistream[client]'", name=exc.name) from exc
+
+__all__ = [
+    "NO_RETRIES", "START", "ApiError", "AsyncClient", "Batch", "BatchAccepted", "Client", "ClientError", "Conflict",
+    "InboxMessage", "InvalidRequest", "InvalidSignature", "NotFound", "Notification", "Page", "Preferences", "Preview",
+    "Problem", "Recipient", "Retries", "StatusUpdate", "Template", "TokenExpired", "TooManyRequests", "Trace",
+    "Unauthorized", "Unavailable", "UnexpectedAnswer", "Unreachable", "Webhook", "verify",
+]
