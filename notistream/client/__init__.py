@@ -31,9 +31,10 @@ try:
     from notistream.client.signature import verify
     from notistream.client.streams import START
 except ModuleNotFoundError as exc:
-    if exc.name is None or exc.name.startswith(__name__):
+    missing = (exc.name or "").partition(".")[0]
+    if missing not in {"httpx", "websockets"}:
         raise
-    raise ImportError(f"notistream.client needs {exc.name}: pip install 'notistream[client]'", name=exc.name) from exc
+    raise ImportError(f"notistream.client needs {missing}: pip install 'notistream[client]'", name=missing) from exc
 
 __all__ = [
     "NO_RETRIES", "START", "ApiError", "AsyncClient", "Batch", "BatchAccepted", "Client", "ClientError", "Conflict",

@@ -171,7 +171,7 @@ def _compare(ours: Any, theirs: Any, place: str = "") -> None:
     (records.Template, "TemplateView"), (records.TemplateVersion, "TemplateVersionView"),
     (records.TemplatePreview, "TemplatePreviewView"), (records.Recipient, "RecipientView"),
     (records.ChannelPreference, "ChannelPreferenceView"), (records.Suppression, "SuppressionView"),
-    (records.Webhook, "WebhookView"), (records.Delivery, "WholeDeliveryView"), (records.WebhookCall, "CallView"),
+    (records.Webhook, "WebhookView"), (records.Delivery, "WholeDeliveryView"), (records.WebhookCall, "WebhookCallView"),
     (records.InboxMessage, "InboxMessageView"), (records.Device, "DeviceTokenView"),
     (records.SandboxMessage, "SandboxMessageView"), (records.Token, "TokenView"), (records.Erased, "ErasedView"),
 ])
