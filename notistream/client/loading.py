@@ -68,11 +68,11 @@ def _record(kind: Any, value: Any) -> Any:
 
 
 def _fitting(kinds: tuple[Any, ...], value: Any) -> Any:
-    """The first dataclass of which every field that has no default is there; otherwise what is not None."""
-    records = [kind for kind in kinds if is_dataclass(kind)]
-    if isinstance(value, Mapping):
-        return next((kind for kind in records if _needed(cast("type", kind)) <= value.keys()), (*records, Any)[0])
-    return next(kind for kind in kinds if kind is not type(None))
+    """The first dataclass of which every field without a default is there; else the first kind that is not None."""
+    some = [kind for kind in kinds if kind is not type(None)]
+    if not isinstance(value, Mapping):
+        return some[0]
+    return next((kind for kind in some if is_dataclass(kind) and _needed(cast("type", kind)) <= value.keys()), some[0])
 
 
 @cache

@@ -38,7 +38,7 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator, as `propert
         if group is None:
             return self
 
-        @wraps(self.describe)
+        @wraps(self.describe.__get__(group))
         def send(*args: P.args, **kwargs: P.kwargs) -> Any:
             return group.sender.send(self.describe(group, *args, **kwargs))
 
@@ -62,7 +62,7 @@ class listing(Generic[P, T]):  # noqa: N801
         if group is None:
             return self
 
-        @wraps(self.describe)
+        @wraps(self.describe.__get__(group))
         def walk(*args: P.args, **kwargs: P.kwargs) -> Any:
             call = self.describe(group, *args, **kwargs)
             return Pages(group.sender, call) if isinstance(group.sender, Sender) else AsyncPages(group.sender, call)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import random
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from notistream.client.answers import StatusUpdate
 from notistream.client.bodies import Id
 from notistream.client.call import API
-from notistream.client.errors import TokenExpired, UnexpectedAnswer
+from notistream.client.errors import TokenExpired, UnexpectedAnswer, Unreachable
 from notistream.client.inbox import Inbox, owner
 from notistream.client.loading import one
 from notistream.client.records import InboxMessage
@@ -44,7 +45,7 @@ class Streams:
 
     def __init__(
         self, base_url: str, *, headers: Mapping[str, str], timeout_s: float, retries: Retries,
-        inbox: Inbox[AsyncSender],
+        tls: ssl.SSLContext | None, inbox: Inbox[AsyncSender],
     ) -> None:
         parts = urlsplit(base_url)
         self._base = urlunsplit(
@@ -52,6 +53,7 @@ class Streams:
         self._headers = headers
         self._timeout_s = timeout_s
         self._retries = retries
+        self._tls: Mapping[str, Any] = {"ssl": tls} if tls and parts.scheme == "https" else {}
         self._inbox = inbox
 
     async def statuses(self) -> AsyncGenerator[StatusUpdate]:
@@ -96,8 +98,10 @@ class Streams:
             except ConnectionClosed as exc:
                 if exc.rcvd is not None and exc.rcvd.code == TOKEN_ENDED:
                     raise TokenExpired(exc.rcvd.reason) from exc
+            except ssl.SSLCertVerificationError as exc:
+                raise Unreachable(f"{self._base}: {exc}") from exc
             except (OSError, InvalidHandshake) as exc:
-                log.info("no connection: %s", type(exc).__name__)
+                log.warning("no connection, trying again: %s", type(exc).__name__)
             failures += 1
             await asyncio.sleep(max(asked_s, self._retries.backoff_s(failures, random.random())))  # noqa: S311
 
@@ -106,7 +110,8 @@ class Streams:
         named = {name: value.encode().decode("latin-1") for name, value in {**self._headers, **headers}.items()}
         agent = named.pop("User-Agent", None)
         return _Connection(
-            address, additional_headers=named, user_agent_header=agent, open_timeout=self._timeout_s, compression=None)
+            address, additional_headers=named, user_agent_header=agent, open_timeout=self._timeout_s, compression=None,
+            **self._tls)
 
 
 def _object(frame: str | bytes) -> Any:
