@@ -56,7 +56,7 @@ class Streams:
         self._tls: Mapping[str, Any] = {"ssl": tls} if tls and parts.scheme == "https" else {}
         self._inbox = inbox
 
-    async def statuses(self) -> AsyncGenerator[StatusUpdate]:
+    async def statuses(self) -> AsyncGenerator[StatusUpdate, None]:
         """Status updates from now on, the recipient's with a token, otherwise the tenant's.
 
         What happens while the connection is away is not told later: what holds is what `notifications.get` says.
@@ -68,7 +68,7 @@ class Streams:
 
     async def inbox(
         self, recipient_id: str | None = None, *, since: Id | None = None
-    ) -> AsyncGenerator[InboxMessage]:
+    ) -> AsyncGenerator[InboxMessage, None]:
         """Messages after the one with the id `since` (START: all), or from now on; each once, in order."""
         # Without a place to go on from, what comes while the connection is away would be missed.
         place = str(since) if since is not None else await self._newest(recipient_id)
@@ -84,7 +84,7 @@ class Streams:
         page = await self._inbox.list(recipient_id, page_size=1).page()
         return page.data[0].id if page.data else START
 
-    async def _frames(self, address: Address, headers: Mapping[str, str]) -> AsyncGenerator[Any]:
+    async def _frames(self, address: Address, headers: Mapping[str, str]) -> AsyncGenerator[Any, None]:
         failures = 0
         while True:
             asked_s = 0.0
