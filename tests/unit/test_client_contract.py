@@ -1,7 +1,6 @@
 """The client says what the OpenAPI document says: every operation, every field sent, every field answered."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
@@ -9,17 +8,11 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
-from jsonschema import Draft202012Validator
 
 from notistream.client import Client, answers, records
 from notistream.client.operation import Group, listing, operation
-from notistream.web import openapi
+from tests.documented import DOCUMENT, OPERATIONS, operation_of, resolved, validate
 from tests.unit.client_calls import CALLS
-
-DOCUMENT: dict[str, Any] = json.loads(openapi.main([]))
-OPERATIONS = {
-    shown["operationId"]: (path, method, shown)
-    for path, item in DOCUMENT["paths"].items() for method, shown in item.items()}
 
 STREAMED = {"streamInbox", "streamStatuses"}
 """Methods of AsyncClient.streams; see test_client_streams.py."""
@@ -46,7 +39,7 @@ class Service:
         self.asked: list[tuple[str, httpx.Request]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        name, shown = _operation_of(request)
+        name, shown = operation_of(request)
         self.asked.append((name, request))
         _check(request, shown)
         status, answer = next((s, a) for s, a in shown["responses"].items() if s.startswith("2"))
@@ -54,36 +47,15 @@ class Service:
         return httpx.Response(int(status), json=next(iter(examples.values()))["value"] if examples else None)
 
 
-def _operation_of(request: httpx.Request) -> tuple[str, dict[str, Any]]:
-    """By method and path; one without parameters goes before one with."""
-    path = request.url.raw_path.decode().partition("?")[0]
-    found = [
-        (template.count("{"), name, shown) for name, (template, method, shown) in OPERATIONS.items()
-        if method.upper() == request.method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)]
-    assert found, f"no operation for {request.method} {path}"
-    _, name, shown = min(found, key=lambda one: one[0])
-    return name, shown
-
-
 def _check(request: httpx.Request, shown: dict[str, Any]) -> None:
-    parameters = [_resolved(one) for one in shown["parameters"]]
+    parameters = [resolved(one) for one in shown["parameters"]]
     known = {place: {p["name"] for p in parameters if p["in"] == place} for place in ("query", "header")}
     assert set(request.url.params) <= known["query"]
     ours = {"Idempotency-Key", "X-Recipient-ID"}
     assert {name for name in ours if name in request.headers} == ours & known["header"]
     assert ("requestBody" in shown) == bool(request.content)
     if request.content:
-        schema = shown["requestBody"]["content"]["application/json"]["schema"]
-        Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(json.loads(request.content))
-
-
-def _resolved(shown: dict[str, Any]) -> Any:
-    if "$ref" not in shown:
-        return shown
-    found: Any = DOCUMENT
-    for part in shown["$ref"].removeprefix("#/").split("/"):
-        found = found[part]
-    return found
+        validate(json.loads(request.content), shown["requestBody"]["content"]["application/json"]["schema"])
 
 
 def _methods() -> Iterator[str]:
@@ -124,10 +96,10 @@ def test_method_sends_every_field_and_reads_every_field(name: str, service: tupl
     answer = CALLS[name](client)
     ((identity, request),) = answering.asked
     _, _, shown = OPERATIONS[identity]
-    queried = {p["name"] for p in map(_resolved, shown["parameters"]) if p["in"] == "query"}
+    queried = {p["name"] for p in map(resolved, shown["parameters"]) if p["in"] == "query"}
     assert set(request.url.params) == queried - ALIAS_FIELDS
     if request.content:
-        schema = _resolved(shown["requestBody"]["content"]["application/json"]["schema"])
+        schema = resolved(shown["requestBody"]["content"]["application/json"]["schema"])
         sent = {(identity, name) for name in json.loads(request.content)}
         takes = {(identity, name) for name in schema["properties"] if name not in ALIAS_FIELDS}
         assert sent == takes - UNUSED_FIELDS

@@ -7,17 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from notistream.web import openapi
+from tests.documented import DOCUMENT, OPERATIONS, resolved, validate
 
-TEXT = openapi.main([])
-DOCUMENT: dict[str, Any] = json.loads(TEXT)
-OPERATIONS = {
-    shown["operationId"]: shown for item in DOCUMENT["paths"].values() for shown in item.values()}
 ROOT = Path(__file__).parents[2]
 KNOWN_IDS = (Path(__file__).parent / "operation_ids.txt").read_text("utf-8").split()
 WITHOUT_EXAMPLE = {"openapi"}
@@ -27,7 +22,7 @@ WITHOUT_EXAMPLE = {"openapi"}
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("openapi") / "api.json"
-    path.write_text(TEXT, "utf-8")
+    path.write_text(openapi.main([]), "utf-8")
     return path
 
 
@@ -44,21 +39,15 @@ def test_schemas_have_names_that_people_would_give() -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_body_has_an_example_of_its_schema(name: str) -> None:
-    shown = OPERATIONS[name]
-    answers = [_resolved(answer) for answer in shown["responses"].values()]
+    _, _, shown = OPERATIONS[name]
+    answers = [resolved(answer) for answer in shown["responses"].values()]
     for body in (shown.get("requestBody", {}), *answers):
         for kind, content in body.get("content", {}).items():
             examples = [one["value"] for one in content.get("examples", {}).values()]
             examples += [content["example"]] if "example" in content else []
             assert examples or not kind.endswith("json") or name in WITHOUT_EXAMPLE, f"{kind} has no example"
-            schema = {**content["schema"], "components": DOCUMENT["components"]}
-            validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
             for example in examples:
-                validator.validate(example)
-
-
-def _resolved(answer: dict[str, Any]) -> Any:
-    return DOCUMENT["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]] if "$ref" in answer else answer
+                validate(example, content["schema"])
 
 
 @pytest.mark.skipif(not shutil.which("redocly"), reason="needs redocly: npm install --global @redocly/cli")
@@ -94,7 +83,7 @@ def test_generated_client_reads_what_the_service_answers(generated: Path) -> Non
     """In a process of its own: each example of an answer, through the generated model and back."""
     examples = [
         (content["schema"]["$ref"].rsplit("/", 1)[1], example["value"])
-        for shown in OPERATIONS.values() for answer in shown["responses"].values()
+        for _, _, shown in OPERATIONS.values() for answer in shown["responses"].values()
         for content in answer.get("content", {}).values() if "$ref" in content["schema"]
         for example in content.get("examples", {}).values()]
     assert len(examples) > 50
