@@ -57,7 +57,7 @@ class DeliveryView(TypedDict):
     ended_at: datetime | None
 
 
-class CallView(TypedDict):
+class WebhookCallView(TypedDict):
     """One call."""
 
     number: int
@@ -72,7 +72,7 @@ class WholeDeliveryView(DeliveryView):
     """With what is sent, and the last 20 calls, oldest first."""
 
     payload: Mapping[str, Any]
-    history: Sequence[CallView]
+    history: Sequence[WebhookCallView]
 
 
 class DeliveryPage(TypedDict):
@@ -138,7 +138,7 @@ def whole_delivery(stored: StoredDelivery) -> WholeDeliveryView:
     return {
         **delivery(stored),
         "payload": {"type": stored.type, "timestamp": stored.at, "data": stored.data},
-        "history": cast("Sequence[CallView]", stored.history),
+        "history": cast("Sequence[WebhookCallView]", stored.history),
     }
 
 

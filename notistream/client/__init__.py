@@ -1,0 +1,44 @@
+"""A client of the HTTP API, blocking and awaited; it knows nothing of the server, and loads nothing of it."""
+
+try:
+    from notistream.client.answers import (
+        Batch,
+        BatchAccepted,
+        Notification,
+        Page,
+        Preview,
+        Problem,
+        StatusUpdate,
+        Trace,
+    )
+    from notistream.client.clients import AsyncClient, Client
+    from notistream.client.errors import (
+        ApiError,
+        ClientError,
+        Conflict,
+        InvalidRequest,
+        InvalidSignature,
+        NotFound,
+        TokenExpired,
+        TooManyRequests,
+        Unauthorized,
+        Unavailable,
+        UnexpectedAnswer,
+        Unreachable,
+    )
+    from notistream.client.records import InboxMessage, Preferences, Recipient, Template, Webhook
+    from notistream.client.retries import NO_RETRIES, Retries
+    from notistream.client.signature import verify
+    from notistream.client.streams import START
+except ModuleNotFoundError as exc:
+    missing = (exc.name or "").partition(".")[0]
+    if missing not in {"httpx", "websockets"}:
+        raise
+    raise ImportError(f"notistream.client needs {missing}: pip install 'notistream[client]'", name=missing) from exc
+
+__all__ = [
+    "NO_RETRIES", "START", "ApiError", "AsyncClient", "Batch", "BatchAccepted", "Client", "ClientError", "Conflict",
+    "InboxMessage", "InvalidRequest", "InvalidSignature", "NotFound", "Notification", "Page", "Preferences", "Preview",
+    "Problem", "Recipient", "Retries", "StatusUpdate", "Template", "TokenExpired", "TooManyRequests", "Trace",
+    "Unauthorized", "Unavailable", "UnexpectedAnswer", "Unreachable", "Webhook", "verify",
+]

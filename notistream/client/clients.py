@@ -1,0 +1,98 @@
+"""The two clients: the same operations, blocking and awaited."""
+
+import ssl
+from collections.abc import Mapping
+from typing import Generic, Self
+
+import httpx
+
+from notistream import __version__
+from notistream.client.inbox import Inbox
+from notistream.client.notifications import Batches, Notifications
+from notistream.client.operation import S_co
+from notistream.client.recipients import Devices, RecipientPreferences, Recipients, Suppressions
+from notistream.client.retries import Retries
+from notistream.client.senders import AsyncSender, Sender
+from notistream.client.streams import Streams
+from notistream.client.templates import Templates
+from notistream.client.webhooks import Webhooks
+
+BASE_URL = "http://127.0.0.1:8080"
+TIMEOUT_S = 10.0
+
+
+class _Operations(Generic[S_co]):
+    """Every group of operations, over one sender."""
+
+    def __init__(self, sender: S_co) -> None:
+        self._sender = sender
+        self.notifications = Notifications(sender)
+        self.batches = Batches(sender)
+        self.templates = Templates(sender)
+        self.recipients = Recipients(sender)
+        self.preferences = RecipientPreferences(sender)
+        self.devices = Devices(sender)
+        self.suppressions = Suppressions(sender)
+        self.webhooks = Webhooks(sender)
+        self.inbox = Inbox(sender)
+
+
+class Client(_Operations[Sender]):
+    """Blocks until the answer is there; may be used by several threads.
+
+    `api_key` is a tenant's, or `token` a recipient's. `timeout_s` is for each attempt, not for the whole call. `tls`
+    says which certificates are trusted, where not the usual ones. `transport` is httpx's, for tests and proxies.
+    """
+
+    def __init__(
+        self, base_url: str = BASE_URL, *, api_key: str | None = None, token: str | None = None,
+        timeout_s: float = TIMEOUT_S, retries: Retries = Retries(),  # noqa: B008 - frozen
+        tls: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(Sender(httpx.Client(
+            base_url=base_url, headers=_headers(api_key, token), timeout=timeout_s, verify=tls or True,
+            transport=transport), retries))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._sender.close()
+
+
+class AsyncClient(_Operations[AsyncSender]):
+    """Is awaited, and has streams besides; otherwise as Client."""
+
+    def __init__(
+        self, base_url: str = BASE_URL, *, api_key: str | None = None, token: str | None = None,
+        timeout_s: float = TIMEOUT_S, retries: Retries = Retries(),  # noqa: B008 - frozen
+        tls: ssl.SSLContext | None = None, transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        headers = _headers(api_key, token)
+        super().__init__(AsyncSender(httpx.AsyncClient(
+            base_url=base_url, headers=headers, timeout=timeout_s, verify=tls or True, transport=transport), retries))
+        self.streams = Streams(
+            base_url, headers=headers, timeout_s=timeout_s, retries=retries, tls=tls, inbox=self.inbox)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._sender.close()
+
+
+def _headers(api_key: str | None, token: str | None) -> Mapping[str, str]:
+    named = {"User-Agent": f"notistream-client/{__version__}", "Accept": "application/json"}
+    if api_key is not None:
+        named["X-API-Key"] = api_key
+    if token is not None:
+        named["Authorization"] = f"Bearer {token}"
+    return named

@@ -1,0 +1,64 @@
+"""Lists that are walked through page by page, with `for` and with `async for`."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from notistream.client.answers import Page
+from notistream.client.call import Call
+from notistream.client.senders import AsyncSender, Sender
+
+T = TypeVar("T")
+
+
+class Pages(Generic[T]):
+    """All entries of a list; a page is asked for when the walk reaches it."""
+
+    def __init__(self, sender: Sender, call: Call[Page[T]]) -> None:
+        self._sender = sender
+        self._call = call
+
+    def page(self) -> Page[T]:
+        """Only the page at the cursor."""
+        return self._sender.send(self._call)
+
+    def pages(self) -> Iterator[Page[T]]:
+        """One page after the other."""
+        call: Call[Page[T]] | None = self._call
+        while call is not None:
+            page = self._sender.send(call)
+            yield page
+            call = _following(call, page)
+
+    def __iter__(self) -> Iterator[T]:
+        for page in self.pages():
+            yield from page
+
+
+class AsyncPages(Generic[T]):
+    """All entries of a list; a page is asked for when the walk reaches it."""
+
+    def __init__(self, sender: AsyncSender, call: Call[Page[T]]) -> None:
+        self._sender = sender
+        self._call = call
+
+    async def page(self) -> Page[T]:
+        """Only the page at the cursor."""
+        return await self._sender.send(self._call)
+
+    async def pages(self) -> AsyncIterator[Page[T]]:
+        """One page after the other."""
+        call: Call[Page[T]] | None = self._call
+        while call is not None:
+            page = await self._sender.send(call)
+            yield page
+            call = _following(call, page)
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for page in self.pages():
+            for entry in page:
+                yield entry
+
+
+def _following(call: Call[Page[T]], page: Page[T]) -> Call[Page[T]] | None:
+    return replace(call, query={**call.query, "cursor": page.next_cursor}) if page.next_cursor else None

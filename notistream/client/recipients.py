@@ -1,0 +1,89 @@
+"""Operations on recipients, their devices and wishes, and on the suppression list."""
+
+from typing import Unpack
+
+from notistream.client import bodies
+from notistream.client.answers import Page
+from notistream.client.bodies import Channel
+from notistream.client.call import Call, at
+from notistream.client.loading import nothing, one, page
+from notistream.client.operation import Group, S_co, listing, operation
+from notistream.client.records import Device, Erased, Preferences, Recipient, Suppression
+
+
+class Recipients(Group[S_co]):
+    """Contacts, by the sender's own ids."""
+
+    @operation
+    def put(self, recipient_id: str, **contact: Unpack[bodies.Contact]) -> Call[Recipient]:
+        """Create or replace a recipient."""
+        return Call(method="PUT", path=at("recipients", recipient_id), body=contact, read=one(Recipient))
+
+    @operation
+    def get(self, recipient_id: str) -> Call[Recipient]:
+        """Show a recipient."""
+        return Call(method="GET", path=at("recipients", recipient_id), read=one(Recipient))
+
+    @listing
+    def list(self, *, cursor: str | None = None, page_size: int | None = None) -> Call[Page[Recipient]]:
+        """List recipients by id."""
+        return Call(
+            method="GET", path=at("recipients"), query={"cursor": cursor, "page_size": page_size},
+            read=page(Recipient))
+
+    @operation
+    def erase(self, recipient_id: str) -> Call[Erased]:
+        """Erase all personal data of a recipient, everywhere."""
+        return Call(method="DELETE", path=at("recipients", recipient_id), read=one(Erased))
+
+
+class RecipientPreferences(Group[S_co]):
+    """What recipients wish for."""
+
+    @operation
+    def get(self, recipient_id: str) -> Call[Preferences]:
+        """Show what holds for a recipient, who need not be stored."""
+        return Call(method="GET", path=at("recipients", recipient_id, "preferences"), read=one(Preferences))
+
+    @operation
+    def put(self, recipient_id: str, **wishes: Unpack[bodies.Wishes]) -> Call[Preferences]:
+        """Replace all that a recipient wishes."""
+        return Call(
+            method="PUT", path=at("recipients", recipient_id, "preferences"), body=wishes, read=one(Preferences))
+
+
+class Devices(Group[S_co]):
+    """Device tokens for push messages."""
+
+    @operation
+    def register(self, **device: Unpack[bodies.NewDevice]) -> Call[Device]:
+        """Register or refresh a device token: it becomes the recipient's newest, and no other recipient's."""
+        return Call(method="POST", path=at("device-tokens"), body=device, changes=False, read=one(Device))
+
+    @operation
+    def forget(self, token: str) -> Call[None]:
+        """Deregister a device token."""
+        return Call(method="DELETE", path=at("device-tokens"), body={"token": token}, read=nothing)
+
+
+class Suppressions(Group[S_co]):
+    """Addresses that are not sent to."""
+
+    @listing
+    def list(
+        self, *, channel: Channel | str | None = None, address: str | None = None, category: str | None = None,
+        cursor: str | None = None, page_size: int | None = None,
+    ) -> Call[Page[Suppression]]:
+        """List them by channel, address and category."""
+        return Call(method="GET", path=at("suppressions"), read=page(Suppression), query={
+            "channel": channel, "address": address, "category": category, "cursor": cursor, "page_size": page_size})
+
+    @operation
+    def put(self, **entry: Unpack[bodies.NewSuppression]) -> Call[Suppression]:
+        """Stop sending to an address."""
+        return Call(method="PUT", path=at("suppressions"), body=entry, read=one(Suppression))
+
+    @operation
+    def delete(self, **entry: Unpack[bodies.Suppressed]) -> Call[None]:
+        """Send to an address again."""
+        return Call(method="DELETE", path=at("suppressions"), body=entry, read=nothing)

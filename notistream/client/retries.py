@@ -1,0 +1,73 @@
+"""Whether and when a call is sent again: a decision about what came of it, as a pure function."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from notistream.client.call import Call
+
+Outcome = httpx.Response | httpx.RequestError
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.DecodingError, httpx.TooManyRedirects)
+PASSING = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a call is sent, and how long is waited in between: at random up to 0.5, 1, 2, 4 … s, or Retry-After.
+
+    A wait of more than `longest_wait_s` is not waited: the call ends with what came of it.
+    """
+
+    attempts: int = 4
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+
+    def backoff_s(self, failures: int, jitter: float) -> float:
+        """The wait after so many failures; `jitter` is from 0 to 1."""
+        return jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failures - 1, 30))
+
+
+NO_RETRIES = Retries(attempts=1)
+
+
+def next_wait_s(
+    call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries, jitter: float, now: datetime
+) -> float | None:
+    """Seconds until the call is sent again; None: what came is the end of it. `attempt` is 1 for the first."""
+    if attempt >= retries.attempts or not _worth_another(call, outcome):
+        return None
+    wait_s = max(retry_after_s(outcome, now=now) or 0.0, retries.backoff_s(attempt, jitter))
+    return wait_s if wait_s <= retries.longest_wait_s else None
+
+
+def _worth_another(call: Call[Any], outcome: Outcome) -> bool:
+    if isinstance(outcome, httpx.RequestError):
+        return isinstance(outcome, NEVER_SENT) or (call.safe and not isinstance(outcome, HOPELESS))
+    if outcome.status_code == 429:  # refused before anything was done
+        return True
+    if outcome.status_code == 409:  # an earlier attempt is still being served
+        return call.key is not None and b'"request_in_flight"' in outcome.content
+    return call.safe and outcome.status_code in PASSING
+
+
+def retry_after_s(outcome: Outcome, *, now: datetime) -> float | None:
+    """What the header Retry-After asks for, as seconds or as a date."""
+    text = outcome.headers.get("Retry-After") if isinstance(outcome, httpx.Response) else None
+    return parsed_wait_s(text, now=now)
+
+
+def parsed_wait_s(text: str | None, *, now: datetime) -> float | None:
+    """The seconds of a Retry-After; None where there is none that can be read."""
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)

@@ -1,0 +1,121 @@
+"""The two ways a call is sent, blocking and awaited; everything that can be decided is decided elsewhere."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, TypeVar
+
+import httpx
+
+from notistream.client import loading
+from notistream.client.answers import Problem
+from notistream.client.call import Call, content_of, headers_of, query_of
+from notistream.client.errors import ApiError, UnexpectedAnswer, Unreachable, refusal
+from notistream.client.retries import Outcome, Retries, next_wait_s, retry_after_s
+
+T = TypeVar("T")
+SHOWN = 200
+
+
+class Sender:
+    """Sends calls, and blocks until their end."""
+
+    def __init__(self, http: httpx.Client, retries: Retries) -> None:
+        self._http = http
+        self._retries = retries
+
+    def send(self, call: Call[T]) -> T:
+        """The answer; raises ClientError."""
+        request = self._http.build_request(**_prepared(call))
+        for attempt in count(1):
+            outcome: Outcome
+            try:
+                outcome = self._http.send(request)
+            except httpx.RequestError as exc:
+                outcome = exc
+            wait_s = _wait_s(call, outcome, attempt=attempt, retries=self._retries)
+            if wait_s is None:
+                return ended(call, outcome, attempts=attempt)
+            time.sleep(wait_s)
+        raise AssertionError("counting has no end")
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class AsyncSender:
+    """Sends calls, and is awaited."""
+
+    def __init__(self, http: httpx.AsyncClient, retries: Retries) -> None:
+        self._http = http
+        self._retries = retries
+
+    async def send(self, call: Call[T]) -> T:
+        """The answer; raises ClientError."""
+        request = self._http.build_request(**_prepared(call))
+        for attempt in count(1):
+            outcome: Outcome
+            try:
+                outcome = await self._http.send(request)
+            except httpx.RequestError as exc:
+                outcome = exc
+            wait_s = _wait_s(call, outcome, attempt=attempt, retries=self._retries)
+            if wait_s is None:
+                return ended(call, outcome, attempts=attempt)
+            await asyncio.sleep(wait_s)
+        raise AssertionError("counting has no end")
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _prepared(call: Call[Any]) -> Mapping[str, Any]:
+    """Made once per call: every attempt has the same body and key, byte for byte."""
+    return {
+        "method": call.method, "url": call.path, "params": query_of(call), "content": content_of(call),
+        "headers": headers_of(call)}
+
+
+def _wait_s(call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries) -> float | None:
+    return next_wait_s(
+        call, outcome, attempt=attempt, retries=retries, jitter=random.random(), now=datetime.now(UTC))  # noqa: S311
+
+
+def ended(call: Call[T], outcome: Outcome, *, attempts: int) -> T:
+    """What the call came to.
+
+    Raises:
+        ApiError: it was refused.
+        Unreachable: there was no answer.
+        UnexpectedAnswer: the answer cannot be read.
+    """
+    if isinstance(outcome, httpx.RequestError):
+        what = str(outcome) or type(outcome).__name__
+        raise Unreachable(f"{call.method} {call.path}: {what} (attempts: {attempts})") from outcome
+    if not outcome.is_success:
+        raise refused(
+            outcome.status_code, outcome.content, attempts=attempts,
+            retry_after_s=retry_after_s(outcome, now=datetime.now(UTC)))
+    return call.read(_json(outcome.content) if outcome.content else None)
+
+
+def refused(
+    status: int, content: bytes, *, attempts: int = 1, retry_after_s: float | None = None
+) -> ApiError:
+    """The error that an answer stands for, also where a proxy gave it."""
+    try:
+        problem = loading.one(Problem)(_json(content))
+    except UnexpectedAnswer:
+        problem = Problem(code="unexpected_answer", status=status, detail=content[:SHOWN].decode(errors="replace"))
+    return refusal(problem, attempts=attempts, retry_after_s=retry_after_s)
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as exc:
+        raise UnexpectedAnswer(f"the answer is not JSON: {content[:SHOWN].decode(errors='replace')}") from exc

@@ -1,0 +1,73 @@
+"""Operations on webhook endpoints and what they were told."""
+
+from typing import Unpack
+
+from notistream.client import bodies
+from notistream.client.answers import Page
+from notistream.client.bodies import Id
+from notistream.client.call import Call, at
+from notistream.client.loading import nothing, one, page
+from notistream.client.operation import Group, S_co, listing, operation
+from notistream.client.records import Delivery, Redelivered, Webhook
+
+
+class Webhooks(Group[S_co]):
+    """Endpoints that are told what became of notifications."""
+
+    @operation
+    def create(self, **endpoint: Unpack[bodies.Endpoint]) -> Call[Webhook]:
+        """Register an endpoint; the secret is shown in this answer and never again."""
+        return Call(method="POST", path=at("webhooks"), body=endpoint, read=one(Webhook))
+
+    @operation
+    def get(self, webhook_id: Id) -> Call[Webhook]:
+        """Show an endpoint."""
+        return Call(method="GET", path=at("webhooks", webhook_id), read=one(Webhook))
+
+    @listing
+    def list(self, *, cursor: str | None = None, page_size: int | None = None) -> Call[Page[Webhook]]:
+        """List endpoints, newest first."""
+        return Call(
+            method="GET", path=at("webhooks"), query={"cursor": cursor, "page_size": page_size}, read=page(Webhook))
+
+    @operation
+    def put(self, webhook_id: Id, **endpoint: Unpack[bodies.Endpoint]) -> Call[Webhook]:
+        """Replace an endpoint; a secret that is left out stays."""
+        return Call(method="PUT", path=at("webhooks", webhook_id), body=endpoint, read=one(Webhook))
+
+    @operation
+    def delete(self, webhook_id: Id) -> Call[None]:
+        """Delete an endpoint and its deliveries."""
+        return Call(method="DELETE", path=at("webhooks", webhook_id), read=nothing)
+
+    @operation
+    def rotate_secret(self, webhook_id: Id, *, secret: str | None = None) -> Call[Webhook]:
+        """Sign with a new secret; for 24 hours with the one before too."""
+        return Call(
+            method="POST", path=at("webhooks", webhook_id, "rotate-secret"),
+            body={} if secret is None else {"secret": secret}, read=one(Webhook))
+
+    @operation
+    def test(self, webhook_id: Id) -> Call[Delivery]:
+        """Send an event of the type `webhook.test`."""
+        return Call(method="POST", path=at("webhooks", webhook_id, "test"), body={}, read=one(Delivery))
+
+    @listing
+    def deliveries(
+        self, webhook_id: Id, *, status: str | None = None, event_type: str | None = None, cursor: str | None = None,
+        page_size: int | None = None,
+    ) -> Call[Page[Delivery]]:
+        """List what an endpoint was told, newest first."""
+        return Call(method="GET", path=at("webhooks", webhook_id, "deliveries"), read=page(Delivery), query={
+            "status": status, "event_type": event_type, "cursor": cursor, "page_size": page_size})
+
+    @operation
+    def delivery(self, webhook_id: Id, delivery_id: Id) -> Call[Delivery]:
+        """Show what was sent, and every call."""
+        return Call(method="GET", path=at("webhooks", webhook_id, "deliveries", delivery_id), read=one(Delivery))
+
+    @operation
+    def redeliver(self, webhook_id: Id, **which: Unpack[bodies.Redelivery]) -> Call[Redelivered]:
+        """Send a delivery again, or those of a span of time."""
+        return Call(
+            method="POST", path=at("webhooks", webhook_id, "redeliver"), body=which, read=one(Redelivered))
