@@ -16,8 +16,10 @@ from notistream.commands.services import settings_with_services
 from notistream.config import Settings, load_settings
 from notistream.db import migrate
 from notistream.errors import DatabaseUnavailable, KafkaUnavailable, Misconfigured, NotiStreamError
+from notistream.kafka import Kafka
 from notistream.providers.api import Checked, Provider
 from notistream.providers.registry import Providers
+from notistream.services import kafka_access
 
 PATIENCE_S = 5.0
 PROVIDER_PATIENCE_S = 20.0
@@ -121,11 +123,14 @@ async def _schema(url: str) -> Finding:
 async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
     wanted = topics.specs(settings)
     try:
-        wrong = await topics.faults(settings.kafka_brokers or "", wanted)
+        if refused := await kafka_access.refusal(settings.kafka):
+            yield Finding("kafka", "failed", refused.detail, refused.remedy)
+            return
+        wrong = await topics.faults(settings.kafka, wanted)
     except (KafkaUnavailable, ValueError) as exc:
         yield Finding("kafka", "failed", str(exc), "start it, or correct NOTISTREAM_KAFKA_BROKERS")
         return
-    yield Finding("kafka", "ok", f"{settings.kafka_brokers} answers")
+    yield Finding("kafka", "ok", f"{settings.kafka} answers{_manner(settings.kafka)}")
     if not wrong:
         yield Finding("topics", "ok", f"{len(wanted)} topics of {settings.topic_partitions} partitions")
         return
@@ -134,6 +139,10 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
         "topics", "failed", f"{'; '.join(wrong[:TOPICS_SHOWN])}{more}",
         "notistream topics creates what is missing; where the number of partitions is another, set "
         "NOTISTREAM_TOPIC_PARTITIONS and NOTISTREAM_TOPIC_REPLICATION to what the topics have")
+
+
+def _manner(kafka: Kafka) -> str:
+    return f" over {kafka.protocol}{f' as {kafka.login.username}' if kafka.login else ''}"
 
 
 def _of_providers(settings: Settings) -> Iterator[Finding]:
