@@ -31,7 +31,7 @@ class Files:
 
 def files(folder: Path) -> Files:
     folder.mkdir(parents=True)
-    return Files(*certificate(folder))
+    return Files(*certificate(folder, issued_by=f"Authority of {folder.name}"))
 
 
 class SecureBroker(Broker):
