@@ -43,7 +43,7 @@ def without(name):
     ({**BROKERS, "kafka_ca_file": "ca.pem"}, "set NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SSL"),
     ({**BROKERS, **SASL, "kafka_security_protocol": "SASL_PLAINTEXT", "kafka_ca_file": "ca.pem"},
      "set NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SASL_SSL"),
-    ({**BROKERS, **SASL, "kafka_ca_file": "nowhere.pem"}, "NOTISTREAM_KAFKA_CA_FILE=nowhere.pem cannot be used (No such"),
+    ({**BROKERS, **SASL, "kafka_ca_file": "nowhere.pem"}, "KAFKA_CA_FILE=nowhere.pem cannot be used (No such"),
     ({**BROKERS, **SASL, "kafka_ca_file": "rubbish.pem"}, "NOTISTREAM_KAFKA_CA_FILE=rubbish.pem cannot be used"),
     ({**BROKERS, **SASL, "kafka_key_file": "key.pem"}, "NOTISTREAM_KAFKA_CERTIFICATE_FILE is missing"),
     ({**BROKERS, **SASL, "kafka_certificate_file": "leaf.pem"}, "NOTISTREAM_KAFKA_KEY_FILE"),
