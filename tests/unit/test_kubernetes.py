@@ -180,3 +180,16 @@ def test_prometheus_and_the_scaler_find_their_names():
     headless = {found["metadata"]["name"] for found in of_kind("Service") if found["spec"].get("clusterIP") == "None"}
     assert headless == set(re.search(r"names: \[(.*)\]", dns)[1].split(", "))
     assert "notistream_consumer_lag_records" in (ROOT / "notistream" / "metrics.py").read_text()
+
+
+def test_the_overlay_of_the_docs_is_one(tmp_path):
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed: it would put them together")
+    shutil.copytree(FOLDER, tmp_path / "deploy" / "kubernetes")
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(re.search(r"```yaml\n(# overlay/.*?)```", text, re.S)[1])
+    done = subprocess.run(["kubectl", "kustomize", tmp_path / "overlay"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "NOTISTREAM_PUBLIC_URL: https://notify.you.example" in done.stdout
+    assert f"image: ghcr.io/you/notistream:{__version__}" in done.stdout
