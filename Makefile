@@ -98,7 +98,10 @@ sbom: $(DEV) ## Write dist/notistream.cdx.json: all that an installation consist
 	@rm -rf build/sbom && mkdir -p dist && $(BIN)/python -m venv --without-pip build/sbom
 	@$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --disable-pip-version-check -c constraints.txt .
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
-		--output-file dist/notistream.cdx.json build/sbom/bin/python
+		--output-file build/sbom/notistream.cdx.json build/sbom/bin/python
+	@$(BIN)/python -c 'import json, sys, notistream; found = json.load(sys.stdin); \
+		found["metadata"]["component"]["version"] = notistream.__version__; json.dump(found, sys.stdout, indent=2)' \
+		< build/sbom/notistream.cdx.json > dist/notistream.cdx.json
 	@rm -rf build/sbom
 licences: $(DEV) ## List the licences of all dependencies; fails at one that deploy/licences.py does not allow
 	@$(BIN)/python deploy/licences.py

@@ -40,23 +40,25 @@ class SecureBroker(Broker):
     def __init__(self, directory: Path, registry: Registry, own: Files, clients: Files) -> None:
         super().__init__(directory, registry, lambda _line: None)
         self._own, self._clients = own, clients
-        self.tls, self.mutual, self.login = (f"{HOST}:{port}" for port in ports.choose(HOST, 3))
+        self.tls, self.mutual, self.login, self.clear = (f"{HOST}:{port}" for port in ports.choose(HOST, 4))
 
     def _write_config(self, port: int, controller_port: int) -> None:
         super()._write_config(port, controller_port)
         pem = self._dir / "broker.pem"
         pem.write_text(self._own.key.read_text() + self._own.certificate.read_text())
-        extra = f"TLS://{self.tls},MUTUAL://{self.mutual},LOGIN://{self.login}"
+        extra = f"TLS://{self.tls},MUTUAL://{self.mutual},LOGIN://{self.login},CLEAR://{self.clear}"
         module = "org.apache.kafka.common.security"
         properties = {
             "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port},{extra}",
             "advertised.listeners": f"PLAINTEXT://{HOST}:{port},{extra}",
             "listener.security.protocol.map":
-                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,MUTUAL:SSL,LOGIN:SASL_SSL",
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,MUTUAL:SSL,LOGIN:SASL_SSL,CLEAR:SASL_PLAINTEXT",
             "inter.broker.listener.name": "PLAINTEXT",
             "ssl.keystore.type": "PEM", "ssl.keystore.location": str(pem),
             "ssl.truststore.type": "PEM", "ssl.truststore.location": str(self._clients.ca),
             "listener.name.mutual.ssl.client.auth": "required",
+            "listener.name.clear.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.clear.scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
             "listener.name.login.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
             "listener.name.login.plain.sasl.jaas.config":
                 f'{module}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";',

