@@ -29,7 +29,7 @@ run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_KAF
 endif
 
 .PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e screenshots \
-	test test-unit test-integration lint typecheck format bench generate docs build constraints clean-local clean
+	test test-unit test-integration lint typecheck format bench generate docs build sbom licences vulnerabilities constraints clean-local clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -95,8 +95,23 @@ generate: $(DEV) ## Rewrite what is derived: .env.example, the reference pages u
 	@$(BIN)/python -B deploy/grafana/dashboards.py
 	@exec $(BIN)/notistream generate
 docs: generate ## The reference pages under docs/: settings, database, API (so far the same as generate)
-build: $(DEV) ## Build the wheel into dist/
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+build: $(DEV) ## Build the sdist and the wheel into dist/
+	@$(BIN)/python -m hatchling build -d dist
+sbom: $(DEV) ## Write dist/notistream.cdx.json: all that an installation consists of (CycloneDX)
+	@rm -rf build/sbom && mkdir -p dist && $(BIN)/python -m venv --without-pip build/sbom
+	@$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --disable-pip-version-check -c constraints.txt .
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom/notistream.cdx.json build/sbom/bin/python
+	@$(BIN)/python -c 'import json, sys, notistream; found = json.load(sys.stdin); \
+		found["metadata"]["component"]["version"] = notistream.__version__; json.dump(found, sys.stdout, indent=2)' \
+		< build/sbom/notistream.cdx.json > dist/notistream.cdx.json
+	@rm -rf build/sbom
+licences: $(DEV) ## List the licences of all dependencies; fails at one that deploy/licences.py does not allow
+	@$(BIN)/python deploy/licences.py
+vulnerabilities: $(DEV) ## Look for known vulnerabilities of the pinned dependencies (asks osv.dev)
+	@$(BIN)/python -c 'import urllib.request as web; web.urlopen("https://api.osv.dev/v1/vulns/PYSEC-2018-66", timeout=10)' \
+		2>/dev/null || { echo "nothing was examined: this needs the internet, and api.osv.dev does not answer" >&2; exit 2; }
+	@$(BIN)/pip-audit --vulnerability-service osv --requirement constraints.txt --disable-pip --no-deps
 constraints: $(BIN)/python ## Renew constraints.txt: newest versions that pyproject.toml admits
 	@rm -rf build/constraints && $(BIN)/python -m venv build/constraints
 	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[local,dev]'

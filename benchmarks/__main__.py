@@ -160,6 +160,8 @@ async def _bench(
 async def _services(stack: AsyncExitStack, say: Callable[[str], None]) -> LocalServices:
     """Kafka and PostgreSQL: those that the settings name, or the embedded ones, which may run already."""
     settings = load_settings()
+    if settings.kafka.protocol != "PLAINTEXT":
+        raise SystemExit("the bare limits speak PLAINTEXT: name such a listener in NOTISTREAM_KAFKA_BROKERS")
     services = await asyncio.to_thread(
         attach_or_start, settings.state_dir, say, database_url=settings.database_url,
         kafka_brokers=settings.kafka_brokers)

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import faust
 from faust import Stream
 from faust.app.base import BootStrategy
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.types import EventT, StreamT
 from mode.types import ServiceT
 
@@ -20,6 +21,7 @@ from notistream.delivery.acknowledgement import InOrder
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import Priority
 from notistream.errors import DatabaseUnavailable, Misconfigured
+from notistream.kafka import Kafka
 from notistream.messages import LANES
 from notistream.runtime import Runtime
 from notistream.transport import Transport
@@ -232,6 +234,15 @@ def _count(lane: Lane, name: Literal["in_flight", "waiting"]) -> float:
     return lane.in_flight if name == "in_flight" else lane.waiting
 
 
+def _credentials(kafka: Kafka) -> Credentials | None:
+    """The same in Faust's words."""
+    if kafka.login:
+        return SASLCredentials(
+            mechanism=kafka.login.mechanism, username=kafka.login.username, password=kafka.login.password,
+            ssl_context=kafka.tls)
+    return SSLCredentials(kafka.tls) if kafka.tls else None
+
+
 def faust_settings(settings: Settings) -> dict[str, Any]:
     """Faust's own settings; each of these was measured, see docs/decisions."""
     brokers = (settings.kafka_brokers or "localhost:9092").split(",")
@@ -241,6 +252,7 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "autodiscover": False,
         "version": 1,
         "broker": ";".join(f"kafka://{broker.strip()}" for broker in brokers),
+        "broker_credentials": _credentials(settings.kafka),
         "broker_client_id": f"notistream-{__version__}",
         "store": "rocksdb://",
         "datadir": str(settings.state_dir.absolute() / f"worker-{settings.worker_slot}"),

@@ -13,8 +13,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from notistream import database_url as database_urls
 from notistream import plugins
 from notistream.errors import Misconfigured
+from notistream.kafka import Access, Kafka, Mechanism, Protocol, reach
 
 PREFIX = "NOTISTREAM_"
 TOKEN_LENGTH = 16
@@ -41,13 +43,26 @@ class Settings(BaseSettings):
         description="Port of a worker's own web server (probes, /metrics). Default: PORT + 1 + WORKER_SLOT.",
     )
     database_url: str | None = Field(
-        None, description="PostgreSQL, e.g. postgresql://user:pass@db:5432/notistream. "
-        "Unset: the embedded server under STATE_DIR.",
+        None, description="PostgreSQL, e.g. postgresql://user:pass@db:5432/notistream; over TLS with "
+        "?sslmode=verify-full&sslrootcert=/path/ca.pem. Unset: the embedded server under STATE_DIR.",
     )
     kafka_brokers: str | None = Field(
         None, description="Kafka bootstrap servers, e.g. kafka:9092,kafka2:9092. "
         "Unset: the embedded broker under STATE_DIR.",
     )
+    kafka_security_protocol: Protocol = Field(
+        "PLAINTEXT", description="How to speak to the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")
+    kafka_sasl_mechanism: Mechanism | None = Field(
+        None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; the SASL protocols need it.")
+    kafka_username: str | None = Field(None, description="User of the SASL protocols.")
+    kafka_password: SecretStr | None = Field(None, description="Password of KAFKA_USERNAME.")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM file of the authority that signs the brokers' certificates. Unset: the system's own.")
+    kafka_certificate_file: Path | None = Field(
+        None, description="PEM file of our own certificate, for brokers that ask for one.")
+    kafka_key_file: Path | None = Field(
+        None, description="PEM file of its key. Unset: it is in KAFKA_CERTIFICATE_FILE.")
+    kafka_key_password: SecretStr | None = Field(None, description="Password of that key, where it has one.")
     state_dir: Path = Field(
         Path(".local"), description="Folder of the embedded services, worker tables and local secrets.")
     auth: Literal["on", "off"] = Field(
@@ -149,10 +164,15 @@ class Settings(BaseSettings):
         "auto", description="auto: text on a terminal, JSON elsewhere.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "kafka_security_protocol", "kafka_sasl_mechanism", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable_tls(cls, value: str | None) -> str | None:
+        return database_urls.checked(value) if value else value
 
     @field_validator("jwt_secret", "unsubscribe_secret")
     @classmethod
@@ -177,7 +197,17 @@ class Settings(BaseSettings):
                 f"AUTH=off is refused on {self.host}: use HOST=127.0.0.1, AUTH=on, or ALLOW_INSECURE=1")
         if self.webhook_timeout_s > self.lease_s / 2:
             raise ValueError(f"WEBHOOK_TIMEOUT_S must be at most half of LEASE_S ({self.lease_s / 2:g})")
+        _ = self.kafka
         return self
+
+    @property
+    def kafka(self) -> Kafka:
+        """Where Kafka is, and how to speak to it; reads the files that are named."""
+        return reach(self.kafka_brokers, Access(
+            protocol=self.kafka_security_protocol, mechanism=self.kafka_sasl_mechanism, username=self.kafka_username,
+            password=_revealed(self.kafka_password), ca_file=self.kafka_ca_file,
+            certificate_file=self.kafka_certificate_file, key_file=self.kafka_key_file,
+            key_password=_revealed(self.kafka_key_password)))
 
     @cached_property
     def public_base(self) -> str:
@@ -193,6 +223,10 @@ class Settings(BaseSettings):
 def secrets_of(value: SecretStr | None) -> list[str]:
     """The secrets of a setting that may hold several, the one in use first; an empty one is there, and too short."""
     return [secret.strip() for secret in value.get_secret_value().split(",")] if value else []
+
+
+def _revealed(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -228,7 +262,8 @@ def _explain(model: type[BaseSettings], error: object) -> str:
     prefix = model.model_config.get("env_prefix", "")
     name = ".".join(str(part) for part in error["loc"]).upper()
     if not name:
-        return f"{prefix}… {error['msg'].removeprefix('Value error, ')}"
+        words = str(error["msg"].removeprefix("Value error, "))
+        return words if words.startswith(prefix) else f"{prefix}… {words}"
     field = model.model_fields.get(name.split(".")[0].lower())
     about = f" {field.description}" if field and field.description else ""
     if error["type"] == "missing":

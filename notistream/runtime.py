@@ -133,13 +133,14 @@ class Runtime:
             shows_addresses=settings.log_addresses, inbox=self.inbox.keep,
             keep=lambda message, outcome: sandbox.keep(self.database, message, outcome)))
         self._stack.push_async_callback(self.providers.aclose)
+        kafka = settings.kafka
         self.positions = Positions(
-            brokers=settings.kafka_brokers, prefix=settings.topic_prefix, group=settings.topic_prefix)
+            kafka=kafka, prefix=settings.topic_prefix, group=settings.topic_prefix)
         self._stack.push_async_callback(self.positions.close)
         self.windows = Windows(
             self.positions, self.database, channel_rate=settings.rate_limit_per_channel)
         self.relay = Relay(
-            brokers=settings.kafka_brokers, prefix=settings.topic_prefix, database=self.database,
+            kafka=kafka, prefix=settings.topic_prefix, database=self.database,
             windows=self.windows)
         self.relay.start()
         self._stack.push_async_callback(self.relay.close)
@@ -213,7 +214,7 @@ class Runtime:
         settings = self.settings
         self.realtime = Realtime(
             self.database, inbox=self.inbox, tokens=WsTokens(secrets_of(settings.jwt_secret)),
-            brokers=settings.kafka_brokers or "", prefix=settings.topic_prefix, queue=settings.ws_queue,
+            kafka=settings.kafka, prefix=settings.topic_prefix, queue=settings.ws_queue,
             per_process=settings.ws_connections, per_tenant=settings.ws_connections_per_tenant)
         self._stack.push_async_callback(self.realtime.close)
 

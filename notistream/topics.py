@@ -18,7 +18,9 @@ from faust.types import TopicT
 from notistream.app import NotiStream
 from notistream.config import Settings
 from notistream.errors import KafkaUnavailable, Misconfigured
+from notistream.kafka import Kafka
 from notistream.messages import CHANGELOGS, TOPICS
+from notistream.services.kafka_access import refusal
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
@@ -77,7 +79,7 @@ async def prepare(settings: Settings) -> None:
     """Wait for Kafka, then `ensure` the topics."""
     while True:
         try:
-            await ensure(settings.kafka_brokers or "", specs(settings))
+            await ensure(settings.kafka, specs(settings))
         except KafkaUnavailable as exc:
             log.warning("waiting for Kafka", extra={"error": exc.detail})
             await asyncio.sleep(RETRY_S)
@@ -89,43 +91,49 @@ def _retention_ms(name: str) -> int:
     return DLQ_RETENTION_MS if name.endswith(".dlq") else RETENTION_MS
 
 
-async def ensure(brokers: str, wanted: Sequence[TopicSpec]) -> list[str]:
+async def ensure(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
     """Create what is missing; the names created.
 
     Raises:
         KafkaUnavailable: no broker answered.
         Misconfigured: a topic exists with other partitions or replicas; says which and what to do.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=10_000)
     try:
         await admin.start()
         created = await _create_missing(admin, wanted)
         _refuse_mismatches(await _states(admin, wanted), wanted)
     except (KafkaError, OSError) as exc:
-        raise KafkaUnavailable(f"Kafka at {brokers} is not reachable: {exc}") from exc
+        raise await _unavailable(kafka, exc) from exc
     finally:
         await admin.close()
     return created
 
 
-async def faults(brokers: str, wanted: Sequence[TopicSpec]) -> list[str]:
+async def faults(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
     """What `ensure` would create or refuse, in words; changes nothing.
 
     Raises:
         KafkaUnavailable: no broker answered.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=10_000)
     names = {spec.name for spec in wanted}
     try:
         await admin.start()
         # None: of all topics. Asking for one by name could create it with the broker's own number of partitions.
         states = [state for state in _described(await admin.describe_topics(None)) if state.name in names]
     except (KafkaError, OSError) as exc:
-        raise KafkaUnavailable(f"Kafka at {brokers} is not reachable: {exc}") from exc
+        raise await _unavailable(kafka, exc) from exc
     finally:
         await admin.close()
     there = {state.name for state in states}
     return [*(f"{spec.name} is missing" for spec in wanted if spec.name not in there), *_mismatches(states, wanted)]
+
+
+async def _unavailable(kafka: Kafka, error: Exception) -> KafkaUnavailable:
+    if why := await refusal(kafka):
+        return KafkaUnavailable(f"Kafka at {why.detail}; {why.remedy}")
+    return KafkaUnavailable(f"Kafka at {kafka} is not reachable: {error}")
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:

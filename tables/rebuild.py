@@ -59,7 +59,7 @@ def _fault(table: WindowCounter, path: Path, end: int) -> str | None:
 
 
 async def _ends(app: NotiStream, topics: list[str]) -> dict[TopicPartition, int]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=app.settings.kafka_brokers, group_id=None)
+    consumer = AIOKafkaConsumer(**app.settings.kafka.options, group_id=None)
     try:
         await consumer.start()
         partitions = [TopicPartition(topic, p) for topic in topics for p in range(app.settings.topic_partitions)]

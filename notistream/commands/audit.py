@@ -51,7 +51,7 @@ async def _audit(
     settings: Settings, database: Database, *, since: datetime, tenant: str | None, repair: bool
 ) -> tuple[AuditReport, Mapping[UUID, str]]:
     positions = Positions(
-        brokers=settings.kafka_brokers or "", prefix=settings.topic_prefix, group=settings.topic_prefix)
+        kafka=settings.kafka, prefix=settings.topic_prefix, group=settings.topic_prefix)
     window = Window(since, datetime.now(UTC), await tenant_id(database, tenant))
     columns = SpinnerColumn(), TextColumn("{task.completed:,} notifications looked at")
     console = Console(stderr=True)

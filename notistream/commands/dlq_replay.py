@@ -112,7 +112,7 @@ def _replay_matching(settings: Settings, wanted: Wanted, *, dry_run: bool) -> tu
 def _replay_topic(settings: Settings, span: Range, *, dry_run: bool) -> tuple[Mapping[str, Any], bool]:
     async def work(database: Database) -> Mapping[str, Any]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)
-        replays = TopicReplay(letters, brokers=settings.kafka_brokers or "", prefix=settings.topic_prefix)
+        replays = TopicReplay(letters, kafka=settings.kafka, prefix=settings.topic_prefix)
         with _bar("offsets", span.last - span.first + 1) as (progress, task):
             return asdict(await replays.run(
                 span, actor=CLI, dry_run=dry_run,

@@ -64,7 +64,7 @@ async def _of_services(settings: Settings) -> list[Finding]:
     return [
         *[finding async for finding in diagnosis.of_database(settings.database_url or "")],
         *[finding async for finding in diagnosis.of_kafka(
-            settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka_brokers or "", wanted))],
+            settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted))],
     ]
 
 

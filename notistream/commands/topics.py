@@ -13,5 +13,5 @@ def topics() -> None:
     """Create missing topics; fails where one has other partitions or replicas than configured."""
     with settings_with_services() as settings:
         wanted = kafka_topics.specs(settings)
-        created = asyncio.run(kafka_topics.ensure(settings.kafka_brokers or "", wanted))
+        created = asyncio.run(kafka_topics.ensure(settings.kafka, wanted))
     click.echo(f"{len(created)} topics created, {len(wanted) - len(created)} were there")

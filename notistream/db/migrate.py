@@ -97,7 +97,7 @@ async def status(url: str) -> list[tuple[Migration, bool]]:
 async def _locked(url: str) -> AsyncIterator[tuple["asyncpg.Connection[asyncpg.Record]", dict[int, str]]]:
     try:
         connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
         raise DatabaseUnavailable(f"PostgreSQL is not reachable ({exc}); see NOTISTREAM_DATABASE_URL") from exc
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)

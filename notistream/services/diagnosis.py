@@ -11,8 +11,10 @@ import asyncpg
 from notistream.config import Settings
 from notistream.db import migrate
 from notistream.errors import DatabaseUnavailable, KafkaUnavailable
+from notistream.kafka import Kafka
 from notistream.providers.api import Checked, Provider
 from notistream.providers.registry import Providers
+from notistream.services import kafka_access
 
 PATIENCE_S = 5.0
 PROVIDER_PATIENCE_S = 20.0
@@ -73,11 +75,14 @@ async def of_kafka(
 ) -> AsyncIterator[Finding]:
     """Whether Kafka answers, and what is wrong with its topics, as `faults` finds it."""
     try:
+        if refused := await kafka_access.refusal(settings.kafka):
+            yield Finding("kafka", "failed", refused.detail, refused.remedy)
+            return
         wrong = await faults()
     except (KafkaUnavailable, ValueError) as exc:
         yield Finding("kafka", "failed", str(exc), "start it, or correct NOTISTREAM_KAFKA_BROKERS")
         return
-    yield Finding("kafka", "ok", f"{settings.kafka_brokers} answers")
+    yield _let_in(settings.kafka)
     if not wrong:
         yield Finding("topics", "ok", f"{topics} topics of {settings.topic_partitions} partitions")
         return
@@ -86,6 +91,15 @@ async def of_kafka(
         "topics", "failed", f"{'; '.join(wrong[:TOPICS_SHOWN])}{more}",
         "notistream topics creates what is missing; where the number of partitions is another, set "
         "NOTISTREAM_TOPIC_PARTITIONS and NOTISTREAM_TOPIC_REPLICATION to what the topics have")
+
+
+def _let_in(kafka: Kafka) -> Finding:
+    who = f" to {kafka.login.username}" if kafka.login else ""
+    words = f"{kafka} answers{who} over {kafka.protocol}"
+    if kafka.login and not kafka.tls:
+        return Finding("kafka", "warning", f"{words}: nothing is encrypted",
+                       "set NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SASL_SSL, unless another layer encrypts")
+    return Finding("kafka", "ok", words)
 
 
 async def of_providers(providers: Providers, *, patience_s: float = PROVIDER_PATIENCE_S) -> Sequence[Finding]:

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from notistream import metrics
 from notistream.domain.event import Events, decode_events
+from notistream.kafka import Kafka
 from notistream.messages import EVENTS
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,8 @@ class EventFeed:
     read: who must not miss anything reads the database.
     """
 
-    def __init__(self, *, brokers: str, prefix: str, deliver: Callable[[Events], None]) -> None:
-        self._brokers = brokers
+    def __init__(self, *, kafka: Kafka, prefix: str, deliver: Callable[[Events], None]) -> None:
+        self._kafka = kafka
         self._topic = f"{prefix}.{EVENTS}"
         self._deliver = deliver
         self._task: asyncio.Task[None] | None = None
@@ -64,7 +65,7 @@ class EventFeed:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._brokers, group_id=None, enable_auto_commit=False, auto_offset_reset="latest",
+            **self._kafka.options, group_id=None, enable_auto_commit=False, auto_offset_reset="latest",
             request_timeout_ms=REQUEST_TIMEOUT_MS, fetch_max_wait_ms=FETCH_WAIT_MS, client_id="notistream-events")
         try:
             await consumer.start()

@@ -13,6 +13,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 
 from notistream.errors import KafkaUnavailable
+from notistream.kafka import Kafka
 from notistream.messages import LANES, lane_topic
 
 TIMEOUT_S = 5.0
@@ -50,8 +51,8 @@ class Unacknowledged:
 class Positions:
     """Keeps its clients open; each question costs two round trips. Opened again after an error."""
 
-    def __init__(self, *, brokers: str, prefix: str, group: str) -> None:
-        self._brokers = brokers
+    def __init__(self, *, kafka: Kafka, prefix: str, group: str) -> None:
+        self._kafka = kafka
         self._prefix = prefix
         self._group = group
         self._lock = asyncio.Lock()
@@ -79,12 +80,12 @@ class Positions:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
                     if self._clients is None:
-                        self._clients = await _open(self._brokers, self._prefix, self._group)
+                        self._clients = await _open(self._kafka, self._prefix, self._group)
                     spans = await self._clients.spans()
             except BaseException as exc:
                 await self._close()
                 if isinstance(exc, KafkaError | OSError):  # TimeoutError is an OSError
-                    raise KafkaUnavailable(f"Kafka at {self._brokers} did not answer: {exc!r}") from exc
+                    raise KafkaUnavailable(f"Kafka at {self._kafka} did not answer: {exc!r}") from exc
                 raise
         return {(tp.topic.removeprefix(f"{self._prefix}."), tp.partition): span for tp, span in spans.items()}
 
@@ -128,12 +129,12 @@ class Positions:
         got: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(
             timeout_ms=REQUEST_TIMEOUT_MS, max_records=RECORDS_AT_ONCE)
         if not got:
-            raise KafkaUnavailable(f"Kafka at {self._brokers} gave no record in time")
+            raise KafkaUnavailable(f"Kafka at {self._kafka} gave no record in time")
         return got
 
     @asynccontextmanager
     async def _reading(self, begins: Mapping[Place, int]) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = _consumer(self._brokers)
+        consumer = _consumer(self._kafka)
         try:
             await consumer.start()
             offsets = {TopicPartition(f"{self._prefix}.{topic}", p): at for (topic, p), at in begins.items()}
@@ -142,7 +143,7 @@ class Positions:
                 consumer.seek(tp, offset)
             yield consumer
         except (KafkaError, OSError) as exc:
-            raise KafkaUnavailable(f"Kafka at {self._brokers} did not answer: {exc!r}") from exc
+            raise KafkaUnavailable(f"Kafka at {self._kafka} did not answer: {exc!r}") from exc
         finally:
             await consumer.stop()
 
@@ -208,9 +209,9 @@ class _Clients:
                 await client_closes()
 
 
-async def _open(brokers: str, prefix: str, group: str) -> _Clients:
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=REQUEST_TIMEOUT_MS)
-    clients = _Clients(admin, _consumer(brokers), group)
+async def _open(kafka: Kafka, prefix: str, group: str) -> _Clients:
+    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    clients = _Clients(admin, _consumer(kafka), group)
     try:
         await clients.admin.start()
         await clients.consumer.start()
@@ -232,8 +233,8 @@ async def _partitions(admin: AIOKafkaAdminClient, prefix: str) -> list[TopicPart
     return [TopicPartition(name, p["partition"]) for name in names for p in topics[name]]
 
 
-def _consumer(brokers: str) -> AIOKafkaConsumer:
+def _consumer(kafka: Kafka) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        bootstrap_servers=brokers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+        **kafka.options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
         request_timeout_ms=REQUEST_TIMEOUT_MS, fetch_max_bytes=FETCHED_AT_ONCE,
     )

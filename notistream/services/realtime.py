@@ -8,6 +8,7 @@ from uuid import UUID
 from notistream import metrics
 from notistream.db.pool import Database
 from notistream.errors import TooManyConnections
+from notistream.kafka import Kafka
 from notistream.services.event_feed import EventFeed
 from notistream.services.hub import Bell, Frames, Hub
 from notistream.services.inbox import Inbox
@@ -21,13 +22,13 @@ class Realtime:
     """What sockets are made of; nothing here runs before the first of them."""
 
     def __init__(
-        self, database: Database, *, inbox: Inbox, tokens: WsTokens, brokers: str, prefix: str, queue: int,
+        self, database: Database, *, inbox: Inbox, tokens: WsTokens, kafka: Kafka, prefix: str, queue: int,
         per_process: int, per_tenant: int,
     ) -> None:
         self.inbox = inbox
         self.tokens = tokens
         self.hub = Hub()
-        self.feed = EventFeed(brokers=brokers, prefix=prefix, deliver=self.hub.publish)
+        self.feed = EventFeed(kafka=kafka, prefix=prefix, deliver=self.hub.publish)
         self._watch = InboxWatch(database)
         self._queue = queue
         self._per_process = per_process

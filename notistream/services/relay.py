@@ -16,6 +16,7 @@ from notistream.db import outbox
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
+from notistream.kafka import Kafka
 from notistream.messages import OVERSIZE, OutboxEntry, Record
 from notistream.services.windows import Windows
 
@@ -38,8 +39,8 @@ class Relay:
     What a lane has no room for is held back in the outbox; see `services.windows`.
     """
 
-    def __init__(self, *, brokers: str, prefix: str, database: Database, windows: Windows) -> None:
-        self._brokers = brokers
+    def __init__(self, *, kafka: Kafka, prefix: str, database: Database, windows: Windows) -> None:
+        self._kafka = kafka
         self._prefix = prefix
         self._database = database
         self._windows = windows
@@ -116,12 +117,12 @@ class Relay:
             ConnectionError: no broker answered in two seconds.
         """
         if self._producer is None:
-            raise ConnectionError(f"no connection to {self._brokers} yet")
+            raise ConnectionError(f"no connection to {self._kafka} yet")
         try:
             async with asyncio.timeout(2):
                 await self._producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError, OSError) as exc:
-            raise ConnectionError(f"{self._brokers}: {exc or 'timed out'}") from exc
+            raise ConnectionError(f"{self._kafka}: {exc or 'timed out'}") from exc
 
     async def close(self) -> None:
         """Publish what is queued, for at most five seconds; the rest stays in the outbox."""
@@ -168,13 +169,13 @@ class Relay:
     async def _connected(self) -> AIOKafkaProducer:
         while True:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._brokers, acks="all", linger_ms=0,
+                **self._kafka.options, acks="all", linger_ms=0,
                 request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_size=MAX_RECORD, client_id="notistream-relay",
             )  # not idempotent: aiokafka never recovers from a batch that failed, and a repetition does no harm here
             try:
                 await producer.start()
             except (KafkaError, OSError) as exc:
-                log.warning("kafka is not reachable", extra={"brokers": self._brokers, "error": str(exc)})
+                log.warning("kafka is not reachable", extra={"brokers": self._kafka.brokers, "error": str(exc)})
                 await producer.stop()
                 await asyncio.sleep(RECONNECT_S)
             else:

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from notistream.errors import KafkaUnavailable, NotFound
+from notistream.kafka import Kafka
 from notistream.messages import OVERSIZE, TOPICS, BadRecord, Consumed, FailedDelivery, Record, dead_letter, time_of
 from notistream.services.dead_letters import DeadLetters
 
@@ -48,9 +49,9 @@ class TopicOutcome:
 class TopicReplay:
     """Reads without a consumer group, so nobody's place on the topic changes."""
 
-    def __init__(self, letters: DeadLetters, *, brokers: str, prefix: str) -> None:
+    def __init__(self, letters: DeadLetters, *, kafka: Kafka, prefix: str) -> None:
         self._letters = letters
-        self._brokers = brokers
+        self._kafka = kafka
         self._prefix = prefix
 
     async def run(
@@ -81,23 +82,23 @@ class TopicReplay:
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._brokers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+            **self._kafka.options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
             request_timeout_ms=TIMEOUT_MS)
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers, acks="all", max_request_size=LARGEST, request_timeout_ms=TIMEOUT_MS)
+            **self._kafka.options, acks="all", max_request_size=LARGEST, request_timeout_ms=TIMEOUT_MS)
         try:
             await consumer.start()
             await producer.start()
             yield consumer, producer
         except (KafkaError, OSError) as exc:
-            raise KafkaUnavailable(f"Kafka at {self._brokers} did not answer: {exc!r}") from exc
+            raise KafkaUnavailable(f"Kafka at {self._kafka} did not answer: {exc!r}") from exc
         finally:
             await consumer.stop()
             await producer.stop()
 
     async def _partitions(self, tp: TopicPartition) -> int:
         """How many the topic has; asking for it by name could create it with the broker's own number of them."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._brokers, request_timeout_ms=TIMEOUT_MS)
+        admin = AIOKafkaAdminClient(**self._kafka.options, request_timeout_ms=TIMEOUT_MS)
         try:
             await admin.start()
             found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(None)}
@@ -125,7 +126,7 @@ class TopicReplay:
             records = got.get(tp, [])
             before, at = at, await consumer.position(tp)
             if at == before:
-                raise KafkaUnavailable(f"Kafka at {self._brokers} gave no record of {tp.topic}/{tp.partition} in time")
+                raise KafkaUnavailable(f"Kafka at {self._kafka} gave no record of {tp.topic}/{tp.partition} in time")
             yield [record for record in records if record.offset < end], at
 
 

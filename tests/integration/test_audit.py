@@ -19,6 +19,7 @@ from notistream.db.audit import Window
 from notistream.db.pool import open_database
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import NewNotification, Priority
+from notistream.kafka import Kafka
 from notistream.messages import outbox_entries
 from notistream.services.audit import Audit
 from notistream.services.positions import Positions
@@ -39,7 +40,7 @@ class World:
         self.brokers = brokers
         self.prefix = prefix
         self._producer = producer
-        self.positions = Positions(brokers=brokers, prefix=prefix, group=prefix)
+        self.positions = Positions(kafka=Kafka(brokers), prefix=prefix, group=prefix)
         self.audit = Audit(db, self.positions, lease=LEASE)
 
     async def create(self, count=1, **fields):
@@ -106,7 +107,7 @@ class World:
 async def world(database_url, endpoints, topics_prefix):
     brokers = endpoints.kafka_brokers
     settings = Settings(_env_file=None, topic_prefix=topics_prefix, topic_partitions=PARTITIONS)
-    await topics.ensure(brokers, topics.specs(settings))
+    await topics.ensure(Kafka(brokers), topics.specs(settings))
     db = await open_database(database_url, size=6, name="test")
     tenant, _ = await tenants.create(db, "default")
     producer = AIOKafkaProducer(bootstrap_servers=brokers)

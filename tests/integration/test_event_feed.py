@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from notistream import topics
 from notistream.config import Settings
 from notistream.domain.event import Events
+from notistream.kafka import Kafka
 from notistream.services.event_feed import EventFeed
 from tests.services import dedicated_services, topic_prefix
 from tests.stack import until
@@ -40,7 +41,7 @@ async def test_begins_at_the_end_reads_every_partition_and_goes_on_after_kafka_w
         def deliver(events: Events) -> None:
             got.extend(event.id for event in events.events)
 
-        feed = EventFeed(brokers=brokers, prefix=prefix, deliver=deliver)
+        feed = EventFeed(kafka=Kafka(brokers), prefix=prefix, deliver=deliver)
         try:
             await asyncio.wait_for(feed.begin(), 60)  # its topic is not there yet
             await topics.prepare(Settings(
@@ -56,7 +57,7 @@ async def test_begins_at_the_end_reads_every_partition_and_goes_on_after_kafka_w
             await until(lambda: later in got, what="the feed to come back")
             late: list[UUID] = []
             second = EventFeed(
-                brokers=brokers, prefix=prefix, deliver=lambda events: late.extend(e.id for e in events.events))
+                kafka=Kafka(brokers), prefix=prefix, deliver=lambda events: late.extend(e.id for e in events.events))
             await second.begin()
             last = uuid4()
             await produce(services.endpoints.kafka_brokers, f"{prefix}.events", record(last))

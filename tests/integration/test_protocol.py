@@ -17,6 +17,7 @@ from notistream.delivery.ports import Parking, Turn
 from notistream.domain.draft import Draft
 from notistream.domain.notification import CHANNELS, NewNotification, OnUnknown, Priority, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
+from notistream.kafka import Kafka
 from notistream.messages import LANES, BadRecord, OutboxEntry, Record
 from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
@@ -80,7 +81,7 @@ async def due(world, rooms=None):
 
 def unlimited(world, endpoints, prefix):
     """Windows of the lanes."""
-    positions = Positions(brokers=endpoints.kafka_brokers, prefix=prefix, group=prefix)
+    positions = Positions(kafka=Kafka(endpoints.kafka_brokers), prefix=prefix, group=prefix)
     return Windows(positions, world.db, channel_rate=0)
 
 
@@ -387,9 +388,9 @@ async def test_forgetting_expired_keys_leaves_the_others(world):
 
 async def test_the_relay_goes_on_after_a_record_that_kafka_cannot_take(world, endpoints, topics_prefix):
     settings = Settings(topic_prefix=topics_prefix, topic_partitions=1, kafka_brokers=endpoints.kafka_brokers)
-    await topics.ensure(endpoints.kafka_brokers, topics.specs(settings))
+    await topics.ensure(settings.kafka, topics.specs(settings))
     relay = Relay(
-        brokers=endpoints.kafka_brokers, prefix=topics_prefix, database=world.db,
+        kafka=settings.kafka, prefix=topics_prefix, database=world.db,
         windows=unlimited(world, endpoints, topics_prefix))
     relay.start()
     await until(lambda: relay._producer is not None, what="the relay to connect")

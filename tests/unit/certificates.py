@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(folder, address="127.0.0.1"):
+def certificate(folder, address="127.0.0.1", issued_by="Test authority"):
     """Paths of the authority's certificate, and of a certificate and key for an address."""
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = _name("Test authority")
+    issuer = _name(issued_by)
     root = _builder(issuer, issuer, authority.public_key()).add_extension(
         x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(authority, hashes.SHA256())
     leaf = _builder(_name(address), issuer, key.public_key()).add_extension(

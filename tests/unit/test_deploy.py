@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_names_only_settings_that_exist(path):
     used = set(re.findall(r"NOTISTREAM_[A-Z0-9_]+", path.read_text()))
     assert used, f"{path.name} names no setting: is it the right file?"
     assert used <= KNOWN
+
+
+def test_the_dockerfile_has_nothing_that_hadolint_minds():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run(
+        [hadolint, "--failure-threshold", "style", DOCKERFILE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_every_setting_is_explained_in_the_example():

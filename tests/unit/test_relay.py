@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
+from notistream.kafka import Kafka
 from notistream.messages import OVERSIZE, OutboxEntry, Record
 from notistream.services.relay import AFTER_FAILURE_S, MAX_OUTSTANDING, Relay
 from tests.unit.virtual_time import virtual_time
@@ -70,7 +71,7 @@ class Bench:
 
     def __init__(self, monkeypatch):
         self.producer, self.windows, self.outbox = Producer(), Windows(), Outbox()
-        self.relay = Relay(brokers="kafka:9092", prefix="p", database=self.outbox, windows=self.windows)
+        self.relay = Relay(kafka=Kafka("kafka:9092"), prefix="p", database=self.outbox, windows=self.windows)
 
         async def connected(_relay):
             return self.producer

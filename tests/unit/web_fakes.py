@@ -30,6 +30,7 @@ from notistream.errors import (
     RequestInFlight,
     Unauthorized,
 )
+from notistream.kafka import Kafka
 from notistream.runtime import Runtime
 from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.services.access import Principal
@@ -286,7 +287,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
         pauses=Pauses(database, providers={"sms": ["console"]}))
     fakes.inbox = Inbox(database)
     fakes.realtime = Realtime(
-        database, inbox=fakes.inbox, tokens=WsTokens(["s" * 32]), brokers="127.0.0.1:1", prefix="test", queue=10,
+        database, inbox=fakes.inbox, tokens=WsTokens(["s" * 32]), kafka=Kafka("127.0.0.1:1"), prefix="test", queue=10,
         per_process=10, per_tenant=5)
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))

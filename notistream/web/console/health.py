@@ -92,7 +92,7 @@ async def examine(runtime: Runtime) -> Sequence[Finding]:
 
     async def kafka() -> Sequence[Finding]:
         return [finding async for finding in diagnosis.of_kafka(
-            settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka_brokers or "", wanted))]
+            settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted))]
 
     async def providers() -> Sequence[Finding]:
         return await diagnosis.of_providers(runtime.providers, patience_s=PATIENCE_S)
