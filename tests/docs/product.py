@@ -13,8 +13,8 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.docs.blocks import ROOT
-from tests.serving import listening
 from tests.services import Endpoints, delete_topics, fresh_database, topic_prefix
+from tests.serving import listening
 from tests.stack import free_port, until
 
 READY = "NotiStream ready"

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -65,7 +66,8 @@ class Interpreter:
 
     async def ask(self, sent: str) -> str:
         """Send a block; what it printed. Raises BlockFailed."""
-        assert self._child and self._child.stdin
+        assert self._child
+        assert self._child.stdin
         output: list[str] = []
         self._child.stdin.write(sent.encode())
         try:
@@ -78,7 +80,8 @@ class Interpreter:
         return text
 
     async def _end(self, output: list[str]) -> str:
-        assert self._child and self._child.stdout
+        assert self._child
+        assert self._child.stdout
         while line := (await self._child.stdout.readline()).decode(errors="replace"):
             if line.startswith(DONE):
                 return line.removeprefix(DONE).strip()
@@ -87,10 +90,8 @@ class Interpreter:
 
     async def stop(self) -> None:
         if self._child:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self._child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             await self._child.wait()
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 import pytest_asyncio
@@ -14,14 +15,15 @@ import pytest_asyncio
 from tests.docs.answers import Memory, agrees, documents, has_shape
 from tests.docs.blocks import RUN, Block, blocks, is_derived, pages
 from tests.docs.product import Product, make_run, receiving
-from tests.docs.session import BlockFailed, Session, commands
+from tests.docs.session import BlockFailed, Session, commands, paragraphs
 from tests.services import Endpoints
 from tests.stack import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 START = re.compile(r"^((?:NOTISTREAM_\w+=\S+ )*)make run$", re.M)
-READS = re.compile(r"(curl (?!.*(-X|-d|--data|--request))|notistream (trace|audit|dlq (list|show)|top|doctor|\w+ list)|cat )")
+READS = re.compile(
+    r"curl (?!.*(-X|-d|--data|--request))|notistream (trace|audit|dlq (list|show)|top|doctor|\w+ list)|cat ", re.S)
 """Commands that change nothing: they may be repeated until they say what the page says."""
 
 
@@ -48,7 +50,7 @@ class Reader:
         self._output = ""
         self._runs = AsyncExitStack()
 
-    async def __aenter__(self) -> "Reader":
+    async def __aenter__(self) -> Self:
         await self._sit_down()
         return self
 
