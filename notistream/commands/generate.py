@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from notistream.commands.architecture import architecture_page
 from notistream.commands.reference import env_example, schema_page, settings_page
 from notistream.commands.reference_http import http_page
 from notistream.commands.reference_pages import cli_page, errors_page, events_page, metrics_page
@@ -42,6 +43,7 @@ def _derived(settings: Settings) -> Mapping[str, str]:
         "docs/metrics.md": metrics_page(),
         "docs/events.md": events_page(),
         "docs/errors.md": errors_page(),
+        "docs/architecture.md": architecture_page(ROOT),
         "docs/cli.md": cli_page(click.get_current_context().find_root().command),
     }
 

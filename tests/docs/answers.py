@@ -20,13 +20,17 @@ def agrees(shown: str, real: str) -> bool:
     return re.search(r"\s*.*?\s*".join(parts), _plain(real), re.S) is not None
 
 
-def has_shape(shown: Any, real: Any) -> bool:
-    """Whether each field that is shown is there, with a value of the same type."""
-    if isinstance(shown, dict):
-        return isinstance(real, dict) and all(k in real and has_shape(v, real[k]) for k, v in shown.items())
-    if isinstance(shown, list):
-        return isinstance(real, list) and all(any(has_shape(v, found) for found in real) for v in shown)
-    return shown is None or real is None or isinstance(real, type(shown)) or {type(shown), type(real)} == {int, float}
+def holds(shown: Any, real: Any) -> bool:
+    """Whether each field and each entry that is shown is there, with its value; texts are compared as by `agrees`."""
+    match shown:
+        case dict():
+            return isinstance(real, dict) and all(k in real and holds(v, real[k]) for k, v in shown.items())
+        case list():
+            return isinstance(real, list) and all(any(holds(v, found) for found in real) for v in shown)
+        case str():
+            return isinstance(real, str) and agrees(shown, real)
+        case _:
+            return bool(shown == real)
 
 
 def documents(text: str) -> list[Any]:

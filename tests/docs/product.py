@@ -42,13 +42,15 @@ class Product:
 
 
 @asynccontextmanager
-async def make_run(endpoints: Endpoints, folder: Path, *, receiver: int, **settings: str) -> AsyncIterator[Product]:
+async def make_run(
+    endpoints: Endpoints, folder: Path, *, receiver: int, gateway: int, **settings: str,
+) -> AsyncIterator[Product]:
     """What `make run` starts, with these settings before it, until the block ends."""
     async with AsyncExitStack() as stack:
         database_url = await stack.enter_async_context(fresh_database(endpoints))
         prefix = topic_prefix()
         stack.push_async_callback(delete_topics, endpoints.kafka_brokers, prefix)
-        port, gateway = free_port(), free_port()
+        port = free_port()
         env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("NOTISTREAM_")}, "PYTHONPATH": str(ROOT),
             "NOTISTREAM_DATABASE_URL": database_url, "NOTISTREAM_KAFKA_BROKERS": endpoints.kafka_brokers,

@@ -12,12 +12,12 @@ from typing import Self
 import pytest
 import pytest_asyncio
 
-from tests.docs.answers import Memory, agrees, documents, has_shape
-from tests.docs.blocks import RUN, Block, blocks, is_derived, pages
+from tests.docs.answers import Memory, agrees, documents, holds
+from tests.docs.blocks import RUN, SHELL, Block, blocks, is_derived, pages
 from tests.docs.product import Product, make_run, receiving
 from tests.docs.session import BlockFailed, Session, commands, paragraphs
 from tests.services import Endpoints
-from tests.stack import until
+from tests.stack import free_port, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -37,7 +37,8 @@ PAGES = [page for page in pages() if not is_derived(page) and to_run(page)]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def started(endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
     """What all pages use that do not start anything with settings of their own."""
-    async with receiving() as port, make_run(endpoints, tmp_path_factory.mktemp("docs"), receiver=port) as product:
+    async with receiving() as port, make_run(
+            endpoints, tmp_path_factory.mktemp("docs"), receiver=port, gateway=free_port()) as product:
         yield product
 
 
@@ -64,6 +65,8 @@ class Reader:
         self._session = await self._runs.enter_async_context(Session(folder, dict(self._product.env)))
 
     async def read(self, block: Block) -> None:
+        if block.not_run is not None or (block.language == "js" and shutil.which("node") is None):
+            return
         match block.language:
             case "json":
                 self._compare(documents(block.text))
@@ -74,8 +77,10 @@ class Reader:
             case "console":
                 for command, shown in commands(block.text):
                     await self._console(command, shown, fails=block.fails)
-            case _:
+            case language if language in SHELL:
                 await self._shell(block.text, fails=block.fails)
+            case _:
+                self._output = ""
 
     async def _shell(self, text: str, *, fails: bool = False) -> None:
         for start in START.findall(text):
@@ -101,9 +106,10 @@ class Reader:
             raise BlockFailed(f"$ {command}shown:\n{shown}\nreally:\n{self._output}\n{exc}") from None
 
     async def _start(self, settings: dict[str, str]) -> None:
+        was = self._product
         await self._runs.aclose()
         self._product = await self._runs.enter_async_context(
-            make_run(self._endpoints, self._folder, receiver=self._product.receiver, **settings))
+            make_run(self._endpoints, self._folder, receiver=was.receiver, gateway=was.gateway, **settings))
         await self._sit_down()
 
     def _compare(self, shown: list[object]) -> None:
@@ -114,7 +120,7 @@ class Reader:
             return
         self._output = ""
         for one in shown:
-            assert not real or any(has_shape(one, found) for found in real), f"answered: {json.dumps(real)[:2000]}"
+            assert not real or any(holds(one, found) for found in real), f"answered: {json.dumps(real)[:2000]}"
 
     def _filled(self, text: str) -> str:
         return self._memory.fill(self._product.here(text))
@@ -123,9 +129,7 @@ class Reader:
 @pytest.mark.parametrize("page", PAGES)
 async def test_page(page: str, endpoints: Endpoints, started: Product, tmp_path: Path) -> None:
     async with Reader(endpoints, tmp_path, started) as reader:
-        for block in to_run(page):
-            if block.language == "js" and shutil.which("node") is None:
-                continue
+        for block in blocks(page):
             try:
                 await reader.read(block)
             except (AssertionError, ValueError) as exc:

@@ -9,6 +9,7 @@ import pytest
 
 from notistream import errors
 from notistream.commands import cli
+from notistream.commands.architecture import architecture_page
 from notistream.commands.reference_http import http_page
 from notistream.commands.reference_pages import cli_page, commands, errors_page, events_page, metrics_page
 from notistream.domain import event
@@ -23,6 +24,7 @@ DOCUMENT = json.loads(openapi.main([]))
 PAGES = {
     "docs/cli.md": cli_page(cli), "docs/metrics.md": metrics_page(), "docs/events.md": events_page(),
     "docs/errors.md": errors_page(), "docs/http.md": http_page(DOCUMENT),
+    "docs/architecture.md": architecture_page(ROOT),
 }
 
 
@@ -84,3 +86,23 @@ def test_every_route_and_every_shape_has_its_place() -> None:
     anchors = {heading.lower() for heading in headings}
     assert set(re.findall(r"\]\(#(\w+)\)", page)) <= anchors
     assert len(re.findall(r"^### \w+$", page, re.M)) == len(DOCUMENT["components"]["schemas"])
+
+
+def test_the_map_names_every_package_and_module() -> None:
+    page = PAGES["docs/architecture.md"]
+    for package in ("notistream", "agents", "tables"):
+        for init in (ROOT / package).rglob("__init__.py"):
+            folder = init.parent
+            [room] = re.findall(rf"^### {folder.relative_to(ROOT)}/$(.*?)^##", page, re.M | re.S)
+            named = set(re.findall(r"`(\w+)`", room))
+            assert {path.stem for path in folder.glob("*.py")} - {"__init__"} <= named, folder
+
+
+def test_the_map_draws_the_import_law() -> None:
+    rows = re.findall(r"^\| (\d+) \| `([\w/.]+)` \| \S", PAGES["docs/architecture.md"], re.M)
+    places = {room: int(place) for place, room in rows}
+    assert places["notistream/main.py"] == 1
+    assert places["agents/"] == places["notistream/web/"] < places["notistream/services/"]
+    assert places["notistream/services/"] < places["notistream/domain/"]
+    text = (ROOT / ".importlinter").read_text("utf-8").partition("layers =")[2].partition("ignore_imports")[0]
+    assert len(rows) == len(re.findall(r"[\w.]+", text))
