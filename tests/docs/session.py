@@ -152,7 +152,7 @@ def commands(text: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
         lines = part.splitlines(keepends=True)
-        length = next((n for n in range(1, len(lines)) if _is_whole("".join(lines[:n]))), len(lines))
+        length = next((n for n in range(1, len(lines)) if is_whole("".join(lines[:n]))), len(lines))
         found.append(("".join(lines[:length]), "".join(lines[length:])))
     return found
 
@@ -162,14 +162,14 @@ def paragraphs(text: str) -> list[str]:
     found = [""]
     for part in re.split(r"(?<=\n)\n+", text):
         found[-1] += part
-        if _is_whole(found[-1]):
+        if is_whole(found[-1]):
             found.append("")
         else:
             found[-1] += "\n"
     return [part for part in found if part.strip()]
 
 
-def _is_whole(script: str) -> bool:
+def is_whole(script: str) -> bool:
     """Whether no quote, block or document is open at its end."""
     checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     return not checked.returncode and not checked.stderr and not script.endswith("\\\n")
