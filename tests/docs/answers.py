@@ -54,7 +54,7 @@ class Memory:
                 self._known[name.upper()] = found[1]
         if '"id"' not in output and (uuid := UUID.search(output)):
             self._known["ID"] = uuid[0]
-        if key := re.search(r"\bns_(?:live|test)_[\w-]+", output):
+        if key := re.search(r"\bns_(?:live|test)_[\w-]{20,}", output):
             self._known["KEY"] = key[0]
 
     def fill(self, text: str) -> str:

@@ -19,7 +19,7 @@ from tests.docs.session import BlockFailed, Session, commands, paragraphs
 from tests.services import Endpoints
 from tests.stack import free_port, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(480)]
 
 START = re.compile(r"^((?:NOTISTREAM_\w+=\S+ )*)make run$", re.M)
 READS = re.compile(
