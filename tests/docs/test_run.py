@@ -25,6 +25,7 @@ START = re.compile(r"^((?:NOTISTREAM_\w+=\S+ )*)make run$", re.M)
 READS = re.compile(
     r"curl (?!.*(-X|-d|--data|--request))|notistream (trace|audit|dlq (list|show)|top|doctor|\w+ list)|cat ", re.S)
 """Commands that change nothing: they may be repeated until they say what the page says."""
+CURL_FAILED = re.compile(r"curl: \(22\)[^\n]*\n?")
 
 
 def to_run(page: str) -> list[Block]:
@@ -87,7 +88,7 @@ class Reader:
             if start:
                 await self._start(dict(word.split("=", 1) for word in shlex.split(self._product.here(start))))
         for part in paragraphs(START.sub("", text)):
-            self._output = await self._session.shell(self._filled(part), fails=fails)
+            self._output = CURL_FAILED.sub("", await self._session.shell(self._filled(part), fails=fails))
             self._memory.learn(self._output)
 
     async def _console(self, command: str, shown: str, *, fails: bool) -> None:
@@ -113,12 +114,8 @@ class Reader:
         await self._sit_down()
 
     def _compare(self, shown: list[object]) -> None:
-        """With the answer above it, if there is one in JSON; otherwise it has only to be JSON."""
-        try:
-            real = documents(self._output)
-        except ValueError:
-            return
-        self._output = ""
+        """With the answer of the block above; where nothing was answered it has only to be JSON."""
+        real, self._output = documents(self._output), ""
         for one in shown:
             assert not real or any(holds(one, found) for found in real), f"answered: {json.dumps(real)[:2000]}"
 
