@@ -94,7 +94,8 @@ format: $(DEV) ## Apply ruff's safe fixes (sorted imports, …); lines are broke
 generate: $(DEV) ## Rewrite what is derived: .env.example, the reference pages under docs/, the dashboards
 	@$(BIN)/python -B deploy/grafana/dashboards.py
 	@exec $(BIN)/notistream generate
-docs: generate ## The reference pages under docs/: settings, database, API (so far the same as generate)
+docs: generate ## Build the documentation as a site into build/site; a warning is an error
+	$(BIN)/zensical build --strict --config-file .mkdocs.yml
 build: $(DEV) ## Build the sdist and the wheel into dist/
 	@$(BIN)/python -m hatchling build -d dist
 sbom: $(DEV) ## Write dist/notistream.cdx.json: all that an installation consists of (CycloneDX)
@@ -124,7 +125,7 @@ clean-local: ## Delete all local data: databases, topics, tables, secrets (refus
 		sys.exit(not stop_unused(pathlib.Path(sys.argv[1]), delete=True) and sys.argv[1] + " is in use: stop make run first")' $(STATE_DIR)
 	rm -rf $(STATE_DIR)
 clean: ## Delete .venv, caches and builds; local data stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache .coverage*
 	find notistream agents tables tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # Stamps: installed again when the project's dependencies or their pins have changed. `dev` includes `run`.

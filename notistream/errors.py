@@ -1,6 +1,6 @@
 """The error tree: every failure that a caller can see, with its stable code and HTTP status."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -254,3 +254,10 @@ class Misconfigured(NotiStreamError):
     """A setting is missing or has a value that cannot be used."""
 
     code = "misconfigured"
+
+
+def every(kind: type[NotiStreamError] = NotiStreamError) -> Iterator[type[NotiStreamError]]:
+    """The error and all below it that are loaded, whoever defines them."""
+    yield kind
+    for below in kind.__subclasses__():
+        yield from every(below)

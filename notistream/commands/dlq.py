@@ -28,7 +28,7 @@ dlq.add_command(replay)
 @dlq.command("list")
 @filters
 @click.option("--replayed/--waiting", default=None, help="Only replayed ones, or only those that wait. Default: both.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most.")
 @AS_JSON
 def list_(*, replayed: bool | None, limit: int, as_json: bool, **given: Any) -> None:
     """List dead letters, newest first."""

@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 FILTERS = (
     click.option("--tenant", help="Only of this tenant (name or id)."),
-    click.option("--channel", type=click.Choice(list(CHANNEL_NAMES))),
+    click.option("--channel", type=click.Choice(list(CHANNEL_NAMES)), help="Only of this channel."),
     click.option("--reason", help="Only whose reason contains this, in any case."),
     click.option("--notification", type=click.UUID, help="Only of this notification."),
     click.option("--template", help="Only made from this template (name or id)."),

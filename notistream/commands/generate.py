@@ -1,12 +1,16 @@
 """`notistream generate`: rewrites the files that are derived from the code, or names those that are stale."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from notistream.commands.architecture import architecture_page
 from notistream.commands.reference import env_example, schema_page, settings_page
+from notistream.commands.reference_http import http_page
+from notistream.commands.reference_pages import cli_page, errors_page, events_page, metrics_page
 from notistream.config import Settings, load_settings
 from notistream.db import migrate
 from notistream.db.schema import Schema, migrated_schema
@@ -35,7 +39,12 @@ def _derived(settings: Settings) -> Mapping[str, str]:
         ".env.example": env_example(),
         "docs/settings.md": settings_page(),
         "docs/db-schema.md": schema_page(_schema(settings), migrations),
-        "docs/api.yaml": _openapi(),
+        **_of_the_api(),
+        "docs/metrics.md": metrics_page(),
+        "docs/events.md": events_page(),
+        "docs/errors.md": errors_page(),
+        "docs/architecture.md": architecture_page(ROOT),
+        "docs/cli.md": cli_page(click.get_current_context().find_root().command),
     }
 
 
@@ -54,7 +63,7 @@ def _schema(settings: Settings) -> Schema:
         return asyncio.run(migrated_schema(endpoints.database_url))
 
 
-def _openapi() -> str:
-    from notistream.web import openapi  # noqa: PLC0415 - loads the whole web layer
+def _of_the_api() -> Mapping[str, str]:
+    from notistream.web import openapi  # noqa: PLC0415 - loads the whole web layer, and so every error
 
-    return openapi.main(["--yaml"])
+    return {"docs/api.yaml": openapi.main(["--yaml"]), "docs/http.md": http_page(json.loads(openapi.main([])))}

@@ -68,7 +68,8 @@ def keys() -> None:
 @keys.command()
 @click.argument("tenant")
 @click.option("--name", default="cli", show_default=True, help="What the key is for.")
-@click.option("--kind", type=click.Choice(["live", "test"]), default="live", show_default=True)
+@click.option("--kind", type=click.Choice(["live", "test"]), default="live", show_default=True,
+              help="What a test key sends never reaches a real provider.")
 @EXPIRES
 @JSON
 def issue(tenant: str, *, name: str, kind: str, expires: datetime | None, as_json: bool) -> None:

@@ -46,7 +46,7 @@ def settings_page() -> str:
         NOTE, "", "# Settings", "",
         "Read once at the start from the environment and from `.env` in the working directory; the environment wins.",
         "An empty value counts as unset. Unknown `NOTISTREAM_…` names and bad values stop the start.", "",
-        *_table(("setting", "default", "values", "meaning"), rows), "",
+        *table(("setting", "default", "values", "meaning"), rows), "",
     ])
 
 
@@ -54,8 +54,8 @@ def schema_page(schema: Schema, migrations: Sequence[str]) -> str:
     """`docs/db-schema.md`: what the migrations make; `--` comments of theirs explain it."""
     comments = {key: text for sql in migrations for key, text in sql_comments(sql).items()}
     lines = [NOTE, "", "# Database schema", "", "Made by `migrations/`. Times are `timestamptz`, ids are UUIDv7.", ""]
-    for table in schema.tables:
-        lines += [*_table_section(table, comments), ""]
+    for found in schema.tables:
+        lines += [*_table_section(found, comments), ""]
     lines += ["## Functions", ""]
     for function in schema.functions:
         about = function.comment or comments.get((function.name, None), "")
@@ -119,20 +119,20 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     return ", ".join(text.format(schema[key]) for key, text in RANGES.items() if key in schema)
 
 
-def _table_section(table: Table, comments: Comments) -> Iterator[str]:
-    yield f"## {table.name}"
+def _table_section(found: Table, comments: Comments) -> Iterator[str]:
+    yield f"## {found.name}"
     yield ""
-    if about := table.comment or comments.get((table.name, None)):
+    if about := found.comment or comments.get((found.name, None)):
         yield from (about, "")
     rows = [
         (f"`{c.name}`", c.type, "" if c.nullable else "not null", f"`{c.default}`" if c.default else "",
-         c.comment or comments.get((table.name, c.name), ""))
-        for c in table.columns
+         c.comment or comments.get((found.name, c.name), ""))
+        for c in found.columns
     ]
-    yield from _table(("column", "type", "", "default", "meaning"), rows)
+    yield from table(("column", "type", "", "default", "meaning"), rows)
     yield ""
-    yield from (f"- index {_index(statement)}" for statement in table.indexes)
-    yield from (f"- `{check}`" for check in table.checks)
+    yield from (f"- index {_index(statement)}" for statement in found.indexes)
+    yield from (f"- `{check}`" for check in found.checks)
 
 
 def _index(statement: str) -> str:
@@ -143,6 +143,7 @@ def _index(statement: str) -> str:
     return f"`{match['name']}`: {(match['unique'] or '').lower()}`{method}{match['rest']}`"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table in Markdown."""
     for row in (head, ["---"] * len(head), *rows):
         yield " | ".join(("", *(cell.replace("|", r"\|") for cell in row), "")).strip()

@@ -50,7 +50,7 @@ class _Wanted:
 @click.command()
 @click.option("--since", type=MOMENT, help="Accepted since then: a date and time (UTC), or a span such as 2h.")
 @click.option("--until", type=MOMENT, help="Accepted before then. Default: now.")
-@click.option("--channel", type=click.Choice(list(CHANNEL_NAMES)))
+@click.option("--channel", type=click.Choice(list(CHANNEL_NAMES)), help="Only of this channel.")
 @click.option("--tenant", help="Only of this tenant (name or id).")
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice(ENDED), default=["failed"], show_default=True,

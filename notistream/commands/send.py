@@ -13,7 +13,8 @@ from notistream.config import load_settings
 @click.argument("channel")
 @click.argument("recipient")
 @click.argument("content")
-@click.option("--priority", type=click.Choice(["high", "normal", "low"]), default="normal", show_default=True)
+@click.option("--priority", type=click.Choice(["high", "normal", "low"]), default="normal", show_default=True,
+              help="Which lane it takes, and how often it is tried again.")
 @click.option("--key", envvar="API_KEY", help="API key, where keys are required (or API_KEY in the environment).")
 def send(channel: str, recipient: str, content: str, priority: str, key: str | None) -> None:
     """Send CONTENT to RECIPIENT over CHANNEL; prints the accepted notification."""

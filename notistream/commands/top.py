@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 import click
 import orjson
@@ -36,7 +35,7 @@ def top(*, urls: Sequence[str], interval: float, once: bool, as_json: bool) -> N
                    err=True)
         sys.exit(1)
     if as_json:
-        click.echo(orjson.dumps(asdict(first)).decode())
+        click.echo(orjson.dumps(first).decode())
         return
     with Live(screen=not once and sys.stdout.isatty(), auto_refresh=False) as live:
         try:

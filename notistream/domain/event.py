@@ -7,14 +7,49 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+TYPES: Mapping[str, str] = {
+    "notification.delivered": "The provider accepted it.",
+    "notification.failed": "It was refused for good, or every retry was used up; there is a dead letter.",
+    "notification.suppressed": "Preferences, the suppression list or an erasure said no.",
+    "notification.cancelled": "Somebody cancelled it, or recalled its template, batch or category.",
+    "notification.expired": "`expires_at` came first.",
+    "notification.retrying": "The provider could not take it now; it is tried again.",
+    "notification.deferred": "A gate holds it back until a moment that is known: quiet hours, a cap, a limit, a pause.",
+    "notification.unknown": "The call was cut off: nobody knows whether it arrived.",
+    "notification.receipt": "The vendor told more of a delivered one; `GET /api/v1/notifications/{id}` has it.",
+    "device_token.deactivated": "A provider said that a push token is no good any more.",
+}
+"""Each type of event, and when it is told."""
+
+NOTIFICATION_DATA: Mapping[str, str] = {
+    "notification_id": "Of the notification.",
+    "status": "The status that it has come to.",
+    "reason": "Why, in words; no address and no text.",
+    "channel": "sms, email, push or in_app.",
+    "priority": "high, normal or low.",
+    "recipient_id": "Of the stored recipient.",
+    "batch_id": "Of the batch that it came in.",
+    "category": "As the sender gave it.",
+    "attempts": "Provider calls begun in this chain.",
+    "chain": "1, and one more after each replay or resend.",
+    "provider": "The provider of the last call.",
+    "provider_message_id": "What the provider calls the message.",
+    "test": "`true` for what was sent with a test key.",
+}
+"""`data` of an event `notification.…`; what is not known is left out."""
+
+DEVICE_DATA: Mapping[str, str] = {
+    "recipient_id": "Whose device it was.",
+    "device": "The first 16 digits of the token's SHA-256.",
+    "platform": "As it was registered.",
+    "notification_id": "Of the notification whose delivery showed it.",
+}
+"""`data` of `device_token.deactivated`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`id` stays the same when it is told again; `type` such as `notification.delivered`.
-
-    `data` of a notification's event: notification_id, status, reason, channel, priority, recipient_id, batch_id,
-    category, attempts, chain, provider, provider_message_id, test; what is not known is left out.
-    """
+    """`id` stays the same when it is told again; `type` is one of TYPES, and says which fields `data` may have."""
 
     id: UUID
     type: str

@@ -1,6 +1,5 @@
 """Handlers of the documentation: the OpenAPI document, a browsable page of it, and the catalogue of errors."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 from openapi_ui_bundles import swagger_ui
 
-from notistream.errors import NotFound, NotiStreamError
+from notistream.errors import NotFound, every
 from notistream.web.context import ROUTE_TABLE
 from notistream.web.document import document
 from notistream.web.respond import dump
@@ -65,14 +64,7 @@ async def errors(_request: web.Request) -> web.Response:
     rows = "".join(
         f'<tr id="{kind.code}"><td><code>{kind.code}</code></td><td>{kind.status}</td>'
         f"<td>{escape((kind.__doc__ or kind.title).strip())}</td></tr>"
-        for kind in sorted(_error_kinds(NotiStreamError), key=lambda kind: (kind.status, kind.code))
+        for kind in sorted(every(), key=lambda kind: (kind.status, kind.code))
     )
     page_text = ERRORS_PAGE.format(rows=rows)
     return web.Response(text=page_text, content_type="text/html", headers=SAFE)
-
-
-def _error_kinds(kind: type[NotiStreamError]) -> Iterator[type[NotiStreamError]]:
-    """All of the tree that is loaded, whoever defines it."""
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _error_kinds(below)

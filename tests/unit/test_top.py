@@ -1,8 +1,12 @@
 """`notistream top`: what several processes say becomes one view, and what is wrong comes first."""
 
+import json
+
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from notistream.commands import top
 from notistream.commands.scrape import view
 from notistream.commands.top import picture
 
@@ -33,6 +37,13 @@ def test_workers_are_added_up_and_kafka_is_counted_once():
     lane = found.lanes["sms.high"]
     assert (lane.in_flight, lane.waiting, lane.lag, lane.oldest_s) == (6, 4, 100, 7)
     assert (found.accepted, found.ended, found.outbox) == (10, {"delivered": 100}, 1)
+
+
+def test_json_is_one_look(monkeypatch):
+    monkeypatch.setattr(top, "scrape", lambda _url: worker())
+    said = CliRunner().invoke(top.top, ["--json", "--url", "http://w"])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.output)["lanes"]["sms.high"]["lag"] == 100
 
 
 def test_two_looks_make_rates():
