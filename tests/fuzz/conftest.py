@@ -1,0 +1,50 @@
+"""A real API process with AUTH on, a tenant and its key, for whoever wants to misuse it."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.services import Endpoints
+from tests.stack import Process, stack
+
+ADMIN_TOKEN = "test-admin-token-0123456789"
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
+"""Per operation; `make fuzz` takes 200."""
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
+"""Malformed ones; `make fuzz` takes 50,000."""
+PATIENCE_S = 600 if REQUESTS < 10_000 else 7200
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is misused, and with which credentials."""
+
+    process: Process
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-API-Key": self.key, "X-Admin-Token": ADMIN_TOKEN}
+
+
+@pytest.fixture
+async def target(
+    endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path: Path
+) -> AsyncIterator[Target]:
+    async with stack(
+        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
+        AUTH="on", API_RATE_LIMIT="0", JWT_SECRET="x" * 32,
+    ) as product:
+        process = await product.api()
+        admin = {"X-Admin-Token": ADMIN_TOKEN}
+        status, tenant = await product.call("POST", "/internal/tenants", {"name": "fuzz"}, headers=admin)
+        assert status == 201, tenant
+        status, key = await product.call(
+            "POST", f"/internal/tenants/{tenant['id']}/api-keys", {"name": "fuzz"}, headers=admin)
+        assert status == 201, key
+        yield Target(process, key["key"])
+        assert process.child is not None
+        assert process.child.returncode is None, process.tail()
