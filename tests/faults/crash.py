@@ -1,4 +1,4 @@
-"""The product with a point at which it dies once, as `kill -9` would have it: `python -m tests.faults.crash POINT …`.
+"""The product with a point at which it dies, as `kill -9` would have it: `python -m tests.faults.crash POINT N worker`.
 
 The point is put around a function from outside; nothing of this is in the product.
 """
@@ -8,23 +8,20 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from tests.faults.mutants import switch_off
 
 
 class Fuse:
-    """Ends the process at the n-th time; a process that is started again finds the mark and goes on."""
+    """Ends the process at the n-th time."""
 
-    def __init__(self, mark: Path, nth: int) -> None:
-        self._mark = mark
+    def __init__(self, nth: int) -> None:
         self._left = nth
 
     def blow(self) -> None:
         self._left -= 1
-        if self._left == 0 and not self._mark.exists():
-            self._mark.touch()
+        if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -90,8 +87,8 @@ POINTS: dict[str, Callable[[Fuse], None]] = {
 if __name__ == "__main__":
     from notistream.commands import cli
 
-    point, nth, mark = sys.argv[1:4]
-    del sys.argv[1:4]
+    point, nth = sys.argv[1:3]
+    del sys.argv[1:3]
     switch_off()
-    POINTS[point](Fuse(Path(mark), int(nth)))
+    POINTS[point](Fuse(int(nth)))
     cli()

@@ -45,7 +45,8 @@ async def ends(brokers: str, topic: str) -> Mapping[int, int]:
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
     await consumer.start()
     try:
-        found = await consumer.end_offsets([TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()])
+        partitions = consumer.partitions_for_topic(topic) or ()
+        found = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
         return {tp.partition: at for tp, at in found.items()}
     finally:
         await consumer.stop()

@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,15 @@ class Site:
     def alive(self, role: str) -> list[Process]:
         """Its processes of that role."""
         return [p for p in self.product.processes if p.role == role and p.alive]
+
+    @contextmanager
+    def product_of(self, *module: str) -> Iterator[None]:
+        """Processes that are started in this block are run by that module."""
+        usual, self.product.module = self.product.module, module
+        try:
+            yield
+        finally:
+            self.product.module = usual
 
     async def kill(self, process: Process, sig: int = signal.SIGKILL, *, patience_s: float = 30.0) -> float:
         """End a process, after a look at what it had counted; the seconds until it was gone."""

@@ -1,5 +1,7 @@
 """A process dies exactly between two steps of the protocol; the numbers are those of one message at a time."""
 
+import signal
+
 import pytest
 
 from tests.faults.oracle import judge
@@ -17,26 +19,24 @@ API, WORKER = "api", "worker"
     ("claimed_not_sent", WORKER, 0, 1),
     ("sent_not_recorded", WORKER, 1, 1),
 ])
-async def test_a_crash_between_two_steps(sites, report, tmp_path, point, role, repeated, counted):
+async def test_a_crash_between_two_steps(sites, report, point, role, repeated, counted):
     count = sized(20, 500)
     async with sites(**ONE_AT_A_TIME) as site:
-        mark = tmp_path / "died"
-        site.product.module = ("tests.faults.crash", point, str(count // 2 if role == WORKER else 1), str(mark))
+        whole, = site.alive(API)
         if role == API:
-            whole = site.alive(API)[0]
-            dying = await site.product.api()
-            await site.kill(whole)
             await site.product.worker()
-        else:
-            dying = await site.product.worker()
-        await site.meanwhile(site.load.batch(messages(count)), died(site, dying, mark))
+        nth = 1 if role == API else count // 2
+        with site.product_of("tests.faults.crash", point, str(nth)):
+            dying = await (site.product.api() if role == API else site.product.worker())
+        if role == API:
+            await site.kill(whole)
+        await site.meanwhile(site.load.batch(messages(count)), died(site, dying))
         verdict = await judge(site, duplicates=repeated)
         assert (verdict.duplicates, verdict.counted) == (repeated, counted)
         report(f"the {role} dies: {point.replace('_', ' ')}", "one message at a time", verdict)
 
 
-async def died(site, process, mark):
+async def died(site, process):
     await until(lambda: not process.alive, what="the process to die")
-    assert mark.exists(), process.tail()
-    await site.kill(process)
+    assert process.child.returncode == -signal.SIGKILL, process.tail()
     await site.replace(process)

@@ -55,7 +55,7 @@ async def test_dead_letters_replayed_three_times_at_once_while_the_worker_dies(s
         await quiet(site)
         refusing = False
         answers = await asyncio.gather(*(replay(site) for _ in range(3)))
-        assert sorted(answers) == [0, 0, count]
+        assert sum(answers) == count
         await site.kill(worker)
         await site.replace(worker)
         verdict = await judge(site, duplicates=64)
@@ -80,7 +80,8 @@ async def test_a_hundred_poisonous_records_among_a_thousand(sites, report):
         topic = f"{site.prefix}.sms.normal"
         poison = [(uuid.uuid4().bytes, shape) for _ in range(rounds) for shape in shapes]
         stray = [(uuid.uuid4().bytes, json.dumps({"v": 1, "id": UNKNOWN_ID, "seq": 1}).encode())] * 3
-        await site.meanwhile(site.load.in_batches(messages(good), size=100), put(site.brokers, topic, [*poison, *stray]))
+        await site.meanwhile(
+            site.load.in_batches(messages(good), size=100), put(site.brokers, topic, [*poison, *stray]))
         verdict = await judge(site, duplicates=0)
         await until(lambda: buried(site, len(poison)), what="the poison to be buried")
         await until(lambda: all_acknowledged(site, "sms.normal"), what="every record to be acknowledged")
