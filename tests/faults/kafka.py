@@ -1,20 +1,19 @@
 """What the suite asks and tells Kafka beside the product: committed offsets, foreign records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+
+from notistream.services.positions import LanePosition, Positions
 
 
-async def committed(brokers: str, prefix: str, topic: str) -> int:
-    """How many records of a topic the workers have acknowledged, all partitions together."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    await admin.start()
+async def position(brokers: str, prefix: str, topic: str) -> LanePosition:
+    """How many records of a lane the workers have acknowledged, and how many they have not."""
+    positions = Positions(brokers=brokers, prefix=prefix, group=prefix)
     try:
-        offsets = await admin.list_consumer_group_offsets(prefix)
-        return sum(at.offset for tp, at in offsets.items() if tp.topic == f"{prefix}.{topic}" and at.offset > 0)
+        return (await positions.lanes())[topic]
     finally:
-        await admin.close()
+        await positions.close()
 
 
 async def rewind(brokers: str, prefix: str, topics: Sequence[str]) -> None:
@@ -38,15 +37,3 @@ async def put(brokers: str, topic: str, records: Sequence[tuple[bytes, bytes | N
             await producer.send_and_wait(topic, value, key=key)
     finally:
         await producer.stop()
-
-
-async def ends(brokers: str, topic: str) -> Mapping[int, int]:
-    """The number of records in each partition of a topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
-    await consumer.start()
-    try:
-        partitions = consumer.partitions_for_topic(topic) or ()
-        found = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
-        return {tp.partition: at for tp, at in found.items()}
-    finally:
-        await consumer.stop()

@@ -85,18 +85,21 @@ class Load:
             await asyncio.sleep(AGAIN_S)
 
     async def _request(self, path: str, body: Any, headers: dict[str, str]) -> tuple[Answer, Any]:
-        alive = [p for p in self.product.processes if p.role == "api" and p.alive]
+        """Ask one process after another, as any client would whose connection was refused."""
         began = time.time()
-        told = None
-        status, got = 0, {}
-        try:
-            url = f"{self.random.choice(alive).url}{path}" if alive else "http://127.0.0.1:9"
-            async with self.product.http.post(
-                url, json=body, headers=headers, timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as reply:
-                told, status, got = await reply.json(content_type=None), reply.status, dict(reply.headers)
-        except (aiohttp.ClientError, TimeoutError):
-            pass  # no answer, no promise
-        return Answer(status, time.time() - began, began, got), told
+        alive = [p for p in self.product.processes if p.role == "api" and p.alive]
+        for process in self.random.sample(alive, len(alive)):
+            try:
+                async with self.product.http.post(
+                    f"{process.url}{path}", json=body, headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as reply:
+                    told = await reply.json(content_type=None)
+                    return Answer(reply.status, time.time() - began, began, reply.headers), told
+            except aiohttp.ClientConnectorError:
+                continue
+            except (aiohttp.ClientError, TimeoutError):
+                break  # it may have been accepted: no answer, no promise
+        return Answer(0, time.time() - began, began, {}), None
 
     def _note(self, told: Any, expected: int) -> None:
         found = told.get("notifications") if "batch" in told else [told]

@@ -10,7 +10,7 @@ SHARE = float(os.environ.get("FAULTS_SHARE", "1"))
 """Of the full counts and spans; the table says how many messages it was in the end."""
 PATIENCE_S = float(os.environ.get("FAULTS_PATIENCE_S", "40"))
 """How long nothing at all may move while something is left to do."""
-LIMIT_S = 2400 if FULL else 120
+LIMIT_S = 2400 if FULL else 400
 
 
 def sized(quick: T, full: T) -> T:

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.faults.kafka import committed, ends, put, rewind
+from tests.faults.kafka import position, put, rewind
 from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import FULL, sized
 from tests.stack import messages, until
@@ -41,8 +41,7 @@ async def gone(site):
 
 
 async def all_acknowledged(site, topic):
-    total = sum((await ends(site.brokers, f"{site.prefix}.{topic}")).values())
-    return await committed(site.brokers, site.prefix, topic) == total
+    return (await position(site.brokers, site.prefix, topic)).lag == 0
 
 
 async def test_dead_letters_replayed_three_times_at_once_while_the_worker_dies(sites, report):

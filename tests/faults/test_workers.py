@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 
-from tests.faults.kafka import committed
+from tests.faults.kafka import position
 from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import sized
 from tests.stack import messages, until
@@ -129,7 +129,7 @@ async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
 
 
 async def acknowledged(site, topic, count):
-    return await committed(site.brokers, site.prefix, topic) == count
+    return (await position(site.brokers, site.prefix, topic)).committed == count
 
 
 async def test_retries_that_wait_survive_a_kill(sites, report):
