@@ -54,26 +54,34 @@ async def test_workers_stopped_under_full_load_send_nothing_twice(sites, report)
 
 
 async def test_workers_come_and_go(sites, report):
-    cycles = sized(1, 3)
-    each = sized(300, 3000)
+    cycles, rate = sized(1, 3), sized(50, 300)
     async with sites(**IN_FLIGHT) as site:
-        host = await site.product.worker(0)
+        site.ledger.delay_s = 0.1
+        await site.product.worker(0)
         for _ in range(cycles):
             for sig, bound in ((signal.SIGTERM, 0), (signal.SIGKILL, BOUND)):
-                site.ledger.hold()
-                await site.load.in_batches(site.load.mixed(each))
-                guest = await site.product.worker(1)
-                await site.product.ready(host)
-                await until(lambda guest=guest: in_flight(site, guest), what="calls of the guest in flight")
-                before = site.ledger.duplicates
-                leaving = asyncio.create_task(site.kill(guest, sig, patience_s=EXIT_S))
-                await asyncio.sleep(0)
-                site.ledger.release()
-                await leaving
+                before, left = site.ledger.duplicates, asyncio.Event()
+                await site.meanwhile(flow(site, rate, left), visit(site, sig, left))
                 await quiet(site)
                 assert site.ledger.duplicates - before <= bound
         verdict = await judge(site, duplicates=cycles * BOUND)
-        report("a worker added, stopped, added, killed", f"{cycles} cycles under load", verdict)
+        report("a worker added, stopped, added, killed", f"{cycles} cycles, {rate} messages/s", verdict)
+
+
+async def flow(site, rate, end):
+    """So many messages a second, until the end and a little longer."""
+    while not end.is_set():
+        await site.load.batch(site.load.mixed(rate // 10))
+        await asyncio.sleep(0.1)
+    await site.load.batch(site.load.mixed(rate))
+
+
+async def visit(site, sig, left):
+    """A second worker comes, works, and is taken away."""
+    guest = await site.product.worker(1)
+    await until(lambda: site.product.metric(guest, "notistream_lane_in_flight"), what="calls of the guest in flight")
+    await site.kill(guest, sig, patience_s=EXIT_S)
+    left.set()
 
 
 async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, report):
