@@ -95,8 +95,9 @@ async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, rep
         await until(lambda: in_flight(site, frozen), what="calls of the worker in flight")
         frozen.child.send_signal(signal.SIGSTOP)
         site.ledger.release()
-        await until(lambda: ended_leases(site), what="its leases to be ended by the other")
-        await until(lambda: len(site.ledger.accepted) == count, what="the other to take over all that was left")
+        await until(lambda: ended_leases(site), what="its leases to be ended by the other", patience_s=120)
+        await until(
+            lambda: len(site.ledger.accepted) == count, what="the other to take over all that was left", patience_s=120)
         frozen.child.send_signal(signal.SIGCONT)
         site.moment = time.time()
         await until(lambda: late(site, frozen), what="the outcome that came too late")
