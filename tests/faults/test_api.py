@@ -41,7 +41,6 @@ async def test_an_api_process_stops_under_load_without_a_word_lost(sites, report
             await site.kill(other, signal.SIGTERM, patience_s=15)
 
         await site.meanwhile(site.load.stream(site.load.mixed(count), per_second=100, insist=True), stop())
-        assert set(site.load.statuses) <= {202, 0}
         assert site.load.statuses[0] <= 10  # sent at the moment when an idle connection was closed, and sent again
         verdict = await judge(site, duplicates=0)
         assert verdict.messages == count
