@@ -42,8 +42,8 @@ class Run:
 
 def run(test: str, mutant: str | None) -> Run:
     """Run one test, with a mutant or without."""
-    environment = {**os.environ, "FAULTS_PATIENCE_S": PATIENCE_S, "PYTHONPATH": str(ROOT)}
-    environment.pop(MUTANT, None)
+    quick = {name: value for name, value in os.environ.items() if not name.startswith("FAULTS")}
+    environment = {**quick, "FAULTS_PATIENCE_S": PATIENCE_S, "PYTHONPATH": str(ROOT)}
     if mutant is not None:
         environment[MUTANT] = mutant
     done = subprocess.run(

@@ -51,8 +51,7 @@ async def quiet(site: Site) -> None:
         assert time.monotonic() - since < PATIENCE_S, f"nothing moved for {PATIENCE_S:g} s; left: {left}"
         await asyncio.sleep(0.2)
     await until(lambda: site.ledger.in_flight == 0, what="the calls to end")
-    await until(lambda: _empty(site, "outbox"), what="the outbox to be published", patience_s=PATIENCE_S)
-    await until(lambda: _empty(site, "leases"), what="the leases to be over", patience_s=PATIENCE_S)
+    await until(lambda: _published(site), what="the outbox to be published", patience_s=PATIENCE_S)
 
 
 async def _left(site: Site) -> list[tuple[Any, ...]]:
@@ -62,8 +61,8 @@ async def _left(site: Site) -> list[tuple[Any, ...]]:
         return [(repr(exc),)]
 
 
-async def _empty(site: Site, table: str) -> bool:
-    row, = await site.query(f"SELECT count(*) FROM {table}")
+async def _published(site: Site) -> bool:
+    row, = await site.query("SELECT count(*) FROM outbox")
     return bool(row[0] == 0)
 
 
