@@ -167,15 +167,22 @@ class Stack:
         await process.start()
         return process
 
-    async def again(self, former: Process) -> Process:
+    async def again(self, former: Process, *, patience_s: float = PATIENCE_S) -> Process:
         """Start a process like one that has ended, and wait for it: a port of its own, all other settings the same."""
         port = free_port()
         env = {**former.env, "NOTISTREAM_PORT" if former.role == "api" else "NOTISTREAM_WORKER_PORT": str(port)}
         process = await self._start(former.role, env, port)
-        await until(lambda: self._answers(process), what=f"the {process.role} to answer\n{process.tail()}")
-        if process.role == "worker":
-            await self.ready(process)
+        answers = self._answers if process.role == "api" else self._is_ready
+
+        async def up() -> bool:
+            assert process.alive, f"the {process.role} ended while it started\n{process.tail()}"
+            return await answers(process)
+
+        await until(up, what=f"the {process.role} to be up, see {process.log}", patience_s=patience_s)
         return process
+
+    async def _is_ready(self, process: Process) -> bool:
+        return await self._status(process, 200)
 
     async def ready(self, process: Process, *, patience_s: float = PATIENCE_S) -> None:
         await until(lambda: self._status(process, 200), what=f"{process.role} to be ready", patience_s=patience_s)

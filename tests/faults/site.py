@@ -19,6 +19,8 @@ from tests.receiver import serving
 from tests.stack import Process, Stack, stack
 
 WATCH_S = 0.5
+START_S = 180.0
+"""How long a process may take to be up, while what it needs may be away."""
 
 
 class Site:
@@ -73,7 +75,7 @@ class Site:
 
     async def replace(self, process: Process) -> Process:
         """Start a process in the place of one that ended: the same role, slot and settings."""
-        fresh = await self.product.again(process)
+        fresh = await self.product.again(process, patience_s=START_S)
         self.moment = time.time()
         return fresh
 
