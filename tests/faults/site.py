@@ -24,7 +24,10 @@ START_S = 180.0
 
 
 class Site:
-    """One installation under test; `moment` is when its last fault was repaired."""
+    """One installation under test.
+
+    `moment` is when its last fault was repaired, `away_s` how long everybody who could end a lease was away at most.
+    """
 
     def __init__(
         self, product: Stack, ledger: Ledger, services: LocalServices | None = None, *, lease_s: float = 30.0
@@ -35,6 +38,7 @@ class Site:
         self.load = Load(product)
         self._services = services
         self.moment: float | None = None
+        self.away_s = 0.0
         self.longest_overdue_lease_s = 0.0
         self._counted_by_the_dead = 0.0
 

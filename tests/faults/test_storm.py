@@ -36,6 +36,7 @@ async def test_a_storm(own_sites, report):
         for item in items[::20]:
             item["scheduled_at"] = (datetime.now(UTC) + timedelta(seconds=seconds / 2)).isoformat()
         storm = Storm(site)
+        site.away_s = max(gust.for_s for gust in gusts)
         half = len(items) // 2
         await site.meanwhile(
             storm.rage(gusts),
