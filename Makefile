@@ -29,7 +29,8 @@ run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_KAF
 endif
 
 .PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e screenshots \
-	test test-unit test-integration lint typecheck format bench generate docs build sbom licences vulnerabilities constraints clean-local clean
+	test test-unit test-integration faults mutations lint typecheck format bench generate docs build sbom licences \
+	vulnerabilities constraints clean-local clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -78,6 +79,12 @@ test-unit: $(DEV) ## Run what needs no service, with every debug check on and a 
 	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
 test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
 	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+faults: $(DEV) ## Break everything at full size, three brokers and a storm included (45 minutes); fills docs/reliability.md
+	@mkdir -p build && rm -f build/faults.jsonl
+	@FAULTS=full FAULTS_REPORT=$(CURDIR)/build/faults.jsonl $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+	@exec $(BIN)/python -m tests.faults.page build/faults.jsonl
+mutations: $(DEV) ## Switch each protection off, one at a time, and see that a fault test goes red
+	@exec $(BIN)/python -m tests.faults.mutations
 lint: $(DEV) ## Check style, import law, types, and that derived files are fresh
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports

@@ -42,11 +42,15 @@ class TopicSpec:
 
     @property
     def configs(self) -> Mapping[str, str]:
-        """The topic's own settings on the broker."""
-        if not self.compacted:
-            return {"retention.ms": str(self.retention_ms)}
-        return {
-            "retention.ms": str(self.retention_ms), "cleanup.policy": "compact,delete", "segment.ms": str(SEGMENT_MS)}
+        """The topic's own settings on the broker.
+
+        With replicas, one of them may be away; with the broker's usual least of one, a record that only a single
+        broker has would count as taken, and die with it.
+        """
+        found = {"retention.ms": str(self.retention_ms), "min.insync.replicas": str(max(self.replication - 1, 1))}
+        if self.compacted:
+            found |= {"cleanup.policy": "compact,delete", "segment.ms": str(SEGMENT_MS)}
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,16 @@ class Receiver:
             status, headers = self.answer(call)
             if 200 <= status < 300:
                 self.accepted[call["key"]] += 1
-            if wait := self.delay_s or self.slow(call):
-                await asyncio.sleep(wait)
+            await self.pause(call, request)
             answer = {"messageId": f"m-{len(self.calls)}", "status": "accepted", "timestamp": "2026-01-01T00:00:00Z"}
             return web.json_response(answer, status=status, headers=headers)
         finally:
             self.in_flight -= 1
+
+    async def pause(self, call: dict[str, Any], _request: web.Request) -> None:
+        """What happens between taking the message and saying so."""
+        if wait := self.delay_s or self.slow(call):
+            await asyncio.sleep(wait)
 
     @property
     def duplicates(self) -> int:
@@ -60,8 +64,15 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     """A receiver on a free port of the loopback interface."""
     ledger = Receiver()
+    async with serving(ledger):
+        yield ledger
+
+
+@asynccontextmanager
+async def serving(ledger: Receiver) -> AsyncIterator[None]:
+    """The same for one that is there already."""
     app = web.Application()
     app.router.add_post("/", ledger.handle)
     async with listening(app) as address:
         ledger.url = f"{address}/"
-        yield ledger
+        yield

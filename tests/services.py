@@ -55,14 +55,27 @@ def dedicated_folder() -> Path:
 async def fresh_database(endpoints: Endpoints) -> AsyncIterator[str]:
     """Yield the URL of a migrated database of its own; it is dropped afterwards, whoever is still connected."""
     admin = await asyncpg.connect(endpoints.database_url)
-    name = f"test_{uuid.uuid4().hex[:16]}"
     try:
-        template = await _template(admin, endpoints.database_url)
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        name = await _create_database(admin, endpoints.database_url)
         yield database_named(endpoints.database_url, name)
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
+
+
+async def create_database(endpoints: Endpoints) -> str:
+    """Return the URL of a migrated database that stays, for services that are stopped and then deleted."""
+    admin = await asyncpg.connect(endpoints.database_url)
+    try:
+        return database_named(endpoints.database_url, await _create_database(admin, endpoints.database_url))
+    finally:
+        await admin.close()
+
+
+async def _create_database(admin: asyncpg.Connection, url: str) -> str:
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {await _template(admin, url)}")
+    return name
 
 
 def database_named(url: str, name: str) -> str:

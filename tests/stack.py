@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -48,10 +48,11 @@ async def until(condition: Callable[[], Awaitable[Any] | Any], *, what: str, pat
 
 
 class Process:
-    """One role of the product, in a session of its own."""
+    """One role of the product, in a session of its own; `module` is what runs it, with arguments of its own."""
 
-    def __init__(self, role: str, env: dict[str, str], port: int, log: Path) -> None:
+    def __init__(self, role: str, env: dict[str, str], port: int, log: Path, module: Sequence[str]) -> None:
         self.role = role
+        self.module = module
         self.env = env
         self.port = port
         self.log = log
@@ -61,10 +62,14 @@ class Process:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def alive(self) -> bool:
+        return self.child is not None and self.child.returncode is None
+
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self.child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "notistream", self.role, cwd=ROOT, env=self.env, stdout=log, stderr=log,
+                sys.executable, "-m", *self.module, self.role, cwd=ROOT, env=self.env, stdout=log, stderr=log,
                 start_new_session=True)
 
     async def kill(self, signal_number: int = signal.SIGKILL, *, patience_s: float = 30.0) -> int:
@@ -99,9 +104,14 @@ class Stack:
         }
         self._settings = settings
         self.processes: list[Process] = []
+        self.module: Sequence[str] = ("notistream",)
         self.http: aiohttp.ClientSession
         self._told: Collector
         self._exit = AsyncExitStack()
+
+    def setting(self, name: str) -> str:
+        """What every process of it is told."""
+        return self._env[f"NOTISTREAM_{name}"]
 
     async def __aenter__(self) -> Self:
         self.http = await self._exit.enter_async_context(aiohttp.ClientSession())
@@ -157,10 +167,30 @@ class Stack:
         port = free_port()
         env = {**self._env, **{f"NOTISTREAM_{k}": v for k, v in settings.items()}}
         env["NOTISTREAM_PORT" if role == "api" else "NOTISTREAM_WORKER_PORT"] = str(port)
-        process = Process(role, env, port, self._folder / f"{role}-{len(self.processes)}.log")
+        return await self._start(role, env, port)
+
+    async def _start(self, role: str, env: dict[str, str], port: int) -> Process:
+        process = Process(role, env, port, self._folder / f"{role}-{len(self.processes)}.log", self.module)
         self.processes.append(process)
         await process.start()
         return process
+
+    async def again(self, former: Process, *, patience_s: float = PATIENCE_S) -> Process:
+        """Start a process like one that has ended, and wait for it: a port of its own, all other settings the same."""
+        port = free_port()
+        env = {**former.env, "NOTISTREAM_PORT" if former.role == "api" else "NOTISTREAM_WORKER_PORT": str(port)}
+        process = await self._start(former.role, env, port)
+        answers = self._answers if process.role == "api" else self._is_ready
+
+        async def up() -> bool:
+            assert process.alive, f"the {process.role} ended while it started\n{process.tail()}"
+            return await answers(process)
+
+        await until(up, what=f"the {process.role} to be up, see {process.log}", patience_s=patience_s)
+        return process
+
+    async def _is_ready(self, process: Process) -> bool:
+        return await self._status(process, 200)
 
     async def ready(self, process: Process, *, patience_s: float = PATIENCE_S) -> None:
         await until(lambda: self._status(process, 200), what=f"{process.role} to be ready", patience_s=patience_s)
@@ -181,7 +211,7 @@ class Stack:
 
     @property
     def base(self) -> str:
-        return next(p.url for p in self.processes if p.role == "api")
+        return next(p.url for p in self.processes if p.role == "api" and p.alive)
 
     async def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
         """Call the API; status and JSON."""

@@ -135,15 +135,18 @@ class Broker:
         text = "".join(f"{key}={value}\n" for key, value in properties.items())
         (self._dir / "server.properties").write_text(text)
 
+    def _cluster_id(self) -> str:
+        return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
     def _format(self, java: list[str], *options: str) -> None:
         data = self._dir / "data"
         if (data / "meta.properties").exists():
             return
         shutil.rmtree(data, ignore_errors=True)  # left by a format that was interrupted
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(  # noqa: S603 - our own words only
-            [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", "server.properties",
-             *options], cwd=self._dir, capture_output=True, text=True, check=False, start_new_session=True,
+            [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id()}", "-c",
+             "server.properties", *options],
+            cwd=self._dir, capture_output=True, text=True, check=False, start_new_session=True,
         )
         if done.returncode != 0:
             raise LocalServicesError(f"Kafka could not prepare {data}:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")

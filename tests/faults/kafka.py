@@ -1,0 +1,39 @@
+"""What the suite asks and tells Kafka beside the product: committed offsets, foreign records."""
+
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from notistream.services.positions import LanePosition, Positions
+
+
+async def position(brokers: str, prefix: str, topic: str) -> LanePosition:
+    """How many records of a lane the workers have acknowledged, and how many they have not."""
+    positions = Positions(brokers=brokers, prefix=prefix, group=prefix)
+    try:
+        return (await positions.lanes())[topic]
+    finally:
+        await positions.close()
+
+
+async def rewind(brokers: str, prefix: str, topics: Sequence[str]) -> None:
+    """Set the workers' offsets of these topics to the beginning, as an operator's tool would; no worker may run."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, group_id=prefix, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        wanted = [TopicPartition(f"{prefix}.{topic}", partition) for topic in topics for partition in (0, 1)]
+        consumer.assign(wanted)
+        await consumer.commit(await consumer.beginning_offsets(wanted))
+    finally:
+        await consumer.stop()
+
+
+async def put(brokers: str, topic: str, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+    """Put (key, value) records straight into a topic."""
+    producer = AIOKafkaProducer(bootstrap_servers=brokers)
+    await producer.start()
+    try:
+        for key, value in records:
+            await producer.send_and_wait(topic, value, key=key)
+    finally:
+        await producer.stop()

@@ -1,0 +1,115 @@
+"""Mutants: the product with one protection switched off from outside; there is no setting for any of this.
+
+`FAULTS_MUTANT=claim python -m tests.faults.mutants api` puts the change in place before the command line starts.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+MUTANT = "FAULTS_MUTANT"
+ENDLESS = timedelta(days=365)
+
+
+def chosen() -> Sequence[str]:
+    """The module that runs the product in this session."""
+    return ("tests.faults.mutants",) if os.environ.get(MUTANT) else ("notistream",)
+
+
+def outbox() -> None:
+    """What is committed leaves nothing behind for Kafka: it is published once, by whoever accepted it, or never."""
+    from notistream.db import notifications, outbox
+
+    create = notifications.create
+
+    async def forgetful(db: Any, new: Any, **options: Any) -> Any:
+        created = await create(db, new, **options)
+        await outbox.delete(db, [entry.id for entry in created.entries])
+        return created
+
+    notifications.create = forgetful
+
+
+def claim() -> None:
+    """Whatever a record says is sent, although it was claimed or sent before."""
+    from notistream.db import deliveries
+
+    once = "n.status = 'pending' AND n.seq = m.seq"
+    text = deliveries.SQL["claim"]
+    assert text.count(once) == 2
+    deliveries.SQL = {**deliveries.SQL, "claim": text.replace(once, "n.status IN ('pending', 'delivered', 'retrying')")}
+
+
+def acknowledgement() -> None:
+    """A record is acknowledged as soon as it is settled, whatever is before it."""
+    from notistream.delivery.acknowledgement import InOrder
+
+    InOrder.add = lambda _self, _partition, acknowledge, _abandon: acknowledge
+
+
+def lease() -> None:
+    """A claim never ends, and a slot does not take over what its former process had claimed."""
+    from notistream.db import deliveries
+
+    claim, ended = deliveries.claim, deliveries.lock_ended_leases
+
+    async def for_ever(db: Any, turns: Any, *, lease: Any, **options: Any) -> Any:
+        return await claim(db, turns, lease=ENDLESS, **options)
+
+    async def nobodys(db: Any, *, limit: int, owner: int | None = None) -> Any:
+        return await ended(db, limit=limit)
+
+    deliveries.claim, deliveries.lock_ended_leases = for_ever, nobodys
+
+
+def fence() -> None:
+    """A delivery is finished by whoever comes, also under a token that is no longer its own."""
+    from notistream.db import deliveries
+
+    token = "AND n.lease_token = f.token"
+    text = deliveries.SQL["finish"]
+    assert text.count(token) == 2
+    deliveries.SQL = {**deliveries.SQL, "finish": text.replace(token, "")}
+
+
+def sweeper() -> None:
+    """Nobody publishes what was left in the outbox, and nobody ends a lease while working."""
+    from notistream.services.upkeep import Upkeep
+
+    async def nothing(_self: Any) -> int:
+        return 0
+
+    end_leases = Upkeep.end_leases
+
+    async def of_its_slot(self: Any, *, owner: int | None = None) -> int:
+        return 0 if owner is None else await end_leases(self, owner=owner)
+
+    Upkeep.republish, Upkeep.end_leases = nothing, of_its_slot
+
+
+def scheduler() -> None:
+    """Nobody queues what is due but timers."""
+    from notistream.services.upkeep import Upkeep
+
+    async def nothing(_self: Any) -> int:
+        return 0
+
+    Upkeep.queue_due = nothing
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__: mutant for mutant in (outbox, claim, acknowledgement, lease, fence, sweeper, scheduler)}
+
+
+def switch_off() -> None:
+    """Apply the mutant of this session, if there is one."""
+    if name := os.environ.get(MUTANT):
+        MUTANTS[name]()
+
+
+if __name__ == "__main__":
+    from notistream.commands import cli
+
+    switch_off()
+    cli()

@@ -1,0 +1,163 @@
+"""Workers that are killed, stopped, frozen, added and taken away while they deliver."""
+
+import asyncio
+import signal
+import time
+
+from tests.faults.kafka import position
+from tests.faults.oracle import judge, quiet
+from tests.faults.sizes import sized
+from tests.stack import messages, until
+
+IN_FLIGHT = {"WORKER_CONCURRENCY": "7"}
+LANES = 9
+BOUND = 7 * LANES
+"""Calls that one of these workers has in flight at most: so many may be repeated after a kill."""
+EXIT_S = 15.0
+LEASES = sized({"LEASE_S": "4", "WEBHOOK_TIMEOUT_S": "2"}, {"LEASE_S": "30", "WEBHOOK_TIMEOUT_S": "10"})
+
+
+async def delivered(site, count):
+    await until(lambda: len(site.ledger.accepted) >= count, what=f"{count} deliveries")
+
+
+async def test_workers_killed_at_a_third_two_thirds_and_near_the_end(sites, report):
+    count = sized(900, 10_000)
+    async with sites(**IN_FLIGHT) as site:
+        site.ledger.slow = lambda _: site.load.random.uniform(0.02, 0.05)
+        await site.product.worker(0)
+        await site.product.worker(1)
+        await site.load.in_batches(site.load.mixed(count, recipients=count // 4))
+        for victim, share in enumerate((0.3, 0.6, 0.9)):
+            await delivered(site, share * count)
+            process = site.alive("worker")[victim % 2]
+            await site.kill(process)
+            await site.replace(process)
+        verdict = await judge(site, duplicates=3 * BOUND, ordered=True)
+        report("kill -9 of a worker, three times", "backlog, two workers, calls of 20–50 ms", verdict)
+
+
+async def test_workers_stopped_under_full_load_send_nothing_twice(sites, report):
+    count, stops = sized((800, 2), (2500, 8))
+    async with sites() as site:
+        site.ledger.delay_s = 0.05
+        worker = await site.product.worker()
+        await site.load.in_batches(site.load.mixed(count))
+        for stop in range(stops):
+            await delivered(site, min(len(site.ledger.accepted) + 100, count * (stop + 1) / (stops + 2)))
+            assert await site.kill(worker, signal.SIGTERM, patience_s=EXIT_S) < EXIT_S
+            assert site.ledger.in_flight == 0
+            worker = await site.replace(worker)
+        verdict = await judge(site, duplicates=0, ordered=True)
+        assert verdict.counted == 0
+        report(f"SIGTERM of the worker, {stops} times", "backlog, calls of 50 ms, every lane full", verdict)
+
+
+async def test_workers_come_and_go(sites, report):
+    cycles, rate = sized(1, 3), sized(50, 300)
+    async with sites(**IN_FLIGHT) as site:
+        site.ledger.delay_s = 0.1
+        await site.product.worker(0)
+        for _ in range(cycles):
+            for sig, bound in ((signal.SIGTERM, 0), (signal.SIGKILL, BOUND)):
+                before, left = site.ledger.duplicates, asyncio.Event()
+                await site.meanwhile(flow(site, rate, left), visit(site, sig, left))
+                await quiet(site)
+                assert site.ledger.duplicates - before <= bound
+        verdict = await judge(site, duplicates=cycles * BOUND)
+        report("a worker added, stopped, added, killed", f"{cycles} cycles, {rate} messages/s", verdict)
+
+
+async def flow(site, rate, end):
+    """So many messages a second, until the end and a little longer."""
+    while not end.is_set():
+        await site.load.batch(site.load.mixed(rate // 10))
+        await asyncio.sleep(0.1)
+    await site.load.batch(site.load.mixed(rate))
+
+
+async def visit(site, sig, left):
+    """A second worker comes, works, and is taken away."""
+    guest = await site.product.worker(1)
+    await until(lambda: site.product.metric(guest, "notistream_lane_in_flight"), what="calls of the guest in flight")
+    await site.kill(guest, sig, patience_s=EXIT_S)
+    left.set()
+
+
+async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, report):
+    count = sized(150, 1000)
+    async with sites(**IN_FLIGHT, **LEASES) as site:
+        frozen = await site.product.worker(0)
+        await site.product.worker(1)
+        await site.product.ready(frozen)
+        site.ledger.hold()
+        await site.load.in_batches(site.load.mixed(count))
+        await until(lambda: in_flight(site, frozen), what="calls of the worker in flight")
+        frozen.child.send_signal(signal.SIGSTOP)
+        site.ledger.release()
+        await until(lambda: ended_leases(site), what="its leases to be ended by the other", patience_s=120)
+        await until(
+            lambda: len(site.ledger.accepted) == count, what="the other to take over all that was left", patience_s=120)
+        frozen.child.send_signal(signal.SIGCONT)
+        site.moment = time.time()
+        await until(lambda: late(site, frozen), what="the outcome that came too late")
+        verdict = await judge(site, duplicates=BOUND)
+        report("SIGSTOP of a worker for longer than its leases", "calls in flight, a second worker", verdict)
+
+
+async def in_flight(site, process):
+    return await site.product.metric(process, "notistream_lane_in_flight") > 0 and site.ledger.held > 10
+
+
+async def ended_leases(site):
+    row, = await site.query("SELECT count(*) FROM attempts WHERE outcome = 'unknown'")
+    return row[0]
+
+
+async def late(site, process):
+    return await site.product.metric(process, "notistream_finished_late_total")
+
+
+async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
+    """Later records are settled long before earlier ones: were they acknowledged, the earlier ones would be lost."""
+    async with sites() as site:
+        worker = await site.product.worker()
+        site.ledger.hold(lambda call: call["to"] == "+905000000000")
+        await site.load.batch(messages(5, recipients=1))
+        await until(lambda: site.ledger.held == 1, what="the first call to hang")
+        await site.load.in_batches(messages(300, start=1))
+        await delivered(site, 301)
+        await site.load.batch([
+            {"channel": "email", "recipient": f"u{i}@example.com", "content": str(i)} for i in range(50)])
+        await until(lambda: acknowledged(site, "email.normal", 50), what="the e-mails to be acknowledged")
+        await site.kill(worker)
+        site.ledger.release()
+        await site.replace(worker)
+        verdict = await judge(site, duplicates=1)
+        report("kill -9 while early records wait behind a hanging call", "later records all delivered", verdict)
+
+
+async def acknowledged(site, topic, count):
+    return (await position(site.brokers, site.prefix, topic)).committed == count
+
+
+async def test_retries_that_wait_survive_a_kill(sites, report):
+    """The timers die with the worker, and their records are acknowledged: the scheduler finds what is due."""
+    count = sized(200, 2000)
+    async with sites(BREAKER_FAILURES="1000") as site:
+        seen = set()
+
+        def first_fails(call):
+            known = call["key"] in seen
+            seen.add(call["key"])
+            return (202 if known else 503), {}
+
+        site.ledger.answer = first_fails
+        worker = await site.product.worker()
+        await site.load.in_batches(site.load.mixed(count))
+        await until(lambda: len(seen) == count, what="every first call to fail")
+        await until(lambda: site.ledger.in_flight == 0, what="the answers to arrive")
+        await site.kill(worker)
+        await site.replace(worker)
+        verdict = await judge(site, duplicates=BOUND)
+        report("kill -9 while everything waits for its retry", "each first call answered with 503", verdict)
