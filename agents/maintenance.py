@@ -21,6 +21,7 @@ GAUGES_S = 5.0
 SLOT_S = 5.0
 SLOT_TRIES = 10
 KEYS_S = 600.0
+RETENTION_S = 3600.0
 AUDIT_S = 5.0
 REPLAYS_S = 0.5
 RECEIPTS_S = 2.0
@@ -40,7 +41,7 @@ def declare(app: NotiStream) -> None:
         "lanes": (LANES_S, lambda: park_overdue(app)),
         "audit": (AUDIT_S, lambda: audit(app)),
         "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
-        "webhook_retention": (KEYS_S, lambda: app.runtime.webhook_sender.forget()),
+        "retention": (RETENTION_S, lambda: app.runtime.retention.keep()),
         "receipts": (RECEIPTS_S, lambda: app.runtime.receipts.match_early()),
         "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }

@@ -49,6 +49,7 @@ from notistream.services.receipts import Receipts
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
+from notistream.services.retention import Retention, spans
 from notistream.services.template_choice import TemplateChoice
 from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
@@ -101,6 +102,7 @@ class Runtime:
     erasure: Erasure
     unsubscribe: UnsubscribeLinks
     receipts: Receipts
+    retention: Retention
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -200,6 +202,7 @@ class Runtime:
         )
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
         self.gauges = Gauges(self.database, self.positions)
+        self.retention = Retention(self.database, spans(settings))
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
 
     def _build_realtime(self) -> None:

@@ -111,11 +111,6 @@ SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(d.due_at)), 
 FROM webhook_deliveries d JOIN webhook_endpoints p ON p.id = d.endpoint_id
 WHERE d.due_at IS NOT NULL AND p.is_active;
 
--- name: forget
-DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT id FROM webhook_deliveries WHERE id < first_id(now() - $1::interval) ORDER BY id LIMIT $2)
-RETURNING id;
-
 -- name: erase
 -- The recipient's id, reasons and errors, and what receivers said in answer to it. Counts and times stay.
 UPDATE webhook_deliveries
