@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         "attempts, traces, batches and deleted templates; at least IDEMPOTENCY_WINDOW_H. 0 = for ever.")
     retention_dead_letters_days: int = Field(
         0, ge=0, le=36_500, description="Days for which dead letters are kept, replayed or not; more "
-        "than 30, as long as Kafka has them. Until one goes or is decided on, its notification stays too. 0 = for ever.")
+        "than 30, as long as Kafka has them. Until one goes or is decided on, its notification stays. 0 = for ever.")
     retention_inbox_days: int = Field(
         0, ge=0, le=36_500, description="Days for which messages stay in inboxes, read or not. 0 = for ever.")
     retention_webhooks_days: int = Field(
