@@ -1,6 +1,7 @@
 -- What retention finds its rows by, and vacuum that keeps up with what it deletes.
 
 CREATE INDEX replayed_notification ON replayed (notification_id);
+DROP INDEX dead_letters_created;  -- knew those only that are not deleted
 CREATE INDEX dead_letters_created ON dead_letters (created_at);
 CREATE INDEX inbox_messages_created ON inbox_messages (created_at);
 
