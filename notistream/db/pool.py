@@ -15,6 +15,10 @@ from notistream.errors import DatabaseUnavailable
 ACQUIRE_TIMEOUT_S = 1.5
 COMMAND_TIMEOUT_S = 15.0
 
+# Statements here read few rows of large tables, in the order of an index. A bitmap reads all that match before the
+# first row comes out, for example everything of a large tenant: the planner takes each tenant for an average one.
+PLANNING = {"jit": "off", "enable_bitmapscan": "off"}
+
 UNAVAILABLE = (
     OSError,
     TimeoutError,
@@ -141,7 +145,7 @@ async def open_database(url: str, *, size: int, name: str) -> Database:
     """A Database of at most `size` connections, named `name` in pg_stat_activity; never waits for PostgreSQL."""
     pool = await asyncpg.create_pool(
         url, min_size=0, max_size=size, timeout=ACQUIRE_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S,
-        init=use_json, server_settings={"application_name": name, "jit": "off"},
+        init=use_json, server_settings={"application_name": name, **PLANNING},
         max_inactive_connection_lifetime=60, reset=_nothing_to_reset,
     )
     return Database(pool)

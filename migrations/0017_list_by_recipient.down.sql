@@ -1,0 +1,2 @@
+DROP INDEX notifications_recipient_id;
+DROP INDEX notifications_recipient;
