@@ -14,7 +14,7 @@ from notistream.config import Settings, secrets_of
 from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import PLANNING, Database, open_database
 from notistream.db.stats import ChannelTotals
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.gates import GATES
@@ -113,7 +113,10 @@ class Runtime:
         self._told_of_trouble = True  # by a former process of this slot, perhaps
         self._stack = AsyncExitStack()
 
-    async def open(self, *, name: str, checks: Mapping[str, Callable[[], Awaitable[None]]] | None = None) -> None:
+    async def open(
+        self, *, name: str, planning: Mapping[str, str] = PLANNING,
+        checks: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+    ) -> None:
         """Open everything that works without PostgreSQL or Kafka being there; they are reached when needed.
 
         Raises:
@@ -127,7 +130,9 @@ class Runtime:
             role = name.removeprefix("notistream-")
             tracing.configure(endpoint=settings.otlp_endpoint, sampling=settings.trace_sampling, role=role)
             self._stack.push_async_callback(asyncio.to_thread, tracing.close)
-        self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
+        self.database = await open_database(
+            settings.database_url, size=settings.database_pool_size, name=name,
+            planning=planning)
         self._stack.push_async_callback(self.database.close)
         self.inbox = Inbox(self.database)
         self.providers = Providers(settings, Context(

@@ -78,3 +78,43 @@ INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_s
 SELECT tenant_id, channel, date_trunc('hour', created_at), count(*) FILTER (WHERE status = 'delivered'),
     count(*) FILTER (WHERE status = 'failed'), 20.0 * count(*) FILTER (WHERE status = 'delivered')
 FROM notifications WHERE status IN ('delivered', 'failed') GROUP BY 1, 2, 3;
+
+-- name: recipients
+INSERT INTO recipients (tenant_id, id, email, phone)
+SELECT DISTINCT tenant_id, recipient_id, recipient_id || '@example.com', '+905000000001' FROM notifications
+ON CONFLICT DO NOTHING;
+
+-- name: preferences
+INSERT INTO preferences (tenant_id, recipient_id, channels)
+SELECT tenant_id, id, '{"email": {"enabled": true}}' FROM recipients WHERE hashtext(id) % 10 = 0;
+
+-- name: cap_uses
+INSERT INTO cap_uses (tenant_id, recipient_id, channel, notification_id, at)
+SELECT tenant_id, recipient_id, channel, id, created_at FROM notifications WHERE category = 'marketing';
+
+-- name: idempotency_keys
+INSERT INTO idempotency_keys (tenant_id, key, notification_id, expires_at)
+SELECT tenant_id, 'order-' || id, id, created_at + interval '7 days' FROM notifications
+WHERE created_at > now() - interval '7 days';
+
+-- name: replayed
+INSERT INTO replayed (replay_id, notification_id, at)
+SELECT md5(date_trunc('day', created_at)::text)::uuid, id, created_at FROM notifications WHERE status = 'expired';
+
+-- name: audit_log
+INSERT INTO audit_log (at, actor, action, target)
+SELECT created_at, 'cli', 'dlq.replay', notification_id FROM dead_letters;
+
+-- name: webhook_endpoints
+INSERT INTO webhook_endpoints (id, tenant_id, url, secret)
+SELECT md5('endpoint' || id)::uuid, id, 'https://example.com/hook', 'whsec_' FROM tenants ON CONFLICT DO NOTHING;
+
+-- name: webhook_deliveries
+-- Of the last 90 days.
+INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, status, attempts, due_at, ended_at)
+SELECT n.id, n.tenant_id, p.id, n.id, 'notification.' || n.status, n.created_at,
+    jsonb_build_object('notification_id', n.id, 'recipient_id', n.recipient_id),
+    CASE n.status WHEN 'expired' THEN 'failed' WHEN 'suppressed' THEN 'pending' ELSE 'delivered' END, 1,
+    CASE n.status WHEN 'suppressed' THEN now() + interval '1 hour' END, n.created_at
+FROM notifications n JOIN webhook_endpoints p ON p.tenant_id = n.tenant_id
+WHERE n.created_at > now() - interval '90 days' AND n.status IN ('delivered', 'failed', 'expired', 'suppressed');

@@ -16,15 +16,15 @@ WITH page AS MATERIALIZED (
     WHERE $4 AND n.status IN ('delivered', 'failed', 'cancelled', 'suppressed', 'expired')
     ORDER BY n.id FOR UPDATE OF n SKIP LOCKED
 ), attempted AS (
-    DELETE FROM attempts a USING locked l WHERE a.notification_id = l.id
+    DELETE FROM attempts WHERE notification_id = ANY (ARRAY(SELECT id FROM locked))
 ), traced AS (
-    DELETE FROM trace_steps t USING locked l WHERE t.notification_id = l.id
+    DELETE FROM trace_steps WHERE notification_id = ANY (ARRAY(SELECT id FROM locked))
 ), replays AS (
-    DELETE FROM replayed r USING locked l WHERE r.notification_id = l.id
+    DELETE FROM replayed WHERE notification_id = ANY (ARRAY(SELECT id FROM locked))
 ), repaired AS (
-    DELETE FROM repairs r USING locked l WHERE r.notification_id = l.id
+    DELETE FROM repairs WHERE notification_id = ANY (ARRAY(SELECT id FROM locked))
 ), gone AS (
-    DELETE FROM notifications n USING locked l WHERE n.id = l.id
+    DELETE FROM notifications WHERE id = ANY (ARRAY(SELECT id FROM locked))
 )
 SELECT (SELECT count(*) FROM old o WHERE NOT $4 OR EXISTS (SELECT FROM locked l WHERE l.id = o.id)) AS count,
     CASE WHEN (SELECT count(*) FROM page) = $3 THEN (SELECT id FROM page ORDER BY id DESC LIMIT 1) END AS after;
@@ -36,7 +36,7 @@ WITH page AS MATERIALIZED (
 ), old AS MATERIALIZED (
     SELECT p.id FROM page p WHERE NOT EXISTS (SELECT FROM notifications n WHERE n.batch_id = p.id)
 ), gone AS (
-    DELETE FROM batches b USING old o WHERE $4 AND b.id = o.id
+    DELETE FROM batches WHERE $4 AND id = ANY (ARRAY(SELECT id FROM old))
 )
 SELECT (SELECT count(*) FROM old) AS count,
     CASE WHEN (SELECT count(*) FROM page) = $3 THEN (SELECT id FROM page ORDER BY id DESC LIMIT 1) END AS after;
@@ -46,7 +46,7 @@ SELECT (SELECT count(*) FROM old) AS count,
 WITH page AS MATERIALIZED (
     SELECT id, due_at FROM webhook_deliveries WHERE id > $2 AND id < first_id(now() - $1::interval) ORDER BY id LIMIT $3
 ), gone AS (
-    DELETE FROM webhook_deliveries d USING page p WHERE $4 AND d.id = p.id AND d.due_at IS NULL
+    DELETE FROM webhook_deliveries WHERE $4 AND id = ANY (ARRAY(SELECT id FROM page)) AND due_at IS NULL
 )
 SELECT (SELECT count(*) FROM page WHERE due_at IS NULL) AS count,
     CASE WHEN (SELECT count(*) FROM page) = $3 THEN (SELECT id FROM page ORDER BY id DESC LIMIT 1) END AS after;
@@ -60,7 +60,7 @@ WITH old AS (
         WHERE n.id < first_id(now() - $1::interval + interval '1 hour') AND n.template_id = t.id)
     LIMIT $2
 ), gone AS (
-    DELETE FROM templates t USING old o WHERE $3 AND t.id = o.id
+    DELETE FROM templates WHERE $3 AND id = ANY (ARRAY(SELECT id FROM old))
 )
 SELECT count(*) AS count FROM old;
 
@@ -68,7 +68,7 @@ SELECT count(*) AS count FROM old;
 WITH old AS (
     SELECT id FROM dead_letters WHERE created_at < now() - $1::interval ORDER BY created_at LIMIT $2
 ), gone AS (
-    DELETE FROM dead_letters d USING old o WHERE $3 AND d.id = o.id
+    DELETE FROM dead_letters WHERE $3 AND id = ANY (ARRAY(SELECT id FROM old))
 )
 SELECT count(*) AS count FROM old;
 
@@ -78,9 +78,11 @@ WITH old AS MATERIALIZED (
     SELECT id, tenant_id, recipient_id FROM inbox_messages WHERE created_at < now() - $1::interval
     ORDER BY created_at LIMIT $2
 ), inbox AS MATERIALIZED (
-    SELECT i.tenant_id, i.recipient_id FROM inboxes i
-    WHERE $3 AND (i.tenant_id, i.recipient_id) IN (SELECT o.tenant_id, o.recipient_id FROM old o)
-    ORDER BY i.tenant_id, i.recipient_id FOR UPDATE
+    SELECT i.tenant_id, i.recipient_id
+    FROM (SELECT DISTINCT tenant_id, recipient_id FROM old WHERE $3 ORDER BY 1, 2) o
+    CROSS JOIN LATERAL (
+        SELECT tenant_id, recipient_id FROM inboxes
+        WHERE tenant_id = o.tenant_id AND recipient_id = o.recipient_id FOR UPDATE) i
 ), gone AS (
     DELETE FROM inbox_messages m USING old o, inbox i
     WHERE m.id = o.id AND i.tenant_id = o.tenant_id AND i.recipient_id = o.recipient_id
@@ -96,6 +98,6 @@ SELECT count(*) AS count FROM old;
 WITH old AS (
     SELECT id FROM audit_log WHERE at < now() - $1::interval ORDER BY at LIMIT $2
 ), gone AS (
-    DELETE FROM audit_log a USING old o WHERE $3 AND a.id = o.id
+    DELETE FROM audit_log WHERE $3 AND id = ANY (ARRAY(SELECT id FROM old))
 )
 SELECT count(*) AS count FROM old;

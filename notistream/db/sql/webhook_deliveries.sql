@@ -77,8 +77,9 @@ SELECT id FROM recorded;
 -- name: list
 -- Of one endpoint, newest first.
 SELECT * FROM webhook_deliveries
-WHERE tenant_id = $1 AND endpoint_id = $2
-    AND ($3::uuid IS NULL OR id < $3) AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR type = $5)
+WHERE tenant_id = $1 AND (endpoint_id, id) < ($2, coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    AND (endpoint_id, id) >= ($2, '00000000-0000-0000-0000-000000000000')
+    AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR type = $5)
 ORDER BY endpoint_id DESC, id DESC LIMIT $6;
 
 -- name: list_failed
