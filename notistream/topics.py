@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faust.types import TopicT
 
@@ -126,6 +126,32 @@ async def faults(brokers: str, wanted: Sequence[TopicSpec]) -> list[str]:
         await admin.close()
     there = {state.name for state in states}
     return [*(f"{spec.name} is missing" for spec in wanted if spec.name not in there), *_mismatches(states, wanted)]
+
+
+async def grow(brokers: str, wanted: Sequence[TopicSpec]) -> list[str]:
+    """Give every topic the partitions that it is to have, and create what is missing; the names changed.
+
+    Safe to repeat: what a broken run has left is found and done.
+
+    Raises:
+        KafkaUnavailable: no broker answered, or one refused.
+        Misconfigured: a topic has more partitions, which cannot be taken away, or other replicas.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers, request_timeout_ms=30_000)
+    sizes = {spec.name: spec.partitions for spec in wanted}
+    try:
+        await admin.start()
+        created = await _create_missing(admin, wanted)
+        states = await _states(admin, wanted)
+        small = [state.name for state in states if state.partitions < sizes[state.name]]
+        _refuse_mismatches([state for state in states if state.name not in small], wanted)
+        if small:
+            await admin.create_partitions({name: NewPartitions(sizes[name]) for name in small})
+    except (KafkaError, OSError) as exc:
+        raise KafkaUnavailable(f"Kafka at {brokers}: {exc}") from exc
+    finally:
+        await admin.close()
+    return [*created, *small]
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:
