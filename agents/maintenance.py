@@ -23,6 +23,7 @@ MINUTES_S = 3.0
 SLOT_S = 5.0
 SLOT_TRIES = 10
 KEYS_S = 600.0
+RETENTION_S = 3600.0
 AUDIT_S = 5.0
 REPLAYS_S = 0.5
 RECEIPTS_S = 2.0
@@ -44,7 +45,7 @@ def declare(app: NotiStream) -> None:
         "minutes": (MINUTES_S, lambda: channel_minutes.sample(app.runtime.database)),
         "minutes_retention": (KEYS_S, lambda: channel_minutes.forget(app.runtime.database)),
         "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
-        "webhook_retention": (KEYS_S, lambda: app.runtime.webhook_sender.forget()),
+        "retention": (RETENTION_S, lambda: app.runtime.retention.keep()),
         "receipts": (RECEIPTS_S, lambda: app.runtime.receipts.match_early()),
         "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
     }

@@ -16,6 +16,7 @@ from mode.types import ServiceT
 
 from notistream import __version__, metrics, telemetry
 from notistream.config import Settings
+from notistream.db.pool import PLANNED_ONCE
 from notistream.db.slots import SlotLock
 from notistream.delivery.acknowledgement import InOrder
 from notistream.delivery.lanes import Lane
@@ -109,7 +110,8 @@ class NotiStream(faust.App):
 
     async def _open_worker(self) -> None:
         await self.runtime.open(
-            name=f"notistream-worker-{self.settings.worker_slot}", checks={"partitions": self._check_partitions})
+            name=f"notistream-worker-{self.settings.worker_slot}", planning=PLANNED_ONCE,
+            checks={"partitions": self._check_partitions})
         await self._take_slot()
         await self.prepare_topics(self.settings)
         await self.prepare_tables(self)

@@ -140,6 +140,20 @@ class Settings(BaseSettings):
     sms_max_length: int = Field(160, ge=1, le=1600, description="Characters that an SMS may have, rendered.")
     idempotency_window_h: int = Field(
         168, ge=1, le=8760, description="Hours for which an idempotency key is remembered (7 days).")
+    retention_days: int = Field(
+        0, ge=0, le=36_500, description="Days for which notifications are kept once they have ended, with their "
+        "attempts, traces, batches and deleted templates; at least IDEMPOTENCY_WINDOW_H. 0 = for ever.")
+    retention_dead_letters_days: int = Field(
+        0, ge=0, le=36_500, description="Days for which dead letters are kept, replayed or not; more "
+        "than 30, as long as Kafka has them. Until one goes or is decided on, its notification stays. 0 = for ever.")
+    retention_inbox_days: int = Field(
+        0, ge=0, le=36_500, description="Days for which messages stay in inboxes, read or not. 0 = for ever.")
+    retention_webhooks_days: int = Field(
+        90, ge=0, le=36_500,
+        description="Days for which deliveries to webhooks that have ended are kept. 0 = for ever.")
+    retention_audit_log_days: int = Field(
+        0, ge=0, le=36_500,
+        description="Days for which the log of what operators did is kept; 7 or more. 0 = for ever.")
     database_pool_size: int = Field(8, ge=2, le=200, description="PostgreSQL connections per process.")
     audit_interval_s: float = Field(
         3600.0, ge=1, le=86_400, description="Seconds between two audits; one worker does each.")
@@ -197,8 +211,19 @@ class Settings(BaseSettings):
                 f"AUTH=off is refused on {self.host}: use HOST=127.0.0.1, AUTH=on, or ALLOW_INSECURE=1")
         if self.webhook_timeout_s > self.lease_s / 2:
             raise ValueError(f"WEBHOOK_TIMEOUT_S must be at most half of LEASE_S ({self.lease_s / 2:g})")
+        self._refuse_short_retention()
         _ = self.kafka
         return self
+
+    def _refuse_short_retention(self) -> None:
+        least = {
+            "retention_days": -(-self.idempotency_window_h // 24),  # a key leads to its notification
+            "retention_dead_letters_days": 31,  # the topic's own 30 days: who reads it again must find them here
+            "retention_audit_log_days": 7,  # the audit looks for its last run there
+        }
+        for name, days in least.items():
+            if 0 < getattr(self, name) < days:
+                raise ValueError(f"{name.upper()} must be {days} or more, or 0")
 
     @property
     def kafka(self) -> Kafka:

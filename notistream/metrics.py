@@ -161,16 +161,21 @@ RECEIPTS = Counter(
     "unknown, never matched.", ["provider", "state", "effect"], registry=REGISTRY)
 CALLBACKS_REFUSED = Counter(
     "notistream_callbacks_refused", "Callbacks without a good signature.", ["provider"], registry=REGISTRY)
+RETENTION_DELETED = Counter(
+    "notistream_retention_deleted_rows", "Rows deleted because they were older than their retention.", ["table"],
+    registry=REGISTRY)
+RETAINED = (
+    "dead_letters", "notifications", "batches", "templates", "inbox_messages", "webhook_deliveries", "audit_log")
 TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
-    "operators", "key_use", "webhooks", "webhook_gauges", "webhook_retention", "minutes",
-    "minutes_retention", "receipts",
+    "operators", "key_use", "webhooks", "webhook_gauges", "retention", "minutes", "minutes_retention", "receipts",
 )
 FIXED: tuple[tuple[Counter | Gauge, tuple[str, ...]], ...] = (
     (TASK_FAILURES, TASKS), (PARKED, ("lane",)), (LATE, ("yes", "no")), (SOCKETS, STREAMS), (SOCKET_FRAMES, STREAMS),
     (WEBHOOK_CALLS, ("delivered", "retrying", "failed")), (WEBHOOK_REFUSED, ("registration", "connect")),
+    (RETENTION_DELETED, RETAINED),
 )
 
 

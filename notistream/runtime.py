@@ -14,7 +14,7 @@ from notistream.config import Settings, secrets_of
 from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import PLANNING, Database, open_database
 from notistream.db.stats import ChannelTotals
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.gates import GATES
@@ -51,6 +51,7 @@ from notistream.services.receipts import Receipts
 from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
+from notistream.services.retention import Retention, spans
 from notistream.services.template_choice import TemplateChoice
 from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
@@ -105,13 +106,17 @@ class Runtime:
     erasure: Erasure
     unsubscribe: UnsubscribeLinks
     receipts: Receipts
+    retention: Retention
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._told_of_trouble = True  # by a former process of this slot, perhaps
         self._stack = AsyncExitStack()
 
-    async def open(self, *, name: str, checks: Mapping[str, Callable[[], Awaitable[None]]] | None = None) -> None:
+    async def open(
+        self, *, name: str, planning: Mapping[str, str] = PLANNING,
+        checks: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+    ) -> None:
         """Open everything that works without PostgreSQL or Kafka being there; they are reached when needed.
 
         Raises:
@@ -125,7 +130,9 @@ class Runtime:
             role = name.removeprefix("notistream-")
             tracing.configure(endpoint=settings.otlp_endpoint, sampling=settings.trace_sampling, role=role)
             self._stack.push_async_callback(asyncio.to_thread, tracing.close)
-        self.database = await open_database(settings.database_url, size=settings.database_pool_size, name=name)
+        self.database = await open_database(
+            settings.database_url, size=settings.database_pool_size, name=name,
+            planning=planning)
         self._stack.push_async_callback(self.database.close)
         self.inbox = Inbox(self.database)
         self.providers = Providers(settings, Context(
@@ -206,6 +213,7 @@ class Runtime:
         )
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
         self.gauges = Gauges(self.database, self.positions)
+        self.retention = Retention(self.database, spans(settings))
         self.overviews = Overviews(self.database, self.gauges, audit_every_s=settings.audit_interval_s)
         self._stack.push_async_callback(self.overviews.close)
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))

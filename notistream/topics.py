@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faust.types import TopicT
 
@@ -138,6 +138,32 @@ async def _unavailable(kafka: Kafka, error: Exception) -> KafkaUnavailable:
     if why := await refusal(kafka):
         return KafkaUnavailable(f"Kafka at {why.detail}; {why.remedy}")
     return KafkaUnavailable(f"Kafka at {kafka} is not reachable: {error}")
+
+
+async def grow(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
+    """Give every topic the partitions that it is to have, and create what is missing; the names changed.
+
+    Safe to repeat: what a broken run has left is found and done.
+
+    Raises:
+        KafkaUnavailable: no broker answered, or one refused.
+        Misconfigured: a topic has more partitions, which cannot be taken away, or other replicas.
+    """
+    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=30_000)
+    sizes = {spec.name: spec.partitions for spec in wanted}
+    try:
+        await admin.start()
+        created = await _create_missing(admin, wanted)
+        states = await _states(admin, wanted)
+        small = [state.name for state in states if state.partitions < sizes[state.name]]
+        _refuse_mismatches([state for state in states if state.name not in small], wanted)
+        if small:
+            await admin.create_partitions({name: NewPartitions(sizes[name]) for name in small})
+    except (KafkaError, OSError) as exc:
+        raise await _unavailable(kafka, exc) from exc
+    finally:
+        await admin.close()
+    return [*created, *small]
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:

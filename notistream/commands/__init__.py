@@ -16,6 +16,7 @@ from notistream.commands import (
     pauses,
     providers,
     replay,
+    retention,
     run,
     seed,
     send,
@@ -49,6 +50,6 @@ def cli() -> None:
 for command in (
     dev.dev, run.api, run.worker, migrate.migrate, topics.topics, seed.seed, keys.tenants, keys.keys,
     providers.providers, send.send, audit.audit, replay.replay, generate.generate,
-    doctor.doctor, trace.trace, pauses.pause, pauses.resume, dlq.dlq, top.top,
+    doctor.doctor, trace.trace, pauses.pause, pauses.resume, dlq.dlq, top.top, retention.retention,
 ):
     cli.add_command(command)

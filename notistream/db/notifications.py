@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from notistream.db.audit import CLOCKS_APART, id_at
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import StoredAttempt, StoredNotification, StoredStep, stored_notification
@@ -12,6 +13,8 @@ from notistream.domain.notification import NewNotification
 from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("notifications")
+STRETCH = 10_000
+FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,57 @@ class Filter:
     date_from: datetime | None = None
     date_to: datetime | None = None
 
+    @property
+    def looks_through(self) -> bool:
+        """Whether there may be many that do not match beside one that does."""
+        indexed = self.recipient or self.recipient_id or self.batch_id
+        return not indexed and bool(self.statuses or self.channel or self.template)
 
-async def list_page(db: Queryable, tenant_id: UUID, shown: Filter, *, limit: int) -> list[StoredNotification]:
-    """At most `limit`, newest first."""
-    rows = await db.fetch(
-        SQL["list"], tenant_id, shown.before, shown.statuses, shown.channel, shown.recipient, shown.recipient_id,
-        shown.batch_id, shown.template, shown.date_from, shown.date_to, limit,
-    )
+
+    @property
+    def span(self) -> tuple[UUID, UUID]:
+        """Ids that may match: below the first, not below the second. An id has the clock of an API process."""
+        below = id_at(self.date_to, later=CLOCKS_APART) if self.date_to else LAST
+        above = id_at(self.date_from, later=-CLOCKS_APART) if self.date_from else FIRST
+        return min(below, self.before or LAST), above
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Newest first; `older` is the cursor of what follows, which may be set though the page is not full."""
+
+    notifications: Sequence[StoredNotification]
+    older: UUID | None
+
+
+async def list_page(
+    db: Queryable, tenant_id: UUID, shown: Filter, *, limit: int, stretch: int = STRETCH
+) -> Page:
+    """At most `limit`. Of filters that no index knows, the next `stretch` notifications are looked at and no more."""
+    below, above = shown.span
+    end = None
+    if shown.looks_through:
+        row = await db.fetchrow(SQL["list_end"], tenant_id, below, above, stretch)
+        end = row["id"] if row else None
+    found = await _matching(db, tenant_id, shown, (below, end or above), limit + 1)
+    older = found[limit - 1].id if len(found) > limit else end
+    return Page(found[:limit], older)
+
+
+async def _matching(
+    db: Queryable, tenant_id: UUID, shown: Filter, span: tuple[UUID, UUID], limit: int
+) -> list[StoredNotification]:
+    """By the index that finds least."""
+    asked = (
+        tenant_id, *span, shown.statuses, shown.channel, shown.template, shown.date_from, shown.date_to, limit)
+    if shown.recipient:
+        rows = await db.fetch(SQL["list_recipient"], *asked, shown.recipient, shown.recipient_id, shown.batch_id)
+    elif shown.recipient_id:
+        rows = await db.fetch(SQL["list_recipient_id"], *asked, shown.recipient_id, shown.batch_id)
+    elif shown.batch_id:
+        rows = await db.fetch(SQL["list_batch"], *asked, shown.batch_id)
+    else:
+        rows = await db.fetch(SQL["list"], *asked)
     return [stored_notification(row) for row in rows]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 from uuid import UUID
@@ -14,6 +14,12 @@ from notistream.errors import DatabaseUnavailable
 
 ACQUIRE_TIMEOUT_S = 1.5
 COMMAND_TIMEOUT_S = 15.0
+
+# Statements here read few rows of large tables, in the order of an index. A bitmap reads all that match before the
+# first row comes out, for example everything of a large tenant: the planner takes each tenant for an average one.
+PLANNING = {"jit": "off", "enable_bitmapscan": "off"}
+# Workers run few statements all the time: one plan for any arguments saves a claim of one message 0.9 ms of planning.
+PLANNED_ONCE = {**PLANNING, "plan_cache_mode": "force_generic_plan"}
 
 UNAVAILABLE = (
     OSError,
@@ -137,11 +143,13 @@ async def _roll_back(connection: Any) -> None:
         raise
 
 
-async def open_database(url: str, *, size: int, name: str) -> Database:
+async def open_database(
+    url: str, *, size: int, name: str, planning: Mapping[str, str] = PLANNING
+) -> Database:
     """A Database of at most `size` connections, named `name` in pg_stat_activity; never waits for PostgreSQL."""
     pool = await asyncpg.create_pool(
         url, min_size=0, max_size=size, timeout=ACQUIRE_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S,
-        init=use_json, server_settings={"application_name": name, "jit": "off"},
+        init=use_json, server_settings={"application_name": name, **planning},
         max_inactive_connection_lifetime=60, reset=_nothing_to_reset,
     )
     return Database(pool)

@@ -184,8 +184,3 @@ async def backlog(db: Queryable) -> tuple[int, float]:
     row = await db.fetchrow(SQL["backlog"])
     assert row is not None
     return row["waiting"], max(row["oldest_s"], 0.0)
-
-
-async def forget(db: Queryable, *, older_than: timedelta, limit: int) -> int:
-    """Delete up to `limit` deliveries whose events are older; how many."""
-    return len(await db.fetch(SQL["forget"], older_than, limit))

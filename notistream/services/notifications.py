@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from notistream import metrics, tracing
 from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
-from notistream.db.notifications import Created, Filter
+from notistream.db.notifications import Created, Filter, Page
 from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredBatch, StoredNotification
 from notistream.delivery.unsubscribe import with_link
@@ -189,7 +189,7 @@ class Notifications:
             raise NotFound(f"there is no notification {notification_id}")
         return found
 
-    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> list[StoredNotification]:
+    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> Page:
         """At most `limit`, newest first."""
         return await notifications.list_page(self._database.of(tenant_id), tenant_id, shown, limit=limit)
 

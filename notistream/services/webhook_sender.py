@@ -32,8 +32,6 @@ LOOK_S = 1.0
 GATHER_S = 0.004
 RECORD_RETRY_S = 0.5
 DRAIN_S = 5.0
-KEPT = timedelta(days=90)
-FORGET_LIMIT = 1000
 
 
 class Client(Protocol):
@@ -142,10 +140,6 @@ class WebhookSender:
         waiting, oldest_s = await webhook_deliveries.backlog(self._database)
         metrics.WEBHOOK_WAITING.set(waiting)
         metrics.WEBHOOK_OVERDUE.set(oldest_s)
-
-    async def forget(self) -> int:
-        """Delete deliveries of long ago; how many."""
-        return await webhook_deliveries.forget(self._database, older_than=KEPT, limit=FORGET_LIMIT)
 
     async def close(self) -> None:
         """Let calls end that are under way, for a few seconds; another worker repeats what is left."""

@@ -91,11 +91,9 @@ async def show_many(request: web.Request) -> web.Response:
         date_to=query.moment("date_to"),
     )
     query.check()
-    page = await request.app[RUNTIME].notifications.list_page(request[SENDER].tenant_id, shown, limit=size + 1)
+    page = await request.app[RUNTIME].notifications.list_page(request[SENDER].tenant_id, shown, limit=size)
     return answer({
-        "data": [render.notification(stored) for stored in page[:size]],
-        "next_cursor": render.next_cursor(page, size),
-    })
+        "data": [render.notification(stored) for stored in page.notifications], "next_cursor": page.older})
 
 
 async def cancel(request: web.Request) -> web.Response:

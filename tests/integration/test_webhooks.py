@@ -501,18 +501,6 @@ async def test_an_erasure_takes_the_recipient_out_and_keeps_the_rest(world):
     assert {d["status"] for d in await world.deliveries(endpoint)} == {"delivered"}
 
 
-async def test_deliveries_of_long_ago_are_deleted(world):
-    endpoint = await world.register()
-    await world.db.fetch("UPDATE webhook_endpoints SET created_at = now() - interval '100 days'")
-    old = world.events("notification.failed", "notification.failed")
-    at = [datetime.now(UTC) - timedelta(days=days) for days in (91, 89)]
-    old = Events(1, world.tenant_id, [Event(e.id, e.type, t, e.data) for e, t in zip(old.events, at, strict=True)])
-    assert await webhook_deliveries.enqueue(world.db, webhook_deliveries.lines(old)) == 2
-    assert await world.sender.forget() == 1
-    kept, = await world.deliveries(endpoint)
-    assert datetime.fromisoformat(kept["occurred_at"]) == at[1]
-
-
 async def test_the_gauges_say_what_waits(world):
     await world.register()
     await world.sender.measure()

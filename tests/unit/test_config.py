@@ -72,3 +72,14 @@ def test_an_unknown_name_in_dotenv_is_refused_too(elsewhere):
 def test_a_workers_port_follows_its_slot():
     assert load_settings(worker_slot=2).metrics_port == 8083
     assert load_settings(worker_slot=2, worker_port=9999).metrics_port == 9999
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "least"), [("DAYS", 6, 7), ("DEAD_LETTERS_DAYS", 30, 31), ("AUDIT_LOG_DAYS", 6, 7)])
+def test_what_others_still_need_is_not_deleted_before(monkeypatch, name, days, least):
+    monkeypatch.setenv(f"NOTISTREAM_RETENTION_{name}", str(days))
+    with pytest.raises(Misconfigured, match=f"RETENTION_{name} must be {least} or more, or 0"):
+        load_settings()
+    for good in (0, least):
+        monkeypatch.setenv(f"NOTISTREAM_RETENTION_{name}", str(good))
+        load_settings()

@@ -18,8 +18,8 @@ SELECT EXISTS (SELECT FROM taken) AS allowed, (SELECT count(*) FROM uses) AS use
 -- name: forget
 -- Uses that no window can hold any more; some at a time.
 WITH old AS (
-    DELETE FROM cap_uses WHERE (tenant_id, recipient_id, channel, notification_id) IN (
-        SELECT tenant_id, recipient_id, channel, notification_id FROM cap_uses WHERE at < now() - $1::interval LIMIT 1000)
+    DELETE FROM cap_uses WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM cap_uses WHERE at < now() - $1::interval ORDER BY at LIMIT 1000))
     RETURNING 1
 )
 SELECT count(*) AS count FROM old;

@@ -46,7 +46,7 @@ SELECT d.id, d.notification_id, d.tenant_id, d.channel, d.reason, d.attempts, d.
     d."offset", d.created_at, d.replayed_at
 FROM dead_letters d
 WHERE d.deleted_at IS NULL
-    AND ($1::uuid IS NULL OR d.id < $1)
+    AND d.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     AND ($2::uuid IS NULL OR d.tenant_id = $2)
     AND ($3::text IS NULL OR d.channel = $3)
     AND ($4::text IS NULL OR position(lower($4) IN lower(d.reason)) > 0)
@@ -82,7 +82,7 @@ GROUP BY 1, 2, 3 ORDER BY count DESC, 1, 2 LIMIT $9;
 SELECT d.id, d.notification_id, d.chain
 FROM dead_letters d
 WHERE d.deleted_at IS NULL
-    AND ($1::uuid IS NULL OR d.id > $1)
+    AND d.id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
     AND ($2::uuid IS NULL OR d.tenant_id = $2)
     AND ($3::text IS NULL OR d.channel = $3)
     AND ($4::text IS NULL OR position(lower($4) IN lower(d.reason)) > 0)

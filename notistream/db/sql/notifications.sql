@@ -55,19 +55,58 @@ JOIN notifications n ON n.id = k.notification_id;
 SELECT * FROM notifications WHERE id = $2 AND tenant_id = $1;
 
 -- name: list
--- Newest first; every filter is optional; the cursor is the last id seen.
+-- Newest first: those of the tenant below an id ($2) and not below another ($3) that match. Pairs are compared, because
+-- for an equal tenant the planner may take the index of all ids, and read everybody's.
 SELECT * FROM notifications
-WHERE tenant_id = $1
-    AND ($2::uuid IS NULL OR id < $2)
-    AND ($3::text[] IS NULL OR status = ANY ($3))
-    AND ($4::text IS NULL OR channel = $4)
-    AND ($5::text IS NULL OR recipient = $5)
-    AND ($6::text IS NULL OR recipient_id = $6)
-    AND ($7::uuid IS NULL OR batch_id = $7)
-    AND ($8::text IS NULL OR template_name = $8 OR template_id::text = $8)
-    AND ($9::timestamptz IS NULL OR created_at >= $9)
-    AND ($10::timestamptz IS NULL OR created_at <= $10)
-ORDER BY id DESC LIMIT $11;
+WHERE (tenant_id, id) < ($1::uuid, $2::uuid) AND (tenant_id, id) >= ($1, $3::uuid)
+    AND ($4::text[] IS NULL OR status = ANY ($4))
+    AND ($5::text IS NULL OR channel = $5)
+    AND ($6::text IS NULL OR template_name = $6 OR template_id::text = $6)
+    AND ($7::timestamptz IS NULL OR created_at >= $7)
+    AND ($8::timestamptz IS NULL OR created_at <= $8)
+ORDER BY tenant_id DESC, id DESC LIMIT $9;
+
+-- name: list_end
+-- The last of the tenant's next $4 of such a span; no row where there are fewer.
+SELECT id FROM notifications
+WHERE (tenant_id, id) < ($1::uuid, $2::uuid) AND (tenant_id, id) >= ($1, $3::uuid)
+ORDER BY tenant_id DESC, id DESC OFFSET $4::integer - 1 LIMIT 1;
+
+-- name: list_recipient
+-- As list, to one address ($10).
+SELECT * FROM notifications
+WHERE tenant_id = $1 AND md5(recipient) = md5($10::text) AND recipient = $10 AND id < $2 AND id >= $3
+    AND ($4::text[] IS NULL OR status = ANY ($4))
+    AND ($5::text IS NULL OR channel = $5)
+    AND ($6::text IS NULL OR template_name = $6 OR template_id::text = $6)
+    AND ($7::timestamptz IS NULL OR created_at >= $7)
+    AND ($8::timestamptz IS NULL OR created_at <= $8)
+    AND ($11::text IS NULL OR recipient_id = $11)
+    AND ($12::uuid IS NULL OR batch_id = $12)
+ORDER BY id DESC LIMIT $9;
+
+-- name: list_recipient_id
+-- As list, to one stored recipient ($10).
+SELECT * FROM notifications
+WHERE tenant_id = $1 AND recipient_id = $10 AND id < $2 AND id >= $3
+    AND ($4::text[] IS NULL OR status = ANY ($4))
+    AND ($5::text IS NULL OR channel = $5)
+    AND ($6::text IS NULL OR template_name = $6 OR template_id::text = $6)
+    AND ($7::timestamptz IS NULL OR created_at >= $7)
+    AND ($8::timestamptz IS NULL OR created_at <= $8)
+    AND ($11::uuid IS NULL OR batch_id = $11)
+ORDER BY id DESC LIMIT $9;
+
+-- name: list_batch
+-- As list, of one batch ($10).
+SELECT * FROM notifications
+WHERE tenant_id = $1 AND batch_id = $10 AND id < $2 AND id >= $3
+    AND ($4::text[] IS NULL OR status = ANY ($4))
+    AND ($5::text IS NULL OR channel = $5)
+    AND ($6::text IS NULL OR template_name = $6 OR template_id::text = $6)
+    AND ($7::timestamptz IS NULL OR created_at >= $7)
+    AND ($8::timestamptz IS NULL OR created_at <= $8)
+ORDER BY id DESC LIMIT $9;
 
 -- name: cancel
 WITH cancelled AS (

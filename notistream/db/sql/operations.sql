@@ -3,7 +3,8 @@
 -- many are too late, how many it looked at, and where the next page begins.
 WITH page AS (
     (SELECT id, status, channel, template_name, template_id, category FROM notifications
-    WHERE tenant_id = $1 AND $6::uuid IS NULL AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
+    WHERE $6::uuid IS NULL AND (tenant_id, id) < ($1, coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')) AND (tenant_id, id) >= ($1, '00000000-0000-0000-0000-000000000000')
+    ORDER BY tenant_id DESC, id DESC LIMIT $3)
     UNION ALL
     SELECT id, status, channel, template_name, template_id, category FROM notifications
     WHERE tenant_id = $1 AND batch_id = $6

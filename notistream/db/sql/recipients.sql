@@ -14,7 +14,7 @@ FROM recipients r WHERE r.tenant_id = $1 AND r.id = $2;
 -- name: list
 SELECT r.*, ARRAY(SELECT token FROM device_tokens d WHERE d.tenant_id = r.tenant_id AND d.recipient_id = r.id
     ORDER BY d.last_seen_at) AS push_tokens
-FROM recipients r WHERE r.tenant_id = $1 AND ($2::text IS NULL OR r.id > $2) ORDER BY r.id LIMIT $3;
+FROM recipients r WHERE r.tenant_id = $1 AND r.id > coalesce($2::text, '') ORDER BY r.id LIMIT $3;
 
 -- name: list_from
 SELECT r.*, ARRAY(SELECT token FROM device_tokens d WHERE d.tenant_id = r.tenant_id AND d.recipient_id = r.id

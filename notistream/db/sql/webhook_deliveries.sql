@@ -77,8 +77,9 @@ SELECT id FROM recorded;
 -- name: list
 -- Of one endpoint, newest first.
 SELECT * FROM webhook_deliveries
-WHERE tenant_id = $1 AND endpoint_id = $2
-    AND ($3::uuid IS NULL OR id < $3) AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR type = $5)
+WHERE tenant_id = $1 AND (endpoint_id, id) < ($2, coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    AND (endpoint_id, id) >= ($2, '00000000-0000-0000-0000-000000000000')
+    AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR type = $5)
 ORDER BY endpoint_id DESC, id DESC LIMIT $6;
 
 -- name: list_failed
@@ -124,11 +125,6 @@ SELECT now() AS now;
 SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(d.due_at)), 0)::double precision AS oldest_s
 FROM webhook_deliveries d JOIN webhook_endpoints p ON p.id = d.endpoint_id
 WHERE d.due_at IS NOT NULL AND p.is_active;
-
--- name: forget
-DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT id FROM webhook_deliveries WHERE id < first_id(now() - $1::interval) ORDER BY id LIMIT $2)
-RETURNING id;
 
 -- name: erase
 -- The recipient's id, reasons and errors, and what receivers said in answer to it. Counts and times stay.
