@@ -14,7 +14,7 @@ import pytest
 from tests.services import Endpoints
 from tests.stack import ROOT, Stack, stack
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 PAGE = (ROOT / "docs" / "client.md").read_text("utf-8")
 ADMIN = {"X-Admin-Token": "test-admin-token-0123456789"}
 
