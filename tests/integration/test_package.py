@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -128,4 +129,5 @@ async def test_it_delivers_in_an_empty_folder(installed, tmp_path):
         if dev.returncode is None:
             dev.kill()
             await dev.wait()
-        stop_unused(state, delete=True)
+        stop_unused(state)
+        shutil.rmtree(state, ignore_errors=True)
