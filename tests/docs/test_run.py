@@ -72,9 +72,11 @@ class Reader:
             case "json":
                 self._compare(documents(block.text))
             case "python":
-                self._output = await self._session.python(self._filled(block.text))
+                await self._session.python(self._filled(block.text))
+                self._output = ""
             case "js":
-                self._output = await self._session.javascript(self._filled(block.text))
+                await self._session.javascript(self._filled(block.text))
+                self._output = ""
             case "console":
                 for command, shown in commands(block.text):
                     await self._console(command, shown, fails=block.fails)
