@@ -28,7 +28,7 @@ run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_DAT
 run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_KAFKA_BROKERS ?= $(DOCKER_KAFKA_BROKERS)
 endif
 
-.PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e \
+.PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e screenshots \
 	test test-unit test-integration lint typecheck format bench generate docs build constraints clean-local clean
 
 help: ## List the targets
@@ -66,6 +66,9 @@ docker-up-infra: ## Start Kafka, PostgreSQL, OTel collector and Jaeger alone; th
 docker-down: ## Stop the containers; their data stays (docker compose down --volumes deletes it)
 	$(COMPOSE) down
 	@rm -f $(STATE_DIR)/docker.mk
+
+screenshots: $(DEV) ## Draw the console's pages into docs/images/ (needs Chromium)
+	@exec $(BIN)/python -m tests.console.screenshots
 
 ##@ Check
 test: $(DEV) ## Run the whole suite on a real Kafka and PostgreSQL, which it starts itself

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from notistream import metrics
 from notistream.app import NotiStream
+from notistream.db import channel_minutes
 from notistream.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ LANES_S = 1.0
 RELEASE_S = 0.1
 OPERATORS_S = 1.0
 GAUGES_S = 5.0
+MINUTES_S = 3.0
 SLOT_S = 5.0
 SLOT_TRIES = 10
 KEYS_S = 600.0
@@ -39,6 +41,8 @@ def declare(app: NotiStream) -> None:
         "operators": (OPERATORS_S, lambda: app.runtime.obey()),
         "lanes": (LANES_S, lambda: park_overdue(app)),
         "audit": (AUDIT_S, lambda: audit(app)),
+        "minutes": (MINUTES_S, lambda: channel_minutes.sample(app.runtime.database)),
+        "minutes_retention": (KEYS_S, lambda: channel_minutes.forget(app.runtime.database)),
         "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
         "webhook_retention": (KEYS_S, lambda: app.runtime.webhook_sender.forget()),
         "receipts": (RECEIPTS_S, lambda: app.runtime.receipts.match_early()),

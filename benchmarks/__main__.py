@@ -21,6 +21,7 @@ from benchmarks import phases, profiler, report, scenarios
 from benchmarks.bench import GATES_ON, Bench, Watch, unwatched
 from benchmarks.figures import Samples, rows
 from benchmarks.phases import Phase
+from benchmarks.picture import draw
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.processes import BenchError, serving
 from benchmarks.product import known, site
@@ -55,9 +56,10 @@ BUSY = 0.5
 @click.option("--raw", is_flag=True, help="With --profile: stacks as text instead of SVG.")
 @click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS / "latest.json",
               help="Where the result is written (default: benchmarks/results/latest.json).")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also draw it there, as SVG.")
 def main(
     *, rounds: int | None, quick: bool, only: tuple[str, ...], given: tuple[str, ...], profile: bool, raw: bool,
-    path: Path,
+    path: Path, picture: Path | None,
 ) -> None:
     plan = QUICK if quick else FULL
     plan = replace(plan, rounds=rounds or plan.rounds)
@@ -78,6 +80,8 @@ def main(
     found = rows(samples)
     report.show(console, found, samples)
     report.write(path, report.document(found, samples, plan=plan, settings=settings, load=load))
+    if picture is not None:
+        picture.write_text(draw(found))
     console.print(f"written to {os.path.relpath(path)}")
     if failed:
         raise click.ClickException(f"not measured: {', '.join(failed)}")

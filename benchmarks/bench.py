@@ -112,11 +112,13 @@ async def load(kind: str, api: Role, *, tag: str, shape: Shape = PLAIN, **option
     return report
 
 
-async def enqueue(bench: Bench, api: Role, tag: str, total: int, *, shape: Shape = PLAIN) -> dict[str, Any]:
-    """Batches of the plan's size, until the last answer; the report of the load generator."""
+async def enqueue(
+    bench: Bench, api: Role, tag: str, total: int, *, shape: Shape = PLAIN, size: int | None = None
+) -> dict[str, Any]:
+    """Batches, of the plan's size unless another is given, until the last answer; the report of the load generator."""
     return await load(
         "batches", api, tag=tag, shape=shape, connections=bench.plan.batch_connections, total=total,
-        size=bench.plan.batch_size)
+        size=size or bench.plan.batch_size)
 
 
 async def paced(api: Role, tag: str, *, rate: int, count: int, shape: Shape = PLAIN) -> dict[str, int]:

@@ -19,14 +19,20 @@ class Shape:
     priority: str | None = None
     scheduled_at: str | None = None
     api_key: str | None = None
+    traced_every: str | None = None
+    """One request in so many is in a trace that its sender keeps; the others are in traces that nobody keeps."""
 
     def options(self) -> dict[str, str]:
         """What differs from the default, as plain data."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return {"X-API-Key": self.api_key} if self.api_key else {}
+    def headers(self, number: int) -> Mapping[str, str]:
+        """Those of a request, by its number."""
+        key = {"X-API-Key": self.api_key} if self.api_key else {}
+        if self.traced_every is None:
+            return key
+        kept = number % int(self.traced_every) == 0
+        return {**key, "traceparent": f"00-{number + 1:032x}-{number + 1:016x}-{kept:02x}"}
 
     def pattern(self, tag: str) -> bytes:
         """One create body with two places for the number: in the recipient, and in the mark `tag-number`."""
@@ -58,7 +64,7 @@ def channel_of(body: bytes) -> bytes:
 
 def create(tag: str, number: int, shape: Shape = PLAIN) -> bytes:
     """The request that creates one notification."""
-    return wire.request("/api/v1/notifications", shape.pattern(tag) % (number, number), shape.headers)
+    return wire.request("/api/v1/notifications", shape.pattern(tag) % (number, number), shape.headers(number))
 
 
 def creates(tag: str, shape: Shape = PLAIN) -> Iterator[bytes]:
@@ -66,7 +72,7 @@ def creates(tag: str, shape: Shape = PLAIN) -> Iterator[bytes]:
     pattern, number = shape.pattern(tag), 0
     while True:
         number += 1
-        yield wire.request("/api/v1/notifications", pattern % (number, number), shape.headers)
+        yield wire.request("/api/v1/notifications", pattern % (number, number), shape.headers(number))
 
 
 def batches(tag: str, total: int, size: int, shape: Shape = PLAIN) -> Iterator[bytes]:
@@ -74,4 +80,5 @@ def batches(tag: str, total: int, size: int, shape: Shape = PLAIN) -> Iterator[b
     pattern = shape.pattern(tag)
     for start in range(0, total, size):
         items = b",".join(pattern % (number, number) for number in range(start, min(start + size, total)))
-        yield wire.request("/api/v1/notifications/batch", b'{"notifications":[%b]}' % items, shape.headers)
+        headers = shape.headers(start // size)
+        yield wire.request("/api/v1/notifications/batch", b'{"notifications":[%b]}' % items, headers)

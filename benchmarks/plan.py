@@ -25,6 +25,7 @@ class Plan:
     slow_sms_ms: int = 200
     isolation_pairs: int = 2
     telemetry_pairs: int = 3
+    telemetry_batch: int = 100
     low: int = 20_000
     high: int = 100
     high_rate: int = 50

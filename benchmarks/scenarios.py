@@ -56,22 +56,26 @@ async def _emails(bench: Bench, api: Role, tag: str) -> float:
 
 
 async def telemetry(bench: Bench) -> None:
-    """A backlog with a tenth of the traces kept and every line logged as JSON, beside one with neither."""
+    """A backlog with a tenth of the traces kept and every line logged as JSON, beside one with neither.
+
+    Which traces are kept is the sender's to say here, so that it is a tenth of them in every run.
+    """
     told = {"OTLP_ENDPOINT": bench.bare_api.url, "TRACE_SAMPLING": "0.1", "LOG_LEVEL": "INFO"}
     for turn in range(bench.plan.telemetry_pairs):
-        product = partial(_told, bench, bench.samples.product, told)
-        await pair(turn, product, partial(_told, bench, bench.samples.reference, {}))
+        product = partial(_told, bench, bench.samples.product, told, "told")
+        await pair(turn, product, partial(_told, bench, bench.samples.reference, {}, "untold"))
 
 
-async def _told(bench: Bench, into: dict[str, list[float]], settings: Mapping[str, str]) -> None:
+async def _told(bench: Bench, into: dict[str, list[float]], settings: Mapping[str, str], tag: str) -> None:
     await bench.reset()
     async with bench.fresh(settings) as site:
-        await enqueue(bench, site.api, "told", bench.plan.backlog)
+        await enqueue(
+            bench, site.api, tag, bench.plan.backlog, shape=Shape(traced_every="10"), size=bench.plan.telemetry_batch)
         await site.published()
-        async with site.worker({}, ready=False):
-            await bench.arrived(bench.plan.backlog, "told")
+        async with site.worker({}, ready=False) as worker, bench.watch(f"worker-{tag}", worker.pid):
+            await bench.arrived(bench.plan.backlog, tag)
             await site.settled()
-    into["telemetry"].append(rate(await bench.received("told")))
+    into["telemetry"].append(rate(await bench.received(tag)))
 
 
 async def priority(bench: Bench) -> None:

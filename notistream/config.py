@@ -1,6 +1,7 @@
 """Settings: everything that can be set from outside, read once from NOTISTREAM_… and `.env`."""
 
 import os
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,10 @@ from notistream import plugins
 from notistream.errors import Misconfigured
 
 PREFIX = "NOTISTREAM_"
+TOKEN_LENGTH = 16
+OPERATOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+RESERVED = ("admin", "local")
+"""Names that the console gives by itself."""
 M = TypeVar("M", bound=BaseSettings)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECRET_LENGTH = 32  # characters; as long as the hash of HS256
@@ -51,6 +56,12 @@ class Settings(BaseSettings):
         False, description="1: allow AUTH=off on a non-loopback HOST (a private network of containers).")
     admin_token: SecretStr | None = Field(
         None, min_length=16, description="Token for /internal (header X-Admin-Token). Unset: /internal is 401.")
+    console_tokens: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description='Who may sign in at /console and act there, as JSON: name to token of 16 characters or more, '
+        'e.g. {"ada": "<token>"}. The admin token signs in too, as `admin`.')
+    console_read_tokens: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Who may sign in at /console and only look; as CONSOLE_TOKENS.")
     api_rate_limit: str = Field(
         "12000/minute", pattern=r"^(0|\d{1,9}/(second|minute|hour|day|[1-9]\d{0,3}[smh]))$",
         description="HTTP requests per API key over all API processes, any count and span such as 50/2s; 0 = none. "
@@ -128,6 +139,9 @@ class Settings(BaseSettings):
         description="OpenTelemetry collector (OTLP over HTTP), e.g. http://127.0.0.1:4318. Unset: no traces.")
     trace_sampling: float = Field(
         0.1, ge=0, le=1, description="Share of the traces that begin here and are kept; a caller's own choice wins.")
+    trace_url: str | None = Field(
+        None, pattern=r"^https?://\S*\{trace_id\}",
+        description="Where the console finds a trace, e.g. http://127.0.0.1:16686/trace/{trace_id}.")
     log_addresses: bool = Field(
         False,
         description="1: write addresses and texts of messages into logs as they are; otherwise masked or left out.")
@@ -145,6 +159,15 @@ class Settings(BaseSettings):
     def _long_secrets(cls, value: SecretStr | None) -> SecretStr | None:
         if any(len(secret) < SECRET_LENGTH for secret in secrets_of(value)):
             raise ValueError(f"each secret must have at least {SECRET_LENGTH} characters")
+        return value
+
+    @field_validator("console_tokens", "console_read_tokens")
+    @classmethod
+    def _fit_for_operators(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if wrong := [name for name in value if not OPERATOR.match(name) or name in RESERVED]:
+            raise ValueError(f"{wrong[0]!r} is no name for an operator: a-z, 0-9, . _ -; not {' or '.join(RESERVED)}")
+        if any(len(token.get_secret_value()) < TOKEN_LENGTH for token in value.values()):
+            raise ValueError(f"each token must have at least {TOKEN_LENGTH} characters")
         return value
 
     @model_validator(mode="after")

@@ -80,6 +80,14 @@ class AdminOnly(Unauthorized):
     """Send the admin token in the header X-Admin-Token; while none is configured, nothing here can be reached."""
 
 
+class Forbidden(NotiStreamError):
+    """Who is signed in may look, but not do this."""
+
+    code = "forbidden"
+    status = 403
+    title = "Forbidden"
+
+
 class TooManyRequests(NotiStreamError):
     """More requests than the limit allows; repeat this one later."""
 

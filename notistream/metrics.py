@@ -165,7 +165,8 @@ TASK_FAILURES = Counter(
     "notistream_task_failures", "Rounds of background tasks that failed.", ["task"], registry=REGISTRY)
 TASKS = (
     "scheduler", "leases", "outbox", "idempotency", "gauges", "slot", "lanes", "audit", "replays", "release",
-    "operators", "key_use", "webhooks", "webhook_gauges", "webhook_retention", "receipts",
+    "operators", "key_use", "webhooks", "webhook_gauges", "webhook_retention", "minutes",
+    "minutes_retention", "receipts",
 )
 FIXED: tuple[tuple[Counter | Gauge, tuple[str, ...]], ...] = (
     (TASK_FAILURES, TASKS), (PARKED, ("lane",)), (LATE, ("yes", "no")), (SOCKETS, STREAMS), (SOCKET_FRAMES, STREAMS),

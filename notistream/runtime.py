@@ -39,6 +39,8 @@ from notistream.services.inbox import Inbox
 from notistream.services.ledger import DeliveryLedger
 from notistream.services.notifications import Notifications
 from notistream.services.operations import Operations
+from notistream.services.operators import Operators, operators_of
+from notistream.services.overview import Overviews
 from notistream.services.pauses import Pauses
 from notistream.services.positions import Positions
 from notistream.services.preview import Previews
@@ -92,6 +94,8 @@ class Runtime:
     gauges: Gauges
     range_replays: RangeReplays
     operations: Operations
+    operators: Operators
+    overviews: Overviews
     pauses: Pauses
     previews: Previews
     inbox: Inbox
@@ -178,6 +182,7 @@ class Runtime:
             parse_rate(settings.api_rate_limit if settings.auth == "on" else "0"),
             partial(request_windows.reserve, self.database))
         self.tenancy = Tenancy(self.database)
+        self.operators = operators_of(settings)
 
     def _build_delivery(self) -> None:
         settings = self.settings
@@ -200,6 +205,8 @@ class Runtime:
         )
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
         self.gauges = Gauges(self.database, self.positions)
+        self.overviews = Overviews(self.database, self.gauges, audit_every_s=settings.audit_interval_s)
+        self._stack.push_async_callback(self.overviews.close)
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
 
     def _build_realtime(self) -> None:

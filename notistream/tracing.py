@@ -126,9 +126,7 @@ class Spanning:
 
     def note(self, **attributes: AttributeValue | None) -> None:
         """Set attributes, named as `notistream.…`; None is left out."""
-        for name, value in attributes.items():
-            if value is not None:
-                self.span.set_attribute(f"notistream.{name}", value)
+        self.span.set_attributes({f"notistream.{k}": v for k, v in attributes.items() if v is not None})
 
     def event(self, name: str, **attributes: AttributeValue | None) -> None:
         """Something that happened within it."""

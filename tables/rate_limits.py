@@ -3,8 +3,6 @@
 The key is that of the stream (tenant and recipient), so that a recipient's counts live where its messages arrive.
 """
 
-import asyncio
-
 from faust.types import EventT
 
 from notistream.app import NotiStream
@@ -14,7 +12,6 @@ from notistream.messages import USAGE_TABLE
 from tables.window_counter import WindowCounter, Write, add_table
 
 GATHER_S = 0.002  # every message waits for it
-KEEP_PATIENCE_S = 5.0
 
 
 class RecipientUsageTable:
@@ -37,11 +34,7 @@ class RecipientUsageTable:
 
     async def kept(self, origin: Origin) -> bool:
         """See `delivery.ports.RecipientUsage`; False also where the partition has moved meanwhile."""
-        try:
-            async with asyncio.timeout(KEEP_PATIENCE_S):
-                return await self._table.kept() and self._table.owns(_event(origin))
-        except TimeoutError:
-            return False
+        return await self._table.kept() and self._table.owns(_event(origin))
 
 
 def _event(origin: Origin) -> EventT[bytes]:

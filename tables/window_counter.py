@@ -19,6 +19,7 @@ from notistream.app import NotiStream
 log = logging.getLogger(__name__)
 
 KEPT_WINDOWS = 10
+KEEP_PATIENCE_S = 5.0
 ROCKSDB = {
     "write_buffer_size": 4 << 20, "max_write_buffer_number": 2, "target_file_size_base": 4 << 20,
     "block_cache_size": 16 << 20, "max_open_files": 64,
@@ -42,6 +43,7 @@ class WindowCounter(Table[Any, int]):
         self._write = write
         self._dirty: dict[int, dict[bytes, bytes]] = {}
         self._burst: asyncio.Task[bool] | None = None
+        self._appends: set[asyncio.Task[None]] = set()
         self._owned: tuple[int, frozenset[int]] = (-1, frozenset())
 
     def count(self, partition: int, key: str, at: float, *, add: int = 0) -> int:
@@ -81,7 +83,7 @@ class WindowCounter(Table[Any, int]):
         return self._owned[1]
 
     async def kept(self) -> bool:
-        """Wait until all that was counted until now is on the changelog topic; False where Kafka did not take it."""
+        """Wait until all that was counted until now is on the changelog topic; False where Kafka did not in time."""
         return self._burst is None or await asyncio.shield(self._burst)
 
     def _note(self, partition: int, name: bytes, value: bytes) -> None:
@@ -96,12 +98,17 @@ class WindowCounter(Table[Any, int]):
     async def _send_burst(self) -> bool:
         await asyncio.sleep(self._gather_s)
         dirty, self._dirty, self._burst = self._dirty, {}, None
-        results = await asyncio.gather(
-            *(self._append(partition, values) for partition, values in dirty.items()), return_exceptions=True)
-        failed = [result for result in results if isinstance(result, BaseException)]
-        for error in failed[:1]:
+        appends = {asyncio.create_task(self._append(partition, values)) for partition, values in dirty.items()}
+        self._appends |= appends
+        for append in appends:
+            append.add_done_callback(self._appended)
+        _, late = await asyncio.wait(appends, timeout=KEEP_PATIENCE_S)  # one clock for all who wait
+        return not late and not any(append.cancelled() or append.exception() for append in appends)
+
+    def _appended(self, append: "asyncio.Task[None]") -> None:
+        self._appends.discard(append)
+        if not append.cancelled() and (error := append.exception()):
             log.warning("counts could not be kept", extra={"table": self.name, "error": repr(error)})
-        return not failed
 
     async def _append(self, partition: int, values: dict[bytes, bytes]) -> None:
         topic = self.changelog_topic_name

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.collector import Collector, collector
 from tests.receiver import Receiver, receiver
 from tests.services import Endpoints
 
@@ -23,7 +24,7 @@ PATIENCE_S = 60.0
 PRIVATE = re.compile(
     rb"\+\d{9,15}\b|[\w.+-]+@[\w-]+\.\w+|\bns_(?:live|test)_[\w-]{20,}|\bwhsec_[\w+/=]{8,}|\beyJ[\w-]+\.[\w-]+\."
     rb"|test-admin-token|postgresql://\w+:\w+@")
-"""What no process may log: numbers, e-mail addresses, keys, tokens, secrets. Every test with processes looks for it."""
+"""What stands in no log and no span: numbers, addresses, keys, tokens. Every test with processes looks for it."""
 
 
 def free_port() -> int:
@@ -93,14 +94,19 @@ class Stack:
             "NOTISTREAM_DATABASE_URL": database_url, "NOTISTREAM_KAFKA_BROKERS": brokers, "NOTISTREAM_AUTH": "off",
             "NOTISTREAM_TOPIC_PREFIX": prefix, "NOTISTREAM_STATE_DIR": str(folder), "NOTISTREAM_LOG_FORMAT": "json",
             "NOTISTREAM_TOPIC_PARTITIONS": "2", "NOTISTREAM_ADMIN_TOKEN": "test-admin-token-0123456789",
-            "NOTISTREAM_RATE_LIMIT_PER_CHANNEL": "0", "NOTISTREAM_BREAKER_OPEN_S": "2", **settings,
+            "NOTISTREAM_RATE_LIMIT_PER_CHANNEL": "0", "NOTISTREAM_BREAKER_OPEN_S": "2",
+            "NOTISTREAM_TRACE_SAMPLING": "1", "NOTISTREAM_TRACE_URL": "http://traces.example/trace/{trace_id}",
         }
+        self._settings = settings
         self.processes: list[Process] = []
         self.http: aiohttp.ClientSession
+        self._told: Collector
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self.http = await self._exit.enter_async_context(aiohttp.ClientSession())
+        self._told = await self._exit.enter_async_context(collector())
+        self._env |= {"NOTISTREAM_OTLP_ENDPOINT": self._told.endpoint, **self._settings}
         await self.run("seed", "--demo")
         return self
 
@@ -116,6 +122,8 @@ class Stack:
         for process in self.processes:
             found = sorted({match.decode(errors="replace") for match in PRIVATE.findall(process.log.read_bytes())})
             assert not found, f"{process.role} logged {found[:5]}; see {process.log}"
+        found = sorted({match.decode(errors="replace") for raw in self._told.raw for match in PRIVATE.findall(raw)})
+        assert not found, f"spans tell {found[:5]}"
 
     async def _end(self, process: Process) -> None:
         assert process.child is not None

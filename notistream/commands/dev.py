@@ -132,8 +132,8 @@ async def _announce(settings: Settings, environment: dict[str, str]) -> None:
     url = f"http://{_reachable(settings.host)}:{settings.port}"
     key = "" if environment[f"{PREFIX}AUTH"] == "off" else " -H 'X-API-Key: <make seed prints one>'"
     _say(
-        f"NotiStream ready {url} - docs {url}/docs - send a first message: curl -X POST {url}/api/v1/notifications"
-        f" -H 'Content-Type: application/json'{key} -d '{_FIRST_MESSAGE}'"
+        f"NotiStream ready {url} - console {url}/console - docs {url}/docs - send a first message:"
+        f" curl -X POST {url}/api/v1/notifications -H 'Content-Type: application/json'{key} -d '{_FIRST_MESSAGE}'"
     )
 
 

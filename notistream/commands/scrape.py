@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from notistream.domain.attention import Situation
+
 TIMEOUT_S = 2.0
 P = "notistream_"
 BREAKERS = {0: "closed", 1: "half-open", 2: "open"}
@@ -84,6 +86,20 @@ def view(texts: Mapping[str, str | None]) -> View:
         stalled=_sum(seen, "partitions_stalled"),
         loop_lag_s=_max(seen, "event_loop_lag_seconds"),
     )
+
+
+def situation(now: View) -> Situation:
+    """What of a look may need attention."""
+    return Situation(
+        silent=[url for url, there in now.processes.items() if not there], breakers=now.breakers,
+        dead_letters={channel: int(count) for channel, count in now.dead_letters.items()}, stalled=int(now.stalled),
+        audit_missing=int(now.audit_missing), outbox_oldest_s=now.outbox_oldest_s, late_s=now.late_s,
+        oldest_s={_channel_and_priority(name): lane.oldest_s for name, lane in now.lanes.items()})
+
+
+def _channel_and_priority(lane: str) -> tuple[str, str]:
+    channel, _, priority = lane.partition(".")
+    return channel, priority
 
 
 def _lanes(seen: Sequence[Samples]) -> Mapping[str, Lane]:

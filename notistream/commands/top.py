@@ -11,8 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from notistream.commands.scrape import View, scrape, view
+from notistream.commands.scrape import View, scrape, situation, view
 from notistream.config import Settings, load_settings
+from notistream.domain.attention import concerns
 
 SLOTS = 8
 IDLE = "nothing waits"
@@ -74,17 +75,7 @@ def picture(before: View, now: View, *, seconds: float) -> RenderableType:
 
 
 def _troubles(now: View) -> Text:
-    said = [f"{url} does not answer" for url, there in now.processes.items() if not there]
-    said += [f"breaker {place} is {state}" for place, state in now.breakers.items()]
-    said += [f"{int(count)} dead letters of {channel}" for channel, count in now.dead_letters.items()]
-    if now.stalled:
-        said.append(f"{int(now.stalled)} partitions stand still")
-    if now.audit_missing:
-        said.append(f"the audit misses {int(now.audit_missing)}: notistream audit")
-    if now.outbox_oldest_s > 30:
-        said.append(f"the outbox is {now.outbox_oldest_s:.0f} s behind")
-    if now.late_s > 30:
-        said.append(f"the scheduler is {now.late_s:.0f} s late")
+    said = [concern.text for concern in concerns(situation(now))]
     return Text("\n".join(f"! {line}" for line in said) or "nothing needs attention", style="red" if said else "green")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
@@ -19,6 +20,24 @@ class OpenBreaker:
     state: str
     reason: str
     probe_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToldBreaker:
+    """A breaker that is not closed, as a worker slot last told."""
+
+    slot: int
+    channel: str
+    provider: str
+    state: str
+    reason: str
+    since: datetime
+    probe_at: datetime
+
+
+async def list_all(db: Queryable) -> list[ToldBreaker]:
+    """By channel and provider; also what workers told that are gone by now."""
+    return [ToldBreaker(**dict(row)) for row in await db.fetch(SQL["list"])]
 
 
 async def replace(db: Queryable, slot: int, breakers: Sequence[OpenBreaker]) -> None:

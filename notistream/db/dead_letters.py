@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -70,6 +70,27 @@ class Filter:
             self.tenant_id, self.channel, self.reason, self.notification_id, self.template, self.since, self.until,
             self.replayed,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """An entry and what decides whether a replay could queue it again."""
+
+    letter: DeadLetter
+    notification_status: str | None
+    lost: bool
+    """Its bytes were too large for Kafka, and are gone."""
+    size: int
+    """Of the record, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burials:
+    """So many of a channel were buried in a span of time that begins `at`."""
+
+    channel: str
+    at: datetime
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +182,23 @@ async def kinds(db: Queryable, meant: Filter, *, limit: int) -> Kinds:
     return Kinds(
         rows[0]["total"] if rows else 0,
         [Kind(row["channel"], row["reason"], row["undecodable"], row["count"]) for row in rows])
+
+
+async def over_time(
+    db: Queryable, *, since: datetime, every: timedelta, channel: str | None = None
+) -> Sequence[Burials]:
+    """How many were buried, by channel and span of time."""
+    return [Burials(**dict(row)) for row in await db.fetch(SQL["over_time"], since, every, channel)]
+
+
+async def prospects(db: Queryable, ids: Sequence[UUID]) -> list[Prospect]:
+    """Those of the ids that are there, newest first."""
+    return [
+        Prospect(
+            letter=DeadLetter(**{name: row[name] for name in DeadLetter.__dataclass_fields__}),
+            notification_status=row["notification_status"], lost=row["lost"], size=row["size"])
+        for row in await db.fetch(SQL["prospects"], ids)
+    ]
 
 
 async def next_references(

@@ -1,6 +1,7 @@
 """Device tokens of a tenant: each belongs to one recipient, and the one that was registered last is the newest."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +11,21 @@ from notistream.domain.recipient import MAX_TOKENS
 from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("device_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """A device of a recipient; `last_seen_at`: when it was registered last."""
+
+    token: str
+    platform: str | None
+    created_at: datetime
+    last_seen_at: datetime
+
+
+async def list_of(db: Queryable, tenant_id: UUID, recipient_id: str) -> list[StoredToken]:
+    """Newest first."""
+    return [StoredToken(**dict(row)) for row in await db.fetch(SQL["list_of"], tenant_id, recipient_id)]
 
 
 async def lock(db: Queryable, tenant_id: UUID) -> None:

@@ -52,6 +52,11 @@ async def list_page(db: Queryable, tenant_id: UUID, *, after: str | None, limit:
     return [_stored(row) for row in await db.fetch(SQL["list"], tenant_id, after, limit)]
 
 
+async def list_from(db: Queryable, tenant_id: UUID, *, first: str | None, limit: int) -> list[StoredRecipient]:
+    """At most `limit`, by id, from this one on."""
+    return [_stored(row) for row in await db.fetch(SQL["list_from"], tenant_id, first or "", limit)]
+
+
 async def put_timezone(db: Queryable, tenant_id: UUID, recipient_id: str, timezone: str) -> None:
     """Set the zone of a recipient, who is created where there is none."""
     await db.fetch(SQL["put_timezone"], tenant_id, recipient_id, timezone)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from uuid_utils.compat import uuid7
 
 from notistream.db.pool import Queryable
@@ -38,6 +39,10 @@ class SandboxMessage:
 FIELDS = tuple(field.name for field in fields(SandboxMessage))
 
 
+def _stored(row: asyncpg.Record) -> SandboxMessage:
+    return SandboxMessage(**{name: row[name] for name in FIELDS})
+
+
 async def keep(db: Queryable, message: Message, outcome: str) -> None:
     """Keep a message; the same key is kept once, and its tries are counted."""
     await db.fetch(
@@ -51,7 +56,12 @@ async def list_page(
 ) -> list[SandboxMessage]:
     """At most `limit`, newest first."""
     rows = await db.fetch(SQL["list"], tenant_id, before, recipient, channel, limit)
-    return [SandboxMessage(**{name: row[name] for name in FIELDS}) for row in rows]
+    return [_stored(row) for row in rows]
+
+
+async def get(db: Queryable, tenant_id: UUID, message_id: UUID) -> SandboxMessage | None:
+    row = await db.fetchrow(SQL["get"], tenant_id, message_id)
+    return _stored(row) if row else None
 
 
 async def forget(db: Queryable, *, kept: int = KEPT_PER_TENANT) -> int:

@@ -2,9 +2,11 @@
 
 import asyncpg
 
-from notistream.db.pool import UNAVAILABLE
+from notistream.db.pool import UNAVAILABLE, Queryable
+from notistream.db.queries import load
 from notistream.errors import DatabaseUnavailable
 
+SQL = load("slots")
 CLASS = 7_301_962
 
 
@@ -41,3 +43,8 @@ class SlotLock:
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
             connection.terminate()
+
+
+async def live(db: Queryable) -> list[int]:
+    """Slots of the workers that run, as far as PostgreSQL knows."""
+    return [row["slot"] for row in await db.fetch(SQL["live"], CLASS)]

@@ -1,5 +1,6 @@
 """The suppression list of a tenant: addresses that must not be sent to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
@@ -65,4 +66,13 @@ async def list_page(
     """At most `limit`, by channel, address and category; `after` is such a triple."""
     rows = await db.fetch(
         SQL["list"], tenant_id, *(after or (None, None, None)), channel, address, category, limit)
+    return [_stored(row) for row in rows]
+
+
+async def of_addresses(
+    db: Queryable, tenant_id: UUID, addresses: Sequence[tuple[str, str]]
+) -> list[StoredSuppression]:
+    """What is on the list of these pairs of a channel and an address; also what an erased recipient left of them."""
+    rows = await db.fetch(
+        SQL["of_addresses"], tenant_id, [channel for channel, _ in addresses], [address for _, address in addresses])
     return [_stored(row) for row in rows]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from notistream.db.pool import Queryable, TenantDatabase
+from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import StoredTemplate, StoredTemplateVersion
 from notistream.domain.template_text import TemplateText, TemplateVersion
@@ -54,15 +54,13 @@ def _columns(content: TemplateVersion) -> tuple[Any, ...]:
     return text.subject, text.body, text.html, {tag: said.parts() for tag, said in content.variants.items()}
 
 
-async def create(db: TenantDatabase, new: NewTemplate) -> StoredTemplate | None:
-    """The stored template; None where the tenant has one of this name and channel."""
-    async with db.transaction() as transaction:
-        created = await transaction.fetchrow(
-            SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active)
-        if created is None:
-            return None
-        return _stored(await transaction.fetchrow(
-            SQL["add_first"], new.tenant_id, new.id, *_columns(new.content)))
+async def create(transaction: Queryable, new: NewTemplate) -> StoredTemplate | None:
+    """The stored template; None where the tenant has one of this name and channel. Needs a transaction."""
+    created = await transaction.fetchrow(
+        SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active)
+    if created is None:
+        return None
+    return _stored(await transaction.fetchrow(SQL["add_first"], new.tenant_id, new.id, *_columns(new.content)))
 
 
 async def replace(db: Queryable, tenant_id: UUID, template_id: UUID, wanted: Replacement) -> StoredTemplate | None:
@@ -105,3 +103,16 @@ async def version(db: Queryable, template_id: UUID, number: int) -> TemplateVers
     """The text of one version, also of a deleted template."""
     row = await db.fetchrow(SQL["version"], template_id, number)
     return _content(row) if row else None
+
+
+async def find(db: Queryable, template_id: UUID) -> StoredTemplate | None:
+    """Whosever it is."""
+    return _stored(await db.fetchrow(SQL["find"], template_id))
+
+
+async def list_of_all(
+    db: Queryable, *, before: UUID | None, channel: str | None, name: str | None, limit: int
+) -> list[StoredTemplate]:
+    """Of every tenant, at most `limit`, newest first."""
+    rows = await db.fetch(SQL["list_of_all"], before, channel, name, limit)
+    return [found for row in rows if (found := _stored(row))]

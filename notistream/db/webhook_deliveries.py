@@ -17,6 +17,8 @@ from notistream.domain.event import Events
 from notistream.domain.webhook import EVENT_TYPES
 
 SQL = load("webhook_deliveries")
+OWN_LISTS: Mapping[str, str] = {"failed": "list_failed", "pending": "list_pending"}
+"""Statements of those statuses that have an index of their own."""
 NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -143,7 +145,11 @@ async def list_page(
     limit: int,
 ) -> list[StoredDelivery]:
     """At most `limit`, newest first."""
-    return [_stored(row) for row in await db.fetch(SQL["list"], tenant_id, endpoint_id, before, status, kind, limit)]
+    if own := OWN_LISTS.get(status or ""):
+        rows = await db.fetch(SQL[own], tenant_id, endpoint_id, before, kind, limit)
+    else:
+        rows = await db.fetch(SQL["list"], tenant_id, endpoint_id, before, status, kind, limit)
+    return [_stored(row) for row in rows]
 
 
 async def get(db: Queryable, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> StoredDelivery | None:

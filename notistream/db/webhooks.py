@@ -75,6 +75,11 @@ async def replace(db: Queryable, tenant_id: UUID, endpoint_id: UUID, wanted: Wan
         SQL["replace"], tenant_id, endpoint_id, wanted.url, wanted.description, list(wanted.events), wanted.is_active))
 
 
+async def switch(db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, on: bool) -> bool:
+    """Switch on or off, and change nothing else; False where it is so already, or there is no such endpoint."""
+    return await db.fetchrow(SQL["switch"], tenant_id, endpoint_id, on) is not None
+
+
 async def rotate(
     db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, secret: str, overlap: timedelta
 ) -> StoredEndpoint | None:

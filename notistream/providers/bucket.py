@@ -19,7 +19,9 @@ from notistream.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
+MORE_SHARE = 0.25  # of a slot's tokens, which may be leased before anybody asks for them
 AHEAD = 2  # slots after the first one from which tokens may be taken
+SLOT_S = 0.1
 MARGIN_S = 0.01  # of a slot's end that is not used, because the call takes a moment to leave
 AGAIN_S = 0.05
 LONGEST_WAY_S = 0.3
@@ -67,13 +69,13 @@ class Bucket:
         self._asks_again_at = 0.0
         self._way_s = 0.0
         self._spending = 0
+        self._more = 1
         self._limiter = AsyncLimiter(max(1.0, rate * SPACING_S * 2), SPACING_S)
 
     def take(self, wanted: int) -> Token | None:
         """A token for now; without one, `wanted` are fetched, and `on_arrival` follows."""
         now = self._clock()
-        while self._tokens and self._tokens[0].ends - MARGIN_S <= now:
-            self._tokens.popleft()
+        self._drop_lapsed(now)
         if self._tokens and self._tokens[0].begins <= now:
             return self._tokens.popleft()
         if self._fetch is None and len(self._tokens) < wanted and now >= self._asks_again_at:
@@ -81,6 +83,13 @@ class Bucket:
         elif self._fetch is None:
             self._announce_in((self._tokens[0].begins if self._tokens else self._asks_again_at) - now)
         return None
+
+    def _drop_lapsed(self, now: float) -> None:
+        """Tokens that nobody took in time were leased too early: the next lease is smaller."""
+        if self._tokens and self._tokens[0].ends - MARGIN_S <= now:
+            self._more = max(self._more // 2, 1)
+            while self._tokens and self._tokens[0].ends - MARGIN_S <= now:
+                self._tokens.popleft()
 
     def give_back(self, token: Token) -> None:
         """Return an unused token; it lapses with its slot all the same."""
@@ -91,8 +100,11 @@ class Bucket:
         until = self._clock() + patience_s
         self._spending += 1
         try:
-            async with asyncio.timeout(patience_s):
+            if self._limiter.has_capacity():
                 await self._limiter.acquire()
+            else:
+                async with asyncio.timeout(patience_s):
+                    await self._limiter.acquire()
             while token is None or token.ends <= self._clock():
                 if self._clock() >= until:
                     return None
@@ -113,7 +125,9 @@ class Bucket:
             self._timer.cancel()
 
     async def _fetch_some(self, wanted: int) -> None:
-        began, grants = self._clock(), await self._granted(wanted)
+        """Lease what is wanted now, and more where all of the leases before were used: one question instead of many."""
+        asked = max(wanted, self._more)
+        began, grants = self._clock(), await self._granted(asked)
         ended = self._clock()
         if grants:
             self._way_s = min(max(ended - began, (self._way_s + ended - began) / 2), LONGEST_WAY_S)
@@ -125,6 +139,7 @@ class Bucket:
         self._fetch = None
         got = sum(grant.tokens for grant in grants)
         self._granted_total.inc(got)
+        self._more = min(self._more * 2, max(int(self.rate * SLOT_S * MORE_SHARE), 1)) if got >= asked else 1
         if got < wanted:
             self._short_total.inc()
             self._asks_again_at = ended + AGAIN_S
@@ -132,7 +147,7 @@ class Bucket:
 
     async def _granted(self, wanted: int) -> Sequence[TokenGrant]:
         try:
-            return await self._lease(self.name, self.rate, wanted, AHEAD, self._way_s)
+            return await self._lease(self.name, self.rate, wanted, AHEAD, self._way_s + MARGIN_S)
         except DatabaseUnavailable:
             return ()
         except Exception:

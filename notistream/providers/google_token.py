@@ -103,7 +103,9 @@ class AccessTokens:
     ) -> Answer:
         if self._session is None:
             self._session = open_session(url, timeout_s=self._timeout_s)
-        async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+        async with asyncio.timeout(self._timeout_s), self._session.request(
+            method, url, data=body, headers=headers, allow_redirects=False
+        ) as response:
             return Answer(response.status, response.headers, await response.content.read(MAX_ANSWER))
 
     async def aclose(self) -> None:

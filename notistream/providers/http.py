@@ -35,14 +35,14 @@ def proxy_for(url: str) -> str | None:
 
 
 def open_session(url: str, *, timeout_s: float) -> aiohttp.ClientSession:
-    """A pooled session for one vendor's address; the caller's own timeout is the outer bound of a call.
+    """A pooled session for one vendor's address; how long a whole call may take is the guard's to say.
 
     The proxy is looked up here, once: with `trust_env` aiohttp reads the environment and `~/.netrc` in a thread for
     every call (which took more time than all the rest of a delivery), and would send what it finds there.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, limit_per_host=1024, ttl_dns_cache=30, keepalive_timeout=30),
-        timeout=aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2),
+        timeout=aiohttp.ClientTimeout(total=None, connect=timeout_s / 2),
         json_serialize=lambda value: orjson.dumps(value).decode(),
         auto_decompress=False,
         trust_env=False,
@@ -83,14 +83,17 @@ def retry_after_s(value: str | None, *, now: datetime) -> float | None:
 
 async def read_answer(response: aiohttp.ClientResponse) -> object:
     """The JSON of an accepted answer; None where it is something else, too long, broken or late: it was accepted."""
-    raw = bytearray()
+    content, raw = response.content, bytearray()
     try:
-        async with asyncio.timeout(ANSWER_S):
-            async for chunk in response.content.iter_any():
-                raw += chunk
-                if len(raw) > MAX_ANSWER:
-                    return None
-        return orjson.loads(raw)
+        if content.is_eof():  # it came whole with its head, as small answers do
+            raw += content.read_nowait()
+        else:
+            async with asyncio.timeout(ANSWER_S):
+                async for chunk in content.iter_any():
+                    raw += chunk
+                    if len(raw) > MAX_ANSWER:
+                        return None
+        return orjson.loads(raw) if len(raw) <= MAX_ANSWER else None
     except (orjson.JSONDecodeError, aiohttp.ClientError, TimeoutError, OSError):
         return None
 

@@ -1,5 +1,6 @@
 """Amazon SNS: verifies what it posts, and confirms subscriptions to the topics that are allowed."""
 
+import asyncio
 import base64
 import re
 import time
@@ -148,7 +149,9 @@ async def fetched(url: str) -> bytes:
     Raises:
         OSError, aiohttp.ClientError: there is no answer, or none with 200.
     """
-    async with open_session(url, timeout_s=FETCH_S) as session, session.get(url, allow_redirects=False) as answer:
+    async with asyncio.timeout(FETCH_S), open_session(url, timeout_s=FETCH_S) as session, session.get(
+        url, allow_redirects=False
+    ) as answer:
         if answer.status != 200:
             raise aiohttp.ClientPayloadError(f"HTTP {answer.status}")
         return await answer.content.read(MAX_ANSWER)

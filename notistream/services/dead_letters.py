@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from dataclasses import replace as with_changes
 from typing import Any, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from notistream import metrics, tracing
 from notistream.db import audit_log, dead_letters, outbox, replay
-from notistream.db.dead_letters import DeadLetter, Filter, Kinds, Reference, WholeDeadLetter
+from notistream.db.dead_letters import DeadLetter, Filter, Kinds, Prospect, Reference, WholeDeadLetter
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database, Queryable
 from notistream.db.replay import ReplayItem
@@ -36,6 +36,16 @@ class Outcome:
 
     replayed: int
     skipped: int
+    last_id: UUID | None = field(default=None, compare=False)
+    """How far it came; None where it came to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """An entry, and why it could not be queued again; None where it could."""
+
+    letter: DeadLetter
+    obstacle: str | None
 
 
 class DeadLetters:
@@ -99,32 +109,44 @@ class DeadLetters:
         """What `replay_matching` would replay, by channel and reason."""
         return await dead_letters.kinds(self._database, with_changes(meant, replayed=False), limit=KINDS)
 
+    async def forecast(self, ids: Sequence[UUID]) -> Sequence[Forecast]:
+        """What a replay of these would do, those that are there; changes nothing."""
+        found = await dead_letters.prospects(self._database, ids)
+        return [Forecast(one.letter, self._obstacle(one)) for one in found]
+
+    def _obstacle(self, one: Prospect) -> str | None:
+        if one.letter.replayed_at is not None:
+            return "it was replayed before"
+        return _obstacle(
+            one.letter, self._prefix, status=one.notification_status, lost=one.lost, fits=one.size <= LARGEST_RECORD)
+
     async def replay_matching(
-        self, meant: Filter, *, actor: str, limit: int, progress: Callable[[int], None] = lambda _: None
+        self, meant: Filter, *, actor: str, limit: int, progress: Callable[[int], None] = lambda _: None,
+        after: UUID | None = None,
     ) -> Outcome:
         """Queue again what matches and was not replayed, at most `limit`, oldest first, in chunks.
 
-        What fails again while this runs is left for the next call. `progress` is told the size of each chunk.
+        What fails again while this runs is left for the next call. `progress` is told the size of each chunk; `after`
+        is the `last_id` of the call that this one goes on with.
         """
         now = await dead_letters.clock(self._database)
         meant = with_changes(meant, replayed=False, until=min(meant.until or now, now))
-        replay_id, after, outcome = uuid7(), None, Outcome(0, 0)
+        replay_id, outcome = uuid7(), Outcome(0, 0)
         await audit_log.record(self._database, actor, "dlq.replay", "filter", {
             "replay_id": str(replay_id), "filter": _shown(meant)})
         while room := min(CHUNK, limit - outcome.replayed - outcome.skipped):
             chunk = await dead_letters.next_references(self._database, meant, after=after, limit=room)
             if not chunk:
-                break
-            done = await self._replay(chunk, replay_id=replay_id)
-            outcome = Outcome(outcome.replayed + done, outcome.skipped + len(chunk) - done)
-            after = chunk[-1].id
+                return Outcome(outcome.replayed, outcome.skipped)
+            done, after = await self._replay(chunk, replay_id=replay_id), chunk[-1].id
+            outcome = Outcome(outcome.replayed + done, outcome.skipped + len(chunk) - done, after)
             progress(len(chunk))
         return outcome
 
-    async def replay_listed(self, ids: Sequence[UUID]) -> Outcome:
-        """Queue those of the ids again that are there and were not replayed."""
+    async def replay_listed(self, ids: Sequence[UUID], *, actor: str | None = None) -> Outcome:
+        """Queue those of the ids again that are there and were not replayed; with `actor`, the audit log names each."""
         found = await dead_letters.references(self._database, ids)
-        done = await self._replay(found, replay_id=uuid7()) if found else 0
+        done = await self._replay(found, replay_id=uuid7(), actor=actor) if found else 0
         return Outcome(done, len(ids) - done)
 
     async def note_topic_replay(self, *, actor: str, place: str, first: int, last: int) -> None:
@@ -194,16 +216,24 @@ def readable(found: bytes | None) -> tuple[str | None, Encoding]:
 
 
 def _why_not(found: WholeDeadLetter, prefix: str) -> str:
-    """Why an entry that can be seen cannot be replayed."""
+    """Why an entry that can be seen was not replayed."""
+    lost = not found.value and any(name == OVERSIZE for name, _ in found.headers)
+    return _obstacle(found, prefix, status=found.notification_status, lost=lost, fits=False) or "it changed meanwhile"
+
+
+def _obstacle(found: DeadLetter, prefix: str, *, status: str | None, lost: bool, fits: bool) -> str | None:
+    """Why an entry cannot be replayed; None where it can."""
     if found.notification_id is not None:
-        if found.notification_status is None:
+        if status is None:
             return f"notification {found.notification_id} is gone"
-        return f"notification {found.notification_id} is {found.notification_status}; only a failed one is replayed"
+        if status != Status.FAILED:
+            return f"notification {found.notification_id} is {status}; only a failed one is replayed"
+        return None
     if not (found.topic or "").startswith(f"{prefix}."):
         return f"its topic {found.topic} is not one of {prefix}.…"
-    if not found.value and any(name == OVERSIZE for name, _ in found.headers):
+    if lost:
         return "it was too large for Kafka, and its bytes were lost with the table that had them"
-    return "it is too large to be produced again"
+    return None if fits else "it is too large to be produced again"
 
 
 def _shown(meant: Filter) -> Mapping[str, Any]:

@@ -42,8 +42,10 @@ class Erasure:
         self._publish = publish
         self._also = also
 
-    async def erase(self, tenant_id: UUID, recipient_id: str) -> Erased:
-        """Erase; what a crash leaves undone, a repetition does, because the recipient itself goes last.
+    async def erase(self, tenant_id: UUID, recipient_id: str, *, actor: str | None = None) -> Erased:
+        """Erase, as the tenant does itself unless an actor is named.
+
+        What a crash leaves undone, a repetition does, because the recipient itself goes last.
 
         Raises:
             NotFound: there is nothing of this recipient.
@@ -57,8 +59,8 @@ class Erasure:
         async with self._database.transaction() as db:
             await erasure.keep_suppressions(db, tenant_id, addresses, opt_outs(known, addresses))
             await erasure.forget(db, tenant_id, recipient_id)
-            await audit_log.record(db, str(tenant_id), "recipient.erase", "a recipient", {
-                "notifications": erased.notifications, "cancelled": erased.cancelled})
+            await audit_log.record(db, actor or str(tenant_id), "recipient.erase", "a recipient", {
+                "tenant_id": str(tenant_id), "notifications": erased.notifications, "cancelled": erased.cancelled})
         log.info("recipient erased", extra={
             "tenant_id": str(tenant_id), "notifications": erased.notifications, "cancelled": erased.cancelled})
         return erased

@@ -4,18 +4,47 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from notistream import metrics
 from notistream.db import gauges
+from notistream.db.gauges import Waiting
 from notistream.db.pool import Database
-from notistream.domain.notification import CHANNELS
+from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import KafkaUnavailable
 from notistream.messages import LANES, lane_topic
 from notistream.services.positions import Place, Positions, Unacknowledged
 
 log = logging.getLogger(__name__)
 LOOK_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What waits on Kafka for a lane, and for how long its oldest has, there or in the outbox."""
+
+    lag: int
+    oldest_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What PostgreSQL says."""
+
+    dead_letters: Mapping[str, int]
+    lateness_s: float
+    outbox: Mapping[str, Waiting]
+
+    @property
+    def outbox_entries(self) -> int:
+        """Entries that are not published."""
+        return sum(waiting.entries for waiting in self.outbox.values())
+
+    @property
+    def outbox_oldest_s(self) -> float:
+        """Age of the oldest."""
+        return max((waiting.oldest_s for waiting in self.outbox.values()), default=0.0)
 
 
 class Gauges:
@@ -36,31 +65,46 @@ class Gauges:
         Raises:
             DatabaseUnavailable: PostgreSQL is away.
         """
-        open_letters = await gauges.dead_letters(self._database)
+        stores = await self.stores()
         for channel in CHANNELS:
-            metrics.DEAD_LETTERS.labels(channel).set(open_letters.get(channel, 0))
-        lanes = [(channel, priority.value) for channel, priority in LANES]
-        metrics.SCHEDULER_LATENESS.set(await gauges.lateness_s(self._database, lanes))
-        outbox = await gauges.outbox(self._database)
-        metrics.OUTBOX_ENTRIES.set(sum(waiting.entries for waiting in outbox.values()))
-        metrics.OUTBOX_AGE.set(max((waiting.oldest_s for waiting in outbox.values()), default=0.0))
-        await self._measure_lanes({topic: waiting.oldest_s for topic, waiting in outbox.items()})
-
-    async def _measure_lanes(self, unpublished_s: Mapping[str, float]) -> None:
-        """A lane's oldest is on Kafka, or still in the outbox."""
+            metrics.DEAD_LETTERS.labels(channel).set(stores.dead_letters.get(channel, 0))
+        metrics.SCHEDULER_LATENESS.set(stores.lateness_s)
+        metrics.OUTBOX_ENTRIES.set(stores.outbox_entries)
+        metrics.OUTBOX_AGE.set(stores.outbox_oldest_s)
         try:
-            spans = await self._positions.unacknowledged()
-            if self._clock() - self._looked_at >= LOOK_S:
-                self._oldest, self._looked_at = await self._positions.oldest(), self._clock()
+            lanes = await self.lanes(stores)
         except KafkaUnavailable as exc:
             log.debug("no positions", extra={"error": exc.detail})
             return
+        for (channel, priority), lane in lanes.items():
+            metrics.LAG.labels(channel, priority.value).set(lane.lag)
+            metrics.QUEUE_AGE.labels(channel, priority.value).set(lane.oldest_s)
+
+    async def stores(self) -> Stores:
+        """Ask PostgreSQL."""
+        lanes = [(channel, priority.value) for channel, priority in LANES]
+        return Stores(
+            dead_letters=await gauges.dead_letters(self._database),
+            lateness_s=await gauges.lateness_s(self._database, lanes),
+            outbox=await gauges.outbox(self._database))
+
+    async def lanes(self, stores: Stores) -> Mapping[tuple[str, Priority], Lane]:
+        """Ask Kafka; a lane's oldest is there, or still in the outbox.
+
+        Raises:
+            KafkaUnavailable: no answer.
+        """
+        spans = await self._positions.unacknowledged()
+        if self._clock() - self._looked_at >= LOOK_S:
+            self._oldest, self._looked_at = await self._positions.oldest(), self._clock()
         now, lag, since = datetime.now(UTC), _by_topic(spans), _since(self._oldest, spans)
+        found = {}
         for channel, priority in LANES:
             topic = lane_topic(channel, priority)
             waited = (now - since[topic]).total_seconds() if topic in since else 0.0
-            metrics.LAG.labels(channel, priority.value).set(lag[topic])
-            metrics.QUEUE_AGE.labels(channel, priority.value).set(max(waited, unpublished_s.get(topic, 0.0)))
+            unpublished_s = stores.outbox[topic].oldest_s if topic in stores.outbox else 0.0
+            found[channel, priority] = Lane(lag[topic], max(waited, unpublished_s))
+        return found
 
 
 def _by_topic(spans: Mapping[Place, Unacknowledged]) -> Mapping[str, int]:

@@ -1,6 +1,7 @@
 """What a sender does to notifications that were accepted: recall, cancel a batch, reschedule, resolve, send again.
 
-Each is noted in the trace and in the audit log, in the transaction that does it.
+Each is noted in the trace and in the audit log, in the transaction that does it. An operator may do some of it too, and
+is noted by name.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +19,18 @@ from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredBatch, StoredNotification
 from notistream.db.replay import ReplayItem
 from notistream.domain.notification import TERMINAL
-from notistream.errors import FieldError, InvalidRequest, NotFound, NotReschedulable, NotResendable, NotResolvable
+from notistream.errors import (
+    FieldError,
+    InvalidRequest,
+    NotCancellable,
+    NotFound,
+    NotReschedulable,
+    NotResendable,
+    NotResolvable,
+)
 from notistream.messages import OutboxEntry
 from notistream.services.acceptance import Sender
+from notistream.services.acting import who, within
 
 LOOKED_AT_AT_ONCE = 20_000
 CANCELLED_AT_ONCE = 1000
@@ -120,19 +130,38 @@ class Operations:
                 "scheduled_at": wanted.at, "before": found.due_at})
         return moved
 
-    async def resolve(self, tenant_id: UUID, notification_id: UUID, outcome: Outcome) -> StoredNotification:
+    async def cancel(self, tenant_id: UUID, notification_id: UUID, *, actor: str) -> None:
+        """Let an operator cancel what still waits.
+
+        Raises:
+            NotFound: no such notification.
+            NotCancellable: it is being delivered, or has ended.
+        """
+        async with self._database.transaction() as db:
+            found = await _locked(db, tenant_id, notification_id)
+            count, entries = await operations.cancel(
+                db, tenant_id, [notification_id], gate="cancel", reason="cancelled by an operator")
+            if not count:
+                raise NotCancellable(f"notification {notification_id} is {found.status}")
+            await audit_log.record(
+                db, actor, "notification.cancel", str(notification_id), {"before": found.status})
+        self._publish(entries)
+
+    async def resolve(
+        self, tenant_id: UUID, notification_id: UUID, outcome: Outcome, *, actor: str | None = None
+    ) -> StoredNotification:
         """End a held `unknown`, or queue it again.
 
         Raises:
             NotFound: no such notification.
             NotResolvable: its outcome is known, also by a worker that came late.
         """
-        async with self._database.of(tenant_id).transaction() as db:
+        async with within(self._database, tenant_id, actor) as db:
             found = await _locked(db, tenant_id, notification_id)
             if found.status != "unknown":
                 raise NotResolvable(f"notification {notification_id} is {found.status}")
-            entries = await _resolve(db, tenant_id, notification_id, outcome)
-            await audit_log.record(db, str(tenant_id), "notification.resolve", str(notification_id), {
+            entries = await _resolve(db, found, outcome, f"resolved by {who(actor)}")
+            await audit_log.record(db, actor or str(tenant_id), "notification.resolve", str(notification_id), {
                 "outcome": outcome.value})
             stored = await _locked(db, tenant_id, notification_id)
         self._publish(entries)
@@ -140,7 +169,9 @@ class Operations:
             metrics.DUPLICATES.inc()
         return stored
 
-    async def resend(self, sender: Sender, notification_id: UUID) -> StoredNotification:
+    async def resend(
+        self, sender: Sender, notification_id: UUID, *, actor: str | None = None
+    ) -> StoredNotification:
         """Send what has ended once more, as a new chain of attempts; once per Idempotency-Key.
 
         Raises:
@@ -149,14 +180,14 @@ class Operations:
         """
         tenant_id, key = sender.tenant_id, sender.request_key
         replay_id = uuid5(RESENDS, f"{tenant_id} {notification_id} {key}") if key else uuid7()
-        async with self._database.of(tenant_id).transaction() as db:
+        async with within(self._database, tenant_id, actor) as db:
             found = await _locked(db, tenant_id, notification_id)
             await operations.forget_expiry(db, tenant_id, notification_id)
             queued = await replay.replay(
                 db, replay_id=replay_id, items=[ReplayItem(notification_id)], statuses=sorted(TERMINAL),
-                reason="sent again by the sender")
+                reason=f"sent again by {who(actor)}")
             if queued.ids:
-                await audit_log.record(db, str(tenant_id), "notification.resend", str(notification_id), {
+                await audit_log.record(db, actor or str(tenant_id), "notification.resend", str(notification_id), {
                     "replay_id": str(replay_id), "before": found.status})
             elif not await operations.was_replayed(db, replay_id, notification_id):
                 raise NotResendable(f"notification {notification_id} is {found.status}")
@@ -172,17 +203,17 @@ async def _locked(db: Queryable, tenant_id: UUID, notification_id: UUID) -> Stor
     return found
 
 
-async def _resolve(db: Queryable, tenant_id: UUID, notification_id: UUID, outcome: Outcome) -> list[OutboxEntry]:
+async def _resolve(
+    db: Queryable, found: StoredNotification, outcome: Outcome, reason: str
+) -> list[OutboxEntry]:
+    at = (db, found.tenant_id, found.id)
     match outcome:
         case Outcome.DELIVERED:
-            return await operations.resolve_delivered(
-                db, tenant_id, notification_id, "resolved by the sender: it was delivered")
+            return await operations.resolve_delivered(*at, f"{reason}: it was delivered")
         case Outcome.FAILED:
-            return await operations.resolve_failed(
-                db, tenant_id, notification_id, "resolved by the sender: it was not delivered")
+            return await operations.resolve_failed(*at, f"{reason}: it was not delivered")
         case Outcome.RESEND:
-            turn = await operations.resolve_resend(
-                db, tenant_id, notification_id, "resolved by the sender: to be sent again")
+            turn = await operations.resolve_resend(*at, f"{reason}: to be sent again")
             return (await deliveries.queue(db, [turn])).entries if turn else []
 
 

@@ -30,6 +30,12 @@ class Pauses:
             raise NotFound(f"{name} has no provider {provider!r}; it has {known}")
         return Pause(name, provider)
 
+    def all(self) -> list[Pause]:
+        """Whatever may be paused: each channel, and below it each of its providers."""
+        return [
+            Pause(channel, provider) for channel in CHANNELS for provider in (None, *self._providers[channel])
+        ]
+
     async def current(self) -> list[StoredPause]:
         """By channel and provider."""
         return await pauses.list_all(self._database)

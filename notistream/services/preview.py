@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from uuid_utils.compat import uuid7
@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from notistream.db import preview
 from notistream.db.pool import Database, Queryable
 from notistream.db.preview import BlockedProvider, Facts
+from notistream.db.records import StoredNotification
 from notistream.delivery.gates import GATE_NAMES, GATES, PASSED, Passed, Stopped
 from notistream.delivery.limits import within_cap
 from notistream.delivery.pipeline import SANDBOX
@@ -18,7 +19,7 @@ from notistream.delivery.rendering import Renderer, Text, Unrenderable
 from notistream.delivery.unsaid import passed
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft
-from notistream.domain.notification import Claimed, NewNotification, Status
+from notistream.domain.notification import Claimed, NewNotification, OnUnknown, Priority, Status
 from notistream.domain.outcome import Step
 from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate
@@ -86,7 +87,19 @@ class Previews:
         Raises:
             InvalidRequest: a create would be refused.
         """
-        new = await self._check(draft, sender)
+        return await self._judged(await self._check(draft, sender))
+
+    async def resend(self, stored: StoredNotification) -> Preview:
+        """What sending it once more would come to, now and with the template version that it was accepted with."""
+        return await self._judged(_again(stored))
+
+    async def text(self, stored: StoredNotification) -> Text | Unrenderable:
+        """What it says, rendered as delivery renders it, in the recipient's language of today."""
+        new = _again(stored)
+        facts = await preview.facts(self._database.of(new.tenant_id), new)
+        return await self._renderer.text(self._unsubscribe.known_to(_claimed(new, facts)))
+
+    async def _judged(self, new: NewNotification) -> Preview:
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(self._unsubscribe.known_to(claimed))
@@ -142,6 +155,19 @@ def _claimed(new: NewNotification, facts: Facts) -> Claimed:
         lease_token=uuid7(), claimed_at=facts.at, timezone=facts.timezone, preferences=facts.preferences,
         preferences_fault=facts.preferences_fault, suppressed=facts.suppressed, locale=facts.locale, test=new.test,
     )
+
+
+def _again(stored: StoredNotification) -> NewNotification:
+    """As sending again takes it: due now, and what has expired expires no more."""
+    expired = stored.expires_at is not None and stored.expires_at <= datetime.now(UTC)
+    return NewNotification(
+        id=stored.id, tenant_id=stored.tenant_id, batch_id=stored.batch_id, channel=stored.channel,
+        priority=Priority(stored.priority), recipient=stored.recipient, recipient_id=stored.recipient_id,
+        content=stored.content, subject=stored.subject, template_id=stored.template_id,
+        template_name=stored.template_name, template_version=stored.template_version,
+        template_variables=stored.template_variables, expires_at=None if expired else stored.expires_at,
+        category=stored.category, type=stored.type, metadata=stored.metadata, on_unknown=OnUnknown(stored.on_unknown),
+        correlation_id=stored.correlation_id, locale=stored.locale, test=stored.test)
 
 
 def _pure(claimed: Claimed) -> list[Passed | Stopped]:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream.db import templates
-from notistream.db.pool import Database
+from notistream.db import audit_log, templates
+from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredTemplate, StoredTemplateVersion
 from notistream.db.templates import NewTemplate, Replacement
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
@@ -18,6 +18,7 @@ from notistream.domain.template_preview import TemplatePreview, preview
 from notistream.domain.template_text import TemplateText, TemplateVersion, variant_errors
 from notistream.domain.validation import CONTROL, header_error, length_error, nul_error
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
+from notistream.services.acting import within
 from notistream.services.template_choice import uuid_of
 from notistream.templates import Starter, starters_by_id
 
@@ -60,6 +61,7 @@ class Templates:
         content: TemplateVersion,
         metadata: Mapping[str, Any],
         is_active: bool,
+        actor: str | None = None,
     ) -> StoredTemplate:
         """Store a template as version 1.
 
@@ -69,18 +71,20 @@ class Templates:
         """
         wrong = await asyncio.to_thread(content_errors, content, channel)
         _refuse([*_name_errors(name), *_channel_errors(channel), *wrong])
-        created = await templates.create(self._database.of(tenant_id), NewTemplate(
-            id=uuid7(), tenant_id=tenant_id, name=name, channel=CHANNEL_NAMES[channel], content=content,
-            metadata=metadata, is_active=is_active,
-        ))
-        if created is None:
-            raise TemplateExists(f"there is a template {name!r} for {channel}")
+        async with within(self._database, tenant_id, actor) as db:
+            created = await templates.create(db, NewTemplate(
+                id=uuid7(), tenant_id=tenant_id, name=name, channel=CHANNEL_NAMES[channel], content=content,
+                metadata=metadata, is_active=is_active,
+            ))
+            if created is None:
+                raise TemplateExists(f"there is a template {name!r} for {channel}")
+            await _note(db, actor, "template.create", created)
         self._changed()
         return created
 
     async def replace(
         self, tenant_id: UUID, template_id: UUID, wanted: Replacement, *, name: str | None = None,
-        channel: str | None = None,
+        channel: str | None = None, actor: str | None = None,
     ) -> StoredTemplate:
         """Store the next version; what was accepted keeps the version that it was accepted with.
 
@@ -98,21 +102,26 @@ class Templates:
             if given is not None and given != was
         ]
         _refuse([*kept, *await asyncio.to_thread(content_errors, wanted.content, stored.channel)])
-        replaced = await templates.replace(self._database.of(tenant_id), tenant_id, template_id, wanted)
+        async with within(self._database, tenant_id, actor) as db:
+            replaced = await templates.replace(db, tenant_id, template_id, wanted)
+            if replaced is not None:
+                await _note(db, actor, "template.replace", replaced)
         if replaced is None:
             now = await self.get(tenant_id, template_id)
             raise TemplateChanged(f"template {template_id} is at version {now.version}, not {wanted.expected}")
         self._changed()
         return replaced
 
-    async def delete(self, tenant_id: UUID, template_id: UUID) -> None:
+    async def delete(self, tenant_id: UUID, template_id: UUID, *, actor: str | None = None) -> None:
         """Nothing new can be made from it, and its name is free; what was accepted keeps its version.
 
         Raises:
             NotFound, StarterTemplate: there is nothing of the tenant's own to delete.
         """
-        await self._own(tenant_id, template_id)
-        await templates.delete(self._database.of(tenant_id), tenant_id, template_id)
+        stored = await self._own(tenant_id, template_id)
+        async with within(self._database, tenant_id, actor) as db:
+            if await templates.delete(db, tenant_id, template_id):
+                await _note(db, actor, "template.delete", stored)
         self._changed()
 
     async def _own(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
@@ -158,6 +167,14 @@ class Templates:
         name = CHANNEL_NAMES[channel]
         variant, text = content.for_locale(locale)
         return variant, await asyncio.to_thread(preview, text, variables, channel=name, limit=self._limits[name])
+
+
+async def _note(db: Queryable, actor: str | None, action: str, stored: StoredTemplate) -> None:
+    """A tenant's own changes are in the versions; an operator's are in the audit log too."""
+    if actor:
+        await audit_log.record(db, actor, action, str(stored.id), {
+            "tenant_id": str(stored.tenant_id), "name": stored.name, "channel": stored.channel,
+            "version": stored.version})
 
 
 def _as_stored(starter: Starter, tenant_id: UUID) -> StoredTemplate:

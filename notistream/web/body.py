@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import MultiDict
 from pydantic import TypeAdapter, ValidationError
 
 from notistream.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnreadableBody, UnsupportedMediaType
@@ -19,6 +21,8 @@ SMALL = 1024 * 1024
 LARGE = 32 * SMALL
 LARGE_AT_ONCE = 4
 TIMEOUT_S = 10.0
+FORM = "application/x-www-form-urlencoded"
+FIELDS = 5_000
 
 
 class LargeBodies:
@@ -67,6 +71,21 @@ async def large_body(request: web.Request, places: LargeBodies) -> AsyncIterator
     """
     with ExitStack() as held:
         yield await _read(request, limit=LARGE, on_large=lambda: held.enter_context(places.place()))
+
+
+async def read_form(request: web.Request) -> MultiDict[str]:
+    """The fields of an HTML form of up to 1 MiB, in their order.
+
+    Raises:
+        UnsupportedMediaType, BodyTooLarge, BodyTooSlow, UnreadableBody: before more than the limit is read.
+    """
+    if request.content_type != FORM:
+        raise UnsupportedMediaType(f"send Content-Type: {FORM}")
+    body = await _read(request, limit=SMALL, on_large=lambda: None, json=False)
+    try:
+        return MultiDict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS))
+    except ValueError:
+        raise UnreadableBody("the form cannot be read") from None
 
 
 async def _read(

@@ -23,6 +23,7 @@ from notistream.errors import (
 from notistream.services.acceptance import Sender
 from notistream.services.access import Principal
 from notistream.web import limits, problems
+from notistream.web.console import door
 from notistream.web.context import READER, ROUTE_TABLE, RUNTIME, SENDER, STANDING
 from notistream.web.query import refuse_unknown
 from notistream.web.route import Route
@@ -62,6 +63,8 @@ async def _answered(
     request: web.Request, handler: Handler, route: Route | None, correlation_id: str, traceparent: str | None
 ) -> web.StreamResponse:
     try:
+        if route is not None and route.console:
+            return await door.serve(request, handler)
         await _admit(request, route, correlation_id, traceparent)
         return await handler(request)
     except NotiStreamError as exc:

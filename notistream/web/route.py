@@ -74,6 +74,8 @@ class Route:
     admin: bool = False
     token: bool = False
     """Takes a recipient's token instead of a key."""
+    console: bool = False
+    """A page of the console: for whoever is signed in there; see `console/door.py`."""
 
 
 class RouteTable:

@@ -9,6 +9,7 @@ from notistream.web import docs, examples, health, notifications, sockets, views
 from notistream.web.body import LargeBodies
 from notistream.web.bulk_routes import BULK
 from notistream.web.callback_routes import CALLBACKS
+from notistream.web.console import routes as console
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
 from notistream.web.document import PATH_PARAMETER
@@ -156,7 +157,8 @@ DOCUMENTATION = (
 
 ROUTES = (
     *NOTIFICATIONS, *BULK, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS,
-    *REPLAYS, *SANDBOX, *TENANTS, *UNSUBSCRIBE, *CALLBACKS, *PROBES, *DOCUMENTATION,
+    *REPLAYS, *SANDBOX, *TENANTS, *UNSUBSCRIBE, *CALLBACKS, *console.CONSOLE,
+    *PROBES, *DOCUMENTATION,
 )
 
 
@@ -166,6 +168,7 @@ def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] 
     web_app[ROUTE_TABLE] = RouteTable(routes)
     web_app[LARGE_BODIES] = LargeBodies()
     sockets.prepare(web_app)
+    console.prepare(web_app)
     for route in routes:
         path = PATH_PARAMETER.sub(r"{\1:[^/]+}", route.path)  # the default pattern has no room for ids with braces
         web_app.router.add_route(route.method, path, route.handler)

@@ -156,6 +156,7 @@ REACHES: Mapping[tuple[str, str], Callable[[Planted], Sequence[Reach]]] = {
 """By method and path: bodies, each with the statuses that are right."""
 
 PUBLIC = {
+    "/console/sign-in", "/console/assets/{name}",
     "/health", "/livez", "/health/ready", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/errors",
     "/unsubscribe/{token}", "/callbacks/{provider}", "/docs/assets/{name}",
     "/docs/", "/swagger", "/swagger/", "/swagger/index.html",

@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 from click.testing import CliRunner
 
-from notistream.commands import cli, doctor
+from notistream.commands import cli
 from notistream.db import migrate
+from notistream.services import diagnosis
 
 pytestmark = pytest.mark.integration
 
@@ -121,7 +122,7 @@ def test_clocks_apart(examine, monkeypatch, seconds, state):
         def now(cls, tz=None):
             return datetime.now(UTC) + timedelta(seconds=seconds)
 
-    monkeypatch.setattr(doctor, "datetime", Clock)
+    monkeypatch.setattr(diagnosis, "datetime", Clock)
     status, found = examine(topics=False)
     assert (found["clock"]["state"], status) == (state, 1)
     assert ("NTP" in found["clock"]["remedy"]) == (state != "ok")

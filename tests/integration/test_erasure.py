@@ -32,7 +32,7 @@ NEVER_PERSONAL = {
     "token_slots": "counts", "pauses": "operators' words", "breakers": "state of providers", "replays": "filters",
     "replayed": "ids", "repairs": "ids", "audit_log": "what operators and senders did, by id",
     "schema_migrations": "our own", "early_receipts": "what vendors said, for ten minutes",
-    "webhook_endpoints": "the sender's own", "request_windows": "counts",
+    "webhook_endpoints": "the sender's own", "request_windows": "counts", "channel_minutes": "counts",
 }
 STAYS = {
     "notifications": {

@@ -27,8 +27,9 @@ pytestmark = pytest.mark.integration
 
 ADMIN_TOKEN = "test-admin-token-0123456789"
 NOTIFICATIONS = f"{V1}/notifications"
-TENANT_ROUTES = [route for route in ROUTES if not route.public and not route.admin]
+TENANT_ROUTES = [route for route in ROUTES if not route.public and not route.admin and not route.console]
 ADMIN_ROUTES = [route for route in ROUTES if route.admin]
+CONSOLE_ROUTES = [route for route in ROUTES if route.console]
 STORED = "SELECT to_jsonb(t)::text AS row FROM {table} t WHERE tenant_id = $1 ORDER BY 1"
 
 
@@ -234,6 +235,13 @@ async def test_without_the_admin_token_nothing_internal_answers(world: World) ->
         for headers in ({}, {"X-Admin-Token": "x" * 27}, world.keys["a"]):
             answer = await world.client.request(route.method, path, headers=headers, json={})
             assert (await problem_of(answer, 401))["code"] == "unauthorized", named(route)
+
+
+async def test_a_key_does_not_open_the_console(world: World) -> None:
+    for route in CONSOLE_ROUTES:
+        response = await world.call("a", route.method, PATH_PARAMETER.sub(world.a.notification, route.path))
+        assert response.status == 303, named(route)
+        assert response.headers["Location"].startswith("/console/sign-in")
 
 
 def test_every_public_route_is_known() -> None:

@@ -53,7 +53,8 @@ def test_ready_then_one_interrupt_leaves_nothing(environment: dict[str, str], tm
     folder = Path(environment["NOTISTREAM_STATE_DIR"])
     with dev(environment, tmp_path) as run:
         line = read_until(run, "NotiStream ready")
-        assert re.match(rf"NotiStream ready http://127\.0\.0\.1:{environment['NOTISTREAM_PORT']} .*/docs .*curl ", line)
+        base = rf"http://127\.0\.0\.1:{environment['NOTISTREAM_PORT']}"
+        assert re.match(rf"NotiStream ready {base} - console {base}/console .*/docs .*curl ", line)
         children = psutil.Process(run.pid).children(recursive=True)
         assert {child.cmdline()[-1] for child in children} == {"api", "worker"}
         os.killpg(run.pid, signal.SIGINT)

@@ -1,6 +1,7 @@
 """What `make bench` says of its samples, and how it recognises a delivery."""
 
 import json
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -9,6 +10,7 @@ from benchmarks.bench import p50_p99, rate
 from benchmarks.figures import FIGURES, Figure, Samples, rows
 from benchmarks.load import at_share
 from benchmarks.messages import Shape
+from benchmarks.picture import draw, reached
 from benchmarks.product import errors_in
 from benchmarks.receiver import Book
 from benchmarks.scenarios import during
@@ -137,3 +139,20 @@ def test_what_the_product_logs_as_errors_is_found():
 
 def test_at_share():
     assert (at_share([], 0.5), at_share([1], 0.99), at_share(list(range(100)), 0.99)) == (0, 1, 99)
+
+
+def test_the_picture_shows_how_much_of_each_target_was_reached():
+    samples = Samples()
+    samples.product |= {"creates_64": [6_000], "latency_p50": [24], "creates_1": [100]}
+    samples.reference["creates_64"] = [24_000]
+    shares = {row.figure.key: reached(row) for row in rows(samples)}
+    assert shares == {"creates_1": None, "creates_64": 0.5, "latency_p50": 0.5}  # the smaller one of two bounds counts
+    picture = ET.fromstring(draw(rows(samples)))
+    bars = picture.findall("{http://www.w3.org/2000/svg}rect")
+    assert [bar.get("class") for bar in bars] == ["missed", "missed"]
+
+
+def test_requests_of_a_load_are_traced_as_often_as_is_said():
+    sent = [Shape(traced_every="10").headers(number)["traceparent"] for number in range(100)]
+    assert len({text.split("-")[1] for text in sent}) == 100
+    assert [text[-2:] for text in sent].count("01") == 10

@@ -291,3 +291,28 @@ async def test_close_stops_asking():
     customer.serve()
     await asyncio.sleep(5)
     assert (slots.asked, customer.taken) == ([64], [])
+
+
+@pytest.mark.parametrize(("rate", "most"), [(100_000, 40), (5_000, 60)])
+@virtual_time
+async def test_a_lane_that_keeps_up_does_not_ask_for_every_message(rate, most):
+    slots = TokenSlots()
+    customer = Customer(slots, rate, wanted=0)
+    for _ in range(2000):  # one each millisecond, far below the rate
+        customer.left += 1
+        customer.serve()
+        await asyncio.sleep(0.001)
+    assert len(customer.taken) > 1900
+    assert len(slots.asked) <= most
+
+
+@virtual_time
+async def test_what_is_leased_early_is_little_where_it_would_be_missed():
+    slots = TokenSlots()
+    rare, busy = Customer(slots, wanted=0), Customer(slots, wanted=10**6)
+    busy.serve()
+    for _ in range(100):
+        rare.left = 1
+        rare.serve()
+        await asyncio.sleep(0.1)
+    assert len(rare.taken) + len(busy.taken) >= 0.9 * 10 * 100

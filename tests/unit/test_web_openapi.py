@@ -34,7 +34,7 @@ def test_routes_and_document_name_the_same() -> None:
         if route.resource and route.method != "HEAD"
     }
     assert served - pages == {(method.upper(), path) for path, method, _ in OPERATIONS}
-    assert all(path.startswith(("/docs", "/swagger", "/unsubscribe")) for _, path in pages)
+    assert all(path.startswith(("/docs", "/swagger", "/unsubscribe", "/console")) for _, path in pages)
 
 
 def test_no_route_is_served_twice() -> None:

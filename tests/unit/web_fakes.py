@@ -37,6 +37,7 @@ from notistream.services.dead_letters import Outcome
 from notistream.services.guesses import Guesses
 from notistream.services.inbox import Inbox
 from notistream.services.operations import Operations
+from notistream.services.operators import Operators
 from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
@@ -258,6 +259,7 @@ class FakeRuntime:
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
     tenancy: Tenancy | None = None
+    operators: Operators = field(default_factory=lambda: Operators({"ada": "a" * 16}, {"eve": "e" * 16}))
     inbox: Inbox | None = None
     realtime: Realtime | None = None
     webhooks: Webhooks | None = None

@@ -11,3 +11,6 @@ INSERT INTO breakers AS b (slot, channel, provider, state, reason, probe_at)
 SELECT $1, channel, provider, state, reason, now() + probe_in * interval '1 second' FROM told
 ON CONFLICT (slot, channel, provider) DO UPDATE
     SET state = excluded.state, reason = excluded.reason, probe_at = excluded.probe_at;
+
+-- name: list
+SELECT slot, channel, provider, state, reason, since, probe_at FROM breakers ORDER BY channel, provider, slot;

@@ -104,6 +104,21 @@ SELECT d.*, (
 ) AS calls, (SELECT n.status FROM notifications n WHERE n.id = d.notification_id) AS notification_status
 FROM dead_letters d WHERE d.id = $1 AND d.deleted_at IS NULL;
 
+-- name: over_time
+-- How many were buried by channel and span of $2 since $1; a span without any has no row.
+SELECT channel, date_bin($2::interval, created_at, $1::timestamptz) AS at, count(*) AS count
+FROM dead_letters WHERE created_at >= $1::timestamptz AND deleted_at IS NULL AND ($3::text IS NULL OR channel = $3)
+GROUP BY 1, 2;
+
+-- name: prospects
+-- Those that are there, newest first, and what decides whether a replay could queue them.
+SELECT d.id, d.notification_id, d.tenant_id, d.channel, d.reason, d.attempts, d.chain, d.topic, d.partition,
+    d."offset", d.created_at, d.replayed_at, n.status AS notification_status,
+    d.headers @> '[["dlq.oversize"]]' AND octet_length(coalesce(d.value, '')) = 0 AS lost,
+    octet_length(coalesce(d.key, '')) + octet_length(coalesce(d.value, '')) + octet_length(d.headers::text) AS size
+FROM dead_letters d LEFT JOIN notifications n ON n.id = d.notification_id
+WHERE d.id = ANY ($1::uuid[]) AND d.deleted_at IS NULL ORDER BY d.id DESC;
+
 -- name: references
 -- Notification and chain of those that are there.
 SELECT id, notification_id, chain FROM dead_letters WHERE id = ANY ($1::uuid[]) AND deleted_at IS NULL ORDER BY id;

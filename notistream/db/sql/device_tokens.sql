@@ -1,3 +1,7 @@
+-- name: list_of
+SELECT token, platform, created_at, last_seen_at FROM device_tokens
+WHERE tenant_id = $1 AND recipient_id = $2 ORDER BY last_seen_at DESC;
+
 -- name: lock
 -- One change of a tenant's tokens at a time, until the end of the transaction: two may want to move the same token.
 SELECT pg_advisory_xact_lock(hashtextextended('device tokens ' || $1::uuid, 0));

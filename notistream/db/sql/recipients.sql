@@ -16,6 +16,11 @@ SELECT r.*, ARRAY(SELECT token FROM device_tokens d WHERE d.tenant_id = r.tenant
     ORDER BY d.last_seen_at) AS push_tokens
 FROM recipients r WHERE r.tenant_id = $1 AND ($2::text IS NULL OR r.id > $2) ORDER BY r.id LIMIT $3;
 
+-- name: list_from
+SELECT r.*, ARRAY(SELECT token FROM device_tokens d WHERE d.tenant_id = r.tenant_id AND d.recipient_id = r.id
+    ORDER BY d.last_seen_at) AS push_tokens
+FROM recipients r WHERE r.tenant_id = $1 AND r.id >= $2 ORDER BY r.id LIMIT $3;
+
 -- name: put_timezone
 INSERT INTO recipients (tenant_id, id, timezone) VALUES ($1, $2, $3)
 ON CONFLICT (tenant_id, id) DO UPDATE SET timezone = excluded.timezone, updated_at = now();

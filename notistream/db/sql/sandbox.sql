@@ -14,6 +14,11 @@ WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2)
     AND ($3::text IS NULL OR recipient = $3) AND ($4::text IS NULL OR channel = $4)
 ORDER BY id DESC LIMIT $5;
 
+-- name: get
+SELECT id, notification_id, channel, recipient, recipient_id, subject, content, html, headers, payload, outcome, tries,
+    created_at
+FROM sandbox_messages WHERE tenant_id = $1 AND id = $2;
+
 -- name: forget
 -- What is a week old, and of each tenant all but the newest $1; some at a time.
 WITH old AS (

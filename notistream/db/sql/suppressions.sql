@@ -30,3 +30,14 @@ WHERE tenant_id = $1
         erased_address($1, CASE channel WHEN 'email' THEN lower($6) ELSE $6 END)))
     AND ($7::text IS NULL OR category = $7)
 ORDER BY channel, address, category LIMIT $8;
+
+-- name: of_addresses
+-- Of the addresses $3 of the channels $2, each written as `put` writes it.
+SELECT s.channel, s.address, s.category, s.reason, s.note, s.created_at
+FROM (
+    SELECT channel, CASE channel WHEN 'email' THEN lower(address) ELSE address END AS address
+    FROM unnest($2::text[], $3::text[]) AS given(channel, address)
+) m
+JOIN suppressions s ON s.tenant_id = $1 AND s.channel = m.channel
+    AND s.address IN (m.address, erased_address($1, m.address))
+ORDER BY s.channel, s.address, s.category;

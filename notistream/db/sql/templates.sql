@@ -61,3 +61,17 @@ ORDER BY v.version DESC LIMIT $4;
 -- name: version
 -- Of a deleted template too: what was accepted with it keeps it.
 SELECT subject, body, html, variants FROM template_versions WHERE template_id = $1 AND version = $2;
+
+-- name: find
+-- Whosever it is: for operators.
+SELECT t.*, v.subject, v.body, v.html, v.variants FROM templates t
+JOIN template_versions v ON v.template_id = t.id AND v.version = t.version
+WHERE t.id = $1 AND t.deleted_at IS NULL;
+
+-- name: list_of_all
+-- As list, of every tenant: for operators.
+SELECT t.*, v.subject, v.body, v.html, v.variants FROM templates t
+JOIN template_versions v ON v.template_id = t.id AND v.version = t.version
+WHERE ($1::uuid IS NULL OR t.id < $1) AND ($2::text IS NULL OR t.channel = $2) AND ($3::text IS NULL OR t.name = $3)
+    AND t.deleted_at IS NULL
+ORDER BY t.id DESC LIMIT $4;

@@ -81,6 +81,20 @@ WHERE tenant_id = $1 AND endpoint_id = $2
     AND ($3::uuid IS NULL OR id < $3) AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR type = $5)
 ORDER BY endpoint_id DESC, id DESC LIMIT $6;
 
+-- name: list_failed
+-- As `list`; said in words that the index of the few that failed understands.
+SELECT * FROM webhook_deliveries
+WHERE tenant_id = $1 AND endpoint_id = $2 AND status = 'failed'
+    AND ($3::uuid IS NULL OR id < $3) AND ($4::text IS NULL OR type = $4)
+ORDER BY endpoint_id DESC, id DESC LIMIT $5;
+
+-- name: list_pending
+-- As `list`, by the index of what is due some time.
+SELECT * FROM webhook_deliveries
+WHERE tenant_id = $1 AND endpoint_id = $2 AND status = 'pending' AND due_at IS NOT NULL
+    AND ($3::uuid IS NULL OR id < $3) AND ($4::text IS NULL OR type = $4)
+ORDER BY endpoint_id DESC, id DESC LIMIT $5;
+
 -- name: get
 SELECT * FROM webhook_deliveries WHERE tenant_id = $1 AND endpoint_id = $2 AND id = $3;
 

@@ -24,6 +24,15 @@ SET url = $3, description = $4, events = $5, is_active = $6, updated_at = now(),
 WHERE tenant_id = $1 AND id = $2
 RETURNING *;
 
+-- name: switch
+-- As `replace`: what a worker said of an endpoint that it switched off is forgotten when it is switched on.
+UPDATE webhook_endpoints
+SET is_active = $3, updated_at = now(), disabled_at = CASE WHEN $3 THEN NULL ELSE disabled_at END,
+    disabled_reason = CASE WHEN $3 THEN NULL ELSE disabled_reason END,
+    failing_since = CASE WHEN $3 THEN NULL ELSE failing_since END
+WHERE tenant_id = $1 AND id = $2 AND is_active <> $3
+RETURNING id;
+
 -- name: rotate
 UPDATE webhook_endpoints SET old_secret = secret, old_secret_until = now() + $4::interval, secret = $3, updated_at = now()
 WHERE tenant_id = $1 AND id = $2

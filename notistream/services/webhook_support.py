@@ -1,0 +1,74 @@
+"""What operators do for a tenant's webhook endpoints; each act is in the audit log, in its transaction."""
+
+from uuid import UUID, uuid4
+
+from notistream.db import audit_log, webhook_deliveries, webhooks
+from notistream.db.pool import Database, Queryable
+from notistream.db.webhook_deliveries import StoredDelivery
+from notistream.db.webhooks import StoredEndpoint
+from notistream.domain.webhook import TEST_EVENT
+from notistream.errors import Conflict, WebhookInactive
+from notistream.services.webhooks import TEST_DATA, Span, Webhooks
+
+
+class WebhookSupport:
+    """The acts of tenants, done by operators and noted; looking is done with Webhooks."""
+
+    def __init__(self, database: Database, tenants_acts: Webhooks) -> None:
+        self._database = database
+        self._acts = tenants_acts
+
+    async def switch(self, tenant_id: UUID, endpoint_id: UUID, *, on: bool, actor: str) -> bool:
+        """Switch an endpoint on or off; False where it was so already. Raises NotFound."""
+        await self._acts.get(tenant_id, endpoint_id)
+        async with self._database.transaction() as db:
+            changed = await webhooks.switch(db, tenant_id, endpoint_id, on=on)
+            if changed:
+                await _note(db, actor, "webhook.enable" if on else "webhook.disable", tenant_id, endpoint_id)
+        return changed
+
+    async def test(self, tenant_id: UUID, endpoint_id: UUID, *, actor: str) -> StoredDelivery:
+        """Queue a test event. Raises NotFound, WebhookInactive."""
+        await self._active(tenant_id, endpoint_id)
+        async with self._database.transaction() as db:
+            queued = await webhook_deliveries.enqueue_test(
+                db, tenant_id, endpoint_id, event_id=uuid4(), kind=TEST_EVENT, data=TEST_DATA)
+            if queued is None:
+                raise WebhookInactive
+            await _note(db, actor, "webhook.test", tenant_id, endpoint_id, delivery_id=str(queued.id))
+        return queued
+
+    async def redeliver(self, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID, *, actor: str) -> None:
+        """Send one delivery again, from the schedule's beginning.
+
+        Raises:
+            NotFound: there is no such endpoint or delivery.
+            WebhookInactive: nothing would be sent.
+            Conflict: a call is under way.
+        """
+        await self._active(tenant_id, endpoint_id)
+        await self._acts.delivery(tenant_id, endpoint_id, delivery_id)
+        async with self._database.transaction() as db:
+            if not await webhook_deliveries.redeliver(db, tenant_id, endpoint_id, delivery_id):
+                raise Conflict("a call of this delivery is under way; wait for its end")
+            await _note(db, actor, "webhook.redeliver", tenant_id, endpoint_id, delivery_id=str(delivery_id))
+
+    async def redeliver_span(self, tenant_id: UUID, endpoint_id: UUID, span: Span, *, actor: str) -> int:
+        """Send a span again; noted before it begins, because it is done in portions. Raises as `redeliver`."""
+        await self._active(tenant_id, endpoint_id)
+        await _note(
+            self._database, actor, "webhook.redeliver_span", tenant_id, endpoint_id, since=span.since.isoformat(),
+            until=span.until.isoformat() if span.until else "now", statuses=" ".join(span.statuses))
+        return await self._acts.redeliver(tenant_id, endpoint_id, span)
+
+    async def _active(self, tenant_id: UUID, endpoint_id: UUID) -> StoredEndpoint:
+        endpoint = await self._acts.get(tenant_id, endpoint_id)
+        if not endpoint.is_active:
+            raise WebhookInactive
+        return endpoint
+
+
+async def _note(
+    db: Queryable, actor: str, action: str, tenant_id: UUID, endpoint_id: UUID, **details: str
+) -> None:
+    await audit_log.record(db, actor, action, str(endpoint_id), {"tenant_id": str(tenant_id), **details})

@@ -1,0 +1,1 @@
+"""The operator console: server-rendered pages at /console, for whoever is signed in there."""

@@ -1,0 +1,62 @@
+"""How values read on a page: moments, durations, counts and rates, in words of few letters."""
+
+from datetime import UTC, datetime
+
+import orjson
+from markupsafe import Markup
+
+NOTHING = "–"
+
+
+def moment(at: datetime | None, now: datetime) -> Markup | str:
+    """How long ago, with the exact time (UTC) on hover; a script keeps it true while the page stands."""
+    if at is None:
+        return NOTHING
+    at = at.astimezone(UTC)
+    exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
+        at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), exact, ago((now - at).total_seconds()))
+
+
+def ago(seconds: float) -> str:
+    """`just now`, `5 min ago` or `in 5 min`; console.js says the same."""
+    if abs(seconds) < 1:
+        return "just now"
+    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(-seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """In its largest unit, rounded down."""
+    for name, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {name}"
+    return f"{int(seconds)} s"
+
+
+def count(value: float) -> str:
+    """With a thin space at thousands."""
+    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def percent(value: float | None) -> str:
+    """Rounded down at 99.99, so that one failure among many is seen."""
+    if value is None:
+        return NOTHING
+    return f"{value:.0f} %" if value in (0, 100) else f"{min(value, 99.99):.2f} %"
+
+
+def milliseconds(value: float | None) -> str:
+    """In ms below ten seconds, then as a duration."""
+    if value is None:
+        return NOTHING
+    return f"{value:.0f} ms" if value < 10_000 else duration(value / 1000)
+
+
+def tail(value: object) -> str:
+    """The end of an id, which tells ids of the same moment apart."""
+    return f"…{str(value)[-8:]}"
+
+
+def pretty(value: object) -> str:
+    """JSON for people: a line for each value."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()

@@ -1,0 +1,33 @@
+"""The rows of the route table that are the console."""
+
+from aiohttp import web
+
+from notistream.web.console import assets, audit_log, health, overview, pauses, sign_in
+from notistream.web.console.dead_letter_routes import DEAD_LETTERS
+from notistream.web.console.notification_routes import NOTIFICATIONS
+from notistream.web.console.people_routes import PEOPLE
+from notistream.web.console.route import acts, looks
+from notistream.web.console.template_routes import TEMPLATES
+from notistream.web.route import Route
+
+CONSOLE = (
+    Route(method="GET", path="/console/assets/{name}", handler=assets.serve, public=True),
+    Route(method="GET", path="/console/sign-in", handler=sign_in.ask, public=True),
+    Route(method="POST", path="/console/sign-in", handler=sign_in.enter, public=True),
+    acts("/sign-out", sign_in.leave),
+    looks("", overview.show),
+    looks("/", overview.to_it),
+    acts("/pauses", pauses.pause),
+    acts("/pauses/resume", pauses.resume),
+    *NOTIFICATIONS,
+    *DEAD_LETTERS,
+    *PEOPLE,
+    *TEMPLATES,
+    looks("/health", health.show),
+    looks("/audit-log", audit_log.show),
+)
+
+
+def prepare(app: web.Application) -> None:
+    """What pages keep for the time that the application runs."""
+    health.prepare(app)

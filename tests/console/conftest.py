@@ -1,0 +1,25 @@
+"""Fixtures of the console's tests: an installation, and a browser that looks at it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.console.browser import Tab, chromium, tab
+from tests.receiver import Receiver
+from tests.stack import Stack
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A browser of this test's own."""
+    async with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def local(running: tuple[Stack, Receiver], browser: Browser) -> AsyncIterator[Tab]:
+    """A tab on the API of `running`, which lets everybody on this machine in as `local`; it must not complain."""
+    opened = await tab(browser, running[0].base)
+    yield opened
+    opened.check()
