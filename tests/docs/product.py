@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.docs.blocks import ROOT
+from tests.docs.session import PATIENCE_S
 from tests.services import Endpoints, delete_topics, fresh_database, topic_prefix
 from tests.serving import listening
 from tests.stack import free_port, until
@@ -75,7 +76,8 @@ async def _started(env: Mapping[str, str], folder: Path) -> AsyncIterator[None]:
             start_new_session=True)
     try:
         await until(
-            lambda: READY in log.read_text(errors="replace") or child.returncode is not None, what="`make run`")
+            lambda: READY in log.read_text(errors="replace") or child.returncode is not None, what="`make run`",
+            patience_s=PATIENCE_S)
         assert child.returncode is None, log.read_text(errors="replace")
         yield
     finally:

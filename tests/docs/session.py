@@ -12,7 +12,7 @@ from typing import Self
 
 from tests.docs.blocks import ROOT
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 DONE = "== the block ends with"
 PRELUDE = r"""
 set -eo pipefail

@@ -15,11 +15,11 @@ import pytest_asyncio
 from tests.docs.answers import Memory, agrees, documents, holds
 from tests.docs.blocks import RUN, SHELL, Block, blocks, is_derived, pages
 from tests.docs.product import Product, make_run, receiving
-from tests.docs.session import BlockFailed, Session, commands, paragraphs
+from tests.docs.session import PATIENCE_S, BlockFailed, Session, commands, paragraphs
 from tests.services import Endpoints
 from tests.stack import free_port, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
 START = re.compile(r"^((?:NOTISTREAM_\w+=\S+ )*)make run$", re.M)
 READS = re.compile(
@@ -72,9 +72,11 @@ class Reader:
             case "json":
                 self._compare(documents(block.text))
             case "python":
-                self._output = await self._session.python(self._filled(block.text))
+                await self._session.python(self._filled(block.text))
+                self._output = ""
             case "js":
-                self._output = await self._session.javascript(self._filled(block.text))
+                await self._session.javascript(self._filled(block.text))
+                self._output = ""
             case "console":
                 for command, shown in commands(block.text):
                     await self._console(command, shown, fails=block.fails)
@@ -100,7 +102,7 @@ class Reader:
 
         try:
             if READS.match(command) and not fails:
-                await until(says_so, what=f"$ {command}", patience_s=30)
+                await until(says_so, what=f"$ {command}", patience_s=PATIENCE_S)
             else:
                 assert await says_so()
         except AssertionError as exc:
