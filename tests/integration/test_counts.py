@@ -1,8 +1,11 @@
 """What a delivery costs, in counts instead of times: statements, Kafka's record batches, tasks. Real processes.
 
-Counted from the first create to the last record, 5,000 notifications in batches of 1,000, no limits: statements as
+Counted from the first create to the last record, 3,000 notifications in batches of 1,000, no limits: statements as
 PostgreSQL logs them (BEGIN and COMMIT too), without the polls, whose number depends on time and not on messages; record
 batches in the files of the broker, each a part of a produce request; tasks of the worker's loop over its whole life.
+
+How many messages share a statement depends on how fast they come, and so on the machine. What does not is how many
+statements belong to one that records deliveries: that is asserted, and the rest printed.
 """
 
 import re
@@ -20,7 +23,7 @@ from tests.services import dedicated_services, fresh_database
 from tests.stack import ROOT, messages, stack
 
 pytestmark = pytest.mark.integration
-COUNT = 5_000
+COUNT = 3_000
 STATEMENT = re.compile(
     r"^notistream-(?:api|worker)\S* LOG:  (?:statement|execute [^:]*): (.*?)(?=^\S* ?[A-Z]+:  |\Z)", re.MULTILINE | re.DOTALL)
 OF_MESSAGES = {
@@ -91,9 +94,13 @@ async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
         await worker.kill(signal.SIGTERM)
         ran = int(Path(tasks.format(pid=worker.child.pid)).read_text("utf-8"))
     by_kind = kinds(said)
-    thousands = COUNT / 1000
+    flushes = by_kind["finish"]
     with capsys.disabled():
-        print(f"\nper 1,000: {sum(by_kind.values()) / thousands:.1f} statements", {
-            kind: round(count / thousands, 1) for kind, count in by_kind.most_common()},
-            f"; {produced / thousands:.1f} record batches; {ran / COUNT:.2f} tasks a message")
-    assert sum(by_kind.values()) / thousands <= 30
+        print(f"\n{COUNT / flushes:.1f} messages a record; per 1,000: {sum(by_kind.values()) * 1000 / COUNT:.0f} statements", {
+            kind: round(count * 1000 / COUNT) for kind, count in by_kind.most_common()},
+            f"; {produced * 1000 / COUNT:.0f} record batches; {ran / COUNT:.1f} tasks a message")
+    assert (by_kind["create"], by_kind["batch"]) == (COUNT / 1000, COUNT / 1000)
+    assert by_kind["claim"] <= 1.5 * flushes
+    assert sum(by_kind.values()) <= 8 * flushes
+    assert produced <= 3 * flushes
+    assert ran <= 20 * COUNT
