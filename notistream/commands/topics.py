@@ -13,15 +13,15 @@ from notistream.db.pool import Database
 from notistream.errors import Conflict
 
 NEXT = """Now set NOTISTREAM_TOPIC_PARTITIONS={count} for every process, restart the API, then start the workers.
-Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one may
-come after what is sent from now on."""
+Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one
+may come after what is sent from now on."""
 
 
 @click.command()
 @click.option(
     "--grow", "count", type=click.IntRange(1, 1000), metavar="N",
-    help="Give every topic N partitions: source, retry, dead-letter, event and changelog topics together. Refused while "
-    "workers run. See docs/scaling.md.")
+    help="Give every topic N partitions: source, retry, dead-letter, event and changelog topics together. Refused "
+    "while workers run. See docs/scaling.md.")
 def topics(count: int | None) -> None:
     """Create missing topics; fails where one has other partitions or replicas than configured."""
     with settings_with_services() as settings:
@@ -31,9 +31,11 @@ def topics(count: int | None) -> None:
             click.echo(f"{len(created)} topics created, {len(wanted) - len(created)} were there")
             return
         grown = with_database(settings, lambda database: _grow(settings, database, count))
-    click.echo(f"{grown} topics have {count} partitions now" if grown else f"all topics have {count} partitions already")
-    if grown:
-        click.echo(NEXT.format(count=count))
+    if not grown:
+        click.echo(f"all topics have {count} partitions already")
+        return
+    click.echo(f"{grown} topics have {count} partitions now")
+    click.echo(NEXT.format(count=count))
 
 
 async def _grow(settings: Settings, database: Database, count: int) -> int:

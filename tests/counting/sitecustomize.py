@@ -1,4 +1,4 @@
-"""Counts the tasks of a process and writes the number to a file at its end; imported by Python itself before all else."""
+"""Counts the tasks of a process and writes the number to a file at its end; Python imports it before all else."""
 
 import asyncio
 import atexit
