@@ -1,6 +1,7 @@
 """`notistream topics`: create the topics, say what is wrong with them, or give them more partitions."""
 
 import asyncio
+import time
 
 import click
 
@@ -12,6 +13,7 @@ from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.errors import Conflict
 
+PATIENCE_S = 3.0
 NEXT = """Now set NOTISTREAM_TOPIC_PARTITIONS={count} for every process, restart the API, then start the workers.
 Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one
 may come after what is sent from now on."""
@@ -40,7 +42,10 @@ def topics(count: int | None) -> None:
 
 async def _grow(settings: Settings, database: Database, count: int) -> int:
     """How many topics were changed."""
-    if running := await slots.live(database):
+    deadline = time.monotonic() + PATIENCE_S
+    while (running := await slots.live(database)) and time.monotonic() < deadline:
+        await asyncio.sleep(0.2)  # PostgreSQL may not have missed yet one that has just stopped
+    if running:
         raise Conflict(f"stop the workers first: {', '.join(f'slot {slot}' for slot in running)} still runs")
     wanted = kafka_topics.specs(settings.model_copy(update={"topic_partitions": count}))
     grown = await kafka_topics.grow(settings.kafka_brokers or "", wanted)
