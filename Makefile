@@ -21,15 +21,17 @@ PYTEST_ARGS ?=
 COVERAGE_FLOOR ?= 95
 COVERED := notistream/domain/*,notistream/delivery/*,notistream/messages.py
 
+SIZE_ROWS ?= 1000000
+
 # Written by docker-up-infra, removed by docker-down: the containers' ports. Settings of the environment win.
 -include $(STATE_DIR)/docker.mk
 ifdef DOCKER_DATABASE_URL
-run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_DATABASE_URL ?= $(DOCKER_DATABASE_URL)
-run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_KAFKA_BROKERS ?= $(DOCKER_KAFKA_BROKERS)
+run run-api run-worker seed migrate-up migrate-down bench size: export NOTISTREAM_DATABASE_URL ?= $(DOCKER_DATABASE_URL)
+run run-api run-worker seed migrate-up migrate-down bench size: export NOTISTREAM_KAFKA_BROKERS ?= $(DOCKER_KAFKA_BROKERS)
 endif
 
 .PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e screenshots \
-	test test-unit test-integration faults mutations lint typecheck format bench generate docs build sbom licences \
+	test test-unit test-integration faults mutations lint typecheck format bench size generate docs build sbom licences \
 	vulnerabilities constraints clean-local clean
 
 help: ## List the targets
@@ -94,6 +96,8 @@ typecheck: $(DEV) ## Check types
 	$(BIN)/mypy
 bench: $(DEV) ## Measure creates, ingest, deliveries, latency and CPU, each beside its bare limit
 	@exec $(BIN)/python -m benchmarks $(BENCH_ARGS)
+size: $(DEV) ## Measure lists, counts and plans with SIZE_ROWS notifications in the database (1,000,000)
+	@exec $(BIN)/python -m benchmarks.size --rows $(SIZE_ROWS) $(SIZE_ARGS)
 
 ##@ Build
 format: $(DEV) ## Apply ruff's safe fixes (sorted imports, …); lines are broken by hand

@@ -17,6 +17,8 @@ LEASES_S = 1.0
 OUTBOX_S = 1.0
 LANES_S = 1.0
 RELEASE_S = 0.1
+QUIET_S = 0.5
+FULL = 100
 OPERATORS_S = 1.0
 GAUGES_S = 5.0
 MINUTES_S = 3.0
@@ -55,31 +57,40 @@ def declare(app: NotiStream) -> None:
 
 def _declare(app: NotiStream, name: str, every_s: float, work: Callable[[], Awaitable[object]]) -> None:
     async def task() -> None:
+        quiet = 0
         while not app.api_only and not app.should_stop:
-            busy = await one_round(name, work)
-            await asyncio.sleep(0 if busy else every_s)
+            done = await one_round(name, work)
+            quiet = 0 if done else quiet + 1
+            await asyncio.sleep(0 if done >= FULL else pause_s(every_s, quiet))
 
     task.__name__ = f"upkeep_{name}"
     app.task(task)
 
 
-async def one_round(name: str, work: Callable[[], Awaitable[object]]) -> bool:
-    """Run one round; True when it was full and there may be more. A failure is counted, never fatal."""
+def pause_s(every_s: float, quiet: int) -> float:
+    """Until the next round; what looks often looks half as often after twenty rounds without anything, and so on."""
+    return max(every_s, min(QUIET_S, every_s * quiet / 10))
+
+
+async def one_round(name: str, work: Callable[[], Awaitable[object]]) -> int:
+    """Run one round; how much it did, where it counts. A failure is counted, never fatal."""
     try:
         done = await work()
     except Unavailable:
         metrics.TASK_FAILURES.labels(name).inc()
-        return False
+        return 0
     except Exception:
         metrics.TASK_FAILURES.labels(name).inc()
         log.exception("background task failed", extra={"task": name})
-        return False
-    return isinstance(done, int) and done >= 100
+        return 0
+    return done if isinstance(done, int) else 0
 
 
-async def release(app: NotiStream) -> None:
-    """Publish what was held back, as far as the lanes have room again."""
-    app.runtime.relay.publish_released(await app.runtime.windows.release())
+async def release(app: NotiStream) -> int:
+    """Publish what was held back, as far as the lanes have room again; 1 where anything was."""
+    entries = await app.runtime.windows.release()
+    app.runtime.relay.publish_released(entries)
+    return min(len(entries), 1)
 
 
 async def park_overdue(app: NotiStream) -> None:

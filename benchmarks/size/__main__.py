@@ -1,4 +1,4 @@
-"""`python -m benchmarks.size`: fills a database of its own, asks a real API process, and prints how long answers take."""
+"""`python -m benchmarks.size`: fills a database of its own, asks a real API process, prints how long answers take."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from notistream.config import load_settings
 from notistream.db.pool import open_database
 from notistream.local.services import attach_or_start
 
-TOKEN = "size-admin-token-0123456789"  # noqa: S105 - of a database that is dropped again
+TOKEN = "size-admin-token-0123456789"
 Figures = dict[str, Mapping[str, float]]
 
 

@@ -1,6 +1,7 @@
 """`notistream topics`: create the topics, say what is wrong with them, or give them more partitions."""
 
 import asyncio
+import time
 
 import click
 
@@ -12,16 +13,17 @@ from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.errors import Conflict
 
+PATIENCE_S = 3.0
 NEXT = """Now set NOTISTREAM_TOPIC_PARTITIONS={count} for every process, restart the API, then start the workers.
-Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one may
-come after what is sent from now on."""
+Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one
+may come after what is sent from now on."""
 
 
 @click.command()
 @click.option(
     "--grow", "count", type=click.IntRange(1, 1000), metavar="N",
-    help="Give every topic N partitions: source, retry, dead-letter, event and changelog topics together. Refused while "
-    "workers run. See docs/scaling.md.")
+    help="Give every topic N partitions: source, retry, dead-letter, event and changelog topics together. Refused "
+    "while workers run. See docs/scaling.md.")
 def topics(count: int | None) -> None:
     """Create missing topics; fails where one has other partitions or replicas than configured."""
     with settings_with_services() as settings:
@@ -31,14 +33,19 @@ def topics(count: int | None) -> None:
             click.echo(f"{len(created)} topics created, {len(wanted) - len(created)} were there")
             return
         grown = with_database(settings, lambda database: _grow(settings, database, count))
-    click.echo(f"{grown} topics have {count} partitions now" if grown else f"all topics have {count} partitions already")
-    if grown:
-        click.echo(NEXT.format(count=count))
+    if not grown:
+        click.echo(f"all topics have {count} partitions already")
+        return
+    click.echo(f"{grown} topics have {count} partitions now")
+    click.echo(NEXT.format(count=count))
 
 
 async def _grow(settings: Settings, database: Database, count: int) -> int:
     """How many topics were changed."""
-    if running := await slots.live(database):
+    deadline = time.monotonic() + PATIENCE_S
+    while (running := await slots.live(database)) and time.monotonic() < deadline:
+        await asyncio.sleep(0.2)  # PostgreSQL may not have missed yet one that has just stopped
+    if running:
         raise Conflict(f"stop the workers first: {', '.join(f'slot {slot}' for slot in running)} still runs")
     wanted = kafka_topics.specs(settings.model_copy(update={"topic_partitions": count}))
     grown = await kafka_topics.grow(settings.kafka, wanted)

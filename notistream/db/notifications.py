@@ -13,7 +13,7 @@ from notistream.domain.notification import NewNotification
 from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("notifications")
-STRETCH = 10_000
+STRETCH = 5_000
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
@@ -75,7 +75,8 @@ class Filter:
     def looks_through(self) -> bool:
         """Whether there may be many that do not match beside one that does."""
         indexed = self.recipient or self.recipient_id or self.batch_id
-        return not indexed and bool(self.statuses or self.channel or self.template)
+        asked = self.statuses or self.channel or self.template or self.date_from or self.date_to
+        return not indexed and bool(asked)
 
 
     @property
@@ -99,29 +100,30 @@ async def list_page(
 ) -> Page:
     """At most `limit`. Of filters that no index knows, the next `stretch` notifications are looked at and no more."""
     below, above = shown.span
-    end = None
-    if shown.looks_through:
-        row = await db.fetchrow(SQL["list_end"], tenant_id, below, above, stretch)
-        end = row["id"] if row else None
-    found = await _matching(db, tenant_id, shown, (below, end or above), limit + 1)
-    older = found[limit - 1].id if len(found) > limit else end
-    return Page(found[:limit], older)
+    look = stretch if shown.looks_through else limit + 1
+    found = await _matching(db, tenant_id, shown, look, limit + 1)
+    if len(found) > limit:
+        return Page(found[:limit], found[limit - 1].id)
+    if not shown.looks_through:
+        return Page(found, None)
+    row = await db.fetchrow(SQL["list_end"], tenant_id, below, above, look)
+    return Page(found, row["id"] if row else None)
 
 
 async def _matching(
-    db: Queryable, tenant_id: UUID, shown: Filter, span: tuple[UUID, UUID], limit: int
+    db: Queryable, tenant_id: UUID, shown: Filter, look: int, limit: int
 ) -> list[StoredNotification]:
     """By the index that finds least."""
     asked = (
-        tenant_id, *span, shown.statuses, shown.channel, shown.template, shown.date_from, shown.date_to, limit)
+        tenant_id, *shown.span, shown.statuses, shown.channel, shown.template, shown.date_from, shown.date_to)
     if shown.recipient:
-        rows = await db.fetch(SQL["list_recipient"], *asked, shown.recipient, shown.recipient_id, shown.batch_id)
+        rows = await db.fetch(SQL["list_recipient"], *asked, limit, shown.recipient, shown.recipient_id, shown.batch_id)
     elif shown.recipient_id:
-        rows = await db.fetch(SQL["list_recipient_id"], *asked, shown.recipient_id, shown.batch_id)
+        rows = await db.fetch(SQL["list_recipient_id"], *asked, limit, shown.recipient_id, shown.batch_id)
     elif shown.batch_id:
-        rows = await db.fetch(SQL["list_batch"], *asked, shown.batch_id)
+        rows = await db.fetch(SQL["list_batch"], *asked, limit, shown.batch_id)
     else:
-        rows = await db.fetch(SQL["list"], *asked)
+        rows = await db.fetch(SQL["list"], *asked, look, limit)
     return [stored_notification(row) for row in rows]
 
 

@@ -31,6 +31,12 @@ async def try_lock(db: Queryable) -> bool:
     return bool(row and row["locked"])
 
 
+async def fold_totals(db: Queryable, *, limit: int) -> int:
+    """Add hours of long ago to the totals of their months; how many."""
+    row = await db.fetchrow(SQL["fold_totals"], limit)
+    return int(row["count"]) if row else 0
+
+
 async def step(
     db: Queryable, table: str, keep: timedelta, *, after: UUID, limit: int, really: bool
 ) -> Deleted:

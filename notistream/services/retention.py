@@ -15,6 +15,7 @@ from notistream.db.pool import Database
 log = logging.getLogger(__name__)
 
 LIMIT = 500
+FOLD_LIMIT = 5_000
 BUSY_S = 0.2
 
 
@@ -28,6 +29,16 @@ class Retention:
     async def keep(self) -> None:
         """One pass in a worker: rests as long as each step took, and leaves it to another one that is at it already."""
         await self.run(pace=True)
+        await self.fold_totals()
+
+    async def fold_totals(self) -> None:
+        """Keep hours for two months, and months for ever: nothing is lost but the hour."""
+        folded = FOLD_LIMIT
+        while folded == FOLD_LIMIT:
+            async with self._database.transaction() as db:
+                if not await retention.try_lock(db):
+                    return
+                folded = await retention.fold_totals(db, limit=FOLD_LIMIT)
 
     async def run(
         self, *, really: bool = True, pace: bool = False, on_step: Callable[[str, int], None] = lambda *_: None

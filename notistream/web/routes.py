@@ -74,8 +74,8 @@ NOTIFICATIONS = (
     )),
     Route(method="GET", path=V1 + "/notifications", handler=notifications.show_many, operation=Operation(
         id="listNotifications", tag="Notifications", summary="List notifications, newest first", query=LIST_PARAMETERS,
-        description="A page ends early where many do not match `status`, `channel` or `template`; it may then hold fewer "
-        "than `page_size`, even none. The end is reached when `next_cursor` is null.",
+        description="A page ends early where many do not match `status`, `channel`, `template` or the dates; it may "
+        "then hold fewer than `page_size`, even none. The end is reached when `next_cursor` is null.",
         answers={200: Answer(
             description="A page.", content=Content(type=views.NotificationPage, examples=examples.PAGE))},
         problems=READING,

@@ -55,7 +55,8 @@ async def tenant(database_url):
         await db.close()
 
 
-@pytest.mark.parametrize(("asked", "matches"), CASES, ids=lambda value: "-".join(value) if isinstance(value, dict) else "rows")
+@pytest.mark.parametrize(
+    ("asked", "matches"), CASES, ids=lambda value: "-".join(value) if isinstance(value, dict) else "rows")
 @pytest.mark.parametrize("stretch", [7, 10_000])
 async def test_every_match_turns_up_once_in_order(tenant, asked, matches, stretch):
     db, tenant_id = tenant

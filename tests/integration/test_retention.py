@@ -1,14 +1,14 @@
 """Retention on a real database: what has ended goes when its time has come, what waits never does."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from notistream import metrics
 from notistream.config import Settings
-from notistream.db import inbox, retention, tenants
+from notistream.db import inbox, retention, stats, tenants
 from notistream.db.pool import open_database
 from notistream.domain.notification import Status
 from notistream.services.retention import Retention, spans
@@ -16,6 +16,7 @@ from tests.stack import stack, until
 
 pytestmark = pytest.mark.integration
 KEEP = timedelta(days=90)
+NOW = datetime.now(UTC)
 TERMINAL = {Status.DELIVERED, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED, Status.EXPIRED}
 NEW = """
 INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, recipient, template_id, status, due_at,
@@ -240,3 +241,19 @@ async def test_the_task_of_a_worker_deletes(endpoints, database_url, topics_pref
 
         await until(counted, what="the worker to delete")
     assert await world.left("notifications") == {waiting}
+
+
+async def test_totals_of_long_ago_are_kept_by_the_month(world):
+    hours = [(120, 2), (120, 3), (160, 1), (1, 1)]
+    for days, hour in hours:
+        await world.db.fetch(
+            "INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum) SELECT $1, 'sms',"
+            " date_trunc('month', now() - $2::interval, 'UTC') + make_interval(days => 5, hours => $3), 10, 1, 100",
+            world.tenant_id, timedelta(days=days), hour)
+    before = await stats.channel_totals(world.db, world.tenant_id)
+    for _ in range(2):
+        await Retention(world.db, {}).fold_totals()
+        assert await stats.channel_totals(world.db, world.tenant_id) == before
+    rows = await world.db.fetch("SELECT extract(day FROM hour AT TIME ZONE 'UTC') AS day FROM channel_totals")
+    months = len({(NOW - timedelta(days=days)).strftime("%Y-%m") for days, _ in hours[:3]})
+    assert sorted(int(row["day"]) for row in rows) == [*[1] * months, 6]

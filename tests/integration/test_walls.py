@@ -174,7 +174,7 @@ async def test_a_scoped_read_still_uses_the_indexes(world: World) -> None:
     sql, scoped = queries.load("notifications"), world.db.of(world.b)
     cases = [
         (sql["get"], (world.b, own), 1), (sql["trace_steps"], (own,), 1), (sql["attempts"], (own,), 0),
-        (sql["list"], (world.b, page[0].id, notifications.FIRST, *[None] * 5, 20), 20),
+        (sql["list"], (world.b, page[0].id, notifications.FIRST, *[None] * 5, 20, 20), 20),
         (queries.load("batches")["get"], (world.b, batch), 1),
     ]
     for statement, arguments, rows in cases:

@@ -9,10 +9,11 @@ LEFT JOIN preferences p ON p.tenant_id = w.tenant_id AND p.recipient_id = w.id;
 
 -- name: page
 -- Of the tenant's next $3 notifications those for the recipient or to one of the addresses $6 of the channels $5.
-WITH page AS MATERIALIZED (
-    SELECT id, channel, recipient, recipient_id FROM notifications
-    WHERE (tenant_id, id) > ($1, coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')) AND (tenant_id, id) <= ($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-    ORDER BY tenant_id, id LIMIT $3
+WITH span AS MATERIALIZED (
+    SELECT id FROM notifications WHERE tenant_id = $1 AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') ORDER BY id LIMIT $3
+), page AS MATERIALIZED (
+    SELECT n.* FROM span CROSS JOIN LATERAL (
+        SELECT id, channel, recipient, recipient_id FROM notifications WHERE id = span.id OFFSET 0) n
 ), mine AS MATERIALIZED (
     SELECT m.channel, address_of(m.channel, m.address, NULL, NULL, NULL) AS address
     FROM unnest($5::text[], $6::text[]) AS m(channel, address)

@@ -55,22 +55,24 @@ JOIN notifications n ON n.id = k.notification_id;
 SELECT * FROM notifications WHERE id = $2 AND tenant_id = $1;
 
 -- name: list
--- Newest first: those of the tenant below an id ($2) and not below another ($3) that match. Pairs are compared, because
--- for an equal tenant the planner may take the index of all ids, and read everybody's.
-SELECT * FROM notifications
-WHERE (tenant_id, id) < ($1::uuid, $2::uuid) AND (tenant_id, id) >= ($1, $3::uuid)
-    AND ($4::text[] IS NULL OR status = ANY ($4))
-    AND ($5::text IS NULL OR channel = $5)
-    AND ($6::text IS NULL OR template_name = $6 OR template_id::text = $6)
-    AND ($7::timestamptz IS NULL OR created_at >= $7)
-    AND ($8::timestamptz IS NULL OR created_at <= $8)
-ORDER BY tenant_id DESC, id DESC LIMIT $9;
+-- Newest first: those that match among the tenant's next $9 below an id ($2) and not below another ($3). Their ids come
+-- from the index alone, then each row from its id: for a large tenant the planner would rather read the index of all
+-- ids, and with it everybody's newest, for which a tenant that was busy long ago would have to wait.
+WITH span AS MATERIALIZED (
+    SELECT id FROM notifications WHERE tenant_id = $1 AND id < $2 AND id >= $3 ORDER BY id DESC LIMIT $9
+)
+SELECT n.* FROM span CROSS JOIN LATERAL (SELECT * FROM notifications WHERE id = span.id OFFSET 0) n
+WHERE ($4::text[] IS NULL OR n.status = ANY ($4))
+    AND ($5::text IS NULL OR n.channel = $5)
+    AND ($6::text IS NULL OR n.template_name = $6 OR n.template_id::text = $6)
+    AND ($7::timestamptz IS NULL OR n.created_at >= $7)
+    AND ($8::timestamptz IS NULL OR n.created_at <= $8)
+ORDER BY span.id DESC LIMIT $10;
 
 -- name: list_end
--- The last of the tenant's next $4 of such a span; no row where there are fewer.
-SELECT id FROM notifications
-WHERE (tenant_id, id) < ($1::uuid, $2::uuid) AND (tenant_id, id) >= ($1, $3::uuid)
-ORDER BY tenant_id DESC, id DESC OFFSET $4::integer - 1 LIMIT 1;
+-- The last of such a span; no row where it has fewer than $4.
+SELECT id FROM notifications WHERE tenant_id = $1 AND id < $2 AND id >= $3
+ORDER BY id DESC OFFSET $4::integer - 1 LIMIT 1;
 
 -- name: list_recipient
 -- As list, to one address ($10).

@@ -1,10 +1,13 @@
 -- name: candidates
 -- A page of the tenant's notifications, newest first, or all of batch $6: which of those that match still wait, how
 -- many are too late, how many it looked at, and where the next page begins.
-WITH page AS (
-    (SELECT id, status, channel, template_name, template_id, category FROM notifications
-    WHERE $6::uuid IS NULL AND (tenant_id, id) < ($1, coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')) AND (tenant_id, id) >= ($1, '00000000-0000-0000-0000-000000000000')
-    ORDER BY tenant_id DESC, id DESC LIMIT $3)
+WITH span AS MATERIALIZED (
+    SELECT id FROM notifications
+    WHERE tenant_id = $1 AND id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AND $6::uuid IS NULL ORDER BY id DESC LIMIT $3
+), page AS (
+    SELECT n.* FROM span CROSS JOIN LATERAL (
+        SELECT id, status, channel, template_name, template_id, category FROM notifications
+        WHERE id = span.id OFFSET 0) n
     UNION ALL
     SELECT id, status, channel, template_name, template_id, category FROM notifications
     WHERE tenant_id = $1 AND batch_id = $6

@@ -1,6 +1,27 @@
 -- name: try_lock
 SELECT pg_try_advisory_xact_lock($1) AS locked;
 
+-- name: fold_totals
+-- Totals of hours that ended two months ago and more become part of their month's, in its first hour: the sum over a
+-- tenant's whole past stays short.
+WITH old AS MATERIALIZED (
+    SELECT tenant_id, channel, hour FROM channel_totals
+    WHERE hour < date_trunc('month', now() - interval '62 days', 'UTC') AND hour <> date_trunc('month', hour, 'UTC')
+    ORDER BY hour DESC LIMIT $1 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM channel_totals t USING old o
+    WHERE t.tenant_id = o.tenant_id AND t.channel = o.channel AND t.hour = o.hour
+    RETURNING t.*
+), folded AS (
+    INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, failed, latency_ms_sum)
+    SELECT tenant_id, channel, date_trunc('month', hour, 'UTC'), sum(sent), sum(failed), sum(latency_ms_sum)
+    FROM gone GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (tenant_id, channel, hour) DO UPDATE
+        SET sent = t.sent + excluded.sent, failed = t.failed + excluded.failed,
+            latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum
+)
+SELECT count(*) AS count FROM gone;
+
 -- name: notifications
 -- Of the next $3 that were accepted longer ago than $1 those that ended as long ago go ($4: or are only counted), with
 -- all that tells of them. What waits stays, and what a dead letter that nobody has decided on still needs.
