@@ -20,12 +20,16 @@ def chosen() -> Sequence[str]:
 def outbox() -> None:
     """What is committed leaves nothing behind for Kafka: it is published once, by whoever accepted it, or never."""
     from notistream.db import notifications, outbox
+    from notistream.db.pool import Database
 
     create = notifications.create
 
     async def forgetful(db: Any, new: Any, **options: Any) -> Any:
         created = await create(db, new, **options)
+        await db.fetch("RESET ROLE")  # a tenant's own role may not delete entries
         await outbox.delete(db, [entry.id for entry in created.entries])
+        if not isinstance(db, Database):
+            await db.fetch("SET LOCAL ROLE notistream_tenant")
         return created
 
     notifications.create = forgetful
@@ -42,9 +46,14 @@ def claim() -> None:
 
 
 def acknowledgement() -> None:
-    """A record is acknowledged as soon as it is settled, whatever is before it."""
+    """A record is acknowledged as soon as it is settled, whatever is before it.
+
+    Nor is parked what waits: on a slow machine that would settle the one before in time.
+    """
+    from notistream.delivery import lanes
     from notistream.delivery.acknowledgement import InOrder
 
+    lanes.HELD_FOR_S = 600.0
     InOrder.add = lambda _self, _partition, acknowledge, _abandon: acknowledge
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 from uuid_utils.compat import uuid7
 
-from notistream import topics
+from notistream import metrics, topics
 from notistream.config import Settings
 from notistream.db import dead_letters, deliveries, gauges, migrate, notifications, outbox, queries, tenants
 from notistream.db.deliveries import Finishing
@@ -289,6 +289,18 @@ async def test_a_restarted_slot_settles_its_own_leases_at_once_and_no_others(wor
     await upkeep_of(world).end_leases(owner=0)
     assert (await world.status(mine)).status == "retrying"
     assert (await world.status(other)).status == "processing"
+
+
+async def test_what_was_claimed_twice_within_a_lease_is_settled_and_counted_once(world):
+    """Leases stay until their time has passed; found by replaying dead letters and killing the worker."""
+    notification_id = await world.create()
+    await world.finish(await world.claim(notification_id), RETRY_NOW)
+    await deliveries.queue(world.db, [Turn(notification_id, 1)])
+    await world.claim(notification_id, seq=2)
+    before = metrics.DUPLICATES._value.get(), metrics.LEASES_ENDED._value.get()
+    await upkeep_of(world).end_leases(owner=0)
+    assert (metrics.DUPLICATES._value.get(), metrics.LEASES_ENDED._value.get()) == (before[0] + 1, before[1] + 1)
+    assert (await world.status(notification_id)).status == "retrying"
 
 
 async def test_a_gate_that_stops_it_uses_no_attempt(world):

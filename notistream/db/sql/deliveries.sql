@@ -266,10 +266,10 @@ WHERE until <= now() OR owner = $2
 ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED;
 
 -- name: orphans
+-- Each once: a notification that was claimed again soon is in its former lease too.
 SELECT n.id, n.priority, n.attempts, n.chain, n.on_unknown, n.lease_token, n.next_provider
-FROM unnest($1::uuid[]) AS w(id)
-JOIN notifications n ON n.id = w.id
-WHERE n.status = 'processing' AND n.lease_token = ANY ($2::uuid[]);
+FROM notifications n
+WHERE n.id = ANY ($1::uuid[]) AND n.status = 'processing' AND n.lease_token = ANY ($2::uuid[]);
 
 -- name: drop_leases
 DELETE FROM leases WHERE token = ANY ($1::uuid[]);
