@@ -29,7 +29,7 @@ run run-api run-worker seed migrate-up migrate-down bench: export NOTISTREAM_KAF
 endif
 
 .PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e \
-	test test-unit test-integration lint typecheck format bench generate docs build constraints clean-local clean
+	test test-unit test-integration fuzz lint typecheck format bench generate docs build constraints clean-local clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -75,6 +75,8 @@ test-unit: $(DEV) ## Run what needs no service, with every debug check on and a 
 	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
 test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
 	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+fuzz: $(DEV) ## Misuse real API processes: 200 examples per operation, 50,000 malformed requests, 1,000 slow clients
+	@FUZZ_EXAMPLES=200 FUZZ_REQUESTS=50000 FUZZ_SLOW=1000 $(BIN)/python -m pytest tests/fuzz -s $(PYTEST_ARGS)
 lint: $(DEV) ## Check style, import law, types, and that derived files are fresh
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
