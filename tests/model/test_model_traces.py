@@ -47,7 +47,8 @@ async def test_the_database_follows_the_model(name: str, database_url: str) -> N
     ("reschedule", notifications, "cancel", "'deferred')", "'deferred', 'processing')"),
     ("cancel and replay", replay, "replay", "chain = n.chain + 1", "chain = n.chain"),
     ("cancel and replay", deliveries, "park", "status = 'deferred'", "status = 'retrying'"),
-])
+], ids=["claim: seq", "finish: token", "finish_late: attempts", "queue: due", "finish: not called", "cancel: claimed",
+        "replay: chain", "park: status"])
 async def test_a_statement_that_loses_its_guard_is_noticed(
     name: str, module: ModuleType, query: str, guard: str, instead: str, database_url: str,
     monkeypatch: pytest.MonkeyPatch,
