@@ -31,8 +31,8 @@ run run-api run-worker seed migrate-up migrate-down bench size: export NOTISTREA
 endif
 
 .PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e screenshots \
-	test test-unit test-integration faults mutations lint typecheck format bench size generate docs build sbom licences \
-	vulnerabilities constraints clean-local clean
+	test test-unit test-integration faults mutations fuzz lint typecheck format bench size generate docs build sbom \
+	licences vulnerabilities constraints clean-local clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -87,6 +87,8 @@ faults: $(DEV) ## Break everything at full size, three brokers and a storm inclu
 	@exec $(BIN)/python -m tests.faults.page build/faults.jsonl
 mutations: $(DEV) ## Switch each protection off, one at a time, and see that a fault test goes red
 	@exec $(BIN)/python -m tests.faults.mutations
+fuzz: $(DEV) ## Misuse real API processes: 200 examples per operation, 50,000 malformed requests, 1,000 slow clients
+	@FUZZ_EXAMPLES=200 FUZZ_REQUESTS=50000 FUZZ_SLOW=1000 $(BIN)/python -m pytest tests/fuzz -s $(PYTEST_ARGS)
 lint: $(DEV) ## Check style, import law, types, and that derived files are fresh
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports

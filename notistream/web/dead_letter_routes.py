@@ -42,7 +42,9 @@ FILTERS = (
     CURSOR,
     SIZE,
 )
-TENANT = Parameter(name=views.TENANT, description="The same as `tenant_id`.", schema=UUID_SCHEMA)
+TENANT = Parameter(
+    name=views.TENANT, description="The same as `tenant_id`; empty: any.",
+    schema={"anyOf": [UUID_SCHEMA, {"const": ""}]})
 
 DEAD_LETTERS = (
     Route(method="GET", path=BASE, handler=dead_letters.show_many, admin=True, operation=Operation(

@@ -11,7 +11,7 @@ from tests.services import Endpoints
 from tests.stack import Process, stack
 
 ADMIN_TOKEN = "test-admin-token-0123456789"
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
 """Per operation; `make fuzz` takes 200."""
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
 """Malformed ones; `make fuzz` takes 50,000."""

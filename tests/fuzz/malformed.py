@@ -123,8 +123,8 @@ def deep(chance: random.Random, target: str) -> bytes:
 
 
 def smuggled(chance: random.Random, target: str) -> bytes:
-    """Two readers would see two different ends of the body."""
-    hidden = b"GET /internal/tenants HTTP/1.1\r\nHost: x\r\n\r\n"
+    """Two readers would see two different ends of the body; what is hidden behind one of them would be a 200."""
+    hidden = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     lines = chance.choice(
         [
             ("Content-Length: 4", "Transfer-Encoding: chunked"),

@@ -33,6 +33,7 @@ async def test_malformed_requests_are_answered_or_closed(target: Target) -> None
     print(f"\n{REQUESTS:,} requests, answers {dict(sorted(answers.items()))}, RSS {grown:+.1f} MiB")  # noqa: T201
     await until(lambda: answers_well(target), what="the API to answer")
     assert not {status for _, status in answers if status >= 500}
+    assert ("smuggled", 200) not in answers
     assert grown < GROWTH_MIB
 
 

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from notistream import metrics, topics
 from notistream.config import Settings
-from notistream.db import dead_letters, deliveries, gauges, migrate, notifications, outbox, queries, tenants
+from notistream.db import dead_letters, deliveries, gauges, migrate, notifications, operations, outbox, queries, tenants
 from notistream.db.deliveries import Finishing
 from notistream.db.pool import open_database
 from notistream.delivery.ports import Parking, Turn
@@ -263,6 +263,18 @@ async def test_a_late_success_is_refused_once_another_worker_has_claimed_it(worl
     assert not (await deliveries.finish_late(world.db, stale, DELIVERED)).ids
     assert await world.finish(fresh, DELIVERED)
     assert [a.late_outcome for a in await notifications.attempts(world.db, notification_id)] == ["delivered", None]
+
+
+async def test_a_late_success_spares_what_was_rescheduled_meanwhile_a_second_call(world):
+    notification_id = await world.create()
+    stale = await world.claim(notification_id, lease=timedelta(0))
+    await upkeep_of(world).end_leases()
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert await operations.reschedule(
+        world.db, world.tenant_id, notification_id, scheduled_at=tomorrow, expires_at=None)
+    assert (await deliveries.finish_late(world.db, stale, DELIVERED)).ids
+    found = await world.status(notification_id)
+    assert (found.status, found.due_at) == ("delivered", None)
 
 
 async def test_hold_waits_for_an_operator_and_the_last_attempt_fails_with_its_reason(world):

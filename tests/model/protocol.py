@@ -274,7 +274,7 @@ def _record_late(world: World, s: State, d: Delivery, outcome: str) -> Edge:
     closed = tuple(
         a._replace(late=outcome) if (a.chain, a.number, a.outcome) == (d.chain, d.number, "unknown") else a
         for a in row.closed)
-    statuses = ["unknown", "retrying", "pending", "deferred"]
+    statuses = ["unknown", "pending", *WAITING]
     unclaimed = (row.chain, row.attempts) == (d.chain, d.number)
     if "late success only while unclaimed" in world.off:
         statuses, unclaimed = [*statuses, "processing"], row.chain == d.chain

@@ -61,6 +61,8 @@ TRACED = {
         Budget(pauses=1, cancels=1, replays=1), max_retries=2, answers=("delivered",), timers=False),
     "reschedule": World(
         Budget(reschedules=1, gates=1, cancels=1), schedules=True, max_retries=2, answers=("delivered",)),
+    "zombies and reschedule": World(
+        Budget(pauses=1, reschedules=1), max_retries=2, answers=("delivered",), timers=False),
     "stale copies": World(
         Budget(crashes=1, cancels=1), max_retries=2, answers=("delivered",), timers=False, forgets_stale=False),
     "two messages": World(Budget(crashes=1), messages=2, max_retries=2, answers=("delivered",), timers=False),

@@ -136,7 +136,7 @@ WITH noted AS (
     SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
         sent_at = now(), provider = $5, provider_message_id = CASE WHEN NOT erased THEN $6 END, updated_at = now()
     WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
-        AND status IN ('unknown', 'retrying', 'pending', 'deferred')
+        AND status IN ('unknown', 'retrying', 'pending', 'deferred', 'scheduled')
     RETURNING tenant_id, channel, created_at, sent_at, status_event(n) AS event
 ), counted AS (
     INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, latency_ms_sum)
