@@ -11,8 +11,6 @@ from notistream.domain.rate_limit import Rate, Usage, parse_rate, wait_s
 from notistream.messages import USAGE_TABLE
 from tables.window_counter import WindowCounter, Write, add_table
 
-GATHER_S = 0.002  # every message waits for it
-
 
 class RecipientUsageTable:
     """Implements `delivery.ports.RecipientUsage` on a Faust table."""
@@ -46,4 +44,4 @@ def declare(app: NotiStream, write: Write) -> RecipientUsageTable:
     """The table of the app's recipient limit."""
     window_s = parse_rate(app.settings.recipient_rate_limit).window_s
     return RecipientUsageTable(add_table(app, WindowCounter(
-        app, name=USAGE_TABLE, window_s=window_s, gather_s=GATHER_S, write=write)))
+        app, name=USAGE_TABLE, window_s=window_s, gather_s=0, write=write)))

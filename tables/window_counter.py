@@ -19,7 +19,7 @@ from notistream.app import NotiStream
 log = logging.getLogger(__name__)
 
 KEPT_WINDOWS = 10
-KEEP_PATIENCE_S = 5.0
+KEEP_PATIENCE_S = 3.0
 ROCKSDB = {
     "write_buffer_size": 4 << 20, "max_write_buffer_number": 2, "target_file_size_base": 4 << 20,
     "block_cache_size": 16 << 20, "max_open_files": 64,
@@ -30,7 +30,11 @@ Write = Callable[[str, int, Sequence[tuple[bytes, bytes]]], Awaitable[int]]
 
 
 class WindowCounter(Table[Any, int]):
-    """Counts per key and wall-clock window of `window_s` seconds; changes of `gather_s` seconds are one burst."""
+    """Counts per key and wall-clock window of `window_s` seconds.
+
+    Changes are written in bursts, one after the other: what comes while one is on its way, and `gather_s` seconds
+    more, is the next.
+    """
 
     def __init__(self, app: NotiStream, *, name: str, window_s: int, gather_s: float, write: Write) -> None:
         super().__init__(
@@ -42,7 +46,8 @@ class WindowCounter(Table[Any, int]):
         self._gather_s = gather_s
         self._write = write
         self._dirty: dict[int, dict[bytes, bytes]] = {}
-        self._burst: asyncio.Task[bool] | None = None
+        self._burst: asyncio.Task[bool] | None = None  # that takes what is dirty
+        self._sent: asyncio.Task[bool] | None = None  # the one before it
         self._appends: set[asyncio.Task[None]] = set()
         self._owned: tuple[int, frozenset[int]] = (-1, frozenset())
 
@@ -90,14 +95,16 @@ class WindowCounter(Table[Any, int]):
         """Note a change for the next burst."""
         self._dirty.setdefault(partition, {})[name] = value
         if self._burst is None:
-            self._burst = asyncio.get_running_loop().create_task(self._send_burst())
+            self._burst = asyncio.get_running_loop().create_task(self._send_burst(self._sent))
 
     def _should_expire_keys(self) -> bool:
         return False  # RocksDB does it
 
-    async def _send_burst(self) -> bool:
+    async def _send_burst(self, before: "asyncio.Task[bool] | None") -> bool:
+        if before is not None and not before.done():
+            await asyncio.wait([before])
         await asyncio.sleep(self._gather_s)
-        dirty, self._dirty, self._burst = self._dirty, {}, None
+        dirty, self._dirty, self._sent, self._burst = self._dirty, {}, self._burst, None
         appends = {asyncio.create_task(self._append(partition, values)) for partition, values in dirty.items()}
         self._appends |= appends
         for append in appends:
