@@ -68,7 +68,7 @@ def _declare(app: NotiStream, name: str, every_s: float, work: Callable[[], Awai
 
 
 def pause_s(every_s: float, quiet: int) -> float:
-    """Until the next round; what looks often looks half as often after twenty rounds without anything, and so on."""
+    """Until the next round: longer after each that found nothing, up to half a second or the task's own pause."""
     return max(every_s, min(QUIET_S, every_s * quiet / 10))
 
 

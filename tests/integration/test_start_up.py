@@ -1,6 +1,5 @@
 """A worker is ready when its tables are: with 100,000 counts on their changelog it has them all before it says so."""
 
-import asyncio
 import signal
 import sys
 import time
@@ -17,6 +16,7 @@ from tests.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 KEYS = 100_000
+AT_ONCE = 5_000
 WINDOW_S = 600
 PARTITIONS = 2
 
@@ -24,14 +24,15 @@ PARTITIONS = 2
 async def keep(brokers: str, topic: str) -> None:
     """Write counts of the running window to a changelog, as a worker would have."""
     begin = int(time.time() // WINDOW_S) * WINDOW_S
-    producer = AIOKafkaProducer(bootstrap_servers=brokers, max_batch_size=1 << 19, linger_ms=20)
+    producer = AIOKafkaProducer(bootstrap_servers=brokers, max_batch_size=900_000, max_request_size=1_000_000)
     await producer.start()
     try:
-        sent = [
-            await producer.send(
-                topic, b"3", key=orjson.dumps([f"recipient-{n}", [begin, begin + WINDOW_S]]), partition=n % PARTITIONS)
-            for n in range(KEYS)]
-        await asyncio.gather(*sent)
+        for first in range(0, KEYS, AT_ONCE):
+            batch = producer.create_batch()
+            for n in range(first, first + AT_ONCE):
+                name = orjson.dumps([f"recipient-{n}", [begin, begin + WINDOW_S]])
+                assert batch.append(key=name, value=b"3", timestamp=None)
+            await (await producer.send_batch(batch, topic, partition=first // AT_ONCE % PARTITIONS))
     finally:
         await producer.stop()
 
