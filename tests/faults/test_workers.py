@@ -96,6 +96,7 @@ async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, rep
         await until(lambda: in_flight(site, frozen), what="calls of the worker in flight")
         frozen.child.send_signal(signal.SIGSTOP)
         site.ledger.release()
+        await until(lambda: site.ledger.held == 0, what="its calls to be answered")
         site.ledger.hold(lambda call: site.ledger.accepted[call["key"]] > 1)
         await until(lambda: site.ledger.held > 0, what="the other to send again what the frozen one sent",
                     patience_s=180)
