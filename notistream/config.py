@@ -58,10 +58,8 @@ class Settings(BaseSettings):
     kafka_password: SecretStr | None = Field(None, description="Password of KAFKA_USERNAME.")
     kafka_ca_file: Path | None = Field(
         None, description="PEM file of the authority that signs the brokers' certificates. Unset: the system's own.")
-    kafka_certificate_file: Path | None = Field(
-        None, description="PEM file of our own certificate, for brokers that ask for one.")
-    kafka_key_file: Path | None = Field(
-        None, description="PEM file of its key. Unset: it is in KAFKA_CERTIFICATE_FILE.")
+    kafka_certificate_file: Path | None = Field(None, description="PEM file of our certificate, for brokers that ask.")
+    kafka_key_file: Path | None = Field(None, description="PEM file of its key. Unset: in KAFKA_CERTIFICATE_FILE.")
     kafka_key_password: SecretStr | None = Field(None, description="Password of that key, where it has one.")
     state_dir: Path = Field(
         Path(".local"), description="Folder of the embedded services, worker tables and local secrets.")
@@ -216,12 +214,11 @@ class Settings(BaseSettings):
         return self
 
     def _refuse_short_retention(self) -> None:
-        least = {
+        for name, days in {
             "retention_days": -(-self.idempotency_window_h // 24),  # a key leads to its notification
             "retention_dead_letters_days": 31,  # the topic's own 30 days: who reads it again must find them here
             "retention_audit_log_days": 7,  # the audit looks for its last run there
-        }
-        for name, days in least.items():
+        }.items():
             if 0 < getattr(self, name) < days:
                 raise ValueError(f"{name.upper()} must be {days} or more, or 0")
 

@@ -32,7 +32,8 @@ def env_example() -> str:
     for name, schema in _settings():
         allowed = _allowed(schema)
         about = f"{schema['description']} [{allowed}]" if allowed else schema["description"]
-        lines += ["", *(f"# {line}" for line in textwrap.wrap(about, WIDTH - 2)), f"# {name}={_default(schema)}"]
+        told = textwrap.wrap(about, WIDTH - 2, break_on_hyphens=False)
+        lines += ["", *(f"# {line}" for line in told), f"# {name}={_default(schema)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -29,6 +29,12 @@ NOT_OURS = {"notistream_tenant", "notistream_dashboards"}
 """Names of ours that are no metrics: roles of PostgreSQL."""
 NOT_RUN = {
     ("docs/dead-letters.md", "Kafka's own scripts are not part of the product"),
+    ("docs/deployment.md", "after a restore"),
+    ("docs/deployment.md", "it changes the machine; tests/unit/test_systemd.py looks at the units"),
+    ("docs/deployment.md", "needs a cluster; tests/unit/test_kubernetes.py judges both by the schemas"),
+    ("docs/deployment.md", "needs systemd; tests/integration/test_rolling_restart.py does the same with processes"),
+    ("docs/deployment.md", "on services over TLS by tests/integration/test_secure_services.py"),
+    ("docs/protocol-model.md", "they are the suite's own tests"),
     ("docs/receipts.md", "a line of a class"),
     ("docs/webhooks.md", "needs the package `standardwebhooks` of npm"),
 }
