@@ -15,7 +15,7 @@ PLACEHOLDER = re.compile(r"(?<![\w$-])(ID|KEY|TOKEN|SIGNING_KEY)(?![\w=-])|<(id)
 
 def agrees(shown: str, real: str) -> bool:
     """Whether `real` has what is shown: `…` stands for anything; ids and times for any of theirs."""
-    parts = [re.escape(part) for part in _plain(shown).split("…")]
+    parts = [re.escape(part.strip()) for part in _plain(shown).split("…")]
     return re.search(r"\s*.*?\s*".join(parts), _plain(real), re.S) is not None
 
 

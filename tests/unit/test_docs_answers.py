@@ -13,6 +13,7 @@ ID, OTHER = "01970000-0000-7000-8000-0000000000aa", "01970000-0000-7000-8000-000
     ("20 waiting", "       20  waiting, 0 replayed", True),
     ("20 waiting", "21 waiting", False),
     ("a … c", "a b c", True),
+    ("a … c", "a c", True),
     ("a … c", "a b", False),
     (ID, OTHER, True),
     (f"{ID} sms", f"{OTHER} email", False),
