@@ -89,12 +89,11 @@ async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, rep
     count = sized(150, 1000)
     async with sites(**IN_FLIGHT, **LEASES) as site:
         frozen = await site.product.worker(0)
-        await site.product.worker(1)
-        await site.product.ready(frozen)
         site.ledger.hold()
         await site.load.in_batches(site.load.mixed(count))
-        await until(lambda: in_flight(site, frozen), what="calls of the worker in flight")
+        await until(lambda: site.ledger.held > 10, what="calls of the worker in flight")
         frozen.child.send_signal(signal.SIGSTOP)
+        await site.product.worker(1, wait=False)
         site.ledger.release()
         await until(lambda: site.ledger.held == 0, what="its calls to be answered")
         site.ledger.hold(lambda call: site.ledger.accepted[call["key"]] > 1)
@@ -107,10 +106,6 @@ async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, rep
         verdict = await judge(site, duplicates=BOUND)
         assert await late(site, frozen) == await ended_leases(site)
         report("SIGSTOP of a worker for longer than its leases", "calls in flight, a second worker", verdict)
-
-
-async def in_flight(site, process):
-    return await site.product.metric(process, "notistream_lane_in_flight") > 0 and site.ledger.held > 10
 
 
 async def ended_leases(site):
