@@ -44,7 +44,7 @@ FILTERS = (
 )
 TENANT = Parameter(
     name=views.TENANT, description="The same as `tenant_id`; empty: any.",
-    schema={"anyOf": [UUID_SCHEMA, {"const": ""}]})
+    schema={"type": "string", "pattern": "^(|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"})
 
 DEAD_LETTERS = (
     Route(method="GET", path=BASE, handler=dead_letters.show_many, admin=True, operation=Operation(

@@ -162,10 +162,10 @@ async def test_list_pages() -> None:
         assert (len(first["data"]), first["next_cursor"]) == (2, str(examples.ID))
         last = await (await client.get(f"{NOTIFICATIONS}?page_size=3&cursor={first['next_cursor']}")).json()
         assert (len(last["data"]), last["next_cursor"]) == (3, None)
-        assert [limit for _, limit in fakes.notifications.filters] == [3, 4]
+        assert [limit for _, limit in fakes.notifications.filters] == [2, 3]
         assert fakes.notifications.filters[1][0].before == examples.ID
         await client.get(NOTIFICATIONS)
-        assert fakes.notifications.filters[2][1] == 21
+        assert fakes.notifications.filters[2][1] == 20
 
 
 async def test_list_filters() -> None:

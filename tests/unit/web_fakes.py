@@ -11,7 +11,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from notistream.db.idempotency import RequestKey, StoredAnswer
-from notistream.db.notifications import Filter
+from notistream.db.notifications import Filter, Page
 from notistream.db.pool import Database, open_database
 from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate, StoredTemplateVersion
 from notistream.db.stats import ChannelTotals
@@ -105,9 +105,10 @@ class FakeNotifications:
         await self.get(tenant_id, notification_id)
         return examples.CANCELLED
 
-    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> list[StoredNotification]:
+    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> Page:
         self.filters.append((shown, limit))
-        return [replace(s, tenant_id=tenant_id) for s in self.page[:limit]]
+        found = [replace(stored, tenant_id=tenant_id) for stored in self.page[:limit]]
+        return Page(found, found[-1].id if len(self.page) > limit else None)
 
     async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
         return timeline(await self.get(tenant_id, notification_id), [], [examples.ATTEMPT])
