@@ -1,7 +1,7 @@
 """Search over notifications for operators: newest first, a bounded stretch at a time, whatever is asked for.
 
-No index knows recipients, statuses or templates: each would cost every accepted message. So a search for one of them
-looks at so many notifications of its span and says where it stopped.
+No index knows statuses or templates, or a recipient of whichever tenant: each would cost every accepted message. So a
+search for one of them looks at so many notifications of its span and says where it stopped.
 """
 
 from collections.abc import Mapping, Sequence
