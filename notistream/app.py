@@ -1,6 +1,7 @@
 """The Faust app: settings, order of start and stop, and what a rebalance means for the lanes."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -56,6 +57,8 @@ class Process(faust.Worker):
         telemetry.configure_logging(form=settings.log_format, level=settings.log_level)
 
     def _on_startup_end_spinner(self) -> None:
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: to look through it took 75 ms, in which nobody was served
         log.info("ready", extra={"role": "api" if self.app.api_only else "worker", "url": self.app.address})
 
 
