@@ -14,8 +14,10 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 STATE_DIR := $(or $(NOTISTREAM_STATE_DIR),.local)
 
-# Test processes; the suite shares one broker and one server between them.
-TEST_JOBS ?= 2
+# Test processes; the suite shares one broker and one server between them. Many tests wait for something, so more than
+# cores; files in their order, because the slow ones come first in it.
+TEST_JOBS ?= 3
+TEST_ORDER := --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 # Per cent of the lines and branches that decide (COVERED) which the unit tests must reach.
 COVERAGE_FLOOR ?= 95
@@ -75,12 +77,12 @@ screenshots: $(DEV) ## Draw the console's pages into docs/images/ (needs Chromiu
 
 ##@ Check
 test: $(DEV) ## Run the whole suite on a real Kafka and PostgreSQL, which it starts itself
-	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
 test-unit: $(DEV) ## Run what needs no service, with every debug check on and a floor under the coverage
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -m pytest tests/unit --cov --cov-branch --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
 test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
-	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
 faults: $(DEV) ## Break everything at full size, three brokers and a storm included (45 minutes); fills docs/reliability.md
 	@mkdir -p build && rm -f build/faults.jsonl
 	@FAULTS=full FAULTS_REPORT=$(CURDIR)/build/faults.jsonl $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)

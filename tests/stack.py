@@ -15,6 +15,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from notistream.commands.seed import seed_demo
+from notistream.db.pool import open_database
 from tests.collector import Collector, collector
 from tests.receiver import Receiver, receiver
 from tests.services import Endpoints
@@ -117,8 +119,16 @@ class Stack:
         self.http = await self._exit.enter_async_context(aiohttp.ClientSession())
         self._told = await self._exit.enter_async_context(collector())
         self._env |= {"NOTISTREAM_OTLP_ENDPOINT": self._told.endpoint, **self._settings}
-        await self.run("seed", "--demo")
+        await self._seed()
         return self
+
+    async def _seed(self) -> None:
+        """As `notistream seed --demo`, without a process of its own: most of the suite's stacks begin so."""
+        database = await open_database(self.database_url, size=2, name="seed")
+        try:
+            await seed_demo(database)
+        finally:
+            await database.close()
 
     async def __aexit__(self, *exc: object) -> None:
         for process in reversed(self.processes):
