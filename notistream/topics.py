@@ -7,6 +7,7 @@ the same partition number.
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,10 @@ from notistream.messages import CHANGELOGS, TOPICS
 from notistream.services.kafka_access import refusal
 
 log = logging.getLogger(__name__)
+SEEN_S = 5.0
+FORGET_S = 30.0
+"""Longer than a session, after which a broker forgets a member that has gone."""
+NOBODY = ("Empty", "Dead")
 RETRY_S = 1.0
 RETENTION_MS = 7 * 24 * 3600 * 1000
 DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
@@ -121,11 +126,9 @@ async def faults(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
         KafkaUnavailable: no broker answered.
     """
     admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=10_000)
-    names = {spec.name for spec in wanted}
     try:
         await admin.start()
-        # None: of all topics. Asking for one by name could create it with the broker's own number of partitions.
-        states = [state for state in _described(await admin.describe_topics(None)) if state.name in names]
+        states = await _seen(admin, wanted)
     except (KafkaError, OSError) as exc:
         raise await _unavailable(kafka, exc) from exc
     finally:
@@ -140,14 +143,15 @@ async def _unavailable(kafka: Kafka, error: Exception) -> KafkaUnavailable:
     return KafkaUnavailable(f"Kafka at {kafka} is not reachable: {error}")
 
 
-async def grow(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
+async def grow(kafka: Kafka, wanted: Sequence[TopicSpec], *, group: str) -> list[str]:
     """Give every topic the partitions that it is to have, and create what is missing; the names changed.
 
-    Safe to repeat: what a broken run has left is found and done.
+    Safe to repeat: what a broken run has left is found and done. Waits until the broker has forgotten the workers
+    that have stopped: one that comes back in its slot before gets its old partitions, and nobody the new ones.
 
     Raises:
         KafkaUnavailable: no broker answered, or one refused.
-        Misconfigured: a topic has more partitions, which cannot be taken away, or other replicas.
+        Misconfigured: a topic has more partitions, which cannot be taken away, or other replicas; or workers run.
     """
     admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=30_000)
     sizes = {spec.name: spec.partitions for spec in wanted}
@@ -158,12 +162,22 @@ async def grow(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
         small = [state.name for state in states if state.partitions < sizes[state.name]]
         _refuse_mismatches([state for state in states if state.name not in small], wanted)
         if small:
+            await _forgotten(admin, group)
             await admin.create_partitions({name: NewPartitions(sizes[name]) for name in small})
     except (KafkaError, OSError) as exc:
         raise await _unavailable(kafka, exc) from exc
     finally:
         await admin.close()
     return [*created, *small]
+
+
+async def _forgotten(admin: AIOKafkaAdminClient, group: str) -> None:
+    until = time.monotonic() + FORGET_S
+    while any(found[2] not in NOBODY for answer in await admin.describe_consumer_groups([group])
+              for found in answer.groups):
+        if time.monotonic() > until:
+            raise Misconfigured(f"the consumer group {group} still has members: stop the workers first")
+        await asyncio.sleep(0.2)
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[str]:
@@ -182,7 +196,19 @@ async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec
 
 
 async def _states(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[TopicState]:
-    return _described(await admin.describe_topics([spec.name for spec in wanted]))
+    """Of the wanted topics, all of which are there: what was just created takes a broker a moment to know."""
+    until = time.monotonic() + SEEN_S
+    while True:
+        states = await _seen(admin, wanted)
+        if len(states) == len(wanted) or time.monotonic() > until:
+            return states
+        await asyncio.sleep(0.05)
+
+
+async def _seen(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[TopicState]:
+    # None: of all topics. Asking for one by name could create it with the broker's own number of partitions.
+    names = {spec.name for spec in wanted}
+    return [state for state in _described(await admin.describe_topics(None)) if state.name in names]
 
 
 def _described(described: Sequence[Mapping[str, Any]]) -> list[TopicState]:

@@ -48,7 +48,7 @@ async def _grow(settings: Settings, database: Database, count: int) -> int:
     if running:
         raise Conflict(f"stop the workers first: {', '.join(f'slot {slot}' for slot in running)} still runs")
     wanted = kafka_topics.specs(settings.model_copy(update={"topic_partitions": count}))
-    grown = await kafka_topics.grow(settings.kafka, wanted)
+    grown = await kafka_topics.grow(settings.kafka, wanted, group=settings.topic_prefix)
     if grown:
         await audit_log.record(
             database, CLI, "topics.grow", settings.topic_prefix, {"partitions": count, "topics": len(grown)})

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from notistream.kafka import Kafka
 from notistream.services.positions import LanePosition, Positions
 
 
 async def position(brokers: str, prefix: str, topic: str) -> LanePosition:
     """How many records of a lane the workers have acknowledged, and how many they have not."""
-    positions = Positions(brokers=brokers, prefix=prefix, group=prefix)
+    positions = Positions(kafka=Kafka(brokers), prefix=prefix, group=prefix)
     try:
         return (await positions.lanes())[topic]
     finally:

@@ -3,6 +3,8 @@
 import os
 from typing import TypeVar
 
+import pytest
+
 T = TypeVar("T")
 
 FULL = os.environ.get("FAULTS") == "full"
@@ -11,6 +13,9 @@ SHARE = float(os.environ.get("FAULTS_SHARE", "1"))
 PATIENCE_S = float(os.environ.get("FAULTS_PATIENCE_S", "40"))
 """How long nothing at all may move while something is left to do."""
 LIMIT_S = 2400 if FULL else 400
+
+
+in_full = pytest.mark.skipif(not FULL, reason="only in the full run: make faults")
 
 
 def sized(quick: T, full: T) -> T:

@@ -4,10 +4,11 @@ import asyncio
 import signal
 
 from tests.faults.oracle import judge
-from tests.faults.sizes import sized
+from tests.faults.sizes import in_full, sized
 from tests.stack import messages, until
 
 
+@in_full
 async def test_the_api_killed_in_a_batch_of_a_thousand_keeps_all_of_it_or_nothing(sites, report):
     """Killed a little later each time, from before it has read the batch until after its answer."""
     kills, size = sized((3, 300), (10, 1000))

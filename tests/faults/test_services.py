@@ -4,10 +4,11 @@ import asyncio
 import time
 
 from tests.faults.oracle import judge
-from tests.faults.sizes import sized
+from tests.faults.sizes import in_full, sized
 from tests.stack import until
 
 
+@in_full
 async def test_kafka_crashes_under_load_and_workers_start_without_it(own_sites, report):
     away_s, rate = sized((4, 25), (60, 50))
     async with own_sites() as site:

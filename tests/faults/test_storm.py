@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 
 from tests.faults.oracle import judge
-from tests.faults.sizes import FULL, sized
+from tests.faults.sizes import FULL, in_full, sized
 from tests.faults.storm import FAULTS, Storm, forecast
 from tests.stack import until
 
@@ -23,6 +23,7 @@ def test_a_seed_is_a_forecast():
         assert {gust.fault for gust in first} == set(FAULTS)
 
 
+@in_full
 async def test_a_storm(own_sites, report):
     seconds, count = sized(20, 600), sized(1500, 50_000)
     gusts = forecast(SEED, seconds)

@@ -6,7 +6,7 @@ import time
 
 from tests.faults.kafka import position
 from tests.faults.oracle import judge, quiet
-from tests.faults.sizes import sized
+from tests.faults.sizes import in_full, sized
 from tests.stack import messages, until
 
 IN_FLIGHT = {"WORKER_CONCURRENCY": "7"}
@@ -21,6 +21,7 @@ async def delivered(site, count):
     await until(lambda: len(site.ledger.accepted) >= count, what=f"{count} deliveries")
 
 
+@in_full
 async def test_workers_killed_at_a_third_two_thirds_and_near_the_end(sites, report):
     count = sized(900, 10_000)
     async with sites(**IN_FLIGHT) as site:
@@ -53,6 +54,7 @@ async def test_workers_stopped_under_full_load_send_nothing_twice(sites, report)
         report(f"SIGTERM of the worker, {stops} times", "backlog, calls of 50 ms, every lane full", verdict)
 
 
+@in_full
 async def test_workers_come_and_go(sites, report):
     cycles, rate = sized(1, 3), sized(50, 300)
     async with sites(**IN_FLIGHT) as site:
