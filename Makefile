@@ -19,6 +19,8 @@ STATE_DIR := $(or $(NOTISTREAM_STATE_DIR),.local)
 TEST_JOBS ?= 3
 TEST_ORDER := --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
+# quick: small counts, minutes instead of three quarters of an hour.
+FAULTS ?= full
 # Per cent of the lines and branches that decide (COVERED) which the unit tests must reach.
 COVERAGE_FLOOR ?= 95
 COVERED := notistream/domain/*,notistream/delivery/*,notistream/messages.py
@@ -85,8 +87,8 @@ test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
 	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
 faults: $(DEV) ## Break everything at full size, three brokers and a storm included (45 minutes); fills docs/reliability.md
 	@mkdir -p build && rm -f build/faults.jsonl
-	@FAULTS=full FAULTS_REPORT=$(CURDIR)/build/faults.jsonl $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
-	@exec $(BIN)/python -m tests.faults.page build/faults.jsonl
+	@FAULTS=$(FAULTS) FAULTS_REPORT=$(CURDIR)/build/faults.jsonl $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+	@[ $(FAULTS) != full ] || $(BIN)/python -m tests.faults.page build/faults.jsonl
 mutations: $(DEV) ## Switch each protection off, one at a time, and see that a fault test goes red
 	@exec $(BIN)/python -m tests.faults.mutations
 fuzz: $(DEV) ## Misuse real API processes: 200 examples per operation, 50,000 malformed requests, 1,000 slow clients
