@@ -8,7 +8,8 @@ the same partition number.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,15 +108,9 @@ async def ensure(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
         KafkaUnavailable: no broker answered.
         Misconfigured: a topic exists with other partitions or replicas; says which and what to do.
     """
-    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=10_000)
-    try:
-        await admin.start()
+    async with _admin(kafka) as admin:
         created = await _create_missing(admin, wanted)
         _refuse_mismatches(await _states(admin, wanted), wanted)
-    except (KafkaError, OSError) as exc:
-        raise await _unavailable(kafka, exc) from exc
-    finally:
-        await admin.close()
     return created
 
 
@@ -125,16 +120,23 @@ async def faults(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
     Raises:
         KafkaUnavailable: no broker answered.
     """
-    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=10_000)
+    async with _admin(kafka) as admin:
+        states = await _seen(admin, wanted)
+    there = {state.name for state in states}
+    return [*(f"{spec.name} is missing" for spec in wanted if spec.name not in there), *_mismatches(states, wanted)]
+
+
+@asynccontextmanager
+async def _admin(kafka: Kafka, *, request_timeout_ms: int = 10_000) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client for the block; where Kafka fails in it, KafkaUnavailable says why, also of a refusal."""
+    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=request_timeout_ms)
     try:
         await admin.start()
-        states = await _seen(admin, wanted)
+        yield admin
     except (KafkaError, OSError) as exc:
         raise await _unavailable(kafka, exc) from exc
     finally:
         await admin.close()
-    there = {state.name for state in states}
-    return [*(f"{spec.name} is missing" for spec in wanted if spec.name not in there), *_mismatches(states, wanted)]
 
 
 async def _unavailable(kafka: Kafka, error: Exception) -> KafkaUnavailable:
@@ -153,10 +155,8 @@ async def grow(kafka: Kafka, wanted: Sequence[TopicSpec], *, group: str) -> list
         KafkaUnavailable: no broker answered, or one refused.
         Misconfigured: a topic has more partitions, which cannot be taken away, or other replicas; or workers run.
     """
-    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=30_000)
     sizes = {spec.name: spec.partitions for spec in wanted}
-    try:
-        await admin.start()
+    async with _admin(kafka, request_timeout_ms=30_000) as admin:
         created = await _create_missing(admin, wanted)
         states = await _states(admin, wanted)
         small = [state.name for state in states if state.partitions < sizes[state.name]]
@@ -164,10 +164,6 @@ async def grow(kafka: Kafka, wanted: Sequence[TopicSpec], *, group: str) -> list
         if small:
             await _forgotten(admin, group)
             await admin.create_partitions({name: NewPartitions(sizes[name]) for name in small})
-    except (KafkaError, OSError) as exc:
-        raise await _unavailable(kafka, exc) from exc
-    finally:
-        await admin.close()
     return [*created, *small]
 
 
