@@ -95,14 +95,14 @@ class WindowCounter(Table[Any, int]):
         """Note a change for the next burst."""
         self._dirty.setdefault(partition, {})[name] = value
         if self._burst is None:
-            self._burst = asyncio.get_running_loop().create_task(self._send_burst(self._sent))
+            self._burst = asyncio.get_running_loop().create_task(self._send_burst())
 
     def _should_expire_keys(self) -> bool:
         return False  # RocksDB does it
 
-    async def _send_burst(self, before: "asyncio.Task[bool] | None") -> bool:
-        if before is not None and not before.done():
-            await asyncio.wait([before])
+    async def _send_burst(self) -> bool:
+        if self._sent is not None:
+            await asyncio.wait([self._sent])
         await asyncio.sleep(self._gather_s)
         dirty, self._dirty, self._sent, self._burst = self._dirty, {}, self._burst, None
         appends = {asyncio.create_task(self._append(partition, values)) for partition, values in dirty.items()}
