@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from notistream.db.ids import CLOCKS_APART, id_at
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 
@@ -13,8 +14,6 @@ SQL = load("audit")
 ACTION = "audit"
 """Word of a finished run in the audit log."""
 LOCK = 7_301_962_004
-CLOCKS_APART = timedelta(minutes=10)
-"""Ids carry the clock of the API process; by how much it may differ from the database's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,6 @@ class LastRun:
     at: datetime
     age: timedelta
     details: Mapping[str, Any]
-
-
-def id_at(moment: datetime, *, later: timedelta = timedelta(0)) -> UUID:
-    """The least UUIDv7 of a moment, or of one that much later."""
-    return UUID(int=max(int((moment.timestamp() + later.total_seconds()) * 1000), 0) << 80)
 
 
 async def page(

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from notistream.db.ids import FIRST, LAST, id_at
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 
 SQL = load("notification_search")
 STRETCH = 20_000
-FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ class Found:
 
 async def search(db: Queryable, wanted: Wanted, *, limit: int, stretch: int = STRETCH) -> Found:
     """At most `limit` matches among the next `stretch` notifications of the span."""
-    below = min(wanted.before or LAST, first_id(wanted.until) if wanted.until else LAST)
-    above = first_id(wanted.since) if wanted.since else FIRST
+    below = min(wanted.before or LAST, id_at(wanted.until) if wanted.until else LAST)
+    above = id_at(wanted.since) if wanted.since else FIRST
     end = await _end(db, wanted, below, above, stretch) if wanted.is_narrow else None
     found = await _matching(db, wanted, below, end or above, limit + 1)
     if len(found) > limit:
@@ -97,11 +97,6 @@ async def of_batch(db: Queryable, batch_id: UUID, *, before: UUID | None, limit:
     rows = await db.fetch(SQL["batch"], batch_id, before or LAST, limit + 1)
     found = [FoundNotification(**dict(row)) for row in rows]
     return Found(found[:limit], found[limit - 1].id if len(found) > limit else None, stopped=False)
-
-
-def first_id(at: datetime) -> UUID:
-    """The least that an id (UUIDv7) of this moment can be."""
-    return UUID(int=max(int(at.timestamp() * 1000), 0) << 80)
 
 
 async def trace_id(db: Queryable, notification_id: UUID) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from notistream.db.audit import CLOCKS_APART, id_at
+from notistream.db.ids import CLOCKS_APART, FIRST, LAST, id_at
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import StoredAttempt, StoredNotification, StoredStep, stored_notification
@@ -14,7 +14,6 @@ from notistream.messages import OutboxEntry, outbox_entries
 
 SQL = load("notifications")
 STRETCH = 5_000
-FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,6 @@ class Filter:
         indexed = self.recipient or self.recipient_id or self.batch_id
         asked = self.statuses or self.channel or self.template or self.date_from or self.date_to
         return not indexed and bool(asked)
-
 
     @property
     def span(self) -> tuple[UUID, UUID]:

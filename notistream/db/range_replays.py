@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from notistream.db.audit import CLOCKS_APART, id_at
+from notistream.db.ids import CLOCKS_APART, id_at
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.replay import ReplayItem

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from notistream.db.ids import FIRST
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 
 SQL = load("retention")
 LOCK = 7_301_962_005
-FIRST = UUID(int=0)
 TABLES = (
     "dead_letters", "notifications", "batches", "templates", "inbox_messages", "webhook_deliveries", "audit_log")
 """In the order that frees most: a dead letter keeps its notification, and that its batch and template."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from notistream import metrics
 from notistream.config import Settings
 from notistream.db import retention
+from notistream.db.ids import FIRST
 from notistream.db.pool import Database
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Retention:
         deleted: dict[str, int] = {}
         for table, span in self._spans.items():
             deleted[table] = 0
-            after: UUID | None = retention.FIRST
+            after: UUID | None = FIRST
             while after is not None:
                 began = time.monotonic()
                 done = await self._step(table, span, after, really=really)

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from notistream.db import notification_search as search
+from notistream.db.ids import FIRST, id_at
 from notistream.db.notification_search import SQL, STRETCH, Wanted
 from notistream.db.pool import open_database
 from tests.integration.test_plans import looked_at
@@ -93,4 +94,4 @@ async def test_the_first_id_of_a_moment_is_below_all_of_it(planted):
     at = BEGIN + timedelta(seconds=100)
     found = await search.search(db, Wanted(since=at, until=at + timedelta(seconds=3)), limit=50)
     assert [one.created_at for one in found.notifications] == [at + timedelta(seconds=n) for n in (2, 1, 0)]
-    assert search.first_id(datetime(1960, 1, 1, tzinfo=UTC)) == search.FIRST
+    assert id_at(datetime(1960, 1, 1, tzinfo=UTC)) == FIRST

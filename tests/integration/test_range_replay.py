@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from notistream.db import audit_log, notifications, suppressions, tenants
 from notistream.db import range_replays as stored
-from notistream.db.audit import id_at
+from notistream.db.ids import id_at
 from notistream.db.pool import open_database
 from notistream.db.range_replays import Range
 from notistream.domain.notification import NewNotification, Priority
