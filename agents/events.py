@@ -7,7 +7,7 @@ from uuid import UUID
 
 from faust.types import EventT, StreamT
 
-from agents.delivery import bury
+from agents.delivery import bury, headers_of
 from agents.maintenance import one_round
 from notistream import metrics, topics
 from notistream.app import NotiStream
@@ -16,7 +16,7 @@ from notistream.db.group_commit import GroupCommit
 from notistream.delivery.lanes import Lane
 from notistream.domain.event import decode_events
 from notistream.domain.notification import Priority
-from notistream.messages import EVENTS
+from notistream.messages import EVENTS, NO_WEBHOOKS
 
 log = logging.getLogger(__name__)
 AT_ONCE = 100
@@ -58,6 +58,9 @@ class Queue:
         if not await self._app.takes(event, lane):
             return
         settle = self._app.open_record(event)
+        if NO_WEBHOOKS in headers_of(event.message.headers):
+            settle()
+            return
         try:
             told = decode_events(event.message.value)
             lines = webhook_deliveries.lines(told)

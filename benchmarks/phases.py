@@ -169,8 +169,9 @@ async def latency(bench: Bench, turn: int) -> None:
 
 
 async def _latency(bench: Bench, turn: int) -> None:
-    async with bench.line.worker(GATES_ON):
-        p50, p99 = await _paced(bench, bench.line.api, f"p{turn}")
+    async with bench.line.worker(GATES_ON) as worker:
+        async with bench.watch("worker-latency", worker.pid), bench.watch("api-latency", bench.line.api.pid):
+            p50, p99 = await _paced(bench, bench.line.api, f"p{turn}")
         await bench.line.settled()
     bench.samples.product["latency_p50"].append(p50)
     bench.samples.product["latency_p99"].append(p99)

@@ -15,6 +15,8 @@ from typing_extensions import TypedDict
 from notistream.domain.notification import CHANNELS, Priority
 
 EVENTS = "events"
+NO_WEBHOOKS = ("webhooks", b"none")
+"""The header of a record of events that no webhook endpoint is to be told of."""
 USAGE_TABLE, STATS_TABLE = "recipient-usage", "channel-stats"
 LANES: tuple[tuple[str, Priority], ...] = tuple((c, p) for c in CHANNELS for p in Priority)
 

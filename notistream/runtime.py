@@ -196,7 +196,7 @@ class Runtime:
         settings = self.settings
         self.ledger = DeliveryLedger(
             self.database, publish=self.relay.publish, owner=settings.worker_slot,
-            lease=timedelta(seconds=settings.lease_s),
+            lease=timedelta(seconds=settings.lease_s), concurrency=settings.worker_concurrency,
         )
         self.admission = Admission(settings, self.providers.names(), partial(tokens.take, self.database))
         self._stack.callback(self.admission.close)

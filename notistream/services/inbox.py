@@ -5,13 +5,11 @@ from uuid import UUID
 
 from notistream import metrics
 from notistream.db import inbox
-from notistream.db.group_commit import GroupCommit
+from notistream.db.group_commit import GroupCommit, by_load
 from notistream.db.inbox import InboxMessage
 from notistream.db.pool import Database
 from notistream.delivery.ports import Message
 from notistream.errors import NotFound
-
-GATHER_S = 0.004
 
 
 class Inbox:
@@ -19,7 +17,7 @@ class Inbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group: GroupCommit[Message, UUID] = GroupCommit(self._keep, gather_s=GATHER_S)
+        self._group: GroupCommit[Message, UUID] = GroupCommit(self._keep, pause=by_load)
 
     async def keep(self, message: Message) -> UUID:
         """Store a message, once however often it comes; its id.

@@ -9,7 +9,7 @@ from datetime import timedelta
 from notistream import metrics
 from notistream.db import deliveries
 from notistream.db.deliveries import Finishing
-from notistream.db.group_commit import GroupCommit
+from notistream.db.group_commit import GroupCommit, by_load
 from notistream.db.pool import Database
 from notistream.delivery.ports import Origin, Parking, Turn
 from notistream.domain.notification import Claimed, Status
@@ -20,7 +20,8 @@ from notistream.services import dead_addresses
 
 log = logging.getLogger(__name__)
 DATABASE_RETRY_S = 0.5
-GATHER_S = 0.004
+SHARE = 4
+"""Of a lane's places one in so many may wait for its claim, and one for its finish, before a statement goes."""
 
 
 class DeliveryLedger:
@@ -33,13 +34,15 @@ class DeliveryLedger:
         publish: Callable[[Sequence[OutboxEntry]], None],
         owner: int,
         lease: timedelta,
+        concurrency: int,
     ) -> None:
         self._database = database
         self._publish = publish
         self._owner = owner
         self._lease = lease
-        self._claims: GroupCommit[Turn, Claimed | None] = GroupCommit(self._claim, gather_s=GATHER_S)
-        self._finishes: GroupCommit[Finishing, bool] = GroupCommit(self._finish, gather_s=GATHER_S)
+        enough = max(concurrency // SHARE, 1)
+        self._claims: GroupCommit[Turn, Claimed | None] = GroupCommit(self._claim, pause=by_load, enough=enough)
+        self._finishes: GroupCommit[Finishing, bool] = GroupCommit(self._finish, pause=by_load, enough=enough)
         self._parkings: GroupCommit[Parking, None] = GroupCommit(self._park)
         self._wake_ups: GroupCommit[Turn, float | None] = GroupCommit(self._queue)
 

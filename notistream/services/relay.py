@@ -29,6 +29,7 @@ MAX_RECORD = 1_000_000  # a broker's own limit is a little higher
 AFTER_FAILURE_S = 5.0
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_S = 1.0
+DELETE_PAUSE_S = 0.25  # nobody waits for it: what it keeps out of the way are the left-overs, ten seconds later
 WATCH_S = 0.25
 CLOSE_S = 5.0
 
@@ -49,7 +50,8 @@ class Relay:
         self._outstanding = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._deleted: GroupCommit[int, None] = GroupCommit(self._delete, max_size=5000)
+        self._deleted: GroupCommit[int, None] = GroupCommit(
+            self._delete, max_size=5000, pause=lambda *_: DELETE_PAUSE_S)
         self._to_hold: GroupCommit[int, None] = GroupCommit(self._hold, max_size=5000)
         self._closing = False
         self._failed_at = -AFTER_FAILURE_S
@@ -198,10 +200,12 @@ class Relay:
         if failed is not None:
             self._leave(entry, failed)
             return
-        self._outstanding -= len(entry.records)
         metrics.PUBLISHED.inc(len(entry.records))
-        with suppress(DatabaseUnavailable):  # published twice then, with the same id and seq
-            await self._deleted.submit(entry.id)
+        try:
+            with suppress(DatabaseUnavailable):  # published twice then, with the same id and seq
+                await self._deleted.submit(entry.id)
+        finally:
+            self._outstanding -= len(entry.records)
 
     def _leave(self, entry: OutboxEntry, error: BaseException) -> None:
         self._outstanding -= len(entry.records)

@@ -15,7 +15,7 @@ import orjson
 
 from notistream import __version__, metrics
 from notistream.db import audit_log, webhook_deliveries, webhooks
-from notistream.db.group_commit import GroupCommit
+from notistream.db.group_commit import GroupCommit, by_load
 from notistream.db.pool import Database
 from notistream.db.webhook_deliveries import Called, Due
 from notistream.domain.webhook import Disable, GiveUp, Reply, TellAgain, Told, Verdict, decide
@@ -46,7 +46,7 @@ class WebhookSender:
     def __init__(self, database: Database, client: Client) -> None:
         self._database = database
         self._client = client
-        self._recorded: GroupCommit[Called, bool] = GroupCommit(self._record, max_size=500, gather_s=GATHER_S)
+        self._recorded: GroupCommit[Called, bool] = GroupCommit(self._record, max_size=500, pause=by_load)
         self._calls: set[asyncio.Task[None]] = set()
         self._in_flight: Counter[UUID] = Counter()
         self._wake = asyncio.Event()

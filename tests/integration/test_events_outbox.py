@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from uuid_utils.compat import uuid7
 
-from notistream.db import deliveries, notifications, operations, tenants
+from notistream.db import deliveries, notifications, operations, tenants, webhooks
 from notistream.db.deliveries import Finishing
 from notistream.db.operations import Selection
+from notistream.db.webhooks import Wanted
 from notistream.delivery.ports import Turn
 from notistream.domain.event import decode_events
+from notistream.messages import NO_WEBHOOKS
 from notistream.services.operations import Outcome
 from tests.integration.hand import EXPIRED, FAILED, HELD, HOUR, SUPPRESSED, acting
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, due, upkeep_of
@@ -128,3 +130,17 @@ async def test_a_tenants_request_tells_of_its_own_only(hand) -> None:
     rows = await hand.db.of(hand.tenant_id).fetch(
         "SELECT messages FROM tell($1, $2)", [hand.tenant_id, uuid7()], [{"a": 1}, {"b": 2}])
     assert [row["messages"][0][0] for row in rows] == [str(hand.tenant_id)]
+
+
+async def test_a_record_says_when_no_endpoint_is_active(hand) -> None:
+    wanted = Wanted(url="https://hooks.example/", description=None, events=(), is_active=True)
+    assert await webhooks.create(hand.db, hand.tenant_id, uuid7(), wanted, secret="whsec_c2VjcmV0", most=1)
+    assert await headers_told(hand) == [()]
+    await hand.db.fetch("UPDATE webhook_endpoints SET is_active = false")
+    assert await headers_told(hand) == [(NO_WEBHOOKS,)]
+
+
+async def headers_told(hand):
+    one = await claimed(hand)
+    changed = await deliveries.finish(hand.db, [Finishing(one.id, one.lease_token, DELIVERED)])
+    return [r.headers for e in changed.entries if e.topic == "events" for r in e.records]

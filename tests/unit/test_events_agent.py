@@ -104,6 +104,14 @@ async def test_a_tenant_without_endpoints_costs_one_small_question(tables):
     assert tables.asked <= 3
 
 
+@pytest.mark.parametrize("headers", [{"webhooks": b"none"}, [("traceparent", b"00"), ("webhooks", b"none")]])
+async def test_a_record_that_says_that_nobody_listens_is_settled_unread(tables, headers):
+    app, event = App(), as_event(3, b"not read")
+    event.message.headers = headers
+    await events.Queue(app).receive(event)
+    assert (app.settled, tables.asked) == ([3], 0)
+
+
 async def test_what_no_endpoint_can_want_asks_nothing(tables):
     app = App()
     await events.Queue(app).receive(record(1, "notification.processing", "notification.retrying"))

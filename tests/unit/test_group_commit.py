@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from notistream.db.group_commit import GroupCommit
+from notistream.db.group_commit import GroupCommit, by_load
 from notistream.errors import DatabaseUnavailable
+from tests.unit.virtual_time import virtual_time
 
 
 async def test_what_arrives_while_one_is_in_flight_shares_the_next():
@@ -73,3 +74,49 @@ async def test_a_caller_that_gives_up_does_not_disturb_the_others():
     assert await stays == "stays"
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+class Statement:
+    """A flush that takes 10 ms; `groups` are the sizes, `at` when each began, on the loop's clock from the first."""
+
+    def __init__(self):
+        self.groups, self.at = [], []
+
+    async def __call__(self, items):
+        self.groups.append(len(items))
+        self.at.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.01)
+        return items
+
+
+async def arriving(commit, *, every_s, count):
+    """Submit items at a steady rate and wait for all."""
+    tasks = []
+    for number in range(count):
+        tasks.append(asyncio.create_task(commit.submit(number)))
+        await asyncio.sleep(every_s)
+    assert await asyncio.gather(*tasks) == list(range(count))
+
+
+@virtual_time
+async def test_what_comes_slower_than_it_could_go_alone_never_waits():
+    statement = Statement()
+    await arriving(GroupCommit(statement, pause=by_load), every_s=0.011, count=50)
+    assert statement.groups == [1] * 50
+
+
+@virtual_time
+async def test_under_load_groups_and_pauses_grow_until_few_statements_are_left():
+    alone, statement = Statement(), Statement()
+    await arriving(GroupCommit(alone), every_s=0.001, count=1000)
+    await arriving(GroupCommit(statement, pause=by_load), every_s=0.001, count=1000)
+    assert len(alone.groups) > 90
+    assert len(statement.groups) < 20
+    assert statement.groups[-2] > 60
+
+
+@virtual_time
+async def test_enough_items_end_the_pause():
+    statement = Statement()
+    await arriving(GroupCommit(statement, pause=by_load, enough=20), every_s=0.001, count=1000)
+    assert max(statement.groups) <= 31  # and those that come while they are flushed

@@ -41,7 +41,7 @@ class Claims:
 
 
 def ledger(claims):
-    return DeliveryLedger(claims, publish=lambda _: None, owner=0, lease=timedelta(seconds=30))
+    return DeliveryLedger(claims, publish=lambda _: None, owner=0, lease=timedelta(seconds=30), concurrency=64)
 
 
 async def test_claims_that_come_together_share_a_statement_and_each_gets_its_own():
