@@ -21,8 +21,10 @@ PAUSE_TIMES = 8
 
 
 def by_load(flushed: int, took_s: float) -> float:
-    """No pause after a single item. Where items come faster than they could be flushed one by one, groups grow by
-    this, and with them the pauses; otherwise they stay small.
+    """No pause after a single item, longer ones the larger the group.
+
+    Where items come faster than they could be flushed one by one, groups grow by this, and with them the pauses;
+    otherwise they stay small.
     """
     return min(min(flushed - 1, PAUSE_TIMES) * took_s, PAUSE_MOST_S)
 
