@@ -1,16 +1,17 @@
 """What a delivery costs, in counts instead of times: statements, Kafka's record batches, tasks. Real processes.
 
 Counted from the first create to the last record, 3,000 notifications in batches of 1,000, no limits: statements as
-PostgreSQL logs them (BEGIN and COMMIT too), without the polls, whose number depends on time and not on messages; record
+PostgreSQL logs them, without the polls and their BEGIN and COMMIT, whose number depends on time and not on messages; record
 batches in the files of the broker, each a part of a produce request; tasks of the worker's loop over its whole life.
 
-How many messages share a statement depends on how fast they come, and so on the machine. What does not is how many
-statements belong to one that records deliveries: that is asserted, and the rest printed.
+How many messages share a statement depends on how fast they come, and so on the machine: a fast one needs at most 30
+statements for 1,000, a slow one at most 60 in a second, because groups gather the longer the slower they are flushed.
 """
 
 import re
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +27,14 @@ from tests.stack import ROOT, messages, stack
 pytestmark = pytest.mark.integration
 COUNT = 3_000
 STATEMENT = re.compile(
-    r"^notistream-(api|worker)\S* LOG:  (?:statement|execute [^:]*): (.*?)(?=^\S* ?[A-Z]+:  |\Z)",
+    r"^notistream-(?:api|worker)\S* LOG:  (?:statement|execute [^:]*): (.*?)(?=^\S* ?[A-Z]+:  |\Z)",
     re.MULTILINE | re.DOTALL)
 OF_MESSAGES = {
     "claim": "leases (token, owner, until, ids)", "finish": "AS f(id, token, status, reason, delay",
     "create": "idempotency_keys (tenant_id, key, notification_id, expires_at)", "batch": "INSERT INTO batches",
     "drop": "DELETE FROM leases", "published": "DELETE FROM outbox", "held": "UPDATE outbox SET held",
     "released": "UPDATE outbox o SET held = false", "events": "jsonb_to_record(line::jsonb)",
-    "listening": "SELECT DISTINCT tenant_id FROM webhook_endpoints", "begin": "BEGIN", "commit": "COMMIT",
+    "listening": "SELECT DISTINCT tenant_id FROM webhook_endpoints",
 }
 """Words by which a statement of the way of a message is known."""
 
@@ -60,10 +61,8 @@ def _batches(log: bytes) -> int:
 def kinds(log: str) -> Counter[str]:
     """How often each kind of statement ran that belongs to messages."""
     found: Counter[str] = Counter()
-    for role, sql in STATEMENT.findall(log):
-        found.update(
-            kind for kind, words in OF_MESSAGES.items()
-            if words in sql and (role == "worker" or kind not in ("begin", "commit")))  # this test's questions do too
+    for sql in STATEMENT.findall(log):
+        found.update(kind for kind, words in OF_MESSAGES.items() if words in sql)
     return found
 
 
@@ -86,9 +85,10 @@ async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
     ) as product:
         await product.api()
         worker = await product.worker()
-        before = log.stat().st_size
+        before, began = log.stat().st_size, time.monotonic()
         for batch in [await product.batch(messages(1000, start=first)) for first in range(0, COUNT, 1000)]:
             await product.batch_ended(batch)
+        seconds = time.monotonic() - began
         with log.open("rb") as file:
             file.seek(before)
             said = file.read().decode(errors="replace")
@@ -98,14 +98,14 @@ async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
         await worker.kill(signal.SIGTERM)
         ran = int(Path(tasks.format(pid=worker.child.pid)).read_text("utf-8"))  # noqa: ASYNC240
     by_kind = kinds(said)
-    flushes = by_kind["finish"]
+    statements = sum(by_kind.values())
     with capsys.disabled():
         shown = ", ".join(f"{kind} {count * 1000 / COUNT:.0f}" for kind, count in by_kind.most_common())
         sys.stdout.write(
-            f"\nper 1,000, {COUNT / flushes:.1f} in a record: {sum(by_kind.values()) * 1000 / COUNT:.0f} statements"
-            f" ({shown}), {produced * 1000 / COUNT:.0f} record batches, {ran * 1000 / COUNT:.0f} tasks\n")
+            f"\nper 1,000 in {seconds:.1f} s: {statements * 1000 / COUNT:.0f} statements ({shown}), "
+            f"{produced * 1000 / COUNT:.0f} record batches, {ran * 1000 / COUNT:.0f} tasks\n")
     assert (by_kind["create"], by_kind["batch"]) == (COUNT / 1000, COUNT / 1000)
-    assert by_kind["claim"] <= 1.5 * flushes
-    assert sum(by_kind.values()) <= 8 * flushes
-    assert produced <= 3 * flushes
-    assert ran <= 20 * COUNT
+    assert by_kind["listening"] == 0  # nobody has a webhook endpoint
+    assert statements <= max(30 * COUNT / 1000, 60 * seconds)
+    assert produced <= max(30 * COUNT / 1000, 60 * seconds)
+    assert ran <= 10 * COUNT
