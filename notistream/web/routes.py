@@ -154,7 +154,7 @@ DOCUMENTATION = (
     Route(method="GET", path="/docs/errors", handler=docs.errors, public=True),
     Route(method="GET", path="/docs/assets/{name}", handler=docs.asset, public=True),
     *(Route(method="GET", path=path, handler=docs.to_page, public=True)
-      for path in ("/docs/", "/swagger", "/swagger/", "/swagger/index.html")),
+      for path in ("/", "/docs/", "/swagger", "/swagger/", "/swagger/index.html")),
 )
 
 ROUTES = (

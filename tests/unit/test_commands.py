@@ -1,6 +1,8 @@
 """The command line: help, exit statuses, output for people and for scripts."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -54,3 +56,11 @@ def test_sending_without_an_api_says_what_to_start(run, monkeypatch):
     result = run("send", "sms", "+905000000001", "hi")
     assert result.exit_code == 1
     assert "make run" in result.output
+
+
+def test_a_command_loads_nothing_of_the_others():
+    """`make run` starts several: Faust, pydantic's models and the vendors' libraries are loaded by who needs them."""
+    code = "import sys; from notistream.commands import cli; cli(['topics', '--help'], standalone_mode=False); "
+    found = subprocess.run(
+        [sys.executable, "-c", code + "print(*sys.modules)"], capture_output=True, text=True, check=True)
+    assert {"faust", "botocore", "notistream.commands.dlq"}.isdisjoint(found.stdout.split())
