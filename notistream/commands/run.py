@@ -31,7 +31,8 @@ def _run(settings: Settings, *, serve_only: bool) -> None:
     read_all(settings)
     port, name = (settings.port, "PORT") if serve_only else (settings.metrics_port, "WORKER_PORT")
     if why := ports.refusal(settings.host, port, setting=PREFIX + name):
-        raise Misconfigured(why)
+        slot = f"{PREFIX}WORKER_SLOT={settings.worker_slot + 1}"
+        raise Misconfigured(why if serve_only else f"{why}; for one more worker, {slot}")
     _export(settings)
     uvloop.install()
     from notistream.main import app  # noqa: PLC0415 - building the app reads the settings exported just now

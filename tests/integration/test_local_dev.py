@@ -97,13 +97,16 @@ def test_a_second_run_with_the_same_state_is_told_what_runs(environment: dict[st
 
 def test_a_role_whose_port_is_taken_says_so_in_words(environment: dict[str, str], tmp_path: Path) -> None:
     given = {**environment, "NOTISTREAM_DATABASE_URL": "postgresql://127.0.0.1:1/n", "NOTISTREAM_KAFKA_BROKERS": "a:1"}
-    with socket.create_server(("127.0.0.1", int(environment["NOTISTREAM_PORT"]))):
-        api = subprocess.run(
-            [sys.executable, "-m", "notistream", "api"], env=given, cwd=tmp_path, text=True, capture_output=True,
-            check=False)
-    assert api.returncode == 2
-    assert "NOTISTREAM_PORT=" in api.stderr
-    assert "Traceback" not in api.stdout + api.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for role, setting in (("api", "NOTISTREAM_PORT"), ("worker", "NOTISTREAM_WORKER_PORT")):
+            run = subprocess.run(
+                [sys.executable, "-m", "notistream", role], env={**given, setting: port}, cwd=tmp_path, text=True,
+                capture_output=True, check=False)
+            assert run.returncode == 2
+            assert re.search(rf"{setting}=\d+", run.stderr)
+            assert ("NOTISTREAM_WORKER_SLOT=1" in run.stderr) == (role == "worker")
+            assert "Traceback" not in run.stdout + run.stderr
 
 
 def test_a_taken_port_is_named_before_anything_starts(environment: dict[str, str], tmp_path: Path) -> None:
