@@ -287,7 +287,7 @@ def _explain(model: type[BaseSettings], error: object) -> str:
     default = field.get_default(call_default_factory=True, validated_data={}) if field else None
     good = f" (for example {prefix}{name}={default})" if default not in (None, {}) else ""
     shown = "" if _secret(name, field) else f", not {error['input']!r}"
-    return f"{prefix}{name}: {error['msg']}{shown}.{about}{good}"
+    return f"{prefix}{name}: {error['msg'].removeprefix('Value error, ')}{shown}.{about}{good}"
 
 
 def _secret(name: str, field: FieldInfo | None) -> bool:

@@ -116,6 +116,6 @@ def test_a_good_database_url_is_left_alone(elsewhere, url):
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://u:hush@db/n", "//u:hush@db/n"])
 def test_the_url_of_another_database_is_refused_before_anything_starts(elsewhere, url):
-    with pytest.raises(Misconfigured, match=r"NOTISTREAM_DATABASE_URL.*must begin with postgresql://") as caught:
+    with pytest.raises(Misconfigured, match=r"^NOTISTREAM_DATABASE_URL: it must begin with postgresql://") as caught:
         load_settings(database_url=url)
     assert "hush" not in caught.value.detail
