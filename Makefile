@@ -19,6 +19,8 @@ STATE_DIR := $(or $(NOTISTREAM_STATE_DIR),.local)
 TEST_JOBS ?= 3
 TEST_ORDER := --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
+# Plug-ins of other packages that no unit test uses, and whose import each test process would pay for.
+LEAN := -p no:schemathesis -p no:anyio
 # quick: small counts, minutes instead of three quarters of an hour.
 FAULTS ?= full
 # Per cent of the lines and branches that decide (COVERED) which the unit tests must reach.
@@ -80,9 +82,11 @@ screenshots: $(DEV) ## Draw the console's pages into docs/images/ (needs Chromiu
 ##@ Check
 test: $(DEV) ## Run the whole suite on a real Kafka and PostgreSQL, which it starts itself
 	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
-test-unit: $(DEV) ## Run what needs no service, with every debug check on and a floor under the coverage
-	@PYTHONASYNCIODEBUG=1 $(BIN)/python -X dev -m pytest tests/unit --cov --cov-branch --cov-report= $(PYTEST_ARGS)
-	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
+test-unit: $(DEV) ## Run what needs no service, with every debug check on; without PYTEST_ARGS, a floor under the coverage
+	@PYTHONASYNCIODEBUG=1 PYTHONDEVMODE=1 $(BIN)/python -m pytest tests/unit -n $(TEST_JOBS) --dist worksteal $(LEAN) \
+		$(if $(PYTEST_ARGS),$(PYTEST_ARGS),--cov --cov-branch --cov-report=)
+	@[ -n "$(strip $(PYTEST_ARGS))" ] || \
+		$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
 test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
 	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
 faults: $(DEV) ## Break everything at full size, three brokers and a storm included (45 minutes); fills docs/reliability.md

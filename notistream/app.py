@@ -126,13 +126,16 @@ class NotiStream(faust.App):
         Raises:
             Misconfigured: another live process has the slot.
         """
-        deadline = time.monotonic() + SLOT_PATIENCE_S
+        deadline, waits = time.monotonic() + SLOT_PATIENCE_S, False
         while True:
             try:
                 if await self.slot.take():
                     while await self.runtime.upkeep.end_leases(owner=self.settings.worker_slot):
                         continue
                     return
+                if not waits:
+                    log.warning("the worker slot is in use: waiting for it", extra={"slot": self.settings.worker_slot})
+                    waits = True
             except DatabaseUnavailable:
                 log.warning("waiting for PostgreSQL")
                 deadline = time.monotonic() + SLOT_PATIENCE_S

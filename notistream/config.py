@@ -2,12 +2,10 @@
 
 import os
 import re
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,6 +13,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from notistream import database_url as database_urls
 from notistream import plugins
+from notistream.environment import read_dotenv, refuse_unknown
 from notistream.errors import Misconfigured
 from notistream.kafka import Access, Kafka, Mechanism, Protocol, reach
 
@@ -206,9 +205,10 @@ class Settings(BaseSettings):
     def _consistent(self) -> "Settings":
         if self.auth == "off" and self.host not in LOOPBACK and not self.allow_insecure:
             raise ValueError(
-                f"AUTH=off is refused on {self.host}: use HOST=127.0.0.1, AUTH=on, or ALLOW_INSECURE=1")
+                f"{PREFIX}AUTH=off is refused on {self.host}: use {PREFIX}HOST=127.0.0.1, {PREFIX}AUTH=on, or"
+                f" {PREFIX}ALLOW_INSECURE=1")
         if self.webhook_timeout_s > self.lease_s / 2:
-            raise ValueError(f"WEBHOOK_TIMEOUT_S must be at most half of LEASE_S ({self.lease_s / 2:g})")
+            raise ValueError(f"{PREFIX}WEBHOOK_TIMEOUT_S must be at most half of {PREFIX}LEASE_S: {self.lease_s / 2:g}")
         self._refuse_short_retention()
         _ = self.kafka
         return self
@@ -220,7 +220,7 @@ class Settings(BaseSettings):
             "retention_audit_log_days": 7,  # the audit looks for its last run there
         }.items():
             if 0 < getattr(self, name) < days:
-                raise ValueError(f"{name.upper()} must be {days} or more, or 0")
+                raise ValueError(f"{PREFIX}{name.upper()} must be {days} or more, or 0")
 
     @property
     def kafka(self) -> Kafka:
@@ -253,8 +253,10 @@ def _revealed(value: SecretStr | None) -> str | None:
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; raise Misconfigured that names each wrong setting and shows a good value."""
-    _refuse_unknown(os.environ)
-    _refuse_unknown({k: v or "" for k, v in dotenv_values(".env").items()})
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known.update(name for plugin in plugins.installed().values() for name in plugin.settings())
+    for place, given in (("the environment", os.environ), (".env", read_dotenv(Path(".env")))):
+        refuse_unknown(given, known, prefix=PREFIX, place=place)
     return read_settings(Settings, **overrides)
 
 
@@ -271,14 +273,6 @@ def read_settings(model: type[M], **overrides: Any) -> M:
         raise Misconfigured("\n".join(_explain(model, error) for error in exc.errors())) from None
 
 
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    known.update(name for plugin in plugins.installed().values() for name in plugin.settings())
-    unknown = sorted(k for k in environment if k.upper().startswith(PREFIX) and k.upper() not in known)
-    if unknown:
-        raise Misconfigured(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-
-
 def _explain(model: type[BaseSettings], error: object) -> str:
     assert isinstance(error, dict)
     prefix = model.model_config.get("env_prefix", "")
@@ -293,7 +287,7 @@ def _explain(model: type[BaseSettings], error: object) -> str:
     default = field.get_default(call_default_factory=True, validated_data={}) if field else None
     good = f" (for example {prefix}{name}={default})" if default not in (None, {}) else ""
     shown = "" if _secret(name, field) else f", not {error['input']!r}"
-    return f"{prefix}{name}: {error['msg']}{shown}.{about}{good}"
+    return f"{prefix}{name}: {error['msg'].removeprefix('Value error, ')}{shown}.{about}{good}"
 
 
 def _secret(name: str, field: FieldInfo | None) -> bool:

@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+SCHEMES = ("postgresql", "postgres")
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 GOOD = "for example postgresql://…/notistream?sslmode=verify-full&sslrootcert=/etc/notistream/postgres-ca.pem"
 
@@ -13,8 +14,12 @@ def checked(url: str) -> str:
     """Return the URL.
 
     Raises:
-        ValueError: unknown sslmode, or a file that it names or needs cannot be used; never shows the password.
+        ValueError: no URL of PostgreSQL, unknown sslmode, or a file that it names or needs cannot be used; it never
+            shows the password.
     """
+    scheme = url.partition("://")[0]
+    if scheme not in SCHEMES:
+        raise ValueError(f"it must begin with postgresql://; {GOOD}")
     options = {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
     mode = options.get("sslmode", "prefer")
     if mode not in MODES:

@@ -16,6 +16,7 @@ import orjson
 from opentelemetry import trace
 
 from notistream import metrics
+from notistream.errors import Misconfigured
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 QUIET = ("aiokafka", "faust", "mode", "kafka", "asyncio", "aiohttp.access", "opentelemetry", "urllib3")
@@ -50,6 +51,17 @@ class WorkFilter(logging.Filter):
             record.__dict__.setdefault("trace_id", f"{context.trace_id:032x}")
             record.__dict__.setdefault("span_id", f"{context.span_id:016x}")
         return True
+
+
+class PlainFilter(logging.Filter):
+    """Says what a person can use: errors of ours in their own words, and not each start and stop of Faust's parts."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is written."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Misconfigured):  # Faust logs it with the way it came; a setting is to be mended, not code
+            record.msg, record.args, record.exc_info = error.detail, (), None
+        return record.levelno != logging.INFO or not str(record.msg).startswith("[^")
 
 
 class RepeatFilter(logging.Filter):
@@ -122,6 +134,8 @@ def configure_logging(*, form: Literal["auto", "json", "text"], level: str) -> N
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(TextFormatter() if text else JsonFormatter())
     handler.addFilter(WorkFilter())
+    if level != "DEBUG":
+        handler.addFilter(PlainFilter())
     handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

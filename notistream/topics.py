@@ -11,18 +11,21 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
-from faust.types import TopicT
 
-from notistream.app import NotiStream
 from notistream.config import Settings
 from notistream.errors import KafkaUnavailable, Misconfigured
 from notistream.kafka import Kafka
 from notistream.messages import CHANGELOGS, TOPICS
 from notistream.services.kafka_access import refusal
+
+if TYPE_CHECKING:  # to create topics needs no Faust
+    from faust.types import TopicT
+
+    from notistream.app import NotiStream
 
 log = logging.getLogger(__name__)
 SEEN_S = 5.0
@@ -68,7 +71,7 @@ class TopicState:
     replication: int
 
 
-def raw(app: NotiStream, name: str) -> TopicT:
+def raw(app: "NotiStream", name: str) -> "TopicT":
     """A topic for agents, whose records arrive as bytes: Faust's own decoding would skip what it refuses."""
     return app.topic(
         f"{app.settings.topic_prefix}.{name}", key_type=bytes, value_type=bytes, key_serializer="raw",

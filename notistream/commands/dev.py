@@ -1,14 +1,17 @@
 """`notistream dev`: everything on this machine; what `make run` calls."""
 
 import asyncio
+import fcntl
 import http.client
 import os
 import secrets
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import click
 from pydantic import SecretStr
@@ -19,7 +22,9 @@ from notistream.local import ports
 from notistream.local.services import Endpoints, attach_or_start
 from notistream.local.supervisor import Child, Supervisor
 
-_STEPS = (("migrate", "up"), ("topics",), ("seed", "--demo"))
+_STEPS = ((("migrate", "up"), ("seed", "--demo")), (("topics",),))
+"""What comes first: in one row after another, the rows at the same time, because each needs one service alone."""
+_LOCK = "dev.lock"
 _FIRST_MESSAGE = '{"channel":"sms","recipient":"+905551234567","content":"Hello from NotiStream"}'
 
 
@@ -27,17 +32,16 @@ _FIRST_MESSAGE = '{"channel":"sms","recipient":"+905551234567","content":"Hello 
 def dev() -> None:
     """Run Kafka, PostgreSQL, one API and one worker process; Ctrl-C stops them all."""
     settings = load_settings()
-    if not ports.is_free(settings.host, settings.port):
-        raise Misconfigured(
-            f"port {settings.port} on {settings.host} is taken by another program: stop that one, or choose another"
-            f" port, for example {PREFIX}PORT={ports.next_free(settings.host, settings.port + 1)}"
-        )
+    _refuse_a_second(settings.state_dir)
+    if why := ports.refusal(settings.host, settings.port, setting=f"{PREFIX}PORT"):
+        raise Misconfigured(why)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # until the supervisor listens: as Ctrl-C
-    services = None
+    services = lock = None
     try:
         services = attach_or_start(
             settings.state_dir, _say, database_url=settings.database_url, kafka_brokers=settings.kafka_brokers)
+        lock = _keep_others_out(settings.state_dir)
         status = asyncio.run(_serve(settings, _environment(settings, services.endpoints)))
     except KeyboardInterrupt:
         status = 130
@@ -46,7 +50,36 @@ def dev() -> None:
             signal.signal(number, signal.SIG_IGN)  # the rest is short, and must be done to its end
         if services and services.release():
             _say("Kafka and PostgreSQL are stopped")
+        if lock:
+            lock.close()
     sys.exit(status)
+
+
+def _refuse_a_second(state_dir: Path) -> None:
+    with suppress(OSError), (state_dir / _LOCK).open() as lock:
+        _locked(lock, fcntl.LOCK_SH, state_dir)
+
+
+def _keep_others_out(state_dir: Path) -> IO[str]:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (state_dir / _LOCK).open("a")
+    except OSError as exc:
+        raise Misconfigured(
+            f"the state folder {state_dir} cannot be written ({exc.strerror}): set {PREFIX}STATE_DIR to one of yours"
+        ) from None
+    return _locked(lock, fcntl.LOCK_EX, state_dir)
+
+
+def _locked(lock: IO[str], kind: int, state_dir: Path) -> IO[str]:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Misconfigured(
+            f"NotiStream already runs with the state in {state_dir}: use that one, or stop it. For a second worker of"
+            f" it, {PREFIX}WORKER_SLOT=1 make run-worker; for one apart, another {PREFIX}STATE_DIR and {PREFIX}PORT"
+        ) from None
+    return lock
 
 
 def _say(line: str) -> None:
@@ -105,20 +138,29 @@ def _write_secret(path: Path, text: str) -> None:
 async def _serve(settings: Settings, environment: dict[str, str]) -> int:
     """Prepare the database and the topics, then run both roles until a signal comes; return the exit status."""
     async with Supervisor(_say, colour=sys.stdout.isatty()) as supervisor:
-        for step in _STEPS:
-            status = await supervisor.run(_child("setup", *step, environment=environment))
-            if supervisor.stopping.is_set():
-                return 0
-            if status != 0:
-                _say(f"`notistream {' '.join(step)}` failed with status {status}; what it said is above")
-                return 1
+        prepared = await asyncio.gather(*(_prepared(supervisor, steps, environment) for steps in _STEPS))
+        if supervisor.stopping.is_set():
+            return 0
+        if not all(prepared):
+            return 1
         started = asyncio.create_task(_announce(settings, environment))
         for role in ("api", "worker"):
             supervisor.keep(_child(role, role, environment=environment))
         await supervisor.stopping.wait()
         started.cancel()
         _say("stopping…")
-    return 0
+    return 1 if supervisor.refused else 0
+
+
+async def _prepared(supervisor: Supervisor, steps: Sequence[Sequence[str]], environment: dict[str, str]) -> bool:
+    for step in steps:
+        status = await supervisor.run(_child("setup", *step, environment=environment))
+        if supervisor.stopping.is_set():
+            return False
+        if status != 0:
+            _say(f"`notistream {' '.join(step)}` failed with status {status}; what it said is above")
+            return False
+    return True
 
 
 def _child(name: str, *command: str, environment: dict[str, str]) -> Child:

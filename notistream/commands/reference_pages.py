@@ -76,8 +76,10 @@ def commands(command: click.Command, *above: str) -> Iterator[tuple[tuple[str, .
     path = (*above, command.name or "") if above else ("notistream",)
     yield path, command
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from commands(command.commands[name], *path)
+        context = click.Context(command)
+        for name in sorted(command.list_commands(context)):
+            if below := command.get_command(context, name):
+                yield from commands(below, *path)
 
 
 def _page(title: str, *lines: str) -> str:

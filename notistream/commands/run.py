@@ -7,6 +7,8 @@ import uvloop
 
 from notistream.commands.services import settings_with_services
 from notistream.config import PREFIX, Settings
+from notistream.errors import Misconfigured
+from notistream.local import ports
 from notistream.providers.registry import read_all
 
 
@@ -25,7 +27,12 @@ def worker() -> None:
 
 
 def _run(settings: Settings, *, serve_only: bool) -> None:
-    read_all(settings)  # before Faust starts, which would show what is wrong as a traceback
+    # Before Faust starts, which would show what is wrong as a traceback.
+    read_all(settings)
+    port, name = (settings.port, "PORT") if serve_only else (settings.metrics_port, "WORKER_PORT")
+    if why := ports.refusal(settings.host, port, setting=PREFIX + name):
+        slot = f"{PREFIX}WORKER_SLOT={settings.worker_slot + 1}"
+        raise Misconfigured(why if serve_only else f"{why}; for one more worker, {slot}")
     _export(settings)
     uvloop.install()
     from notistream.main import app  # noqa: PLC0415 - building the app reads the settings exported just now

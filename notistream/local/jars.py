@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import ssl
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -75,14 +76,39 @@ def _resolve(cache: Cache, report: Callable[[str], None]) -> list[Path]:
     )
     builder = environments.EnvironmentBuilder(context=context, cache_dir=cache.environments)
     try:
-        jars = builder.from_endpoint(ENDPOINT).all_jars
+        jars = _fetched(builder)
     except Exception as exc:  # jgo lets through whatever its network and XML layers raise
+        if isinstance(exc, load("requests").exceptions.SSLError):
+            raise LocalServicesError(
+                f"Kafka {KAFKA} could not be fetched from Maven, whose certificate is not trusted: {exc!r}. Where a"
+                " proxy opens TLS, name the PEM file of its authority: REQUESTS_CA_BUNDLE=/path/ca.pem. Or use a Kafka"
+                " of your own: NOTISTREAM_KAFKA_BROKERS=host:9092."
+            ) from exc
         raise LocalServicesError(
             f"Kafka {KAFKA} could not be fetched from Maven: {exc!r}. Check the network and run it again"
             f" (if it stays so, remove {cache.repository / 'org' / 'apache' / 'kafka'}), or use a Kafka of your"
             " own: NOTISTREAM_KAFKA_BROKERS=host:9092."
         ) from exc
     return list(jars)
+
+
+def _fetched(builder: Any) -> Any:
+    """The jars; where their server's certificate is not trusted, whom the system trusts is asked too.
+
+    jgo's authorities are those that certifi ships, which a company's proxy is not among; pip knows the system's.
+    """
+    paths = ssl.get_default_verify_paths()
+    system: str | None = paths.cafile or paths.capath  # None where there is neither
+    try:
+        return builder.from_endpoint(ENDPOINT).all_jars
+    except load("requests").exceptions.SSLError:
+        if system is None or "REQUESTS_CA_BUNDLE" in os.environ or "CURL_CA_BUNDLE" in os.environ:
+            raise
+        os.environ["REQUESTS_CA_BUNDLE"] = system
+    try:
+        return builder.from_endpoint(ENDPOINT).all_jars
+    finally:
+        del os.environ["REQUESTS_CA_BUNDLE"]
 
 
 class _Progress:

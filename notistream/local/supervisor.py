@@ -15,6 +15,7 @@ from typing import Self
 
 _BOUND = (sys.executable, "-I", "-S", str(Path(__file__).with_name("bound.py")))
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_USAGE = 2  # exit status of a program that refuses its settings or arguments
 _LONGEST_LINE = 64 * 1024
 # How long to listen on once a child has ended; something of it that left its group may hold the output open.
 _LAST_WORDS_S = 2.0
@@ -52,6 +53,8 @@ class Supervisor:
         self, write: Callable[[str], None], *, colour: bool = False, grace: float = 20.0, backoff: Backoff = Backoff()
     ) -> None:
         self.stopping = asyncio.Event()
+        self.refused = False
+        """A child said at its first start that it was asked wrongly: nobody mends that by starting it again."""
         self._impatient = asyncio.Event()
         self._write = write
         self._colour = colour
@@ -111,7 +114,13 @@ class Supervisor:
             status = await self.run(child)
             if self.stopping.is_set():
                 return
-            crashes = 1 if time.monotonic() - started >= self._backoff.stable else crashes + 1
+            lived = time.monotonic() - started
+            if status == _USAGE and crashes == 0 and lived < self._backoff.stable:
+                self._write(f"{child.name} does not start like this; what it said is above")
+                self.refused = True
+                self.stopping.set()
+                return
+            crashes = 1 if lived >= self._backoff.stable else crashes + 1
             delay = self._backoff.delay(crashes)
             self._write(f"{child.name} ended with status {status}; starting it again in {delay:g} s")
             with suppress(TimeoutError):

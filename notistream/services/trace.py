@@ -105,7 +105,7 @@ def _unsaid(attempt: StoredAttempt, gate: str) -> StoredStep:
     called = gate == "provider"
     return StoredStep(
         at=attempt.started_at, gate=gate, verdict=step.verdict, next_eligible_at=None,
-        reason=f"{attempt.provider} was called" if called else step.reason,
+        reason=f"{attempt.provider} was free to be called" if called else step.reason,
         inputs={"provider": attempt.provider} if called else {},
     )
 
@@ -117,6 +117,7 @@ def _moment(text: str | None) -> datetime | None:
 def _call(attempt: StoredAttempt) -> Call:
     return Call(
         number=attempt.number, chain=attempt.chain, provider=attempt.provider, started_at=attempt.started_at,
-        duration_ms=attempt.duration_ms, outcome=attempt.outcome, error=attempt.error,
+        duration_ms=None if attempt.duration_ms is None else round(attempt.duration_ms, 3),
+        outcome=attempt.outcome, error=attempt.error,
         late_outcome=attempt.late_outcome, late_at=attempt.late_at,
     )

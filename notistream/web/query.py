@@ -88,7 +88,7 @@ class Query:
         words = [w.strip() for value in self._query.getall(name, []) for w in value.split(",")]
         for word in words:
             if word not in known:
-                self._errors.append(FieldError(_pointer(name), f"must be of {', '.join(known)}"))
+                self._errors.append(FieldError(_pointer(name), f"must be one of {', '.join(known)}"))
                 return None
         return list(dict.fromkeys(meaning for word in words for meaning in known[word])) or None
 

@@ -31,7 +31,9 @@ def meant_recipient(request: web.Request) -> str:
     """The recipient of the token, or the one that the holder of a key names; raises InvalidRequest."""
     if READER in request:
         return request[READER].recipient_id
-    recipient_id = request.headers.get(RECIPIENT_HEADER, "")
+    recipient_id = request.headers.get(RECIPIENT_HEADER)
+    if recipient_id is None:
+        raise InvalidRequest([FieldError(f"/header/{RECIPIENT_HEADER}", "is required: the id of the recipient")])
     wrong = recipient_id_error(recipient_id) or _encoding_error(recipient_id)
     if wrong:
         raise InvalidRequest([FieldError(f"/header/{RECIPIENT_HEADER}", wrong)])

@@ -159,6 +159,6 @@ PUBLIC = {
     "/console/sign-in", "/console/assets/{name}",
     "/health", "/livez", "/health/ready", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/errors",
     "/unsubscribe/{token}", "/callbacks/{provider}", "/docs/assets/{name}",
-    "/docs/", "/swagger", "/swagger/", "/swagger/index.html",
+    "/", "/docs/", "/swagger", "/swagger/", "/swagger/index.html",
 }
 """Paths that need no key, and hold nothing of a tenant, or only what a signature is for."""

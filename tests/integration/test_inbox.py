@@ -228,7 +228,9 @@ UPGRADE = {
 async def test_the_recipient_must_be_named(post: Post, headers: dict[str, str]) -> None:
     for method, path in (("GET", BASE), ("GET", f"{BASE}/unread-count"), ("POST", f"{BASE}/read-all")):
         answer = await post.client.request(method, path, headers=headers)
-        assert pointers(await problem_of(answer, 422)) == ["/header/X-Recipient-ID"]
+        problem = await problem_of(answer, 422)
+        assert pointers(problem) == ["/header/X-Recipient-ID"]
+        assert ("is required" in problem["detail"]) == (not headers)
 
 
 @pytest.mark.parametrize("query", ["page=2", "limit=0", "limit=101", "after_id=7", "unread=perhaps", "token=x.y.z"])

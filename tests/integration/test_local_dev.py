@@ -82,6 +82,33 @@ def test_a_killed_run_leaves_only_the_services_to_the_next(environment: dict[str
         assert second.returncode == 0
 
 
+def test_a_second_run_with_the_same_state_is_told_what_runs(environment: dict[str, str], tmp_path: Path) -> None:
+    with dev(environment, tmp_path) as first:
+        read_until(first, "NotiStream ready")
+        with dev(environment, tmp_path) as second:
+            output, _ = second.communicate(timeout=30)
+        assert second.returncode == 2
+        assert f"already runs with the state in {environment['NOTISTREAM_STATE_DIR']}" in output
+        assert "NOTISTREAM_WORKER_SLOT=1" in output
+        first.terminate()
+        first.communicate(timeout=30)
+        assert first.returncode == 0
+
+
+def test_a_role_whose_port_is_taken_says_so_in_words(environment: dict[str, str], tmp_path: Path) -> None:
+    given = {**environment, "NOTISTREAM_DATABASE_URL": "postgresql://127.0.0.1:1/n", "NOTISTREAM_KAFKA_BROKERS": "a:1"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for role, setting in (("api", "NOTISTREAM_PORT"), ("worker", "NOTISTREAM_WORKER_PORT")):
+            run = subprocess.run(
+                [sys.executable, "-m", "notistream", role], env={**given, setting: port}, cwd=tmp_path, text=True,
+                capture_output=True, check=False)
+            assert run.returncode == 2
+            assert re.search(rf"{setting}=\d+", run.stderr)
+            assert ("NOTISTREAM_WORKER_SLOT=1" in run.stderr) == (role == "worker")
+            assert "Traceback" not in run.stdout + run.stderr
+
+
 def test_a_taken_port_is_named_before_anything_starts(environment: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", int(environment["NOTISTREAM_PORT"]))), dev(environment, tmp_path) as run:
         output, _ = run.communicate(timeout=30)

@@ -1,9 +1,13 @@
 """Where Kafka's jars are kept, and how they are checked."""
 
 import os
+import ssl
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import requests
 
 from notistream.local import jars
 from notistream.local.errors import LocalServicesError
@@ -11,7 +15,8 @@ from notistream.local.errors import LocalServicesError
 
 @pytest.fixture(autouse=True)
 def no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("M2_REPO", "JGO_CACHE_DIR", "JGO_CONFIG_FILE", "XDG_CONFIG_HOME"):
+    for name in (
+            "M2_REPO", "JGO_CACHE_DIR", "JGO_CONFIG_FILE", "XDG_CONFIG_HOME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -41,6 +46,48 @@ def test_a_failed_download_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("jgo.constants.MAVEN_CENTRAL_URL", "http://127.0.0.1:9")
     with pytest.raises(LocalServicesError, match="NOTISTREAM_KAFKA_BROKERS"):
+        jars.kafka_jars(tmp_path, print)
+
+
+class Builder:
+    """Trusts the server only by the authorities of REQUESTS_CA_BUNDLE."""
+
+    def __init__(self, good: str) -> None:
+        self.good = good
+        self.all_jars = ["kafka.jar"]
+
+    def from_endpoint(self, _endpoint: str) -> "Builder":
+        if os.environ.get("REQUESTS_CA_BUNDLE") != self.good:
+            raise requests.exceptions.SSLError("self-signed certificate in certificate chain")
+        return self
+
+
+def paths(cafile: str | None) -> Callable[[], object]:
+    return lambda: SimpleNamespace(cafile=cafile, capath=None)
+
+
+def test_whom_the_system_trusts_is_trusted_for_the_download_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl, "get_default_verify_paths", paths("/system/ca.pem"))
+    assert jars._fetched(Builder("/system/ca.pem")) == ["kafka.jar"]
+    assert "REQUESTS_CA_BUNDLE" not in os.environ
+
+
+@pytest.mark.parametrize("system", [None, "/system/ca.pem"])
+def test_a_chosen_authority_is_not_replaced(monkeypatch: pytest.MonkeyPatch, system: str | None) -> None:
+    monkeypatch.setattr(ssl, "get_default_verify_paths", paths(system))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/mine.pem")
+    with pytest.raises(requests.exceptions.SSLError):
+        jars._fetched(Builder("/system/ca.pem"))
+    assert os.environ["REQUESTS_CA_BUNDLE"] == "/mine.pem"
+
+
+def test_an_untrusted_certificate_says_how_to_trust_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_builder: object) -> None:
+        raise requests.exceptions.SSLError("self-signed certificate in certificate chain")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(jars, "_fetched", refuse)
+    with pytest.raises(LocalServicesError, match="REQUESTS_CA_BUNDLE=/path/ca"):
         jars.kafka_jars(tmp_path, print)
 
 

@@ -52,6 +52,21 @@ async def test_a_crashing_child_is_started_again_ever_later(lines: list[str]) ->
     assert lines[0] == " shaky | hello"
 
 
+async def test_a_child_that_refuses_its_settings_stops_all_and_is_not_started_again(lines: list[str]) -> None:
+    async with Supervisor(lines.append, backoff=QUICK) as supervisor:
+        supervisor.keep(python("wrong", "print('error: so not'); raise SystemExit(2)"))
+        await until(supervisor.stopping.is_set)
+    assert supervisor.refused
+    assert lines == [" wrong | error: so not", "wrong does not start like this; what it said is above"]
+
+
+async def test_a_child_that_has_run_is_started_again_whatever_it_ends_with(lines: list[str]) -> None:
+    async with Supervisor(lines.append, backoff=Backoff(first=0.01, longest=0.04, stable=0.0)) as supervisor:
+        supervisor.keep(python("shaky", "raise SystemExit(2)"))
+        await until(lambda: len(lines) >= 2)
+    assert not supervisor.refused
+
+
 def test_back_off_ends_at_half_a_minute() -> None:
     assert [Backoff().delay(crashes) for crashes in (1, 2, 3, 7, 1000)] == [0.5, 1.0, 2.0, 30.0, 30.0]
 

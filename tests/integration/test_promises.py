@@ -140,6 +140,7 @@ async def test_a_slot_belongs_to_one_process(running):
     twin = await product.worker(0, wait=False)
     assert await asyncio.wait_for(twin.child.wait(), 60) != 0
     assert "slot 0 is in use" in twin.tail()
+    assert "Traceback" not in twin.tail()
 
 
 async def test_poison_is_buried_and_its_neighbours_are_delivered(running, endpoints, topics_prefix):

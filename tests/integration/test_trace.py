@@ -107,7 +107,7 @@ async def test_the_whole_way_in_order_of_time(way):
         (1, 1, "webhook", "temporary", "HTTP 503"), (2, 1, "console", "delivered", None)]
     assert all(a["started_at"] and a["duration_ms"] for a in shown["attempts"])
     assert (shown["status"], shown["next_eligible_at"], shown["queue"]) == ("delivered", None, None)
-    assert [s["reason"] for s in shown["steps"] if s["gate"] == "provider"][-1] == "console was called"
+    assert [s["reason"] for s in shown["steps"] if s["gate"] == "provider"][-1] == "console was free to be called"
 
 
 async def test_a_waiting_one_says_why_and_until_when(way):

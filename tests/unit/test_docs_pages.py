@@ -144,10 +144,13 @@ def test_commands_of_ours_exist_with_their_options(page: str) -> None:
     for command in shown:
         words = re.sub(r"#.*", "", command.removeprefix("$ ")).replace("[", "").replace("]", "").split()
         known: click.Command = cli
-        while isinstance(known, click.Group) and len(words) > 1 and words[1] in known.commands:
-            known = known.commands[words.pop(1)]
+        context = click.Context(cli)
+        while isinstance(known, click.Group) and len(words) > 1 and (below := known.get_command(context, words[1])):
+            known = below
+            words.pop(1)
         bare = isinstance(known, click.Group) and len(words) > 1 and words[1][0].isalpha()
-        assert not bare or set(words[1].split("|")) <= set(known.commands), f"`{command}`: no such command"
+        names = set(known.list_commands(context)) if isinstance(known, click.Group) else set()
+        assert not bare or set(words[1].split("|")) <= names, f"`{command}`: no such command"
         options = {name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)}
         for word in words:
             if word.startswith("--"):

@@ -165,7 +165,8 @@ class Insistent(WebhookProvider):
     ("broken_answer", Strict), ("close", Leaking), ("reuse", Leaking), ("secrets", Talkative),
     ("idempotency_key", Keyless), ("reset", Insistent),
 ])
-async def test_the_contract_catches_a_provider_that_breaks_it(clause, broken):
+async def test_the_contract_catches_a_provider_that_breaks_it(monkeypatch, clause, broken):
+    monkeypatch.setattr(contract, "PATIENCE_S", 1.0)  # what is waited for here never comes
     async with faulty(serve) as vendor:
         provider = broken(WebhookSettings(url=f"{vendor.url}/?key=planted"), Context(timeout_s=30))
         subject = Subject(

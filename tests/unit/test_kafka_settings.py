@@ -106,9 +106,16 @@ def test_a_login_is_told_to_every_client(mechanism, protocol):
 
 
 @pytest.mark.parametrize("url", [
-    "postgresql://u@db/n", "postgresql://u@db/n?sslmode=require", "nonsense",
+    "postgresql://u@db/n", "postgresql://u@db/n?sslmode=require", "postgres:///n",
     "postgresql://u@a:1,b:2/n?sslmode=verify-full&sslrootcert=ca.pem",
 ])
 def test_a_good_database_url_is_left_alone(elsewhere, url):
     certificate(elsewhere)
     assert load_settings(database_url=url).database_url == url
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://u:hush@db/n", "//u:hush@db/n"])
+def test_the_url_of_another_database_is_refused_before_anything_starts(elsewhere, url):
+    with pytest.raises(Misconfigured, match=r"^NOTISTREAM_DATABASE_URL: it must begin with postgresql://") as caught:
+        load_settings(database_url=url)
+    assert "hush" not in caught.value.detail

@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from notistream import metrics
-from notistream.commands import cli
+from notistream.commands import MODULES
 from notistream.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -148,7 +148,7 @@ def test_every_runbook_belongs_to_an_alert():
 @pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
 def test_runbooks_name_only_what_exists(page):
     text = page.read_text()
-    assert set(re.findall(r"`notistream ([a-z]+)", text)) <= cli.commands.keys()
+    assert set(re.findall(r"`notistream ([a-z]+)", text)) <= MODULES.keys()
     assert set(re.findall(r"NOTISTREAM_[A-Z0-9_]+", text)) <= {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(r"\bnotistream_[a-z_]+", text)) <= SERIES.keys()
     for link in re.findall(r"\]\(([^)]+)\)", text):

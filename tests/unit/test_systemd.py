@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from notistream.commands import cli
+from notistream.commands import MODULES
 from notistream.config import PREFIX, Settings
 
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
@@ -27,7 +27,7 @@ def test_a_unit_starts_a_role_of_ours(path):
     program, role = found["ExecStart"][0].split()
     assert program == "/opt/notistream/bin/notistream"
     assert path.name.removesuffix(".service").strip("@") == f"notistream-{role}"
-    assert role in cli.commands
+    assert role in MODULES
     assert (found["User"], found["NoNewPrivileges"], found["Restart"]) == (["notistream"], ["yes"], ["always"])
     names = {line.partition("=")[0] for line in found["Environment"]}
     assert names <= {PREFIX + name.upper() for name in Settings.model_fields}

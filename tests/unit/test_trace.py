@@ -36,7 +36,7 @@ def test_a_call_names_every_gate_before_it():
     assert shown == [(gate, "passed") for gate in GATE_NAMES]
     steps = timeline(examples.PENDING, [], [attempt(provider="webhook", outcome="delivered")]).steps
     called = next(step for step in steps if step.gate == "provider")
-    assert (called.reason, called.inputs) == ("webhook was called", {"provider": "webhook"})
+    assert (called.reason, called.inputs) == ("webhook was free to be called", {"provider": "webhook"})
 
 
 @pytest.mark.parametrize("stop", GATE_NAMES)

@@ -26,7 +26,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/", 404), ("GET", "/nothing", 404), ("GET", "/api/v1/notifications/7", 404),
+    ("GET", "/nothing", 404), ("GET", "/api/v1/notifications/7", 404),
     ("GET", "/api/v1/notifications/%ff", 404), ("GET", f"{ONE}/nothing", 404),
     ("PUT", CREATE, 405), ("PROPFIND", CREATE, 405), ("POST", "/health", 405), ("OPTIONS", CREATE, 405),
     ("GET", "/docs/assets/..%2f..%2fbody.py", 404), ("GET", "/docs/assets/unknown.js", 404),

@@ -34,7 +34,7 @@ def test_routes_and_document_name_the_same() -> None:
         if route.resource and route.method != "HEAD"
     }
     assert served - pages == {(method.upper(), path) for path, method, _ in OPERATIONS}
-    assert all(path.startswith(("/docs", "/swagger", "/unsubscribe", "/console")) for _, path in pages)
+    assert all(path == "/" or path.startswith(("/docs", "/swagger", "/unsubscribe", "/console")) for _, path in pages)
 
 
 def test_no_route_is_served_twice() -> None:
@@ -82,7 +82,7 @@ async def test_served_document_and_page() -> None:
             asset = await client.get(f"/docs/assets/{name}")
             assert asset.status == 200
             assert len(await asset.read()) > 100
-        for path in ("/docs/", "/swagger", "/swagger/", "/swagger/index.html"):
+        for path in ("/", "/docs/", "/swagger", "/swagger/", "/swagger/index.html"):
             response = await client.get(path, allow_redirects=False)
             assert (response.status, response.headers["Location"]) == (302, "/docs")
 
