@@ -29,8 +29,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 async def seek_to_committed(consumer: Any, changelogs: Collection[str]) -> Mapping[Any, Any]:
     """Seek every partition to its committed offset, and to its beginning where nothing was committed yet.
 
-    aiokafka leaves those where they are. Faust seeks after a rebalance because it has dropped what it fetched meanwhile:
-    the records before the position would be passed over, and the next commit would say that they were settled.
+    aiokafka leaves those where they are. Faust seeks after a rebalance because it has dropped what it fetched
+    meanwhile: the records before the position would be passed over, and the next commit would call them settled.
     """
     committed: Mapping[Any, Any] = await consumer.seek_to_committed()
     if fresh := [tp for tp, offset in committed.items() if not offset and tp.topic not in changelogs]:
