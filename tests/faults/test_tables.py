@@ -65,7 +65,7 @@ async def test_a_table_is_had_again_before_the_worker_is_ready(sites, report, tm
 
 
 async def keep(site, count):
-    """Counts on the changelog, as a worker would have written them, of this window and the next, whichever it will be."""
+    """Counts on the changelog, as a worker would have written them: of this window and the next."""
     tenant = (await site.query("SELECT id::text FROM tenants WHERE name = 'default'"))[0][0]
     begin = int(time.time() // WINDOW_S) * WINDOW_S
     topic = f"{site.prefix}-recipient-usage-changelog"
