@@ -1,12 +1,14 @@
-"""Faust's Kafka transport with fetch sessions and a shorter long poll.
+"""Faust's Kafka transport with fetch sessions, a shorter long poll, and a way back to the beginning.
 
 A partition that still has records in the consumer's buffer is left out of the next fetch, and there is one fetch per
 broker at a time: so when nothing else arrives, that partition waits for the whole long poll, and Faust makes it 1.5 s.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 from notistream.fetch_session import FetchSessions
 
@@ -20,6 +22,24 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         client = consumer._client  # noqa: SLF001 - nor has aiokafka a place for this
         client.send = FetchSessions(client.send).send
         return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """See `seek_to_committed`; in the consumer's own thread."""
+        consumer, changelogs = self._ensure_consumer(), self.app.tables.changelog_topics
+        found: Mapping[TP, int] = await self.call_thread(seek_to_committed, consumer, changelogs)
+        return found
+
+
+async def seek_to_committed(consumer: Any, changelogs: Collection[str]) -> Mapping[Any, Any]:
+    """Seek every partition to its committed offset, and to its beginning where nothing was committed yet.
+
+    aiokafka leaves those where they are. Faust seeks after a rebalance because it has dropped what it fetched
+    meanwhile: the records before the position would be passed over, and the next commit would call them settled.
+    """
+    committed: Mapping[Any, Any] = await consumer.seek_to_committed()
+    if fresh := [tp for tp, offset in committed.items() if not offset and tp.topic not in changelogs]:
+        await consumer.seek_to_beginning(*fresh)
+    return committed
 
 
 class _Consumer(driver.Consumer):

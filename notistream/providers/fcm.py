@@ -7,7 +7,6 @@ twice once.
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from notistream.providers import google_token
 from notistream.providers.api import Checked, Context, PermanentError, ProviderSettings, TemporaryError
 from notistream.providers.fcm_errors import code_of, row_of
 from notistream.providers.google_token import AccessTokens
-from notistream.providers.http import open_session, read_answer, retry_after_s
+from notistream.providers.http import answered_at, open_session, read_answer, retry_after_s
 from notistream.providers.vendor_errors import by_status
 
 P = "NOTISTREAM_FCM_"
@@ -130,7 +129,7 @@ class FcmProvider:
             code = code_of(answer)
             if response.status == 401 and code != "THIRD_PARTY_AUTH_ERROR":
                 self._tokens.forget(token)
-            after = retry_after_s(response.headers.get("Retry-After"), now=datetime.now(UTC))
+            after = retry_after_s(response.headers.get("Retry-After"), now=answered_at(response.headers))
             raise (row_of(answer) or by_status(response.status)).as_error(
                 f"FCM {code or f'HTTP {response.status}'}", settings=CREDENTIALS, retry_after_s=after)
 

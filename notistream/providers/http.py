@@ -81,6 +81,17 @@ def retry_after_s(value: str | None, *, now: datetime) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S) if seconds == seconds else None  # noqa: PLR0124 - NaN
 
 
+def answered_at(headers: Mapping[str, str]) -> datetime:
+    """When the other side answered, by its own clock where it says so: a date in Retry-After is one of that clock."""
+    if "Retry-After" in headers:  # otherwise nobody minds, and most answers have a date
+        try:
+            at = parsedate_to_datetime(headers.get("Date", ""))
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        except ValueError:
+            pass
+    return datetime.now(UTC)
+
+
 async def read_answer(response: aiohttp.ClientResponse) -> object:
     """The JSON of an accepted answer; None where it is something else, too long, broken or late: it was accepted."""
     content, raw = response.content, bytearray()

@@ -16,7 +16,7 @@ from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import ses_events
 from notistream.providers.api import Callback, Checked, Context, PermanentError, ProviderSettings, TemporaryError
 from notistream.providers.aws import Credentials, Signer, StaticKeys
-from notistream.providers.http import open_session, raise_for_status, read_answer, retry_after_s
+from notistream.providers.http import answered_at, open_session, raise_for_status, read_answer, retry_after_s
 from notistream.providers.mime import Mail, Mailbox, compose
 from notistream.providers.ses_errors import ERRORS, SesError, code_of
 from notistream.providers.sns import SnsReader
@@ -114,7 +114,7 @@ class SesProvider:
         """Pass any 2xx; otherwise say what the error means, by its name or, where it is unknown, by its status."""
         if 200 <= status < 300:
             return
-        now, retry_after = datetime.now(UTC), headers.get("Retry-After")
+        now, retry_after = answered_at(headers), headers.get("Retry-After")
         code = code_of(headers.get("x-amzn-ErrorType"), answer)
         error = ERRORS.get(code)
         if error is None:

@@ -4,7 +4,6 @@ Twilio has no idempotency key: an attempt whose answer was lost and that is sent
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +16,7 @@ from notistream.domain.outcome import Receipt
 from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import twilio_callbacks
 from notistream.providers.api import Callback, CallbackRefusedError, Checked, Context, ProviderSettings
-from notistream.providers.http import open_session, read_answer, retry_after_s
+from notistream.providers.http import answered_at, open_session, read_answer, retry_after_s
 from notistream.providers.twilio_errors import error_of
 
 P = "NOTISTREAM_TWILIO_"
@@ -87,7 +86,7 @@ class TwilioProvider:
         ) as response:
             answer = await read_answer(response)
             if not 200 <= response.status < 300:
-                after = retry_after_s(response.headers.get("Retry-After"), now=datetime.now(UTC))
+                after = retry_after_s(response.headers.get("Retry-After"), now=answered_at(response.headers))
                 raise error_of(response.status, _code(answer), retry_after_s=after)
         sid = answer.get("sid") if isinstance(answer, dict) else None
         return Receipt(sid if isinstance(sid, str) and sid else None)

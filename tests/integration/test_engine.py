@@ -1,7 +1,6 @@
 """The delivery engine with real processes: outages, refusals, limits, lanes, failover, tables."""
 
 import asyncio
-import json
 import random
 import shutil
 from collections import Counter, defaultdict
@@ -9,6 +8,7 @@ from collections import Counter, defaultdict
 import asyncpg
 import pytest
 
+from tests.moments import counted_in_windows, most_in_any
 from tests.receiver import receiver
 from tests.stack import messages, stack, until
 
@@ -80,36 +80,11 @@ async def test_a_recipients_limit_holds_over_two_workers(running, killed):
     assert await ended(product, batches) == {"delivered_count": 400}
     assert len({call["to"] for call in ledger.calls}) == 201
     assert most_in_any([call["at"] for call in ledger.calls if call["to"] == "+905000000000"], 2.0) <= 80
-    counted = await counted_in_windows(product, "+905000000000")
+    counted = await counted_in_windows(product.database_url, "+905000000000")
     assert sum(map(len, counted.values())) >= 200 - 64  # a killed worker leaves no steps of what it had in flight
     for uses in counted.values():
         assert len(uses) == len(set(uses))  # nobody counted twice from the same number
         assert max(uses) < 40
-
-
-async def counted_in_windows(product, recipient):
-    """What the gate had counted before each message that it let through, by wall-clock window."""
-    connection = await asyncpg.connect(product.database_url)
-    rows = await connection.fetch(
-        "SELECT step->'inputs' AS inputs FROM notifications n JOIN attempts a ON a.notification_id = n.id,"
-        " jsonb_array_elements(a.steps) AS step WHERE n.recipient = $1 AND step->>'gate' = 'recipient_limit'"
-        " AND step->>'verdict' = 'passed'", recipient)
-    await connection.close()
-    found = defaultdict(list)
-    for row in rows:
-        inputs = json.loads(row["inputs"])
-        found[inputs["window"]].append(inputs["current"])
-    return found
-
-
-def most_in_any(moments, span):
-    moments = sorted(moments)
-    most = begin = 0
-    for end, at in enumerate(moments):
-        while moments[begin] <= at - span:
-            begin += 1
-        most = max(most, end - begin + 1)
-    return most
 
 
 async def test_a_slow_channel_leaves_the_others_at_full_speed(running):

@@ -14,7 +14,7 @@ from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
 from notistream.errors import Misconfigured
 from notistream.providers import guard
 from notistream.providers.api import Context, PermanentError, TemporaryError
-from notistream.providers.http import retry_after_s
+from notistream.providers.http import answered_at, retry_after_s
 from notistream.providers.registry import Providers
 from notistream.providers.webhook import WebhookProvider, WebhookSettings
 from tests.receiver import receiver
@@ -124,6 +124,14 @@ async def test_an_accepted_answer_that_cannot_be_read_was_still_accepted(header)
 def test_retry_after(value, expected):
     assert retry_after_s(value, now=NOW) == expected
     assert retry_after_s("Sun, 22 Nov 2026 12:00:30 -0000", now=NOW) == timedelta(seconds=30).total_seconds()
+
+
+@pytest.mark.parametrize(("date", "expected"), [
+    ("Sun, 22 Nov 2015 12:00:00 GMT", 7), ("Sun, 22 Nov 2015 12:00:00 -0000", 7), ("yesterday", 0), (None, 0),
+])
+def test_a_date_to_wait_for_is_measured_by_the_clock_that_wrote_it(date, expected):
+    headers = {"Retry-After": "Sun, 22 Nov 2015 12:00:07 GMT", **({} if date is None else {"Date": date})}
+    assert retry_after_s(headers["Retry-After"], now=answered_at(headers)) == expected  # by ours, it is long over
 
 
 @pytest.mark.parametrize(

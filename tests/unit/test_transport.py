@@ -1,0 +1,35 @@
+"""Where a worker reads on after a rebalance."""
+
+from aiokafka import TopicPartition
+
+from notistream.transport import seek_to_committed
+
+
+class Consumer:
+    """As aiokafka's: it seeks only those partitions of which something was committed."""
+
+    def __init__(self, committed):
+        self.committed = committed
+        self.positions = dict.fromkeys(committed, 22)  # fetched up to here while nobody took anything
+
+    async def seek_to_committed(self):
+        self.positions |= {tp: offset for tp, offset in self.committed.items() if offset}
+        return self.committed
+
+    async def seek_to_beginning(self, *partitions):
+        assert partitions, "none would mean all"
+        self.positions |= dict.fromkeys(partitions, 0)
+
+
+async def test_a_partition_of_which_nothing_was_committed_is_read_from_its_beginning():
+    lane, fresh, changelog = (TopicPartition(topic, 0) for topic in ("t.sms.high", "t.sms.low", "t-usage-changelog"))
+    never = TopicPartition("t.sms.low", 1)
+    consumer = Consumer({lane: 7, fresh: None, never: 0, changelog: None})
+    assert await seek_to_committed(consumer, {"t-usage-changelog"}) == consumer.committed
+    assert consumer.positions == {lane: 7, fresh: 0, never: 0, changelog: 22}  # tables have positions of their own
+
+
+async def test_where_all_is_committed_nothing_else_is_sought():
+    consumer = Consumer({TopicPartition("t.sms.high", 0): 7})
+    await seek_to_committed(consumer, set())
+    assert list(consumer.positions.values()) == [7]
