@@ -1,8 +1,9 @@
 """What a delivery costs, in counts instead of times: statements, Kafka's record batches, tasks. Real processes.
 
 Counted from the first create to the last record, 3,000 notifications in batches of 1,000, no limits: statements as
-PostgreSQL logs them, without the polls and their BEGIN and COMMIT, whose number depends on time and not on messages; record
-batches in the files of the broker, each a part of a produce request; tasks of the worker's loop over its whole life.
+PostgreSQL logs them, without the polls and their BEGIN and COMMIT, whose number depends on time and not on messages;
+record batches in the files of the broker, each a part of a produce request; tasks of the worker's loop over its whole
+life.
 
 How many messages share a statement depends on how fast they come, and so on the machine: a fast one needs at most 30
 statements for 1,000, a slow one at most 60 in a second, because groups gather the longer the slower they are flushed.
