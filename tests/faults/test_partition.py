@@ -8,7 +8,7 @@ import pytest
 from tests.faults.oracle import judge
 from tests.faults.partition import broker_with_a_line, lines_to
 from tests.faults.site import site as started
-from tests.faults.sizes import FULL, sized
+from tests.faults.sizes import FULL, in_full, sized
 from tests.services import topic_prefix
 from tests.stack import until
 
@@ -79,6 +79,7 @@ async def test_a_worker_is_cut_off_and_another_goes_on(sites, lines, report, ser
                f"{RATE} requests/s, a second worker; ready again {again[0]:.1f} s after", verdict)
 
 
+@in_full
 @pytest.mark.parametrize("service", BOTH)
 async def test_the_api_is_cut_off(sites, lines, report, service):
     """Without Kafka it accepts as before; what it was asked without PostgreSQL is made once, however often asked."""
