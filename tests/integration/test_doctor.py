@@ -56,7 +56,7 @@ def test_nothing_wrong(examine):
 
 @pytest.mark.parametrize(("setting", "value", "check", "word", "remedy"), [
     ("DATABASE_URL", "postgresql://x@127.0.0.1:1/x", "database", "not reachable", "NOTISTREAM_DATABASE_URL"),
-    ("DATABASE_URL", "nonsense", "database", "not reachable", "NOTISTREAM_DATABASE_URL"),
+    ("DATABASE_URL", "nonsense", "settings", "NOTISTREAM_DATABASE_URL: it must begin with postgresql://", ".env"),
     ("KAFKA_BROKERS", "127.0.0.1:1", "kafka", "not reachable", "NOTISTREAM_KAFKA_BROKERS"),
     ("TOPIC_PARTITIONS", "2", "topics", "has 1 partitions", "NOTISTREAM_TOPIC_PARTITIONS"),
     ("PROVIDERS", '{"sms": ["fax"]}', "providers", "no provider `fax`", "correct"),
