@@ -61,7 +61,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def tab(browser: Browser, base: str, **options: object) -> Tab:
     """A fresh profile with one page, which notes what the browser complains of."""
     context: BrowserContext = await browser.new_context(**{"viewport": WIDE, **options})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     opened = Tab(await context.new_page(), base)
     opened.page.on("console", lambda said: opened.note(said.type, said.text))
     opened.page.on("pageerror", lambda error: opened.faults.append(str(error)))
