@@ -186,14 +186,21 @@ class Stack:
         await process.start()
         return process
 
-    async def again(self, former: Process, *, patience_s: float = PATIENCE_S) -> Process:
-        """Start a process like one that has ended, and wait for it: a port of its own, all other settings the same."""
+    async def again(
+        self, former: Process, *, patience_s: float = PATIENCE_S, supervised: bool = False
+    ) -> Process:
+        """Start a process like one that has ended, and wait for it: a port of its own, all other settings the same.
+
+        One that is `supervised` is started again when it ends meanwhile, as a worker does that Kafka leaves just then.
+        """
         port = free_port()
         env = {**former.env, "NOTISTREAM_PORT" if former.role == "api" else "NOTISTREAM_WORKER_PORT": str(port)}
         process = await self._start(former.role, env, port)
         answers = self._answers if process.role == "api" else self._is_ready
 
         async def up() -> bool:
+            if supervised and not process.alive:
+                await process.start()
             assert process.alive, f"the {process.role} ended while it started\n{process.tail()}"
             return await answers(process)
 

@@ -79,7 +79,7 @@ class Site:
 
     async def replace(self, process: Process) -> Process:
         """Start a process in the place of one that ended: the same role, slot and settings."""
-        fresh = await self.product.again(process, patience_s=START_S)
+        fresh = await self.product.again(process, patience_s=START_S, supervised=True)
         self.moment = time.time()
         return fresh
 
