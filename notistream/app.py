@@ -1,7 +1,6 @@
 """The Faust app: settings, order of start and stop, and what a rebalance means for the lanes."""
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -15,7 +14,7 @@ from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.types import EventT, StreamT
 from mode.types import ServiceT
 
-from notistream import __version__, metrics, telemetry
+from notistream import __version__, metrics
 from notistream.config import Settings
 from notistream.db.pool import PLANNED_ONCE
 from notistream.db.slots import SlotLock
@@ -25,6 +24,7 @@ from notistream.domain.notification import Priority
 from notistream.errors import DatabaseUnavailable, Misconfigured
 from notistream.kafka import Kafka
 from notistream.messages import LANES
+from notistream.process import Process
 from notistream.runtime import Runtime
 from notistream.transport import Transport
 
@@ -45,21 +45,6 @@ class ApiOnly(BootStrategy):
     def agents(self) -> Iterable[ServiceT]:
         """No agents."""
         return []
-
-
-class Process(faust.Worker):
-    """A worker process that logs our way."""
-
-    app: "NotiStream"
-
-    def _setup_logging(self) -> None:
-        settings = self.app.settings
-        telemetry.configure_logging(form=settings.log_format, level=settings.log_level)
-
-    def _on_startup_end_spinner(self) -> None:
-        gc.collect()
-        gc.freeze()  # what is loaded now stays: to look through it took 75 ms, in which nobody was served
-        log.info("ready", extra={"role": "api" if self.app.api_only else "worker", "url": self.app.address})
 
 
 class NotiStream(faust.App):

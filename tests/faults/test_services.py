@@ -1,6 +1,7 @@
 """Kafka and PostgreSQL that crash under load and come back."""
 
 import asyncio
+import signal
 import time
 
 from tests.faults.oracle import judge
@@ -58,3 +59,15 @@ async def test_postgresql_crashes_under_load(own_sites, report):
         answered = max(answer.seconds for answer in refused)
         report(f"PostgreSQL stopped at once (`immediate`) for {away_s} s",
                f"{rate} requests/s, {len(refused)} × 503 within {answered:.1f} s", verdict)
+
+
+async def test_a_worker_stops_although_kafka_is_away(own_sites):
+    async with own_sites(LEASE_S="10", WEBHOOK_TIMEOUT_S="5") as site:
+        worker = await site.product.worker()
+        await site.load.stream(site.load.mixed(20), per_second=20)
+        await until(lambda: len(site.ledger.calls) >= 20, what="everything to be delivered")
+        await asyncio.to_thread(site.services.kafka.kill)
+        await site.kill(worker, signal.SIGTERM)  # waits for its end
+        await asyncio.to_thread(site.services.kafka.start)
+        await site.product.again(worker)
+        assert site.ledger.duplicates == 0
