@@ -36,14 +36,12 @@ class Session:
     def __init__(self) -> None:
         self._id = 0
         self._epoch = 0
-        self._known: dict[Partition, Place] = {}
+        self._known: Mapping[Partition, Place] = {}
 
     def changes(self, wanted: Mapping[Partition, Place]) -> Changes:
         """What to send so that exactly `wanted` is fetched; its answer must be told before the next."""
-        if not self._epoch:
-            self._known = dict(wanted)
-            return Changes(self._id, 0, wanted, ())
-        known, self._known = self._known, dict(wanted)
+        known = self._known if self._epoch else {}
+        self._known = wanted
         return Changes(
             self._id, self._epoch, {tp: place for tp, place in wanted.items() if known.get(tp) != place},
             [tp for tp in known if tp not in wanted])
