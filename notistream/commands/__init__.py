@@ -45,4 +45,3 @@ class _Cli(click.Group):
 @click.version_option(__version__, prog_name="notistream")
 def cli() -> None:
     """NotiStream: send notifications over SMS, e-mail, push and in-app, and never lose one."""
-

@@ -22,7 +22,7 @@ from notistream.providers import google_token
 from notistream.providers.api import Checked, Context, PermanentError, ProviderSettings, TemporaryError
 from notistream.providers.fcm_errors import code_of, row_of
 from notistream.providers.google_token import AccessTokens
-from notistream.providers.http import answered_at, open_session, read_answer, retry_after_s
+from notistream.providers.http import asked_wait_s, open_session, read_answer
 from notistream.providers.vendor_errors import by_status
 
 P = "NOTISTREAM_FCM_"
@@ -129,7 +129,7 @@ class FcmProvider:
             code = code_of(answer)
             if response.status == 401 and code != "THIRD_PARTY_AUTH_ERROR":
                 self._tokens.forget(token)
-            after = retry_after_s(response.headers.get("Retry-After"), now=answered_at(response.headers))
+            after = asked_wait_s(response.headers)
             raise (row_of(answer) or by_status(response.status)).as_error(
                 f"FCM {code or f'HTTP {response.status}'}", settings=CREDENTIALS, retry_after_s=after)
 

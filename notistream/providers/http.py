@@ -50,7 +50,7 @@ def open_session(url: str, *, timeout_s: float) -> aiohttp.ClientSession:
     )
 
 
-def raise_for_status(status: int, retry_after: str | None, *, now: datetime) -> None:
+def raise_for_status(status: int, headers: Mapping[str, str]) -> None:
     """Pass any 2xx; otherwise say whether trying again can help.
 
     Raises:
@@ -62,8 +62,13 @@ def raise_for_status(status: int, retry_after: str | None, *, now: datetime) -> 
     if status in TRANSIENT_STATUSES or status >= 500:
         reason = TRANSIENT_STATUSES.get(status, "server error")
         raise TemporaryError(
-            f"HTTP {status} {reason}", retry_after_s=retry_after_s(retry_after, now=now), throttled=status == 429)
+            f"HTTP {status} {reason}", retry_after_s=asked_wait_s(headers), throttled=status == 429)
     raise PermanentError(f"HTTP {status} refused")
+
+
+def asked_wait_s(headers: Mapping[str, str]) -> float | None:
+    """How long an answer asks to wait; see `retry_after_s`."""
+    return retry_after_s(headers.get("Retry-After"), now=answered_at(headers))
 
 
 def retry_after_s(value: str | None, *, now: datetime) -> float | None:
@@ -83,13 +88,11 @@ def retry_after_s(value: str | None, *, now: datetime) -> float | None:
 
 def answered_at(headers: Mapping[str, str]) -> datetime:
     """When the other side answered, by its own clock where it says so: a date in Retry-After is one of that clock."""
-    if "Retry-After" in headers:  # otherwise nobody minds, and most answers have a date
-        try:
-            at = parsedate_to_datetime(headers.get("Date", ""))
-            return at if at.tzinfo else at.replace(tzinfo=UTC)
-        except ValueError:
-            pass
-    return datetime.now(UTC)
+    try:
+        at = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return datetime.now(UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> object:

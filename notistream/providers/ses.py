@@ -16,7 +16,7 @@ from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import ses_events
 from notistream.providers.api import Callback, Checked, Context, PermanentError, ProviderSettings, TemporaryError
 from notistream.providers.aws import Credentials, Signer, StaticKeys
-from notistream.providers.http import answered_at, open_session, raise_for_status, read_answer, retry_after_s
+from notistream.providers.http import asked_wait_s, open_session, raise_for_status, read_answer
 from notistream.providers.mime import Mail, Mailbox, compose
 from notistream.providers.ses_errors import ERRORS, SesError, code_of
 from notistream.providers.sns import SnsReader
@@ -114,18 +114,17 @@ class SesProvider:
         """Pass any 2xx; otherwise say what the error means, by its name or, where it is unknown, by its status."""
         if 200 <= status < 300:
             return
-        now, retry_after = answered_at(headers), headers.get("Retry-After")
         code = code_of(headers.get("x-amzn-ErrorType"), answer)
         error = ERRORS.get(code)
         if error is None:
-            raise_for_status(status, retry_after, now=now)
+            raise_for_status(status, headers)
             return
         if error.credentials:
             self._credentials.forget()
         reason = _reason(status, code, error)
         if error.refused:
             raise PermanentError(reason)
-        wait_s = retry_after_s(retry_after, now=now)
+        wait_s = asked_wait_s(headers)
         raise TemporaryError(
             reason, retry_after_s=error.retry_after_s if wait_s is None else wait_s, throttled=error.throttled)
 

@@ -16,7 +16,7 @@ from notistream.domain.outcome import Receipt
 from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import twilio_callbacks
 from notistream.providers.api import Callback, CallbackRefusedError, Checked, Context, ProviderSettings
-from notistream.providers.http import answered_at, open_session, read_answer, retry_after_s
+from notistream.providers.http import asked_wait_s, open_session, read_answer
 from notistream.providers.twilio_errors import error_of
 
 P = "NOTISTREAM_TWILIO_"
@@ -86,7 +86,7 @@ class TwilioProvider:
         ) as response:
             answer = await read_answer(response)
             if not 200 <= response.status < 300:
-                after = retry_after_s(response.headers.get("Retry-After"), now=answered_at(response.headers))
+                after = asked_wait_s(response.headers)
                 raise error_of(response.status, _code(answer), retry_after_s=after)
         sid = answer.get("sid") if isinstance(answer, dict) else None
         return Receipt(sid if isinstance(sid, str) and sid else None)

@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
 from notistream.providers.api import Checked, Context, ProviderSettings
-from notistream.providers.http import answered_at, checked_connection, open_session, raise_for_status, read_answer
+from notistream.providers.http import checked_connection, open_session, raise_for_status, read_answer
 
 
 class WebhookSettings(ProviderSettings):
@@ -40,7 +40,7 @@ class WebhookProvider:
         async with self._session.post(
             self._url, data=_body(message), headers=_headers(message), allow_redirects=False
         ) as response:
-            raise_for_status(response.status, response.headers.get("Retry-After"), now=answered_at(response.headers))
+            raise_for_status(response.status, response.headers)
             answer = await read_answer(response)
         message_id = answer.get("messageId") if isinstance(answer, dict) else None
         return Receipt(str(message_id) if message_id is not None else None)

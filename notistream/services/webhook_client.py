@@ -18,7 +18,7 @@ from notistream import metrics
 from notistream.db.records import storable
 from notistream.domain.webhook import CallResult, NoReply, Reply
 from notistream.domain.webhook_address import Allowed, Target, address_error, target_of
-from notistream.providers.http import answered_at, retry_after_s
+from notistream.providers.http import asked_wait_s
 from notistream.services.webhook_names import Names
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class WebhookClient:
     async def _call(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Reply:
         session = self._session(self._reach(target))
         async with session.post(target.url, data=body, headers=headers, allow_redirects=False) as response:
-            wait_s = retry_after_s(response.headers.get("Retry-After"), now=answered_at(response.headers))
+            wait_s = asked_wait_s(response.headers)
             return Reply(response.status, wait_s, await _beginning(response))
 
     def _reach(self, target: Target) -> Reach:

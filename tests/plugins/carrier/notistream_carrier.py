@@ -6,7 +6,7 @@ from pydantic_settings import SettingsConfigDict
 
 from notistream.domain.outcome import Receipt
 from notistream.providers.api import Checked, ProviderSettings
-from notistream.providers.http import answered_at, checked_connection, open_session, raise_for_status
+from notistream.providers.http import checked_connection, open_session, raise_for_status
 
 
 class CarrierSettings(ProviderSettings):
@@ -32,7 +32,7 @@ class CarrierProvider:
         body = {"to": message.recipient, "content": f"carried: {message.content}"}
         headers = {"Idempotency-Key": message.idempotency_key}
         async with self._session.post(self._settings.url, json=body, headers=headers) as response:
-            raise_for_status(response.status, response.headers.get("Retry-After"), now=answered_at(response.headers))
+            raise_for_status(response.status, response.headers)
         return Receipt(f"carrier-{message.idempotency_key}")
 
     async def check(self):
