@@ -83,6 +83,11 @@ class Site:
         self.moment = time.time()
         return fresh
 
+    async def status(self, process: Process, path: str) -> int:
+        """What a process answers to a GET; raises aiohttp.ClientConnectionError where it does not."""
+        async with self.product.http.get(f"{process.url}{path}") as answer:
+            return answer.status
+
     async def counted(self) -> float:
         """Possible duplicates, by the metric, over all processes that there were."""
         return self._counted_by_the_dead + sum([await self._count(p) for p in self.alive("worker")])

@@ -38,9 +38,8 @@ def sites(kafka, database_url, tmp_path):
         database_url=database_url, brokers=kafka.brokers, prefix=topic_prefix(), folder=tmp_path, **SETTINGS)
 
 
-async def answers(site, process, path, status):
-    async with site.product.http.get(f"{process.url}{path}") as answer:
-        return answer.status == status
+async def is_unready(site, process):
+    return await site.status(process, "/readyz") == 503
 
 
 @pytest.mark.parametrize(("services", "bound"), [
@@ -62,8 +61,8 @@ async def test_a_worker_is_cut_off_and_another_goes_on(sites, lines, report, ser
             await until(lambda: site.product.metric(cut, "notistream_lane_in_flight"), what="calls of it in flight")
             lines.cut(*services)
             at = time.monotonic()
-            await until(lambda: answers(site, cut, "/readyz", 503), what="the worker to say that it is cut off")
-            assert await answers(site, cut, "/livez", 200)
+            await until(lambda: is_unready(site, cut), what="the worker to say that it is cut off")
+            assert await site.status(cut, "/livez") == 200
             await asyncio.sleep(max(at + away_s - time.monotonic(), 0))
             lines.mend()
             site.moment = time.time()

@@ -112,7 +112,7 @@ async def looks(site, worker):
     seen = []
     while not seen or seen[-1] != (200, 200):
         try:
-            pair = await status(site, worker, "/livez"), await status(site, worker, "/readyz")
+            pair = await site.status(worker, "/livez"), await site.status(worker, "/readyz")
         except aiohttp.ClientConnectionError:
             assert not seen, "it answered before"
         else:
@@ -121,11 +121,6 @@ async def looks(site, worker):
         assert worker.alive, worker.tail()
         await asyncio.sleep(LOOK_S)
     return seen
-
-
-async def status(site, worker, path):
-    async with site.product.http.get(f"{worker.url}{path}") as answer:
-        return answer.status
 
 
 async def counted_before(site):
