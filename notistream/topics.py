@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -167,6 +168,7 @@ async def grow(kafka: Kafka, wanted: Sequence[TopicSpec], *, group: str) -> list
         if small:
             await _forgotten(admin, group)
             await admin.create_partitions({name: NewPartitions(sizes[name]) for name in small})
+            await _states(admin, wanted, at_least=sizes)
     return [*created, *small]
 
 
@@ -194,12 +196,18 @@ async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec
     return [spec.name for spec in new]
 
 
-async def _states(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[TopicState]:
-    """Of the wanted topics, all of which are there: what was just created takes a broker a moment to know."""
+async def _states(
+    admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec], *, at_least: Mapping[str, int] = MappingProxyType({})
+) -> list[TopicState]:
+    """Of the wanted topics, all of which are there: what was just created takes a broker a moment to know.
+
+    So do partitions that were just added: `at_least` names how many a topic has by now.
+    """
     until = time.monotonic() + SEEN_S
     while True:
         states = await _seen(admin, wanted)
-        if len(states) == len(wanted) or time.monotonic() > until:
+        known = [state for state in states if state.partitions >= at_least.get(state.name, 1)]
+        if len(known) == len(wanted) or time.monotonic() > until:
             return states
         await asyncio.sleep(0.05)
 

@@ -61,9 +61,13 @@ async def what_is_kept(services: LocalServices) -> tuple[int, int]:
     await connection.close()
     admin = AIOKafkaAdminClient(bootstrap_servers=services.endpoints.kafka_brokers)
     await admin.start()
-    topic, = await admin.describe_topics(["kept"])
+    partitions = 0
+    async with asyncio.timeout(20):
+        while not partitions:  # a broker tells of a topic some moments after it was made
+            topic, = await admin.describe_topics(["kept"])
+            partitions = len(topic["partitions"])
     await admin.close()
-    return value, len(topic["partitions"])
+    return value, partitions
 
 
 def test_a_restart_keeps_data_and_port(state_dir: Path) -> None:
