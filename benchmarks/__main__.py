@@ -17,7 +17,7 @@ import aiohttp
 import click
 from rich.console import Console
 
-from benchmarks import phases, profiler, report, scenarios
+from benchmarks import growth, phases, profiler, report, scenarios
 from benchmarks.bench import GATES_ON, Bench, Watch, unwatched
 from benchmarks.figures import Samples, rows
 from benchmarks.phases import Phase
@@ -41,8 +41,13 @@ SCENARIOS: Mapping[str, Scenario] = {
     "priority": scenarios.priority,
     "fairness": scenarios.fairness,
     "scheduler": scenarios.scheduler,
+    "start": growth.start,
+    "workers": growth.workers,
 }
-PARTS = (*PHASES, *SCENARIOS)
+WHOLE = (*PHASES, *SCENARIOS)
+LONG: Mapping[str, Scenario] = {"million": growth.million}
+"""Only measured when asked for."""
+PARTS = (*WHOLE, *LONG)
 BUSY = 0.5
 
 
@@ -72,7 +77,7 @@ def main(
     if load > BUSY:
         console.print("[yellow]something else is running: trust the ratios, not the figures[/]")
     try:
-        samples, failed = asyncio.run(_run(console, plan, settings, only or PARTS, watch))
+        samples, failed = asyncio.run(_run(console, plan, settings, only or WHOLE, watch))
     except BenchError as exc:
         raise click.ClickException(str(exc)) from None
     except (asyncio.CancelledError, KeyboardInterrupt):  # all that was started has been ended
@@ -116,10 +121,12 @@ async def _run(
             for phase in (phase for name in names for phase in PHASES.get(name, ())):
                 begins(f"round {turn + 1}: {phase.__name__}")
                 await phase(bench, turn)
-        for name in (name for name in names if name in SCENARIOS):
+        for name, scenario in {**SCENARIOS, **LONG}.items():
+            if name not in names:
+                continue
             begins(name)
             try:
-                await SCENARIOS[name](bench)
+                await scenario(bench)
             except BenchError as exc:  # minutes of other figures are worth showing
                 console.print(f"[red]{name}:[/] {exc}", highlight=False)
                 failed.append(name)

@@ -49,8 +49,13 @@ FIGURES = (
     Figure(key="live_p50", title="live beside what comes due, p50", unit="ms"),
     Figure(key="live_p99", title="live beside what comes due, p99", unit="ms"),
     Figure(key="due", title="drain of what came due", unit="s"),
+    Figure(key="start", title="start of a worker, its counts on disk", unit="s", beside="lost", most=5),
+    Figure(key="workers", title="deliveries, two workers", unit="/s", beside="one"),
     Figure(key="memory_api", title="memory of the API process", unit="MB", most=250),
     Figure(key="memory_worker", title="memory of the worker process", unit="MB", most=250),
+    Figure(key="million", title="deliveries after a million", unit="/s", beside="at first", share=0.9),
+    Figure(key="million_api", title="memory of the API after a million", unit="MB", beside="at first", most=250),
+    Figure(key="million_worker", title="memory of the worker after a million", unit="MB", beside="at first", most=250),
 )
 
 

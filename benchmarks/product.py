@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -102,6 +103,10 @@ class Site:
                 return False
 
         await processes.until(answers, what=f"{role.url} to be ready; see {role.log}")
+
+    def forget_tables(self) -> None:
+        """Delete what the worker in slot 0, which does not run now, has on disk."""
+        shutil.rmtree(self._folder / "worker-0")
 
     async def tenant(self, name: str) -> str:
         """Make another tenant; its key."""

@@ -17,11 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from notistream.commands.seed import seed_demo
 from notistream.db.pool import open_database
+from tests import nursery
 from tests.collector import Collector, collector
 from tests.receiver import Receiver, receiver
 from tests.services import Endpoints
 
 ROOT = Path(__file__).parents[1]
+PRODUCT = ("notistream",)
 PATIENCE_S = 60.0
 PRIVATE = re.compile(
     rb"\+\d{9,15}\b|[\w.+-]+@[\w-]+\.\w+|\bns_(?:live|test)_[\w-]{20,}|\bwhsec_[\w+/=]{8,}|\beyJ[\w-]+\.[\w-]+\."
@@ -58,7 +60,7 @@ class Process:
         self.env = env
         self.port = port
         self.log = log
-        self.child: asyncio.subprocess.Process | None = None
+        self.child: asyncio.subprocess.Process | nursery.Child | None = None
 
     @property
     def url(self) -> str:
@@ -69,6 +71,9 @@ class Process:
         return self.child is not None and self.child.returncode is None
 
     async def start(self) -> None:
+        if self.module == PRODUCT:
+            self.child = await nursery.start(*PRODUCT, self.role, env=self.env, output=self.log)
+            return
         with self.log.open("ab") as log:
             self.child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", *self.module, self.role, cwd=ROOT, env=self.env, stdout=log, stderr=log,
@@ -106,7 +111,8 @@ class Stack:
         }
         self._settings = settings
         self.processes: list[Process] = []
-        self.module: Sequence[str] = ("notistream",)
+        self._commands = 0
+        self.module: Sequence[str] = PRODUCT
         self.http: aiohttp.ClientSession
         self._told: Collector
         self._exit = AsyncExitStack()
@@ -154,12 +160,13 @@ class Stack:
 
     async def run(self, *command: str) -> str:
         """Run a command of the product's CLI to its end; what it printed."""
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "notistream", *command, cwd=ROOT, env=self._env, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT)
-        out, _ = await child.communicate()
-        assert child.returncode == 0, out.decode()
-        return out.decode()
+        self._commands += 1
+        output = self._folder / f"command-{self._commands}.log"
+        child = await nursery.start(*PRODUCT, *command, env=self._env, output=output)
+        status = await child.wait()
+        said = output.read_text("utf-8")
+        assert status == 0, said
+        return said
 
     async def api(self, **settings: str) -> Process:
         """Start an API process and wait until it answers."""

@@ -16,6 +16,8 @@ ARGUMENTS = (
 )
 SERIOUS = ("serious", "critical")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+LOOKS = ({"color_scheme": "light", "viewport": WIDE}, {"color_scheme": "dark", "viewport": NARROW})
+"""Each page is looked at in both: no colour depends on the width."""
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt install chromium")
 
 

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.console.browser import NARROW, Tab, needs_chromium, tab
+from tests.console.browser import LOOKS, Tab, needs_chromium, tab
 from tests.receiver import Receiver
 from tests.stack import Stack, messages, until
 
@@ -161,9 +161,8 @@ async def test_a_range_is_surveyed_replayed_stopped_and_resumed(
         ("console:local", f"replay.{action}") for action in ("start", "stop", "resume")]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_page_of_dead_letters_has_a_serious_fault(
-    running: tuple[Stack, Receiver], browser: Browser, database_url: str, scheme: str
+    running: tuple[Stack, Receiver], browser: Browser, database_url: str
 ) -> None:
     product, ledger = running
     await product.worker(RECIPIENT_RATE_LIMIT="0")
@@ -171,8 +170,8 @@ async def test_no_page_of_dead_letters_has_a_serious_fault(
     connection = await asyncpg.connect(database_url)
     one = await connection.fetchval("SELECT id FROM dead_letters LIMIT 1")
     await connection.close()
-    for options in ({}, {"viewport": NARROW}):
-        opened = await tab(browser, product.base, color_scheme=scheme, **options)
+    for look in LOOKS:
+        opened = await tab(browser, product.base, **look)
         for path in (
             "/dead-letters", "/dead-letters?shown=all&range=week", f"/dead-letters/{one}",
             f"/dead-letters/preview?id={one}", f"/dead-letters/preview?id={one}&do=delete",

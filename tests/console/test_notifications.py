@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from tests.console.browser import NARROW, Tab, needs_chromium, tab
+from tests.console.browser import LOOKS, Tab, needs_chromium, tab
 from tests.console.test_shell import READER, sign_in
 from tests.receiver import Receiver
 from tests.stack import Stack, until
@@ -42,9 +42,8 @@ async def test_a_notification_arrives_live_and_its_timeline_opens(
     await local.accessible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_page_of_notifications_has_a_serious_fault(
-    running: tuple[Stack, Receiver], browser: Browser, scheme: str
+    running: tuple[Stack, Receiver], browser: Browser
 ) -> None:
     product, ledger = running
     await product.worker()
@@ -54,8 +53,8 @@ async def test_no_page_of_notifications_has_a_serious_fault(
     html = await product.create(
         channel="email", recipient="ada@example.com", content=None, template_id="welcome",
         template_variables={"Name": "Ada", "name": "Ada"})
-    for viewport in ({"width": 1280, "height": 900}, NARROW):
-        one = await tab(browser, product.base, color_scheme=scheme, viewport=viewport)
+    for look in LOOKS:
+        one = await tab(browser, product.base, **look)
         for path in ("", f"/{failed}", f"/{failed}/resend", f"/{html}"):
             await one.open(f"/notifications{path}")
             await expect(one.page.locator("h1")).to_be_visible()

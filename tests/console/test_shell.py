@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.console.browser import NARROW, Tab, needs_chromium, tab
+from tests.console.browser import LOOKS, Tab, needs_chromium, tab
 from tests.receiver import Receiver
 from tests.stack import Stack, until
 
@@ -58,22 +58,20 @@ async def test_a_link_from_another_site_leads_to_the_page_without_signing_in_aga
     one.check()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_has_a_serious_fault(running: tuple[Stack, Receiver], browser: Browser, scheme: str) -> None:
+async def test_no_page_has_a_serious_fault(running: tuple[Stack, Receiver], browser: Browser) -> None:
     await running[0].worker()
-    one = await tab(browser, running[0].base, color_scheme=scheme)
-    narrow = await tab(browser, running[0].base, color_scheme=scheme, viewport=NARROW)
-    for path in PLACES:
-        for each in (one, narrow):
+    for look in LOOKS:
+        one = await tab(browser, running[0].base, **look)
+        for path in PLACES:
             sizes: list[int] = []
-            each.page.on("response", lambda answer, sizes=sizes: sizes.append(
+            one.page.on("response", lambda answer, sizes=sizes: sizes.append(
                 int(answer.headers.get("content-length", 0))))
-            await each.open(path)
-            await each.accessible()
-            width = await each.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            await one.open(path)
+            await one.accessible()
+            width = await one.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert width <= 0, f"{path} is wider than the window"
             assert sum(sizes) < LARGEST_PAGE
-            each.check()
+            one.check()
 
 
 async def test_the_overview_is_live_and_says_when_it_is_not(

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.console.browser import NARROW, WIDE, Tab, needs_chromium, tab
+from tests.console.browser import LOOKS, Tab, needs_chromium, tab
 from tests.console.test_shell import READER, sign_in
 from tests.receiver import Receiver
 from tests.stack import Stack, until
@@ -153,13 +153,12 @@ async def test_without_script_a_button_previews(running: tuple[Stack, Receiver],
     await expect(one.page.frame_locator("iframe.message").locator("b")).to_have_text("name")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_page_of_templates_has_a_serious_fault(
-    running: tuple[Stack, Receiver], browser: Browser, scheme: str
+    running: tuple[Stack, Receiver], browser: Browser
 ) -> None:
     template = await stored(running[0])
-    for viewport in (WIDE, NARROW):
-        one = await tab(browser, running[0].base, color_scheme=scheme, viewport=viewport)
+    for look in LOOKS:
+        one = await tab(browser, running[0].base, **look)
         for path in ("", "/new", "/new?channel=email", f"/{template}", f"/{template}/versions"):
             await one.open(f"/templates{path}")
             await expect(one.page.locator("h1")).to_be_visible()

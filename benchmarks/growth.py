@@ -1,0 +1,82 @@
+"""What a site becomes: with counts in its tables, with a second worker, with a million notifications behind it.
+
+Each is measured on a site of its own, with every gate on.
+"""
+
+import asyncio
+from functools import partial
+
+from benchmarks.bench import Bench, enqueue, pair, rate
+from benchmarks.cpu import rss_mb
+from benchmarks.product import Site
+
+HOUR = {"RECIPIENT_RATE_LIMIT": "60/hour"}
+"""Counts that outlast the measurement."""
+
+
+async def start(bench: Bench) -> None:
+    """From a worker's start until it is ready, with its counts on its disk, and with all of them lost."""
+    plan = bench.plan
+    await bench.reset()
+    async with bench.fresh(HOUR) as site:
+        async with site.worker({}):
+            await enqueue(bench, site.api, "counted", plan.counted)
+            await bench.arrived(plan.counted, "counted", patience_s=600, step_s=0.5)
+            await site.settled()
+        for _ in range(plan.starts):
+            bench.samples.product["start"].append(await _until_ready(site))
+            site.forget_tables()
+            bench.samples.reference["start"].append(await _until_ready(site))
+
+
+async def _until_ready(site: Site) -> float:
+    began = asyncio.get_running_loop().time()
+    async with site.worker({}):
+        return asyncio.get_running_loop().time() - began
+
+
+async def workers(bench: Bench) -> None:
+    """A backlog for two workers, and for one; all of them, the services and the receiver share the machine's cores."""
+    for turn in range(bench.plan.worker_pairs):
+        await pair(turn, partial(_two, bench, f"two{turn}"), partial(_one, bench, f"one{turn}"))
+
+
+async def _one(bench: Bench, tag: str) -> None:
+    await bench.reset()
+    async with bench.fresh() as site, site.worker({}):
+        bench.samples.reference["workers"].append(await _backlog(bench, site, tag, bench.plan.backlog))
+        await site.settled()
+
+
+async def _two(bench: Bench, tag: str) -> None:
+    await bench.reset()
+    async with bench.fresh() as site, site.worker({}), site.worker({"WORKER_SLOT": "1"}):
+        bench.samples.product["workers"].append(await _backlog(bench, site, tag, bench.plan.backlog))
+        await site.settled()
+
+
+async def million(bench: Bench) -> None:
+    """Portions, one after the other, through one API process and one worker, and what the last has of the second.
+
+    The first one warms up.
+    """
+    plan = bench.plan
+    await bench.reset()
+    async with bench.fresh() as site, site.worker({}) as worker:
+        portions = plan.million // plan.portion
+        for number in range(portions):
+            speed = await _backlog(bench, site, f"portion{number}", plan.portion)
+            await site.settled()
+            if number not in (1, portions - 1):
+                continue
+            into = bench.samples.reference if number == 1 else bench.samples.product
+            into["million"].append(speed)
+            into["million_api"].append(rss_mb(site.api.pid))
+            into["million_worker"].append(rss_mb(worker.pid))
+
+
+async def _backlog(bench: Bench, site: Site, tag: str, count: int) -> float:
+    """Deliveries per second of so many, which are accepted while the workers run."""
+    await enqueue(bench, site.api, tag, count)
+    await bench.arrived(count, tag, patience_s=600, step_s=0.2)
+    return rate(await bench.received(tag))
