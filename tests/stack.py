@@ -71,7 +71,7 @@ class Process:
         return self.child is not None and self.child.returncode is None
 
     async def start(self) -> None:
-        if self.module == PRODUCT:
+        if self.module == PRODUCT and "PYTHONPATH" not in self.env:  # which would be for its interpreter
             self.child = await nursery.start(*PRODUCT, self.role, env=self.env, output=self.log)
             return
         with self.log.open("ab") as log:

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.console.browser import Tab, chromium, tab
 from tests.receiver import Receiver
 from tests.stack import Stack
+
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture

@@ -81,11 +81,12 @@ async def test_output_of_any_shape_is_prefixed(lines: list[str]) -> None:
 
 
 async def test_one_interrupt_stops_all(lines: list[str]) -> None:
+    others = set(psutil.Process().children())
     async with Supervisor(lines.append) as supervisor:
         for name in ("one", "two"):
             supervisor.keep(python(name, "import time; print('up', flush=True); time.sleep(600)"))
         await until(lambda: len(lines) == 2)
-        children = psutil.Process().children()
+        children = set(psutil.Process().children()) - others
         os.kill(os.getpid(), signal.SIGINT)
         await supervisor.stopping.wait()
     assert len(children) == 2

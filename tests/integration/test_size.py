@@ -116,6 +116,7 @@ async def test_claims_and_finishes_are_hot_updates(url):
     connection = await asyncpg.connect(url)
     await use_json(connection)
     tenant = await connection.fetchval("SELECT id FROM tenants LIMIT 1")
+    await connection.execute(UNDISTURBED)
     before = await updates(connection)
     for _ in range(20):
         ids = [uuid7() for _ in range(50)]
@@ -131,6 +132,16 @@ async def test_claims_and_finishes_are_hot_updates(url):
     assert hot >= 0.9 * all_updates
 
 
+# An ANALYZE in this database, of whatever table, keeps the room of former versions while it runs.
+UNDISTURBED = """
+DO $$
+DECLARE name regclass;
+BEGIN
+    FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', name);
+    END LOOP;
+END $$
+"""
 PENDING = """
 INSERT INTO notifications (id, tenant_id, channel, priority, status, recipient, content, queued_at)
 SELECT id, $2, 'sms', 'normal', 'pending', '+905000000001', 'Your order has been shipped and will arrive soon.', now()
