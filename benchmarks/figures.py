@@ -47,7 +47,7 @@ FIGURES = (
     Figure(key="fair_median", title="beside another's flood, median", unit="ms"),
     Figure(key="fair_slowest", title="beside another's flood, slowest", unit="ms", most=2_000),
     Figure(key="live_p50", title="live beside what comes due, p50", unit="ms"),
-    Figure(key="live_p99", title="live beside what comes due, p99", unit="ms"),
+    Figure(key="live_p99", title="live beside what comes due, p99", unit="ms", most=2_000),
     Figure(key="due", title="drain of what came due", unit="s"),
     Figure(key="start", title="start of a worker, its counts on disk", unit="s", beside="lost", most=5),
     Figure(key="workers", title="deliveries, two workers", unit="/s", beside="one"),

@@ -80,7 +80,8 @@ class Relay:
         """Hand over entries that have their room already."""
         for entry in entries:
             if self._producer is None or self._outstanding >= MAX_OUTSTANDING:
-                break
+                self._windows.published(entry)  # a leftover, in ten seconds
+                continue
             self._outstanding += len(entry.records)
             self._queue.append(entry)
         self._wake.set()
@@ -200,6 +201,7 @@ class Relay:
         if failed is not None:
             self._leave(entry, failed)
             return
+        self._windows.published(entry)
         metrics.PUBLISHED.inc(len(entry.records))
         try:
             with suppress(DatabaseUnavailable):  # published twice then, with the same id and seq
@@ -209,6 +211,7 @@ class Relay:
 
     def _leave(self, entry: OutboxEntry, error: BaseException) -> None:
         self._outstanding -= len(entry.records)
+        self._windows.published(entry)
         self._failed_at = time.monotonic()
         metrics.PUBLISH_FAILED.inc()
         log.warning("outbox entry left for later", extra={"topic": entry.topic, "error": repr(error)})

@@ -33,14 +33,18 @@ class LaneWindow:
     least: int
     window: int
     credit: int
+    under_way: int = 0
+    """Records admitted here that no position tells of yet, because they are not on Kafka."""
     rate: float = 0.0
     sampled: tuple[float, int] | None = None
 
-    def learn(self, position: LanePosition, now: float, *, pressed: bool) -> None:
+    def learn(self, position: LanePosition, now: float, *, pressed: bool, under_way: int = 0) -> None:
         """Take in where the lane is; it is `pressed` while entries are held back for it.
 
-        A lane that is known to be slow has a smaller window than one of which nothing is known.
+        A lane that is known to be slow has a smaller window than one of which nothing is known. `under_way` is what it
+        was when the position was asked for.
         """
+        outstanding = position.lag + max(under_way, self.under_way)
         least = min(self.least, SMALLEST_WINDOW) if pressed or position.lag else self.least
         if self.sampled is None or position.committed < self.sampled[1]:
             self.sampled = now, position.committed
@@ -49,9 +53,14 @@ class LaneWindow:
             self.rate = max(rate, (self.rate + rate) / 2)
             self.sampled = now, position.committed
             self.window = _sized(self.rate * WINDOW_S, least)
-        if pressed and position.lag * 4 < self.window:  # it is faster than we know
+        if pressed and outstanding * 4 < self.window:  # it is faster than we know
             self.window = _sized(self.window * 2, least)
-        self.credit = self.window - position.lag
+        self.credit = self.window - outstanding
+
+    def take(self, records: int) -> None:
+        """Admit so many."""
+        self.credit -= records
+        self.under_way += records
 
 
 def _sized(records: float, least: int) -> int:
@@ -83,8 +92,13 @@ class Windows:
             return True
         if lane.credit <= 0 or (entry.topic, entry.tenant) in self._held:
             return False
-        lane.credit -= len(entry.records)
+        lane.take(len(entry.records))
         return True
+
+    def published(self, entry: OutboxEntry) -> None:
+        """An admitted or released entry is on Kafka, or was left in the outbox for later."""
+        if lane := self._lanes.get(entry.topic):
+            lane.under_way -= len(entry.records)
 
     def note_held(self, entries: Iterable[OutboxEntry]) -> None:
         """Remember that these are held back."""
@@ -116,6 +130,7 @@ class Windows:
         await self._learn()
 
     async def _learn(self) -> None:
+        under_way = {topic: lane.under_way for topic, lane in self._lanes.items()}
         try:
             positions = await self._positions.lanes()
         except Unavailable as exc:
@@ -123,7 +138,7 @@ class Windows:
             return
         pressed = {topic for topic, _ in self._held}
         for topic, lane in self._lanes.items():
-            lane.learn(positions[topic], self._clock(), pressed=topic in pressed)
+            lane.learn(positions[topic], self._clock(), pressed=topic in pressed, under_way=under_way[topic])
 
     async def release(self) -> list[OutboxEntry]:
         """Take held entries for the lanes that have room again, tenant by tenant; they are to be published."""
@@ -135,5 +150,5 @@ class Windows:
         rooms = {topic: lane.credit for topic, lane in self._lanes.items() if topic in pressed and lane.credit > 0}
         released = await outbox.release(self._database, rooms) if rooms else []
         for entry in released:
-            self._lanes[entry.topic].credit -= len(entry.records)
+            self._lanes[entry.topic].take(len(entry.records))
         return released

@@ -42,9 +42,15 @@ class Windows:
         self.stale = True
         self.error = None
         self.refreshed = 0
+        self.under_way = Counter()
 
     def admit(self, entry):
-        return entry.topic not in self.full
+        admitted = entry.topic not in self.full
+        self.under_way[entry.id] += admitted
+        return admitted
+
+    def published(self, entry):
+        self.under_way[entry.id] -= 1
 
     def note_held(self, entries):
         self.noted += [entry.id for entry in entries]
@@ -107,6 +113,7 @@ async def test_publishes_in_order_and_forgets_what_the_broker_has(bench):
     assert [value for _, value, _ in bench.producer.taken] == [b"%d" % n for n in range(20)]
     assert {topic for topic, _, _ in bench.producer.taken} == {"p.sms.high"}
     assert (bench.deleted(), bench.relay._outstanding) == (list(range(20)), 0)
+    assert set(bench.windows.under_way.values()) == {0}
     await bench.relay.close()
 
 
@@ -140,6 +147,7 @@ async def test_what_kafka_does_not_take_stays_for_later_and_nothing_is_leaked(be
     await bench.publish(entry(1, values=(b"ok", b"bad")), entry(2))
     assert (bench.deleted(), bench.relay._outstanding) == ([2], 0)
     assert not bench.relay.takes_leftovers
+    assert bench.windows.under_way == {1: 0, 2: 0}
     bench.relay._failed_at -= AFTER_FAILURE_S
     assert bench.relay.takes_leftovers
     await bench.relay.close()
@@ -173,6 +181,7 @@ async def test_more_than_it_can_carry_stays_in_the_outbox(bench):
     bench.relay.publish([entry(1, values=large), entry(2)])
     await asyncio.sleep(1)
     assert (bench.deleted(), bench.relay._outstanding) == ([1], 0)
+    assert bench.windows.under_way == {1: 0, 2: 0}
     await bench.relay.close()
 
 

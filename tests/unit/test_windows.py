@@ -76,6 +76,30 @@ def test_a_window_learns(window, sampled, committed, end, now, pressed, expected
     assert (lane.window, lane.credit) == (expected, credit)
 
 
+def test_what_is_on_its_way_to_kafka_takes_room_and_does_not_make_the_lane_look_idle():
+    lane = LaneWindow(1000, 1000, 1000)
+    lane.take(800)
+    for tick in range(10):  # of a tenth of a second, in which Kafka knows of nothing
+        lane.learn(LanePosition(0, 0), tick / 10, pressed=True)
+        assert (lane.window, lane.credit) == (1000, 200)
+    lane.under_way = 0
+    lane.learn(LanePosition(0, 0), 1.0, pressed=True, under_way=800)  # published while the position was on its way
+    assert lane.credit == -700  # of the smallest window: nothing was acknowledged in a second
+
+
+async def test_a_backlog_is_released_by_what_the_lane_takes_and_not_by_what_kafka_has_not_seen():
+    held = [entry(HIGH, "flood", 100, number) for number in range(200)]
+    outbox = Outbox(held=[(HIGH, "flood")])
+    seen = windows(outbox)
+    for _ in range(20):  # looks, in none of which anything has reached Kafka
+        outbox.released = held[:max(seen._lanes[HIGH].credit, 0) // 100]
+        held = held[len(await seen.release()):]
+    assert seen._lanes[HIGH].under_way == 2000  # the first look alone thought that the lane was idle
+    for number in range(20):
+        seen.published(entry(HIGH, "flood", 100, number))
+    assert seen._lanes[HIGH].under_way == 0
+
+
 def test_a_window_grows_at_once_and_shrinks_by_halves():
     lane = LaneWindow(100, 100, 100)
     seen, committed = [], 0
