@@ -11,6 +11,7 @@ import faust
 from faust import Stream
 from faust.app.base import BootStrategy
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
+from faust.tables.manager import TableManager
 from faust.types import EventT, StreamT
 from mode.types import ServiceT
 
@@ -45,6 +46,16 @@ class ApiOnly(BootStrategy):
     def agents(self) -> Iterable[ServiceT]:
         """No agents."""
         return []
+
+
+class _Tables(TableManager):
+    """Starts at once; Faust's own waits a second, in which tables may still be declared: here all are before."""
+
+    async def on_start(self) -> None:
+        """Called by Faust, after the agents have started."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
 
 
 class NotiStream(faust.App):
@@ -276,5 +287,6 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "web_stats_enabled": False,
         "web_metrics_enabled": False,
         "worker_redirect_stdouts": False,
+        "TableManager": _Tables,
         "Worker": Process,
     }

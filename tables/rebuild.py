@@ -32,6 +32,7 @@ async def discard_unusable(app: NotiStream) -> list[Path]:
             fault = await asyncio.to_thread(_fault, table, path, end)
             if fault:
                 log.warning("table file is rebuilt", extra={"path": str(path), "reason": fault})
+                gc.collect()  # an error's traceback may hold the file open; only now, because it takes 75 ms
                 shutil.rmtree(path)
                 found.append(path)
     return found
@@ -54,8 +55,6 @@ def _fault(table: WindowCounter, path: Path, end: int) -> str | None:
             opened.close()
     except Exception as exc:  # noqa: BLE001 - whatever is wrong with it, it can be rebuilt
         return f"it cannot be read: {exc}"
-    finally:
-        gc.collect()
     if kept is not None and int(kept) >= end:
         return f"it knows offset {int(kept)}, and the changelog ends before {end}"
     return None

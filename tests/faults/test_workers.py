@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 
+from notistream.services.windows import FIRST_WINDOW
 from tests.faults.kafka import position
 from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import in_full, sized
@@ -34,7 +35,8 @@ async def test_workers_killed_at_a_third_two_thirds_and_near_the_end(sites, repo
             process = site.alive("worker")[victim % 2]
             await site.kill(process)
             await site.replace(process)
-        verdict = await judge(site, duplicates=3 * BOUND, ordered=True)
+        # What is beyond a lane's window is held back, and a killed worker may have let some of it go: decision 15.
+        verdict = await judge(site, duplicates=3 * BOUND, ordered=count <= FIRST_WINDOW)
         report("kill -9 of a worker, three times", "backlog, two workers, calls of 20–50 ms", verdict)
 
 
