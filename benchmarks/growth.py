@@ -4,6 +4,7 @@ Each is measured on a site of its own, with every gate on.
 """
 
 import asyncio
+from contextlib import AsyncExitStack
 from functools import partial
 
 from benchmarks.bench import Bench, enqueue, pair, rate
@@ -37,21 +38,18 @@ async def _until_ready(site: Site) -> float:
 
 async def workers(bench: Bench) -> None:
     """A backlog for two workers, and for one; all of them, the services and the receiver share the machine's cores."""
+    found = bench.samples
     for turn in range(bench.plan.worker_pairs):
-        await pair(turn, partial(_two, bench, f"two{turn}"), partial(_one, bench, f"one{turn}"))
+        two = partial(_shared, bench, found.product, f"two{turn}", 2)
+        await pair(turn, two, partial(_shared, bench, found.reference, f"one{turn}", 1))
 
 
-async def _one(bench: Bench, tag: str) -> None:
+async def _shared(bench: Bench, into: dict[str, list[float]], tag: str, count: int) -> None:
     await bench.reset()
-    async with bench.fresh() as site, site.worker({}):
-        bench.samples.reference["workers"].append(await _backlog(bench, site, tag, bench.plan.backlog))
-        await site.settled()
-
-
-async def _two(bench: Bench, tag: str) -> None:
-    await bench.reset()
-    async with bench.fresh() as site, site.worker({}), site.worker({"WORKER_SLOT": "1"}):
-        bench.samples.product["workers"].append(await _backlog(bench, site, tag, bench.plan.backlog))
+    async with bench.fresh() as site, AsyncExitStack() as stack:
+        for slot in range(count):
+            await stack.enter_async_context(site.worker({"WORKER_SLOT": str(slot)}))
+        into["workers"].append(await _backlog(bench, site, tag, bench.plan.backlog))
         await site.settled()
 
 
