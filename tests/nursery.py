@@ -1,4 +1,4 @@
-"""Starts processes of the product from one that has loaded its modules already: half of what a start costs.
+"""Starts processes of the product, if it can from one that has loaded its modules already: half of what a start costs.
 
 `python -m tests.nursery SOCKET` forks a child for each connection to its socket, which asks in one line of JSON, and
 answers with two lines: the child's pid, and its exit status when it has ended. When its standard input is closed, so by
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
+PRODUCT = "notistream"
 LOADED = (
     "agents", "tables", "notistream.app", "notistream.commands.run", "notistream.commands.migrate",
     "notistream.commands.topics", "notistream.topics", "notistream.web.reaper", "notistream.web.routes",
@@ -61,12 +62,25 @@ class Child:
         self.send_signal(signal.SIGKILL)
 
 
-async def start(*argv: str, env: dict[str, str], output: Path) -> Child:
-    """`python -m argv…` in the project's root and a session of its own; what it says is added to `output`."""
+async def start(*argv: str, env: dict[str, str], output: Path) -> Child | asyncio.subprocess.Process:
+    """`python -m argv…` in the project's root and a session of its own; what it says is added to `output`.
+
+    Another program than the product, and one that is told where to look for modules, get an interpreter of their own.
+    """
+    if argv[0] != PRODUCT or "PYTHONPATH" in env:
+        with output.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *argv, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
     output.touch()  # noqa: ASYNC240
     reader, writer = await asyncio.open_unix_connection(_nursery())
     writer.write(json.dumps({"argv": argv, "env": env, "output": str(output)}).encode() + b"\n")
     return Child(int(await reader.readline()), reader, writer)
+
+
+async def run(*argv: str, env: dict[str, str], output: Path) -> tuple[int, str]:
+    """The same to its end: exit status, and all that it said."""
+    child = await start(*argv, env=env, output=output)
+    return await child.wait(), output.read_text("utf-8")  # noqa: ASYNC240
 
 
 @cache

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,8 +21,7 @@ from tests.collector import Collector, collector
 from tests.receiver import Receiver, receiver
 from tests.services import Endpoints
 
-ROOT = Path(__file__).parents[1]
-PRODUCT = ("notistream",)
+ROOT = nursery.ROOT
 PATIENCE_S = 60.0
 PRIVATE = re.compile(
     rb"\+\d{9,15}\b|[\w.+-]+@[\w-]+\.\w+|\bns_(?:live|test)_[\w-]{20,}|\bwhsec_[\w+/=]{8,}|\beyJ[\w-]+\.[\w-]+\."
@@ -71,13 +69,7 @@ class Process:
         return self.child is not None and self.child.returncode is None
 
     async def start(self) -> None:
-        if self.module == PRODUCT and "PYTHONPATH" not in self.env:  # which would be for its interpreter
-            self.child = await nursery.start(*PRODUCT, self.role, env=self.env, output=self.log)
-            return
-        with self.log.open("ab") as log:
-            self.child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *self.module, self.role, cwd=ROOT, env=self.env, stdout=log, stderr=log,
-                start_new_session=True)
+        self.child = await nursery.start(*self.module, self.role, env=self.env, output=self.log)
 
     async def kill(self, signal_number: int = signal.SIGKILL, *, patience_s: float = 30.0) -> int:
         """Signal the process and wait for its end; its exit status."""
@@ -112,7 +104,7 @@ class Stack:
         self._settings = settings
         self.processes: list[Process] = []
         self._commands = 0
-        self.module: Sequence[str] = PRODUCT
+        self.module: Sequence[str] = (nursery.PRODUCT,)
         self.http: aiohttp.ClientSession
         self._told: Collector
         self._exit = AsyncExitStack()
@@ -161,10 +153,8 @@ class Stack:
     async def run(self, *command: str) -> str:
         """Run a command of the product's CLI to its end; what it printed."""
         self._commands += 1
-        output = self._folder / f"command-{self._commands}.log"
-        child = await nursery.start(*PRODUCT, *command, env=self._env, output=output)
-        status = await child.wait()
-        said = output.read_text("utf-8")
+        status, said = await nursery.run(
+            nursery.PRODUCT, *command, env=self._env, output=self._folder / f"command-{self._commands}.log")
         assert status == 0, said
         return said
 
