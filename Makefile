@@ -95,8 +95,8 @@ faults: $(DEV) ## Break everything at full size, three brokers and a storm inclu
 	@[ $(FAULTS) != full ] || $(BIN)/python -m tests.faults.page build/faults.jsonl
 mutations: $(DEV) ## Switch each protection off, one at a time, and see that a fault test goes red
 	@exec $(BIN)/python -m tests.faults.mutations
-fuzz: $(DEV) ## Misuse real API processes: 200 examples per operation, 50,000 malformed requests, 1,000 slow clients
-	@FUZZ_EXAMPLES=200 FUZZ_REQUESTS=50000 FUZZ_SLOW=1000 $(BIN)/python -m pytest tests/fuzz -s $(PYTEST_ARGS)
+fuzz: $(DEV) ## Misuse real API processes at full size (docs/fuzzing.md): bad requests, chains, guessed keys, slow clients
+	@FUZZ_EXAMPLES=200 FUZZ_REQUESTS=50000 FUZZ_SLOW=1000 FUZZ_GUESSES=20000 FUZZ_CHAINS=1000 $(BIN)/python -m pytest tests/fuzz -s $(PYTEST_ARGS)
 lint: $(DEV) ## Check style, import law, types, and that derived files are fresh
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports

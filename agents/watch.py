@@ -64,8 +64,9 @@ def own(app: NotiStream, spans: Mapping[Place, Unacknowledged]) -> Mapping[Place
 
 
 async def measure_loop() -> None:
-    """Say every five seconds how late the loop was at worst."""
+    """Say every five seconds how late the loop was at worst, and whenever it is asked how many tasks it has."""
     loop = asyncio.get_running_loop()
+    metrics.LOOP_TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     while True:
         worst = 0.0
         for _ in range(TICKS):

@@ -7,7 +7,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 
-from benchmarks.bench import Bench, enqueue, pair, rate
+from benchmarks.bench import Bench, delivered, enqueue, pair
 from benchmarks.cpu import rss_mb
 from benchmarks.product import Site
 
@@ -49,7 +49,7 @@ async def _shared(bench: Bench, into: dict[str, list[float]], tag: str, count: i
     async with bench.fresh() as site, AsyncExitStack() as stack:
         for slot in range(count):
             await stack.enter_async_context(site.worker({"WORKER_SLOT": str(slot)}))
-        into["workers"].append(await _backlog(bench, site, tag, bench.plan.backlog))
+        into["workers"].append(await delivered(bench, site.api, tag, bench.plan.backlog))
         await site.settled()
 
 
@@ -61,20 +61,16 @@ async def million(bench: Bench) -> None:
     plan = bench.plan
     await bench.reset()
     async with bench.fresh() as site, site.worker({}) as worker:
-        portions = plan.million // plan.portion
+        portions, meter = plan.million // plan.portion, bench.meter(api=site.api.pid, worker=worker.pid)
         for number in range(portions):
-            speed = await _backlog(bench, site, f"portion{number}", plan.portion)
+            before = meter.read()
+            speed = await delivered(bench, site.api, f"portion{number}", plan.portion)
             await site.settled()
-            if number not in (1, portions - 1):
-                continue
-            into = bench.samples.reference if number == 1 else bench.samples.product
-            into["million"].append(speed)
-            into["million_api"].append(rss_mb(site.api.pid))
-            into["million_worker"].append(rss_mb(worker.pid))
+            bench.samples.spent("notification of a portion", meter.since(before), plan.portion)
+            found = {"million": speed, "million_api": rss_mb(site.api.pid), "million_worker": rss_mb(worker.pid)}
+            for key, value in found.items():
+                bench.samples.notes[f"{key}, each portion"].append(round(value, 1))
+                if number in (1, portions - 1):
+                    into = bench.samples.reference if number == 1 else bench.samples.product
+                    into[key].append(value)
 
-
-async def _backlog(bench: Bench, site: Site, tag: str, count: int) -> float:
-    """Deliveries per second of so many, which are accepted while the workers run."""
-    await enqueue(bench, site.api, tag, count)
-    await bench.arrived(count, tag, patience_s=600, step_s=0.2)
-    return rate(await bench.received(tag))

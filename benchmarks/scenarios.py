@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median
 
-from benchmarks.bench import Bench, enqueue, p50_p99, paced, pair, rate
+from benchmarks.bench import Bench, delivered, enqueue, p50_p99, paced, pair, rate
 from benchmarks.messages import Shape
 from benchmarks.processes import BenchError, Role
 
@@ -50,9 +50,7 @@ async def _beside_sms(bench: Bench, api: Role, turn: int) -> None:
 
 async def _emails(bench: Bench, api: Role, tag: str) -> float:
     """Emails per second, of as many as the plan says."""
-    await enqueue(bench, api, tag, bench.plan.emails, shape=Shape(channel="email"))
-    await bench.arrived(bench.plan.emails, tag)
-    return rate(await bench.received(tag))
+    return await delivered(bench, api, tag, bench.plan.emails, shape=Shape(channel="email"))
 
 
 async def telemetry(bench: Bench) -> None:

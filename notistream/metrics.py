@@ -120,6 +120,9 @@ TABLES_RECOVERING = Gauge(
 LOOP_LAG = Gauge(
     "notistream_event_loop_lag_seconds", "How late the event loop was at worst in the last seconds.",
     registry=REGISTRY)
+LOOP_TASKS = Gauge(
+    "notistream_event_loop_tasks", "Tasks of the event loop: what is being worked on, and what waits for something.",
+    registry=REGISTRY)
 STALLED = Gauge(
     "notistream_partitions_stalled", "Partitions of this worker with records and no progress, that wait for nothing.",
     registry=REGISTRY)

@@ -1,4 +1,4 @@
-"""Faust's Kafka transport with fetch sessions, a shorter long poll, and a way back to the beginning.
+"""Faust's Kafka transport: fetch sessions, a shorter long poll, a way back to the beginning, no second watchdog.
 
 A partition that still has records in the consumer's buffer is left out of the next fetch, and there is one fetch per
 broker at a time: so when nothing else arrives, that partition waits for the whole long poll, and Faust makes it 1.5 s.
@@ -43,6 +43,15 @@ async def seek_to_committed(consumer: Any, changelogs: Collection[str]) -> Mappi
 
 
 class _Consumer(driver.Consumer):
+    async def verify_all_partitions_active(self) -> None:
+        """Nothing: Faust looks at each partition twice a second, and takes one that has nothing new for a broken one.
+
+        In a fetch session only what is new is answered. Partitions that stand still are found by `agents.watch`.
+        """
+
+    def verify_recovery_event_path(self, now: float, tp: TP) -> None:
+        """Nothing, for the same reason; while tables are read back the worker is not ready, and says so."""
+
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 

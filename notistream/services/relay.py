@@ -162,8 +162,11 @@ class Relay:
                     log.exception("the windows stay as they were")
 
     async def _hold_back(self, entry: OutboxEntry) -> None:
-        with suppress(DatabaseUnavailable):  # a leftover then, which comes here again
-            await self._to_hold.submit(entry.id)
+        try:
+            with suppress(DatabaseUnavailable):  # a leftover then, which comes here again
+                await self._to_hold.submit(entry.id)
+        finally:
+            self._windows.noted(entry)
 
     async def _hold(self, ids: Sequence[int]) -> Sequence[None]:
         await outbox.hold(self._database, ids)

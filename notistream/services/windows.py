@@ -4,8 +4,10 @@ A partition is first in, first out; so fairness is made before it. What is beyon
 outbox and released tenant by tenant. A window is about a second of what the lane has been delivering.
 """
 
+import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -81,6 +83,9 @@ class Windows:
         least = max(int(min(FIRST_WINDOW, 2 * channel_rate)), 1) if channel_rate else FIRST_WINDOW
         self._lanes = {topic: LaneWindow(least, least, least) for topic in LANE_TOPICS}
         self._held: frozenset[tuple[str, str]] = frozenset()
+        self._noting: Counter[tuple[str, str]] = Counter()
+        self._noted: set[tuple[str, str]] = set()
+        self._one_look = asyncio.Lock()
         self._positions = positions
         self._database = database
         self._clock = clock
@@ -101,8 +106,15 @@ class Windows:
             lane.under_way -= len(entry.records)
 
     def note_held(self, entries: Iterable[OutboxEntry]) -> None:
-        """Remember that these are held back."""
-        self._held |= {(entry.topic, entry.tenant) for entry in entries}
+        """Remember that these are held back; the outbox does not say so before `noted`."""
+        lanes = [(entry.topic, entry.tenant) for entry in entries]
+        self._noting.update(lanes)
+        self._noted.update(lanes)
+        self._held |= self._noted
+
+    def noted(self, entry: OutboxEntry) -> None:
+        """The outbox says now that it is held back, or could not be told."""
+        self._noting -= Counter([(entry.topic, entry.tenant)])
 
     @property
     def stale(self) -> bool:
@@ -126,8 +138,14 @@ class Windows:
         Raises:
             DatabaseUnavailable: PostgreSQL is away; the windows stay as they were.
         """
-        self._held = await outbox.held_lanes(self._database)
+        await self._look_for_held()
         await self._learn()
+
+    async def _look_for_held(self) -> None:
+        """A lane that was noted during the look, or that the outbox was not told of before it, counts as held."""
+        async with self._one_look:
+            self._noted = set(self._noting)
+            self._held = await outbox.held_lanes(self._database) | self._noted
 
     async def _learn(self) -> None:
         under_way = {topic: lane.under_way for topic, lane in self._lanes.items()}
@@ -142,7 +160,7 @@ class Windows:
 
     async def release(self) -> list[OutboxEntry]:
         """Take held entries for the lanes that have room again, tenant by tenant; they are to be published."""
-        self._held = await outbox.held_lanes(self._database)
+        await self._look_for_held()
         if not self.stale:
             return []
         await self._learn()

@@ -1,13 +1,14 @@
-"""What a process holds open: sockets by the side they lead to, other files, threads; before a load and after it."""
+"""What a process holds: sockets, other files, threads, tasks of its event loop; before a load and after it."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
 
 import psutil
 
-from tests.stack import Process
+from tests.stack import Process, Stack, until
 
-CALM = {"sockets": 40, "files": 30, "threads": 12}
+CALM = {"sockets": 40, "files": 30, "threads": 12, "tasks": 40}
 """So much more than before may be: pools and connections that are kept for the next call, files of tables."""
 
 
@@ -18,6 +19,7 @@ class Level:
     sockets: int
     files: int
     threads: int
+    tasks: int
 
     def above(self, before: "Level") -> Counter[str]:
         """By how much each kind is beyond what is allowed."""
@@ -26,9 +28,31 @@ class Level:
             if (over := getattr(self, kind) - getattr(before, kind) - allowed) > 0})
 
 
-def level_of(process: Process) -> Level:
-    """What it holds now."""
+async def levels(product: Stack, processes: Iterable[Process]) -> dict[Process, Level]:
+    """What each of them holds now."""
+    return {process: await _level(product, process) for process in processes}
+
+
+async def calm_again(product: Stack, before: Mapping[Process, Level]) -> None:
+    """Wait until these processes hold no more than is allowed beyond what they held.
+
+    One that was started later is measured by the highest of those before.
+    """
+    highest = Level(*map(max, zip(*map(astuple, before.values()), strict=True)))
+    for process in product.processes:
+        if process.alive:
+            await until(
+                lambda p=process: _is_calm(product, p, before.get(p, highest)), what=f"the {process.role} to be calm")
+
+
+async def _is_calm(product: Stack, process: Process, before: Level) -> bool:
+    return not (await _level(product, process)).above(before)
+
+
+async def _level(product: Stack, process: Process) -> Level:
     assert process.child is not None
     looked = psutil.Process(process.child.pid)
     sockets = len(looked.net_connections(kind="all"))
-    return Level(sockets, looked.num_fds() - sockets, looked.num_threads())
+    tasks = await product.metric(process, "notistream_event_loop_tasks")
+    assert tasks, "no process is without a task"
+    return Level(sockets, looked.num_fds() - sockets, looked.num_threads(), int(tasks))

@@ -3,10 +3,9 @@
 import random
 from statistics import median
 
-from tests.faults.levels import level_of
+from tests.faults.levels import calm_again, levels
 from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import sized
-from tests.stack import until
 
 RATE = 30
 SHARE = 0.1
@@ -18,7 +17,7 @@ async def test_one_in_ten_calls_fails_and_the_others_go_on_as_before(sites, repo
     count = sized(300, 3000)
     async with sites() as site:
         await site.product.worker()
-        idle = {process: level_of(process) for process in site.product.processes}
+        idle = await levels(site.product, site.product.processes)
         await site.load.stream(site.load.mixed(count), per_second=RATE, insist=True)
         await quiet(site)
         healthy = await waits(site)
@@ -39,8 +38,7 @@ async def test_one_in_ten_calls_fails_and_the_others_go_on_as_before(sites, repo
         assert len(others) == count - len(told)
         assert median(behind for _, behind in others) <= BEHIND / 3
         assert sum(behind <= BEHIND for _, behind in others) >= 0.9 * len(others)
-        for process, before in idle.items():
-            await until(lambda p=process, b=before: not level_of(p).above(b), what="what was opened to be closed")
+        await calm_again(site.product, idle)
         p50, usual = (median(seconds for seconds, _ in of) * 1000 for of in (others, healthy.values()))
         report("one call in ten is answered with 503",
                f"{RATE} requests/s; p50 of those that are not {p50:.0f} ms, without the fault {usual:.0f} ms", verdict)

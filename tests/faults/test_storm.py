@@ -5,12 +5,10 @@ import os
 import random
 from datetime import UTC, datetime, timedelta
 
-import psutil
-
+from tests.faults.levels import calm_again, levels
 from tests.faults.oracle import judge
 from tests.faults.sizes import FULL, in_full, sized
 from tests.faults.storm import FAULTS, Storm, forecast
-from tests.stack import until
 
 SEED = int(os.environ.get("FAULTS_SEED") or (random.SystemRandom().randrange(10_000) if FULL else 1))
 IN_FLIGHT = 7 * 9
@@ -32,7 +30,7 @@ async def test_a_storm(own_sites, report):
         await site.product.api()
         for slot in (0, 1, 2):
             await site.product.worker(slot)
-        idle = {process.log: sockets(process) for process in site.product.processes}
+        idle = await levels(site.product, site.product.processes)
         items = site.load.mixed(count, recipients=count // 2)
         for item in items[::20]:
             item["scheduled_at"] = (datetime.now(UTC) + timedelta(seconds=seconds / 2)).isoformat()
@@ -48,8 +46,7 @@ async def test_a_storm(own_sites, report):
         crashes = sum(gust.fault in ("kill worker", "freeze worker") for gust in gusts)
         verdict = await judge(
             site, duplicates=crashes * IN_FLIGHT + ambiguous * count, failed=count // 100, counted_by_metric=False)
-        for process in site.alive("worker") + site.alive("api"):
-            await until(lambda p=process: sockets(p) <= max(idle.values()) + 40, what="sockets to be closed again")
+        await calm_again(site.product, idle)
         report(f"a storm of {seconds:.0f} s with {len(gusts)} faults (seed {SEED})",
                "three workers, two API processes, half singles, half batches, every twentieth scheduled", verdict)
 
@@ -60,7 +57,3 @@ async def spread(site, items, seconds):
     for at in range(0, len(items), size):
         await site.load.batch(items[at:at + size])
         await asyncio.sleep(seconds / 40)
-
-
-def sockets(process):
-    return psutil.Process(process.child.pid).num_fds()

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
+from notistream.errors import DatabaseUnavailable
 from notistream.kafka import Kafka
 from notistream.messages import OVERSIZE, OutboxEntry, Record
 from notistream.services.relay import AFTER_FAILURE_S, MAX_OUTSTANDING, Relay
@@ -38,7 +39,7 @@ class Windows:
 
     def __init__(self):
         self.full = set()
-        self.noted = []
+        self.holding = []
         self.stale = True
         self.error = None
         self.refreshed = 0
@@ -53,7 +54,10 @@ class Windows:
         self.under_way[entry.id] -= 1
 
     def note_held(self, entries):
-        self.noted += [entry.id for entry in entries]
+        self.holding += [(entry.id, False) for entry in entries]
+
+    def noted(self, entry):
+        self.holding[self.holding.index((entry.id, False))] = entry.id, True
 
     async def refresh(self):
         self.refreshed += 1
@@ -66,8 +70,11 @@ class Outbox:
 
     def __init__(self):
         self.ids = Counter()
+        self.error = None
 
     async def fetch(self, statement, ids):
+        if self.error:
+            raise self.error
         self.ids.update(("held" if "held" in statement else "deleted", i) for i in ids)
         return []
 
@@ -131,11 +138,20 @@ async def test_what_has_no_room_is_held_and_released_entries_go_without_asking(b
     await bench.start()
     bench.windows.full = {"sms.low"}
     await bench.publish(entry(1, "sms.low"), entry(2))
-    assert bench.windows.noted == [1]
+    assert bench.windows.holding == [(1, True)]
     assert bench.outbox.ids == {("held", 1): 1, ("deleted", 2): 1}
     bench.relay.publish_released([entry(1, "sms.low")])
     await asyncio.sleep(1)
     assert bench.deleted() == [1, 2]
+    await bench.relay.close()
+
+
+@virtual_time
+async def test_what_the_outbox_cannot_be_told_of_is_noted_no_longer(bench):
+    await bench.start()
+    bench.windows.full, bench.outbox.error = {"sms.low"}, DatabaseUnavailable("away")
+    await bench.publish(entry(1, "sms.low"))
+    assert bench.windows.holding == [(1, True)]
     await bench.relay.close()
 
 

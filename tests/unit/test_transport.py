@@ -1,8 +1,8 @@
-"""Where a worker reads on after a rebalance."""
+"""Where a worker reads on after a rebalance, and what its transport leaves to others."""
 
 from aiokafka import TopicPartition
 
-from notistream.transport import seek_to_committed
+from notistream.transport import Transport, seek_to_committed
 
 
 class Consumer:
@@ -33,3 +33,11 @@ async def test_where_all_is_committed_nothing_else_is_sought():
     consumer = Consumer({TopicPartition("t.sms.high", 0): 7})
     await seek_to_committed(consumer, set())
     assert list(consumer.positions.values()) == [7]
+
+
+async def test_a_partition_without_news_is_not_called_broken():
+    """In a session its fetches have no answer, and Faust would log an error for each after five minutes."""
+    consumer = Transport.Consumer.__new__(Transport.Consumer)  # without a thread: asking it would fail
+    consumer.assignment = lambda: {TopicPartition("t.sms.high", 0)}
+    await consumer.verify_all_partitions_active()
+    consumer.verify_recovery_event_path(1e9, TopicPartition("t-usage-changelog", 0))

@@ -172,6 +172,7 @@ async def test_refreshing_gives_credit_back_and_forgets_what_is_no_longer_held()
     seen = windows(outbox, Kafka(sms_low=900), rate=100)
     assert not seen.stale
     seen.note_held([entry(HIGH, "gone")])
+    seen.noted(entry(HIGH, "gone"))
     assert seen.stale
     await seen.refresh()
     assert seen.admit(entry(HIGH, "gone", records=1))
@@ -181,6 +182,31 @@ async def test_refreshing_gives_credit_back_and_forgets_what_is_no_longer_held()
     seen._positions = Kafka()
     await seen.refresh()
     assert seen.rooms()["sms", "low"] == 200
+
+
+async def test_a_look_that_is_older_than_the_note_lets_nothing_past_a_held_entry():
+    """The outbox is told of `first` during one look and of `second` before the next; neither look has seen it."""
+    first, second, other = entry(HIGH, "first"), entry(HIGH, "second"), entry(HIGH, "other", records=1)
+    outbox = Outbox()
+    seen = windows(outbox)
+
+    class Slow:
+        async def fetch(self, statement):
+            answer = await outbox.fetch(statement)
+            seen.note_held([first])
+            seen.noted(first)
+            seen.note_held([second])
+            return answer
+
+    seen._database = Slow()
+    await seen.refresh()
+    assert [seen.admit(e) for e in (first, second, other)] == [False, False, True]
+    seen._database = outbox
+    await seen.refresh()
+    assert [seen.admit(e) for e in (first, second)] == [True, False]
+    seen.noted(second)
+    await seen.refresh()
+    assert seen.admit(second)
 
 
 async def test_without_kafkas_answer_the_windows_stay_as_they_are():

@@ -1,0 +1,65 @@
+"""Thousands of guessed keys from one address: refused, then locked out; it and everybody else go on with good keys."""
+
+import asyncio
+import os
+import secrets
+import time
+from collections import Counter
+
+import aiohttp
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from notistream.services.access import new_key
+from notistream.services.guesses import ALLOWED, SPAN_S
+from tests.fuzz.conftest import PATIENCE_S, Target
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S)]
+
+CREATE = "/api/v1/notifications"
+GOOD = {"channel": "sms", "recipient": "+905000000001", "content": "hi"}
+GUESSES = int(os.environ.get("FUZZ_GUESSES", "1000"))
+"""`make fuzz` takes 20,000."""
+AT_ONCE = 16
+GROWTH_MIB = 30
+STRANGER = "127.0.0.2"
+CREDENTIALS = (
+    lambda: {"X-API-Key": new_key("live")[0]},
+    lambda: {"X-API-Key": secrets.token_hex(200)},
+    lambda: {"X-Admin-Token": secrets.token_urlsafe(32)},
+    lambda: {"X-API-Key": "ns_live_"},
+)
+
+
+async def test_guessed_keys_are_locked_out_and_good_ones_work(target: Target) -> None:
+    assert target.process.child is not None
+    process = psutil.Process(target.process.child.pid)
+    async with aiohttp.ClientSession(
+        target.process.url, connector=aiohttp.TCPConnector(local_addr=(STRANGER, 0), limit=AT_ONCE)
+    ) as stranger, aiohttp.ClientSession(target.process.url, headers=target.headers) as http:
+        seen: Counter[int] = Counter()
+
+        async def guess(numbers: range) -> None:
+            for number in numbers:
+                path = "/internal/tenants" if number % 4 == 2 else CREATE  # where a token of an operator belongs
+                async with stranger.post(path, json=GOOD, headers=CREDENTIALS[number % 4]()) as answer:
+                    seen[answer.status] += 1
+                    assert (answer.status == 429) == ("Retry-After" in answer.headers)
+
+        await guess(range(AT_ONCE))  # connections and caches are there
+        before, began = process.memory_info().rss, time.monotonic()
+        await asyncio.gather(*(guess(range(AT_ONCE + n, GUESSES, AT_ONCE)) for n in range(AT_ONCE)))
+        windows = 2 + int((time.monotonic() - began) / SPAN_S)
+        assert seen.keys() == {401, 429}
+        assert seen.total() == GUESSES
+        assert ALLOWED <= seen[401] <= ALLOWED * windows
+        assert process.memory_info().rss - before < GROWTH_MIB * 2**20
+        for client, headers in ((stranger, target.headers), (http, {})):
+            async with client.post(CREATE, json=GOOD, headers=headers) as answer:
+                assert answer.status == 202
+        async with http.get("/metrics") as answer:
+            counted = sum(
+                sample.value for family in text_string_to_metric_families(await answer.text())
+                for sample in family.samples if sample.name == "notistream_api_guesses_locked_out_total")
+        assert counted == seen[429]

@@ -1,0 +1,63 @@
+"""Operations in chains: what one answers, an id or a page, the next is asked with; the document holds."""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+
+from notistream.web import openapi
+from tests.fuzz.conftest import PATIENCE_S, Target
+from tests.fuzz.test_openapi_fuzz import CHECKS, EXCLUDED, SOCKETS, schemathesis, told
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S), pytest.mark.filterwarnings("ignore")]
+
+CHAINS = int(os.environ.get("FUZZ_CHAINS", "40"))
+"""`make fuzz` takes 1,000."""
+STEPS = 12
+AT_ONCE = 5
+"""Chains between two seeds."""
+
+
+async def test_what_one_operation_answers_the_next_is_asked_with(target: Target) -> None:
+    steps, failures = await asyncio.to_thread(chains, target)
+    assert not failures, "\n\n".join(failures[:20])
+    found = Counter(status < 300 for label, status in steps.elements() if "{" in label)
+    assert found[True], f"no id led anywhere: {steps}"
+
+
+def chains(target: Target) -> tuple[Counter[tuple[str, int]], list[str]]:
+    """How often each operation answered with each status, and what broke the document.
+
+    A failure is noted and not raised, because Hypothesis would repeat the chain, and the site is no longer what it was;
+    when it notices as much, it goes on with the next seed.
+    """
+    document = json.loads(openapi.main([]))
+    document["paths"] = {path: of for path, of in document["paths"].items() if path not in SOCKETS}
+    steps: Counter[tuple[str, int]] = Counter()
+    failures: list[str] = []
+
+    class Chain(schemathesis.openapi.from_dict(document).as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            return {"headers": target.headers, "base_url": target.process.url, "timeout": 30}
+
+        def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
+            steps[case.operation.label, response.status_code] += 1
+            try:
+                case.validate_response(response, checks=CHECKS, excluded_checks=EXCLUDED.get(case.operation.path))
+            except (Exception, BaseExceptionGroup) as exc:  # noqa: BLE001 - all are shown at the end
+                failures.append(f"{case.operation.label}\n{told(exc)}")
+
+    for number in range(CHAINS // AT_ONCE):
+        seed(number)(Chain)
+        with suppress(Flaky):
+            run_state_machine_as_test(Chain, settings=settings(
+                max_examples=AT_ONCE, stateful_step_count=STEPS, database=None, deadline=None,
+                suppress_health_check=list(HealthCheck), phases=[Phase.generate]))
+    return steps, failures
