@@ -37,7 +37,7 @@ run run-api run-worker seed migrate-up migrate-down bench size: export NOTISTREA
 endif
 
 .PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e screenshots \
-	test test-unit test-integration faults mutations fuzz lint typecheck format bench size generate docs build sbom \
+	test test-unit coverage test-integration faults mutations fuzz lint typecheck format bench size generate docs build sbom \
 	licences vulnerabilities constraints clean-local clean
 
 help: ## List the targets
@@ -82,11 +82,12 @@ screenshots: $(DEV) ## Draw the console's pages into docs/images/ (needs Chromiu
 ##@ Check
 test: $(DEV) ## Run the whole suite on a real Kafka and PostgreSQL, which it starts itself
 	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
-test-unit: $(DEV) ## Run what needs no service, with every debug check on; without PYTEST_ARGS, a floor under the coverage
-	@PYTHONASYNCIODEBUG=1 PYTHONDEVMODE=1 $(BIN)/python -m pytest tests/unit -n $(TEST_JOBS) --dist worksteal $(LEAN) \
-		$(if $(PYTEST_ARGS),$(PYTEST_ARGS),--cov --cov-branch --cov-report=)
-	@[ -n "$(strip $(PYTEST_ARGS))" ] || \
-		$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
+test-unit: $(DEV) ## Run what needs nothing but Python: in seconds
+	@exec $(BIN)/python -m pytest tests/unit -n $(TEST_JOBS) --dist worksteal $(LEAN) $(PYTEST_ARGS)
+coverage: $(DEV) ## Run the same with every debug check on, and put a floor under the coverage of what decides
+	@PYTHONASYNCIODEBUG=1 PYTHONDEVMODE=1 $(BIN)/python -m pytest tests/unit -n $(TEST_JOBS) --dist worksteal \
+		$(LEAN) --cov --cov-branch --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
 test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
 	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
 faults: $(DEV) ## Break everything at full size, three brokers and a storm included (45 minutes); fills docs/reliability.md

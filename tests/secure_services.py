@@ -13,7 +13,7 @@ from notistream.local import ports
 from notistream.local.kafka import Broker
 from notistream.local.pg_programs import Programs
 from notistream.local.processes import Registry
-from tests.unit.certificates import certificate
+from tests.certificates import certificate
 
 HOST = "127.0.0.1"
 USER, PASSWORD = "courier", "s3cret-of-kafka"

@@ -54,6 +54,7 @@ def architecture_page(root: Path) -> str:
 AROUND = (
     ("`migrations/`", "the schema, up and down; `make generate` makes [db-schema.md](db-schema.md) of it"),
     ("`tests/unit/`", "needs nothing: decisions as tables, the web layer on fakes, the laws of this repository"),
+    ("`tests/providers/`", "every provider keeps the contract, against local servers that speak its vendor's protocol"),
     ("`tests/integration/`", "a real Kafka and PostgreSQL, real processes"),
     ("`tests/docs/`", "runs every block of these pages"),
     ("`tests/e2e/`", "a walk through a running product: `make e2e`"),

@@ -26,7 +26,7 @@ from notistream.providers.ses import SesProvider, SesSettings
 from notistream.providers.sns import SnsReader
 from notistream.services import receipts as service
 from notistream.services.receipts import Receipts
-from tests.unit.contract.sns import TOPIC, Web, callback, envelope, event
+from tests.providers.sns import TOPIC, Web, callback, envelope, event
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from notistream.runtime import Runtime
 from notistream.services.access import new_key
 from notistream.web.sandbox_routes import SANDBOX
 from tests.integration.test_api_contract import serving
-from tests.unit.contract.case import SMS
+from tests.providers.case import SMS
 from tests.unit.web_fakes import Client, pointers, problem_of
 
 pytestmark = pytest.mark.integration

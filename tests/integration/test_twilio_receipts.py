@@ -7,9 +7,9 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from notistream.providers.faulty import faulty
+from tests.providers.case import SMS
+from tests.providers.twilio import NUMBER, SID, TOKEN, Account, refuse
 from tests.stack import stack
-from tests.unit.contract.case import SMS
-from tests.unit.contract.twilio import NUMBER, SID, TOKEN, Account, refuse
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ import asyncio
 
 from notistream.providers.faulty import faulty, refused
 from tests.integration.test_doctor import examine
-from tests.unit.contract import fcm, twilio
+from tests.providers import fcm, twilio
 
 __all__ = ["examine"]
 

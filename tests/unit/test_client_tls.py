@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from notistream.client import NO_RETRIES, AsyncClient, Client, Unreachable
-from tests.unit.certificates import certificate
+from tests.certificates import certificate
 from tests.unit.test_client_streams import Script, message, sends, taken
 
 

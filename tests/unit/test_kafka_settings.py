@@ -9,7 +9,7 @@ from faust.auth import SASLCredentials, SSLCredentials
 from notistream.app import faust_settings
 from notistream.config import load_settings
 from notistream.errors import Misconfigured
-from tests.unit.certificates import certificate
+from tests.certificates import certificate
 
 SASL = {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "PLAIN", "kafka_username": "u",
         "kafka_password": "hush"}

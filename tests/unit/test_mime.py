@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from notistream.providers.api import PermanentError
 from notistream.providers.mime import compose
-from tests.unit.contract.smtp import EMAIL
+from tests.providers.smtp import EMAIL
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 OURS = {"from", "to", "subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding"}

@@ -11,7 +11,7 @@ from notistream.errors import DatabaseUnavailable
 from notistream.providers import guard
 from notistream.providers.api import Context, ProviderSettings
 from notistream.providers.sandbox import PLAYS, SandboxProvider
-from tests.unit.contract.case import SMS
+from tests.providers.case import SMS
 from tests.unit.delivery_fakes import CLAIMED, FakePermit, World
 
 TEST = replace(CLAIMED, test=True, next_provider="webhook")

@@ -14,8 +14,8 @@ from notistream.errors import Misconfigured
 from notistream.providers.faulty import faulty, refused
 from notistream.providers.fcm import FcmSettings
 from notistream.providers.google_token import AccessTokens
+from tests.providers.fcm import PROJECT, PUSH, Google, fcm, key_file, pem, provider, refuse
 from tests.stack import until
-from tests.unit.contract.fcm import PROJECT, PUSH, Google, fcm, key_file, pem, provider, refuse
 
 CREDENTIALS = "NOTISTREAM_FCM_CREDENTIALS"
 

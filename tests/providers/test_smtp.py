@@ -11,10 +11,10 @@ from notistream.providers import guard, smtp_pool
 from notistream.providers.api import Context
 from notistream.providers.faulty import MALFORMED, STALLED
 from notistream.providers.smtp_replies import Stage, refusal
+from tests.certificates import certificate
+from tests.providers.smtp import EMAIL, reply, smtp_to
+from tests.providers.smtp_server import mail_server, tls_context
 from tests.stack import until
-from tests.unit.certificates import certificate
-from tests.unit.contract.smtp import EMAIL, reply, smtp_to
-from tests.unit.contract.smtp_server import mail_server, tls_context
 
 
 @pytest.fixture

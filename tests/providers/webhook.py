@@ -12,7 +12,7 @@ from notistream.providers.api import Context
 from notistream.providers.contract import Subject
 from notistream.providers.faulty import Taken, faulty, refused
 from notistream.providers.webhook import WebhookProvider, WebhookSettings
-from tests.unit.contract.case import SMS, Case
+from tests.providers.case import SMS, Case
 
 
 @asynccontextmanager

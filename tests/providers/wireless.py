@@ -10,7 +10,7 @@ from notistream.providers.console import ConsoleProvider
 from notistream.providers.contract import Subject
 from notistream.providers.in_app import InAppProvider
 from notistream.providers.sandbox import SandboxProvider
-from tests.unit.contract.case import SMS, Case
+from tests.providers.case import SMS, Case
 
 IN_APP = replace(SMS, channel="in_app", recipient="user-123", recipient_id="user-123")
 

@@ -17,9 +17,9 @@ from notistream.providers.api import Context, PermanentError, TemporaryError
 from notistream.providers.http import answered_at, retry_after_s
 from notistream.providers.registry import Providers
 from notistream.providers.webhook import WebhookProvider, WebhookSettings
+from tests.certificates import certificate
+from tests.providers.smtp_server import tls_context
 from tests.receiver import receiver
-from tests.unit.certificates import certificate
-from tests.unit.contract.smtp_server import tls_context
 
 MESSAGE = Message(
     notification_id=uuid4(), tenant_id=uuid4(), channel="sms", recipient="+905000000001", subject=None,

@@ -12,7 +12,7 @@ from notistream.errors import Misconfigured
 from notistream.providers.api import Callback, CallbackRefusedError, Context, UnreadableCallbackError
 from notistream.providers.twilio import TwilioProvider, TwilioSettings
 from notistream.providers.twilio_callbacks import STATES, signature
-from tests.unit.contract.twilio import (
+from tests.providers.twilio import (
     KEY_SECRET,
     KEY_SID,
     NUMBER,

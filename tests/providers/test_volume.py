@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from notistream.domain.outcome import Receipt
-from tests.unit.contract import fcm, ses, smtp, twilio, webhook
+from tests.providers import fcm, ses, smtp, twilio, webhook
 
 VOLUME = int(os.environ.get("NOTISTREAM_TEST_VOLUME", "500" if os.environ.get("CI") else "200"))
 AT_ONCE = 50

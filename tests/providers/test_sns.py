@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
 from notistream.providers import ses_events
 from notistream.providers.api import CallbackRefusedError, TemporaryError, UnreadableCallbackError
-from tests.unit.contract.sns import (
+from tests.providers.sns import (
     AT,
     CERTIFICATE_URL,
     CONFIRM_URL,

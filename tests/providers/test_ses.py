@@ -11,9 +11,9 @@ from notistream.domain.outcome import Permanent, Receipt, Temporary
 from notistream.providers import aws, guard
 from notistream.providers.faulty import faulty, refused
 from notistream.providers.ses_errors import ERRORS, code_of
-from tests.unit.contract import sigv4
-from tests.unit.contract.ses import KEY_ID, SECRET, Ses, refuse, ses_at
-from tests.unit.test_smtp import fresh
+from tests.providers import sigv4
+from tests.providers.ses import KEY_ID, SECRET, Ses, refuse, ses_at
+from tests.providers.test_smtp import fresh
 
 
 @asynccontextmanager

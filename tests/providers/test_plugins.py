@@ -82,7 +82,7 @@ def test_a_broken_one_stops_nobody_who_does_not_choose_it(with_points):
 
 
 def test_two_of_one_name_are_refused_where_it_is_chosen(with_points):
-    with_points(console="tests.unit.test_plugins:Odd")
+    with_points(console="tests.providers.test_plugins:Odd")
     assert "webhook" in plugins.installed()
     with pytest.raises(Misconfigured, match="more than one package"):
         Providers(Settings())

@@ -21,7 +21,7 @@ from notistream.providers.api import Context
 from notistream.providers.contract import Subject
 from notistream.providers.faulty import Fault, FaultyServer, Taken, faulty, refused
 from notistream.providers.fcm import FcmProvider, FcmSettings
-from tests.unit.contract.case import SMS, Case
+from tests.providers.case import SMS, Case
 
 PUSH = replace(
     SMS, channel="push", recipient="registration-token:APA91b", subject="Sign in",

@@ -18,7 +18,7 @@ from notistream.providers.api import Callback, Context
 from notistream.providers.contract import Callbacks, Subject
 from notistream.providers.faulty import Fault, FaultyServer, Taken, faulty, refused
 from notistream.providers.twilio import TwilioProvider, TwilioSettings
-from tests.unit.contract.case import SMS, Case
+from tests.providers.case import SMS, Case
 
 SID, TOKEN, NUMBER = "AC" + "a" * 32, "planted-auth-token", "+15005550006"
 KEY_SID, KEY_SECRET, SERVICE = "SK" + "b" * 32, "planted-key-secret", "MG" + "c" * 32

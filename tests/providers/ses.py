@@ -12,9 +12,9 @@ from notistream.providers.api import Context
 from notistream.providers.contract import Subject
 from notistream.providers.faulty import Taken, faulty, refused
 from notistream.providers.ses import SesProvider, SesSettings
-from tests.unit.contract import sigv4, sns
-from tests.unit.contract.case import Case
-from tests.unit.contract.smtp import EMAIL, SENDER
+from tests.providers import sigv4, sns
+from tests.providers.case import Case
+from tests.providers.smtp import EMAIL, SENDER
 
 REGION = "eu-central-1"
 KEY_ID, SECRET, TOKEN = "AKIDPLANTED", "planted/secret+key", "planted-token"

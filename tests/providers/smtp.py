@@ -9,8 +9,8 @@ from notistream.providers.api import Context
 from notistream.providers.contract import Subject
 from notistream.providers.faulty import refused
 from notistream.providers.smtp import SmtpProvider, SmtpSettings
-from tests.unit.contract.case import SMS, Case
-from tests.unit.contract.smtp_server import mail_server
+from tests.providers.case import SMS, Case
+from tests.providers.smtp_server import mail_server
 
 EMAIL = replace(
     SMS, channel="email", recipient="ada@example.com", subject="Your code", content="Your code is 4711",

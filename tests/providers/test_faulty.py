@@ -33,7 +33,7 @@ from notistream.providers.faulty import (
 )
 from notistream.providers.http import retry_after_s
 from notistream.providers.webhook import WebhookProvider, WebhookSettings
-from tests.unit.contract.case import SMS
+from tests.providers.case import SMS
 
 FAULTS = [RESET, MALFORMED, refused(503), refused(429, retry_after="1")]
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)

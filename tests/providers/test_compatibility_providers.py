@@ -8,7 +8,7 @@ from notistream.providers import guard
 from notistream.providers.api import Context
 from notistream.providers.faulty import BROKEN_ANSWER, MALFORMED, SERVED, Taken, faulty
 from notistream.providers.webhook import WebhookProvider, WebhookSettings
-from tests.unit.contract.case import SMS
+from tests.providers.case import SMS
 
 
 @pytest.mark.parametrize(("status", "body", "fault", "message_id"), [

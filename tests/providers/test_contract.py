@@ -4,7 +4,7 @@ import pytest
 
 from notistream.plugins import BUILT_IN
 from notistream.providers import contract
-from tests.unit.contract import fcm, ses, smtp, twilio, webhook, wireless
+from tests.providers import fcm, ses, smtp, twilio, webhook, wireless
 
 CASES = {"fcm": fcm.CASE, "ses": ses.CASE, "smtp": smtp.CASE, "twilio": twilio.CASE, "webhook": webhook.CASE}
 CASES |= {"console": wireless.CONSOLE, "sandbox": wireless.SANDBOX, "in_app": wireless.IN_APP_CASE}
