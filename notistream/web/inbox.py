@@ -26,9 +26,7 @@ async def issue_token(request: web.Request) -> web.Response:
 async def show_many(request: web.Request) -> web.Response:
     """`limit` and `after_id` are other names of `page_size` and `cursor`."""
     query = Query(request.query)
-    size = query.page_size("limit" if "limit" in request.query else "page_size")
-    before = query.cursor("after_id" if "after_id" in request.query else "cursor")
-    unread = query.switch("unread")
+    size, before, unread = query.page_size("limit"), query.cursor("after_id"), query.switch("unread")
     query.check()
     found = await request.app[RUNTIME].inbox.page(
         request[SENDER].tenant_id, meant_recipient(request), before=before, unread=unread, limit=size + 1)

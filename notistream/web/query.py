@@ -55,8 +55,8 @@ class Query:
     def uuid(self, name: str) -> UUID | None:
         return self._one(name, lambda v: _convert(UUID, v, "must be a UUID"))
 
-    def cursor(self, name: str = "cursor") -> UUID | None:
-        return self._one(name, lambda v: _convert(UUID, v, NO_CURSOR))
+    def cursor(self, *aliases: str) -> UUID | None:
+        return self._first((*aliases, "cursor"), lambda v: _convert(UUID, v, NO_CURSOR))
 
     def text_cursor(self, size: int) -> tuple[str, ...] | None:
         """The `size` texts of a `text_cursor`, for lists that are ordered by text."""
@@ -76,8 +76,8 @@ class Query:
         """None where it does not matter."""
         return self._one(name, _switch)
 
-    def page_size(self, name: str = "page_size") -> int:
-        return self._one(name, _page_size) or PAGE_SIZE
+    def page_size(self, *aliases: str) -> int:
+        return self._first((*aliases, "page_size"), _page_size) or PAGE_SIZE
 
     def word(self, name: str, known: Collection[str]) -> str | None:
         """One of those that are known."""
@@ -91,6 +91,10 @@ class Query:
                 self._errors.append(FieldError(_pointer(name), f"must be one of {', '.join(known)}"))
                 return None
         return list(dict.fromkeys(meaning for word in words for meaning in known[word])) or None
+
+    def _first(self, names: Sequence[str], read: Callable[[str], T]) -> T | None:
+        """That of several names for the same which is given first; each that is given must be right."""
+        return next((value for value in [self._one(name, read) for name in names] if value is not None), None)
 
     def _one(self, name: str, read: Callable[[str], T]) -> T | None:
         values = self._query.getall(name, [])
