@@ -84,8 +84,8 @@ test: $(DEV) ## Run the whole suite on a real Kafka and PostgreSQL, which it sta
 	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
 test-unit: $(DEV) ## Run what needs nothing but Python: in seconds
 	@exec $(BIN)/python -m pytest tests/unit -n $(TEST_JOBS) --dist worksteal $(LEAN) $(PYTEST_ARGS)
-coverage: $(DEV) ## Run the same with every debug check on, and put a floor under the coverage of what decides
-	@PYTHONASYNCIODEBUG=1 PYTHONDEVMODE=1 $(BIN)/python -m pytest tests/unit -n $(TEST_JOBS) --dist worksteal \
+coverage: $(DEV) ## Run it and tests/providers with every debug check on; a floor under the coverage of what decides
+	@PYTHONASYNCIODEBUG=1 PYTHONDEVMODE=1 $(BIN)/python -m pytest tests/unit tests/providers -n $(TEST_JOBS) --dist worksteal \
 		$(LEAN) --cov --cov-branch --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
 test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL

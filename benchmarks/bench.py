@@ -134,12 +134,10 @@ def p50_p99(sent: Iterable[tuple[str, int]], arrivals: Mapping[str, int]) -> tup
     return at_share(ordered, 0.5) / 1e6, at_share(ordered, 0.99) / 1e6
 
 
-async def delivered(
-    bench: Bench, api: Role, tag: str, count: int, *, shape: Shape = PLAIN, patience_s: float = 600
-) -> float:
+async def delivered(bench: Bench, api: Role, tag: str, count: int, *, shape: Shape = PLAIN) -> float:
     """Deliveries per second of so many, which are accepted while the workers run."""
     await enqueue(bench, api, tag, count, shape=shape)
-    await bench.arrived(count, tag, patience_s=patience_s, step_s=0.1)
+    await bench.arrived(count, tag, patience_s=600, step_s=0.1)
     return rate(await bench.received(tag))
 
 

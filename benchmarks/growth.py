@@ -73,4 +73,3 @@ async def million(bench: Bench) -> None:
                 if number in (1, portions - 1):
                     into = bench.samples.reference if number == 1 else bench.samples.product
                     into[key].append(value)
-

@@ -46,7 +46,8 @@ class _Consumer(driver.Consumer):
     async def verify_all_partitions_active(self) -> None:
         """Nothing: Faust looks at each partition twice a second, and takes one that has nothing new for a broken one.
 
-        In a fetch session only what is new is answered. Partitions that stand still are found by `agents.watch`.
+        In a fetch session only what is new is answered. Partitions of lanes that stand still are found by
+        `agents.watch`; what waits in other topics is in PostgreSQL too, where scheduler, sweeper and audit look after it.
         """
 
     def verify_recovery_event_path(self, now: float, tp: TP) -> None:

@@ -23,7 +23,7 @@ KEEP_PATIENCE_S = 3.0
 ROCKSDB = {
     "write_buffer_size": 1 << 20, "max_write_buffer_number": 2, "target_file_size_base": 4 << 20,
     "block_cache_size": 2 << 20, "max_open_files": 64,
-}  # per partition: 4 MB at most, of which there are 16. Larger ones were no faster, and Faust's own take gigabytes
+}  # per partition: about 4 MB, and the indexes of open files. Larger ones were no faster, Faust's own take gigabytes
 
 Write = Callable[[str, int, Sequence[tuple[bytes, bytes]]], Awaitable[int]]
 """Appends (key, value) records to a topic's partition, answers the offset of the last; raises when Kafka did not."""

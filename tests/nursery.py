@@ -70,7 +70,8 @@ async def start(*argv: str, env: dict[str, str], output: Path) -> Child | asynci
     if argv[0] != PRODUCT or "PYTHONPATH" in env:
         with output.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *argv, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+                sys.executable, "-m", *argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
     output.touch()  # noqa: ASYNC240
     reader, writer = await asyncio.open_unix_connection(_nursery())
     writer.write(json.dumps({"argv": argv, "env": env, "output": str(output)}).encode() + b"\n")

@@ -166,7 +166,7 @@ class Relay:
             with suppress(DatabaseUnavailable):  # a leftover then, which comes here again
                 await self._to_hold.submit(entry.id)
         finally:
-            self._windows.noted(entry)
+            self._windows.told(entry)
 
     async def _hold(self, ids: Sequence[int]) -> Sequence[None]:
         await outbox.hold(self._database, ids)

@@ -83,8 +83,8 @@ class Windows:
         least = max(int(min(FIRST_WINDOW, 2 * channel_rate)), 1) if channel_rate else FIRST_WINDOW
         self._lanes = {topic: LaneWindow(least, least, least) for topic in LANE_TOPICS}
         self._held: frozenset[tuple[str, str]] = frozenset()
-        self._noting: Counter[tuple[str, str]] = Counter()
-        self._noted: set[tuple[str, str]] = set()
+        self._untold: Counter[tuple[str, str]] = Counter()
+        self._since_look: set[tuple[str, str]] = set()
         self._one_look = asyncio.Lock()
         self._positions = positions
         self._database = database
@@ -106,15 +106,15 @@ class Windows:
             lane.under_way -= len(entry.records)
 
     def note_held(self, entries: Iterable[OutboxEntry]) -> None:
-        """Remember that these are held back; the outbox does not say so before `noted`."""
+        """Remember that these are held back; the outbox does not say so before it is `told`."""
         lanes = [(entry.topic, entry.tenant) for entry in entries]
-        self._noting.update(lanes)
-        self._noted.update(lanes)
-        self._held |= self._noted
+        self._untold.update(lanes)
+        self._since_look.update(lanes)
+        self._held |= self._since_look
 
-    def noted(self, entry: OutboxEntry) -> None:
+    def told(self, entry: OutboxEntry) -> None:
         """The outbox says now that it is held back, or could not be told."""
-        self._noting -= Counter([(entry.topic, entry.tenant)])
+        self._untold -= Counter([(entry.topic, entry.tenant)])
 
     @property
     def stale(self) -> bool:
@@ -144,8 +144,8 @@ class Windows:
     async def _look_for_held(self) -> None:
         """A lane that was noted during the look, or that the outbox was not told of before it, counts as held."""
         async with self._one_look:
-            self._noted = set(self._noting)
-            self._held = await outbox.held_lanes(self._database) | self._noted
+            self._since_look = set(self._untold)
+            self._held = await outbox.held_lanes(self._database) | self._since_look
 
     async def _learn(self) -> None:
         under_way = {topic: lane.under_way for topic, lane in self._lanes.items()}

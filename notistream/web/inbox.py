@@ -26,7 +26,8 @@ async def issue_token(request: web.Request) -> web.Response:
 async def show_many(request: web.Request) -> web.Response:
     """`limit` and `after_id` are other names of `page_size` and `cursor`."""
     query = Query(request.query)
-    size, before, unread = query.page_size("limit"), query.cursor("after_id"), query.switch("unread")
+    size, before = query.page_size("limit", "page_size"), query.cursor("after_id", "cursor")
+    unread = query.switch("unread")
     query.check()
     found = await request.app[RUNTIME].inbox.page(
         request[SENDER].tenant_id, meant_recipient(request), before=before, unread=unread, limit=size + 1)

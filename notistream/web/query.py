@@ -55,8 +55,8 @@ class Query:
     def uuid(self, name: str) -> UUID | None:
         return self._one(name, lambda v: _convert(UUID, v, "must be a UUID"))
 
-    def cursor(self, *aliases: str) -> UUID | None:
-        return self._first((*aliases, "cursor"), lambda v: _convert(UUID, v, NO_CURSOR))
+    def cursor(self, *names: str) -> UUID | None:
+        return self._first(names or ("cursor",), lambda v: _convert(UUID, v, NO_CURSOR))
 
     def text_cursor(self, size: int) -> tuple[str, ...] | None:
         """The `size` texts of a `text_cursor`, for lists that are ordered by text."""
@@ -76,8 +76,8 @@ class Query:
         """None where it does not matter."""
         return self._one(name, _switch)
 
-    def page_size(self, *aliases: str) -> int:
-        return self._first((*aliases, "page_size"), _page_size) or PAGE_SIZE
+    def page_size(self, *names: str) -> int:
+        return self._first(names or ("page_size",), _page_size) or PAGE_SIZE
 
     def word(self, name: str, known: Collection[str]) -> str | None:
         """One of those that are known."""

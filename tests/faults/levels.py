@@ -1,7 +1,7 @@
 """What a process holds: sockets, other files, threads, tasks of its event loop; before a load and after it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
 import psutil
@@ -28,21 +28,20 @@ class Level:
             if (over := getattr(self, kind) - getattr(before, kind) - allowed) > 0})
 
 
-async def levels(product: Stack, processes: Iterable[Process]) -> dict[Process, Level]:
-    """What each of them holds now."""
-    return {process: await _level(product, process) for process in processes}
+async def levels(product: Stack) -> dict[Process, Level]:
+    """What each of its processes holds now."""
+    return {process: await _level(product, process) for process in product.processes}
 
 
 async def calm_again(product: Stack, before: Mapping[Process, Level]) -> None:
-    """Wait until these processes hold no more than is allowed beyond what they held.
-
-    One that was started later is measured by the highest of those before.
-    """
-    highest = Level(*map(max, zip(*map(astuple, before.values()), strict=True)))
+    """Wait until no process of it holds more than is allowed beyond what the highest of its role held before."""
     for process in product.processes:
         if process.alive:
+            role = [level for other, level in before.items() if other.role == process.role]
+            highest = Level(*map(max, zip(*map(astuple, role), strict=True)))
             await until(
-                lambda p=process: _is_calm(product, p, before.get(p, highest)), what=f"the {process.role} to be calm")
+                lambda p=process, h=highest: _is_calm(product, p, h),
+                what=f"a {process.role} that held {highest} to hold no more than {CALM} beyond it")
 
 
 async def _is_calm(product: Stack, process: Process, before: Level) -> bool:

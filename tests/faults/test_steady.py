@@ -17,7 +17,7 @@ async def test_one_in_ten_calls_fails_and_the_others_go_on_as_before(sites, repo
     count = sized(300, 3000)
     async with sites() as site:
         await site.product.worker()
-        idle = await levels(site.product, site.product.processes)
+        idle = await levels(site.product)
         await site.load.stream(site.load.mixed(count), per_second=RATE, insist=True)
         await quiet(site)
         healthy = await waits(site)

@@ -30,7 +30,7 @@ async def test_a_storm(own_sites, report):
         await site.product.api()
         for slot in (0, 1, 2):
             await site.product.worker(slot)
-        idle = await levels(site.product, site.product.processes)
+        idle = await levels(site.product)
         items = site.load.mixed(count, recipients=count // 2)
         for item in items[::20]:
             item["scheduled_at"] = (datetime.now(UTC) + timedelta(seconds=seconds / 2)).isoformat()

@@ -28,15 +28,15 @@ AT_ONCE = 5
 async def test_what_one_operation_answers_the_next_is_asked_with(target: Target) -> None:
     steps, failures = await asyncio.to_thread(chains, target)
     assert not failures, "\n\n".join(failures[:20])
-    found = Counter(status < 300 for label, status in steps.elements() if "{" in label)
-    assert found[True], f"no id led anywhere: {steps}"
+    assert steps.total() > CHAINS, "hardly a chain went on"
+    assert any(status < 300 for label, status in steps if "{id}" in label), f"no id of ours led anywhere: {steps}"
 
 
 def chains(target: Target) -> tuple[Counter[tuple[str, int]], list[str]]:
     """How often each operation answered with each status, and what broke the document.
 
-    A failure is noted and not raised, because Hypothesis would repeat the chain, and the site is no longer what it was;
-    when it notices as much, it goes on with the next seed.
+    A wrong answer is noted and not raised, because Hypothesis would repeat the chain, and the site is no longer what it
+    was; where it notices as much, the next seed is taken.
     """
     document = json.loads(openapi.main([]))
     document["paths"] = {path: of for path, of in document["paths"].items() if path not in SOCKETS}
@@ -46,6 +46,13 @@ def chains(target: Target) -> tuple[Counter[tuple[str, int]], list[str]]:
     class Chain(schemathesis.openapi.from_dict(document).as_state_machine()):  # type: ignore[misc]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             return {"headers": target.headers, "base_url": target.process.url, "timeout": 30}
+
+        def call(self, case: Any, **options: Any) -> Any:
+            try:
+                return super().call(case, **options)
+            except Exception as exc:
+                failures.append(f"{case.operation.label} had no answer: {exc!r}")
+                raise
 
         def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
             steps[case.operation.label, response.status_code] += 1

@@ -234,7 +234,8 @@ async def test_the_recipient_must_be_named(post: Post, headers: dict[str, str]) 
 
 
 @pytest.mark.parametrize("query", [
-    "page=2", "limit=0", "limit=101", "limit=1&page_size=0", "after_id=7", "unread=perhaps", "token=x.y.z"])
+    "page=2", "limit=0", "limit=101", "limit=1&page_size=0", "after_id=7",
+    "after_id=01970000-0000-7000-8000-0000000000aa&cursor=7", "unread=perhaps", "token=x.y.z"])
 async def test_bad_parameters(post: Post, query: str) -> None:
     answer = await post.client.get(f"{BASE}?{query}", headers=ANN)
     await problem_of(answer, 401 if query.startswith("token") else 422)

@@ -95,7 +95,7 @@ def refused(secure, tmp_path):
             **settings, "KAFKA_BROKERS": brokers or named, "DATABASE_URL": secure.url + query.format(ca=secure.own.ca),
             "STATE_DIR": str(tmp_path), **others}
         env = os.environ | {f"NOTISTREAM_{name}": value for name, value in settings.items()}
-        status, said = await nursery.run("notistream", *command, env=env, output=tmp_path / f"{time.monotonic_ns()}")
+        status, said = await nursery.run(nursery.PRODUCT, *command, env=env, output=tmp_path / f"{time.monotonic_ns()}")
         assert status == 1, said
         assert PASSWORD not in said
         assert DB_PASSWORD not in said
@@ -110,7 +110,8 @@ def doctor(refused):
 
     async def run(way, **changes):
         said = await refused("doctor", "--json", way=way, **changes)
-        return {check["check"]: check for check in json.loads(said.splitlines()[-1])["checks"]}
+        found = next(line for line in said.splitlines() if line.startswith('{"ok"'))
+        return {check["check"]: check for check in json.loads(found)["checks"]}
 
     return run
 

@@ -56,7 +56,7 @@ class Windows:
     def note_held(self, entries):
         self.holding += [(entry.id, False) for entry in entries]
 
-    def noted(self, entry):
+    def told(self, entry):
         self.holding[self.holding.index((entry.id, False))] = entry.id, True
 
     async def refresh(self):

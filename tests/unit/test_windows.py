@@ -1,5 +1,6 @@
 """Windows: how many records a lane may have outstanding, what is held back, and how the window learns."""
 
+import asyncio
 from math import floor
 
 import pytest
@@ -172,7 +173,7 @@ async def test_refreshing_gives_credit_back_and_forgets_what_is_no_longer_held()
     seen = windows(outbox, Kafka(sms_low=900), rate=100)
     assert not seen.stale
     seen.note_held([entry(HIGH, "gone")])
-    seen.noted(entry(HIGH, "gone"))
+    seen.told(entry(HIGH, "gone"))
     assert seen.stale
     await seen.refresh()
     assert seen.admit(entry(HIGH, "gone", records=1))
@@ -194,7 +195,7 @@ async def test_a_look_that_is_older_than_the_note_lets_nothing_past_a_held_entry
         async def fetch(self, statement):
             answer = await outbox.fetch(statement)
             seen.note_held([first])
-            seen.noted(first)
+            seen.told(first)
             seen.note_held([second])
             return answer
 
@@ -204,9 +205,38 @@ async def test_a_look_that_is_older_than_the_note_lets_nothing_past_a_held_entry
     seen._database = outbox
     await seen.refresh()
     assert [seen.admit(e) for e in (first, second)] == [True, False]
-    seen.noted(second)
+    seen.told(second)
     await seen.refresh()
     assert seen.admit(second)
+
+
+@pytest.mark.parametrize("second", ["refresh", "release"])
+async def test_a_second_look_does_not_make_the_first_one_forget(second):
+    """The first look's answer, from before the note, comes last."""
+    flood, answers, outbox = entry(HIGH, "flood"), asyncio.Queue(), Outbox()
+    seen = windows(outbox)
+
+    class Slow:
+        async def fetch(self, statement, *arguments):
+            answer = await outbox.fetch(statement, *arguments)
+            await answers.get()
+            return answer
+
+    seen._database = Slow()
+    first = asyncio.create_task(seen.refresh())
+    await asyncio.sleep(0)
+    seen.note_held([flood])
+    seen.told(flood)
+    outbox.held = [(HIGH, "flood")]
+    other = asyncio.create_task(getattr(seen, second)())
+    await asyncio.sleep(0)
+    answers.put_nowait(None)
+    await first
+    assert not seen.admit(entry(HIGH, "flood", records=1))
+    for _ in range(2):  # `release` asks twice
+        answers.put_nowait(None)
+    await other
+    assert not seen.admit(entry(HIGH, "flood", records=1))
 
 
 async def test_without_kafkas_answer_the_windows_stay_as_they_are():
