@@ -47,7 +47,7 @@ class _Consumer(driver.Consumer):
         """Nothing: Faust looks at each partition twice a second, and takes one that has nothing new for a broken one.
 
         In a fetch session only what is new is answered. Partitions of lanes that stand still are found by
-        `agents.watch`; what waits in other topics is in PostgreSQL too, where scheduler, sweeper and audit look after it.
+        `agents.watch`; what waits in other topics is in PostgreSQL too, where scheduler, sweeper, audit see it.
         """
 
     def verify_recovery_event_path(self, now: float, tp: TP) -> None:
