@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,16 @@ __all__ = ["database_url", "endpoints", "running", "topics_prefix"]
 
 BEGIN_BY = float(os.environ.get("TEST_BEGIN_BY", "inf"))
 """Seconds since 1970 after which no test begins: CI ends in time on a slow machine too, and says what it left out."""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test runs in an empty folder, without `.env`, and without settings of the caller's."""
+    for name in list(os.environ):
+        if name.startswith("NOTISTREAM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.hookimpl(tryfirst=True)

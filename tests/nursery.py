@@ -36,6 +36,11 @@ LOADED = (
 """What every role loads; none of it reads a setting, starts a thread or an event loop."""
 
 
+def environment() -> dict[str, str]:
+    """The caller's, without its settings of the product."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NOTISTREAM_")}
+
+
 class Child:
     """A process that the nursery started; as asyncio's own, of which it has what tests use."""
 

@@ -1,7 +1,6 @@
 """Real processes of the product for one test: API and workers, started, killed and asked over HTTP."""
 
 import asyncio
-import os
 import re
 import signal
 import socket
@@ -94,7 +93,7 @@ class Stack:
         self.database_url = database_url
         self._folder = folder
         self._env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("NOTISTREAM_")},
+            **nursery.environment(),
             "NOTISTREAM_DATABASE_URL": database_url, "NOTISTREAM_KAFKA_BROKERS": brokers, "NOTISTREAM_AUTH": "off",
             "NOTISTREAM_TOPIC_PREFIX": prefix, "NOTISTREAM_STATE_DIR": str(folder), "NOTISTREAM_LOG_FORMAT": "json",
             "NOTISTREAM_TOPIC_PARTITIONS": "2", "NOTISTREAM_ADMIN_TOKEN": "test-admin-token-0123456789",

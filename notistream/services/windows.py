@@ -110,11 +110,14 @@ class Windows:
         lanes = [(entry.topic, entry.tenant) for entry in entries]
         self._untold.update(lanes)
         self._since_look.update(lanes)
-        self._held |= self._since_look
+        self._held |= set(lanes)
 
     def told(self, entry: OutboxEntry) -> None:
         """The outbox says now that it is held back, or could not be told."""
-        self._untold -= Counter([(entry.topic, entry.tenant)])
+        lane = entry.topic, entry.tenant
+        self._untold[lane] -= 1
+        if not self._untold[lane]:
+            del self._untold[lane]
 
     @property
     def stale(self) -> bool:

@@ -1,7 +1,6 @@
 """What a reader has started: `make run`, on free ports, a database and topics of its own."""
 
 import asyncio
-import os
 import re
 import signal
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from tests import nursery
 from tests.docs.blocks import ROOT
 from tests.docs.session import PATIENCE_S
 from tests.services import Endpoints, delete_topics, fresh_database, topic_prefix
@@ -53,7 +53,7 @@ async def make_run(
         stack.push_async_callback(delete_topics, endpoints.kafka_brokers, prefix)
         port = free_port()
         env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("NOTISTREAM_")}, "PYTHONPATH": str(ROOT),
+            **nursery.environment(), "PYTHONPATH": str(ROOT),
             "NOTISTREAM_DATABASE_URL": database_url, "NOTISTREAM_KAFKA_BROKERS": endpoints.kafka_brokers,
             "NOTISTREAM_TOPIC_PREFIX": prefix, "NOTISTREAM_TOPIC_PARTITIONS": "2",
             "NOTISTREAM_STATE_DIR": str(folder / ".local"), "NOTISTREAM_PORT": str(port),

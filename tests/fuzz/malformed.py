@@ -5,6 +5,8 @@ import json
 import random
 from collections.abc import Callable, Iterator
 
+from tests.fuzz.conftest import GOOD
+
 TARGETS = (
     "/api/v1/notifications",
     "/api/v1/notifications/batch",
@@ -22,7 +24,6 @@ TARGETS = (
     "/ws",
     "/health",
 )
-GOOD = {"channel": "sms", "recipient": "+905000000001", "content": "hi"}
 VALUES: tuple[object, ...] = (
     None,
     True,

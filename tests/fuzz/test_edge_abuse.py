@@ -8,16 +8,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import psutil
 import pytest
 
-from tests.fuzz.conftest import PATIENCE_S, Target
+from tests.fuzz.conftest import CREATE, PATIENCE_S, Target, served
 from tests.stack import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S)]
 
-CREATE = "/api/v1/notifications"
-GOOD = {"channel": "sms", "recipient": "+905000000001", "content": "hi"}
 SLOW = int(os.environ.get("FUZZ_SLOW", "150"))
 """Connections that send half a head, and a third as many with half a body; `make fuzz` takes 1,000."""
 GROWTH_MIB = 60
@@ -29,17 +26,6 @@ async def http(target: Target) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
             target.process.url, headers=target.headers, connector=aiohttp.TCPConnector(limit=0)) as session:
         yield session
-
-
-def resident(target: Target) -> float:
-    """Memory of the process, in MiB."""
-    assert target.process.child is not None
-    return psutil.Process(target.process.child.pid).memory_info().rss / 2**20
-
-
-async def served(http: aiohttp.ClientSession) -> bool:
-    async with http.post(CREATE, json=GOOD) as answer:
-        return answer.status == 202
 
 
 async def opened(target: Target, raw: bytes) -> Connection:
@@ -82,7 +68,7 @@ async def chunks(size: int) -> AsyncIterator[bytes]:
 async def test_large_bodies_and_bombs_cost_no_memory(target: Target, http: aiohttp.ClientSession) -> None:
     json = {"Content-Type": "application/json"}
     bomb = gzip.compress(b" " * 100_000_000)
-    before = resident(target)
+    before = target.resident_mib
     for _ in range(5):
         refused: list[tuple[Any, dict[str, str], int]] = [
             (io.BytesIO(b" " * 10_000_000), json, 413), (chunks(10_000_000), json, 413),
@@ -95,7 +81,7 @@ async def test_large_bodies_and_bombs_cost_no_memory(target: Target, http: aioht
             except aiohttp.ClientConnectionError:
                 pass  # it was closed while the rest was still being sent
     assert await served(http)
-    assert resident(target) - before < GROWTH_MIB
+    assert target.resident_mib - before < GROWTH_MIB
 
 
 async def test_idle_connections_cost_nobody_a_place(target: Target, http: aiohttp.ClientSession) -> None:
@@ -111,7 +97,7 @@ async def test_a_flood_on_a_websocket_ends_its_own_connection_alone(
     target: Target, http: aiohttp.ClientSession
 ) -> None:
     """Frames that are too long, thousands of small ones, half a frame, and text that is none."""
-    before = resident(target)
+    before = target.resident_mib
     async with http.ws_connect("/ws") as quiet:
         for flood in (too_long, many_small, many_pings, not_text):
             async with http.ws_connect("/ws") as socket:
@@ -119,7 +105,7 @@ async def test_a_flood_on_a_websocket_ends_its_own_connection_alone(
         assert await served(http)
         await quiet.ping()
         assert not quiet.closed
-    assert resident(target) - before < GROWTH_MIB
+    assert target.resident_mib - before < GROWTH_MIB
 
 
 async def too_long(socket: aiohttp.ClientWebSocketResponse) -> None:

@@ -1,20 +1,18 @@
 """Operations in chains: what one answers, an id or a page, the next is asked with; the document holds."""
 
 import asyncio
-import json
 import os
 from collections import Counter
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import seed, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from notistream.web import openapi
 from tests.fuzz.conftest import PATIENCE_S, Target
-from tests.fuzz.test_openapi_fuzz import CHECKS, EXCLUDED, SOCKETS, schemathesis, told
+from tests.fuzz.document import GENERATED, check, schema, told
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S), pytest.mark.filterwarnings("ignore")]
 
@@ -38,12 +36,10 @@ def chains(target: Target) -> tuple[Counter[tuple[str, int]], list[str]]:
     A wrong answer is noted and not raised, because Hypothesis would repeat the chain, and the site is no longer what it
     was; where it notices as much, the next seed is taken.
     """
-    document = json.loads(openapi.main([]))
-    document["paths"] = {path: of for path, of in document["paths"].items() if path not in SOCKETS}
     steps: Counter[tuple[str, int]] = Counter()
     failures: list[str] = []
 
-    class Chain(schemathesis.openapi.from_dict(document).as_state_machine()):  # type: ignore[misc]
+    class Chain(schema().as_state_machine()):  # type: ignore[misc]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             return {"headers": target.headers, "base_url": target.process.url, "timeout": 30}
 
@@ -57,7 +53,7 @@ def chains(target: Target) -> tuple[Counter[tuple[str, int]], list[str]]:
         def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
             steps[case.operation.label, response.status_code] += 1
             try:
-                case.validate_response(response, checks=CHECKS, excluded_checks=EXCLUDED.get(case.operation.path))
+                check(case, response)
             except (Exception, BaseExceptionGroup) as exc:  # noqa: BLE001 - all are shown at the end
                 failures.append(f"{case.operation.label}\n{told(exc)}")
 
@@ -65,6 +61,5 @@ def chains(target: Target) -> tuple[Counter[tuple[str, int]], list[str]]:
         seed(number)(Chain)
         with suppress(Flaky):
             run_state_machine_as_test(Chain, settings=settings(
-                max_examples=AT_ONCE, stateful_step_count=STEPS, database=None, deadline=None,
-                suppress_health_check=list(HealthCheck), phases=[Phase.generate]))
+                GENERATED, max_examples=AT_ONCE, stateful_step_count=STEPS))
     return steps, failures

@@ -17,6 +17,7 @@ import pytest
 from notistream.local import ports
 from notistream.local.processes import alive, wait_for
 from notistream.local.services import LocalServices, stop_unused
+from tests import nursery
 from tests.services import dedicated_folder
 
 pytestmark = pytest.mark.integration
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.integration
 def environment() -> Iterator[dict[str, str]]:
     folder = dedicated_folder()
     folder.mkdir()
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("NOTISTREAM_")}
+    clean = nursery.environment()
     yield {**clean, "NOTISTREAM_STATE_DIR": str(folder), "NOTISTREAM_PORT": str(ports.choose("127.0.0.1", 1)[0])}
     stop_unused(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import nursery
 from tests.receiver import receiver
 from tests.stack import ROOT, stack
 
@@ -32,7 +33,7 @@ def installed(tmp_path_factory) -> Path:
 
 def notistream(*command, folder, site=None, **settings):
     """Run the command line in a folder without `.env`; its exit status and output."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("NOTISTREAM_")}
+    env = nursery.environment()
     env["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, (site, ROOT))))
     env |= {f"NOTISTREAM_{name}": value for name, value in settings.items()}
     done = subprocess.run(

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import time
@@ -94,7 +93,7 @@ def refused(secure, tmp_path):
         settings = {
             **settings, "KAFKA_BROKERS": brokers or named, "DATABASE_URL": secure.url + query.format(ca=secure.own.ca),
             "STATE_DIR": str(tmp_path), **others}
-        env = os.environ | {f"NOTISTREAM_{name}": value for name, value in settings.items()}
+        env = nursery.environment() | {f"NOTISTREAM_{name}": value for name, value in settings.items()}
         status, said = await nursery.run(nursery.PRODUCT, *command, env=env, output=tmp_path / f"{time.monotonic_ns()}")
         assert status == 1, said
         assert PASSWORD not in said

@@ -26,12 +26,7 @@ from notistream.providers.registry import Providers, chosen, fault_of, provider_
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("NOTISTREAM_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

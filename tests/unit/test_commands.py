@@ -13,14 +13,8 @@ from notistream.commands import cli
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(elsewhere):
     """Run a command in a folder without `.env` and without settings of the caller's."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("NOTISTREAM_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
     return lambda *words: CliRunner().invoke(cli, words)
 
 

@@ -5,17 +5,7 @@ import pytest
 from notistream.config import load_settings
 from notistream.errors import Misconfigured
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """A folder without `.env`, and no settings of the caller's."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("NOTISTREAM_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,11 @@ BROKERS = {"kafka_brokers": "kafka:9093"}
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """An empty folder, and no settings of the caller's."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("NOTISTREAM_") or name == "PGSSLROOTCERT":
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def elsewhere(elsewhere, monkeypatch):
+    """Without the certificates of the caller either."""
+    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
+    monkeypatch.setenv("HOME", str(elsewhere))
+    return elsewhere
 
 
 def without(name):
