@@ -1,10 +1,19 @@
 """What limits are judged by: how many calls fell into a span, and what the gate had counted before each."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import asyncpg
+
+WINDOWS_SINCE_1970 = 20_000.5
+"""Of about a day each: the last of them is half over now."""
+
+
+def lasting(count: int) -> str:
+    """A limit of so many in a wall-clock window whose middle is now: it does not end while a test runs."""
+    return f"{count}/{int(time.time() / WINDOWS_SINCE_1970)}s"
 
 
 def most_in_any(moments: Iterable[float], span: float) -> int:
