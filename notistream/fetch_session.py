@@ -14,6 +14,9 @@ from aiokafka.protocol.fetch import FetchRequest, FetchRequestStruct
 
 SESSIONS_SINCE = 7
 """The version of the fetch request that has them."""
+CALM_AFTER = 100
+CALM_WAIT_MS = 500
+"""How long a broker may keep a fetch, after so many in a row that asked for the same and found nothing."""
 
 Partition = tuple[str, int]
 Place = tuple[int, int]
@@ -37,17 +40,26 @@ class Session:
         self._id = 0
         self._epoch = 0
         self._known: Mapping[Partition, Place] = {}
+        self._alike = 0
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing has come or changed for a while: what comes next is the broker's, which answers at once."""
+        return self._alike >= CALM_AFTER
 
     def changes(self, wanted: Mapping[Partition, Place]) -> Changes:
         """What to send so that exactly `wanted` is fetched; its answer must be told before the next."""
         known = self._known if self._epoch else {}
+        self._alike = self._alike + 1 if known == wanted else 0
         self._known = wanted
         return Changes(
             self._id, self._epoch, {tp: place for tp, place in wanted.items() if known.get(tp) != place},
             [tp for tp in known if tp not in wanted])
 
-    def answered(self, session_id: int, error_code: int) -> None:
-        """The broker's answer: 0 where it keeps no session, an error where it has lost this one."""
+    def answered(self, session_id: int, error_code: int, *, news: bool) -> None:
+        """Its answer: 0 where it keeps no session, an error where it lost this one; `news`: of any partition."""
+        if news:
+            self._alike = 0
         if error_code or not session_id:
             self._id = self._epoch = 0
         else:
@@ -61,9 +73,11 @@ class Session:
 class _Incremental(FetchRequest):  # type: ignore[misc] # aiokafka's types are not read
     """A fetch within a session; for a broker that is too old for them, the whole one."""
 
-    def __init__(self, whole: FetchRequest, changes: Changes) -> None:
+    def __init__(self, whole: FetchRequest, changes: Changes, *, calm: bool) -> None:
         self.__dict__.update(whole.__dict__)
         self._changes = changes
+        if calm:
+            self._max_wait_ms = CALM_WAIT_MS
 
     def build(self, request_struct_class: type[FetchRequestStruct]) -> FetchRequestStruct:
         if request_struct_class.API_VERSION < SESSIONS_SINCE:
@@ -104,10 +118,12 @@ class FetchSessions:
         wanted = {
             (topic, partition): (offset, most)
             for topic, partitions in request.topics for partition, offset, most in partitions}
+        changes = session.changes(wanted)
         try:
-            response = await self._send(node_id, _Incremental(request, session.changes(wanted)), **options)
+            response = await self._send(node_id, _Incremental(request, changes, calm=session.calm), **options)
         except (Exception, asyncio.CancelledError):
             session.lost()
             raise
-        session.answered(getattr(response, "session_id", 0), getattr(response, "error_code", 0))
+        session.answered(
+            getattr(response, "session_id", 0), getattr(response, "error_code", 0), news=bool(response.topics))
         return response

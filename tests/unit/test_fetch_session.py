@@ -7,8 +7,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v4, FetchRequest_v11
 
-from notistream.fetch_session import FetchSessions
+from notistream.fetch_session import CALM_AFTER, CALM_WAIT_MS, FetchSessions
 
+WAIT_MS = 50
 A, B, C = ("sms.high", 0), ("sms.high", 1), ("email.low", 0)
 NOT_FOUND, WRONG_EPOCH = 70, 71
 
@@ -17,9 +18,10 @@ class Broker:
     """Keeps one session as KIP-227 says; `fetched` is what it would read for each request."""
 
     def __init__(self):
-        self.fetched, self.sizes = [], []
+        self.fetched, self.sizes, self.waits = [], [], []
         self.session, self.epoch, self.known = 0, 0, {}
         self.keeps, self.error = True, None
+        self.news = []
 
     async def send(self, _node, request, **_options):
         if self.error:
@@ -28,6 +30,7 @@ class Broker:
         sent = request.build(FetchRequest_v11)
         named = {(topic, p[0]): p[2] for topic, partitions in sent.topics for p in partitions}
         self.sizes.append(len(named))
+        self.waits.append(sent.max_wait_time)
         if sent.session_epoch:
             if sent.session_id != self.session:
                 return SimpleNamespace(session_id=0, error_code=NOT_FOUND, topics=[])
@@ -39,7 +42,7 @@ class Broker:
             self.session, self.epoch = self.session + 1, 0
         self.known, self.epoch = named, self.epoch + 1
         self.fetched.append(dict(named))
-        return SimpleNamespace(session_id=self.session if self.keeps else 0, error_code=0, topics=[])
+        return SimpleNamespace(session_id=self.session if self.keeps else 0, error_code=0, topics=self.news)
 
     def forget(self):
         self.session += 1
@@ -51,7 +54,7 @@ def fetch(**offsets):
     for name, offset in offsets.items():
         topic, partition = places[name]
         topics.setdefault(topic, []).append((partition, offset, 1000))
-    return FetchRequest(50, 1, 10_000, 0, list(topics.items()), rack_id="r")
+    return FetchRequest(WAIT_MS, 1, 10_000, 0, list(topics.items()), rack_id="r")
 
 
 @pytest.fixture
@@ -116,7 +119,7 @@ async def test_other_requests_pass_and_an_old_broker_gets_the_whole_fetch():
 
     async def send(_node, request, **options):
         seen.append((request, options))
-        return SimpleNamespace()
+        return SimpleNamespace(topics=[])
 
     sessions, request = FetchSessions(send), object()
     await sessions.send(1, request, group=7)
@@ -125,3 +128,44 @@ async def test_other_requests_pass_and_an_old_broker_gets_the_whole_fetch():
     assert seen[0] == (request, {"group": 7})
     for sent, _ in seen[1:]:
         assert sent.build(FetchRequest_v4).topics == [("sms.high", [(0, 0, 1000), (1, 4, 1000)])]
+
+
+async def calm_down(broker, sessions):
+    for _ in range(CALM_AFTER):
+        await sessions.send(1, fetch(a=0, b=0))
+    assert set(broker.waits) == {WAIT_MS}
+    await sessions.send(1, fetch(a=0, b=0))
+    assert broker.waits.pop() == CALM_WAIT_MS
+    broker.waits.clear()
+
+
+async def test_when_nothing_comes_for_long_the_broker_may_wait_longer_until_something_does(broker, sessions):
+    await calm_down(broker, sessions)
+    broker.news = [("sms.high", [(0, b"a record")])]
+    await sessions.send(1, fetch(a=0, b=0))
+    broker.news = []
+    for _ in range(CALM_AFTER):  # one of them is in the consumer's buffer
+        await sessions.send(1, fetch(b=0))
+    assert broker.waits == [CALM_WAIT_MS, *[WAIT_MS] * CALM_AFTER]
+
+
+@pytest.mark.parametrize("wanted", [{"a": 0}, {"a": 0, "b": 0, "c": 0}, {"a": 1, "b": 0}])
+async def test_what_is_wanted_differently_is_not_waited_for_long(broker, sessions, wanted):
+    await calm_down(broker, sessions)
+    await sessions.send(1, fetch(**wanted))
+    assert broker.waits == [WAIT_MS]
+
+
+async def test_a_broker_without_sessions_is_never_left_alone_for_long(broker, sessions):
+    broker.keeps = False
+    for _ in range(2 * CALM_AFTER):
+        await sessions.send(1, fetch(a=0, b=0))
+    assert set(broker.waits) == {WAIT_MS}
+
+
+async def test_a_lost_session_is_begun_again_without_a_long_wait(broker, sessions):
+    await calm_down(broker, sessions)
+    broker.forget()
+    await sessions.send(1, fetch(a=0, b=0))
+    await sessions.send(1, fetch(a=0, b=0))
+    assert broker.waits == [CALM_WAIT_MS, WAIT_MS]
