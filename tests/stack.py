@@ -160,14 +160,14 @@ class Stack:
     async def api(self, **settings: str) -> Process:
         """Start an API process and wait until it answers."""
         process = await self.launch("api", **settings)
-        await until(lambda: self._answers(process), what=f"the API to answer\n{process.tail()}")
+        await self._up(process)
         return process
 
     async def worker(self, slot: int = 0, *, wait: bool = True, **settings: str) -> Process:
         """Start a worker and wait until it is ready."""
         process = await self.launch("worker", WORKER_SLOT=str(slot), **settings)
         if wait:
-            await self.ready(process)
+            await self._up(process)
         return process
 
     async def launch(self, role: str, **settings: str) -> Process:
@@ -192,19 +192,19 @@ class Stack:
         port = free_port()
         env = {**former.env, "NOTISTREAM_PORT" if former.role == "api" else "NOTISTREAM_WORKER_PORT": str(port)}
         process = await self._start(former.role, env, port)
-        answers = self._answers if process.role == "api" else self._is_ready
+        await self._up(process, patience_s=patience_s, supervised=supervised)
+        return process
+
+    async def _up(self, process: Process, *, patience_s: float = PATIENCE_S, supervised: bool = False) -> None:
+        """Wait until an API answers, or a worker is ready."""
 
         async def up() -> bool:
             if supervised and not process.alive:
                 await process.start()
             assert process.alive, f"the {process.role} ended while it started\n{process.tail()}"
-            return await answers(process)
+            return await (self._answers(process) if process.role == "api" else self._status(process, 200))
 
         await until(up, what=f"the {process.role} to be up, see {process.log}", patience_s=patience_s)
-        return process
-
-    async def _is_ready(self, process: Process) -> bool:
-        return await self._status(process, 200)
 
     async def ready(self, process: Process, *, patience_s: float = PATIENCE_S) -> None:
         await until(lambda: self._status(process, 200), what=f"{process.role} to be ready", patience_s=patience_s)

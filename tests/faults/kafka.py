@@ -17,16 +17,32 @@ async def position(brokers: str, prefix: str, topic: str) -> LanePosition:
         await positions.close()
 
 
+async def acknowledged(brokers: str, prefix: str, topics: Sequence[str]) -> int:
+    """How many records of these topics the workers have acknowledged."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, group_id=prefix, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        wanted = _partitions(prefix, topics)
+        consumer.assign(wanted)
+        return sum([await consumer.committed(tp) or 0 for tp in wanted])
+    finally:
+        await consumer.stop()
+
+
 async def rewind(brokers: str, prefix: str, topics: Sequence[str]) -> None:
     """Set the workers' offsets of these topics to the beginning, as an operator's tool would; no worker may run."""
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, group_id=prefix, enable_auto_commit=False)
     await consumer.start()
     try:
-        wanted = [TopicPartition(f"{prefix}.{topic}", partition) for topic in topics for partition in (0, 1)]
+        wanted = _partitions(prefix, topics)
         consumer.assign(wanted)
         await consumer.commit(await consumer.beginning_offsets(wanted))
     finally:
         await consumer.stop()
+
+
+def _partitions(prefix: str, topics: Sequence[str]) -> list[TopicPartition]:
+    return [TopicPartition(f"{prefix}.{topic}", partition) for topic in topics for partition in (0, 1)]
 
 
 async def put(brokers: str, topic: str, records: Sequence[tuple[bytes, bytes | None]]) -> None:

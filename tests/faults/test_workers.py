@@ -4,8 +4,10 @@ import asyncio
 import signal
 import time
 
+from notistream.domain.notification import CHANNELS
+from notistream.messages import retry_topic
 from notistream.services.windows import FIRST_WINDOW
-from tests.faults.kafka import position
+from tests.faults.kafka import acknowledged, position
 from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import in_full, sized
 from tests.stack import messages, until
@@ -15,6 +17,8 @@ LANES = 9
 BOUND = 7 * LANES
 """Calls that one of these workers has in flight at most: so many may be repeated after a kill."""
 EXIT_S = 15.0
+LATER_S = 45.0
+"""Long enough for all to wait at once, short enough for timers, which take what is due within a minute."""
 LEASES = sized({"LEASE_S": "8", "WEBHOOK_TIMEOUT_S": "4"}, {"LEASE_S": "30", "WEBHOOK_TIMEOUT_S": "10"})
 
 
@@ -128,11 +132,11 @@ async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
         site.ledger.hold(lambda call: call["to"] == "+905000000000")
         await site.load.batch(messages(1))
         await until(lambda: site.ledger.held == 1, what="the first call to hang")
-        await until(lambda: acknowledged(site, "sms.normal", 1), what="its record to be acknowledged")
+        await until(lambda: settled(site, "sms.normal", 1), what="its record to be acknowledged")
         await site.load.batch([*messages(1), *messages(100, start=1)])
         await delivered(site, 101)
         await site.load.batch([{"channel": "email", "recipient": "u@example.com", "content": "the next commit"}])
-        await until(lambda: acknowledged(site, "email.normal", 1), what="the e-mail to be acknowledged")
+        await until(lambda: settled(site, "email.normal", 1), what="the e-mail to be acknowledged")
         await site.kill(worker)
         site.ledger.release()
         await site.replace(worker)
@@ -140,7 +144,7 @@ async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
         report("kill -9 while a record waits behind a hanging call", "later records all delivered", verdict)
 
 
-async def acknowledged(site, topic, count):
+async def settled(site, topic, count):
     return (await position(site.brokers, site.prefix, topic)).committed == count
 
 
@@ -153,14 +157,18 @@ async def test_retries_that_wait_survive_a_kill(sites, report):
         def first_fails(call):
             known = call["key"] in seen
             seen.add(call["key"])
-            return (202 if known else 503), {}
+            return (202, {}) if known else (503, {"Retry-After": f"{LATER_S:.0f}"})
 
         site.ledger.answer = first_fails
         worker = await site.product.worker()
         await site.load.in_batches(site.load.mixed(count))
-        await until(lambda: len(seen) == count, what="every first call to fail")
-        await until(lambda: site.ledger.in_flight == 0, what="the answers to arrive")
+        await until(lambda: all_wait(site, count), what="the record of every timer to be acknowledged")
         await site.kill(worker)
+        await site.query("UPDATE notifications SET due_at = due_at - $1 * interval '1 s'", 2 * LATER_S)
         await site.replace(worker)
-        verdict = await judge(site, duplicates=BOUND)
+        verdict = await judge(site, duplicates=0)
         report("kill -9 while everything waits for its retry", "each first call answered with 503", verdict)
+
+
+async def all_wait(site, count):
+    return await acknowledged(site.brokers, site.prefix, [retry_topic(c) for c in CHANNELS]) == count
