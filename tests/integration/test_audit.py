@@ -240,16 +240,17 @@ async def test_what_waits_without_a_time_is_found_and_becomes_due(world):
 
 
 async def test_counts_add_up_per_tenant_and_hour(world):
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     other, _ = await tenants.create(world.db, "other")
     ids = await world.create(10)
     await world.create(4, tenant_id=other.id)
+    await world.db.fetch("UPDATE notifications SET created_at = $1", hour)
     await world.db.fetch("UPDATE notifications SET status = 'delivered' WHERE id = ANY ($1)", ids[:6])
     await world.db.fetch(
         "UPDATE notifications SET status = 'deferred', due_at = now() - interval '3 minutes' WHERE id = $1", ids[6])
     await world.db.fetch("UPDATE notifications SET created_at = created_at - interval '3 hours' WHERE id = $1", ids[9])
     report = await world.run()
     lines = {(line.tenant_id, line.hour): line for line in report.hours}
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     mine = lines[world.tenant_id, hour]
     assert (mine.accepted, mine.terminal, mine.waiting, mine.overdue, mine.missing) == (9, 6, 3, 1, 0)
     assert lines[world.tenant_id, hour - timedelta(hours=3)].accepted == 1

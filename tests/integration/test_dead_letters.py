@@ -15,6 +15,8 @@ from tests.stack import messages, until
 pytestmark = pytest.mark.integration
 ADMIN = {"X-Admin-Token": "test-admin-token-0123456789"}
 PARTITIONS = (0, 1)
+FIVE = "5/999999h"
+"""A limit whose window began when the machine did, and does not end."""
 POISON = [  # key, value, headers
     (b"\xff\x00", b"\x00{bad", [("h", b"\xfe"), ("h", b"second"), ("dlq.topic", b"of another tool")]),
     (None, b"not json", []),
@@ -271,7 +273,7 @@ async def test_topic_replay_queues_failed_deliveries_again_and_wakes_nobody_twic
 
 async def test_a_flood_of_bad_records_stops_its_lane_and_says_so(running):
     product, ledger, kafka = running
-    worker = await product.worker(DLQ_LIMIT="5/day")
+    worker = await product.worker(DLQ_LIMIT=FIVE)
     await kafka.produce("sms.high", [(b"k", b"bad %d" % i, []) for i in range(20)])
 
     async def stopped():
@@ -301,11 +303,11 @@ async def _has_rows(product, count):
 
 async def test_a_stopped_lane_lets_its_partitions_go_at_once(running):
     product, _, kafka = running
-    first = await product.worker(DLQ_LIMIT="5/day")
+    first = await product.worker(DLQ_LIMIT=FIVE)
     for partition in PARTITIONS:
         await kafka.produce("sms.high", [(b"k", b"bad %d" % i, []) for i in range(20)], partition=partition)
     await until(lambda: _has_rows(product, 5), what="the lane to stop")
-    second = await product.worker(1, DLQ_LIMIT="5/day")  # is ready only when both agree who has which partition
+    second = await product.worker(1, DLQ_LIMIT=FIVE)  # is ready only when both agree who has which partition
     await product.ready(first)
     assert 5 <= len(await rows(product)) <= 10
     for each in (first, second):

@@ -18,7 +18,7 @@ SELECT (left(first_id(at)::text, 15) || substr(gen_random_uuid()::text, 16))::uu
     CASE WHEN n % 4 = 0 THEN $2::uuid END, CASE WHEN n % 3 = 0 THEN 'email' ELSE 'sms' END, 'normal',
     CASE WHEN n % 5 > 0 THEN 'a' || n % 5 END, CASE WHEN n % 5 < 2 THEN 'u-' || n % 5 END, 't' || n % 6, n::text,
     CASE WHEN n % 20 = 1 THEN 'failed' ELSE 'delivered' END, at
-FROM generate_series(1, {COUNT}) AS n, LATERAL (SELECT now() - n * interval '1 hour' AS at) a
+FROM generate_series(1, {COUNT}) AS n, LATERAL (SELECT $3::timestamptz - n * interval '1 hour' AS at) a
 """
 BATCH = uuid4()
 NOW = datetime.now(UTC)
@@ -48,7 +48,7 @@ async def tenant(database_url):
     db = await open_database(database_url, size=2, name="test")
     ids = [(await tenants.create(db, name))[0].id for name in ("one", "other")]
     for tenant_id, batch in zip(ids, (BATCH, uuid4()), strict=True):
-        await db.fetch(ROWS, tenant_id, batch)
+        await db.fetch(ROWS, tenant_id, batch, NOW)
     try:
         yield db.of(ids[0]), ids[0]
     finally:

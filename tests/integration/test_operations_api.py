@@ -185,10 +185,10 @@ async def test_what_is_not_there(api, method, path, body):
 
 
 async def test_expiry_before_its_new_time(api):
-    path = f"{NOTIFICATIONS}/{await api.create(expires_at='2030-01-01T00:00:00Z')}"
-    problem = await api.refused("PATCH", path, {"scheduled_at": "2031-01-01T00:00:00Z"}, status=422)
+    path = f"{NOTIFICATIONS}/{await api.create(expires_at='2099-01-01T00:00:00Z')}"
+    problem = await api.refused("PATCH", path, {"scheduled_at": "2100-01-01T00:00:00Z"}, status=422)
     assert pointers(problem) == ["/scheduled_at"]
-    body = {"scheduled_at": "2031-01-01T00:00:00Z", "expires_at": "2030-06-01T00:00:00Z"}
+    body = {"scheduled_at": "2100-01-01T00:00:00Z", "expires_at": "2099-06-01T00:00:00Z"}
     assert pointers(await api.refused("PATCH", path, body, status=422)) == ["/expires_at"]
     assert (await api.call("GET", path))["status"] == "pending"
 

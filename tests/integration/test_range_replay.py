@@ -157,12 +157,12 @@ async def test_two_workers_take_turns_and_nothing_twice(world, monkeypatch):
 
 async def test_the_rate_holds_whoever_steps(world):
     await world.ended(50)
-    running = await world.start(rate=10.0)
+    running = await world.start(rate=1.0)
     assert await world.replays.step() == 0
     await world.rested(running.id, seconds=1)
-    assert [await world.replays.step() for _ in range(3)] == [10, 0, 0]
+    assert [await world.replays.step() for _ in range(3)] == [1, 0, 0]
     await world.rested(running.id, seconds=3600)  # nobody ran: that does not add up to a burst
-    assert 20 <= sum([await world.replays.step() for _ in range(5)]) <= 31
+    assert 2 <= sum([await world.replays.step() for _ in range(5)]) <= 4
 
 
 @pytest.mark.parametrize(("rate", "rested_s", "expected"), [

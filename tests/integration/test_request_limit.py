@@ -14,10 +14,11 @@ import pytest
 from notistream import metrics
 from notistream.db import queries, request_windows, tenants
 from notistream.db.pool import Database, open_database
-from notistream.domain.rate_limit import Rate
+from notistream.domain.rate_limit import Rate, parse_rate
 from notistream.services.access import new_key
 from notistream.services.request_limit import RequestLimit, Standing
 from tests.integration.test_api_contract import NOTIFICATIONS, serving
+from tests.moments import lasting
 from tests.services import Endpoints
 from tests.stack import Stack, stack
 from tests.unit.web_fakes import problem_of
@@ -69,7 +70,7 @@ async def test_two_processes_never_exceed_the_limit_of_a_window(two: tuple[Datab
 
 
 async def test_a_window_is_used_up_by_one_process_alone(two: tuple[Database, Database]) -> None:
-    limit, key = limiters(two, Rate(500, 86_400))[0], await key_in(two[0])
+    limit, key = limiters(two, parse_rate(lasting(500)))[0], await key_in(two[0])
     standings = [await limit.take(key) for _ in range(700)]
     windows = Counter(s.window for s in standings if s and s.admitted)
     assert max(windows.values()) == 500
@@ -87,7 +88,9 @@ async def test_every_query_prepares_on_the_migrated_schema(database_url: str) ->
 
 
 async def test_over_the_limit_is_429_with_when_to_come_back(database_url: str) -> None:
-    async with serving(database_url, auth="on", api_rate_limit="3/day") as (client, runtime):
+    limit = lasting(3)
+    window_s = parse_rate(limit).window_s
+    async with serving(database_url, auth="on", api_rate_limit=limit) as (client, runtime):
         keys = []
         for name in "ab":
             tenant, _ = await tenants.create(runtime.database, name)
@@ -97,12 +100,12 @@ async def test_over_the_limit_is_429_with_when_to_come_back(database_url: str) -
         for left in (2, 1, 0):
             answer = await client.get(NOTIFICATIONS, headers=keys[0])
             assert answer.status == 200
-            assert answer.headers["RateLimit-Policy"] == '"key";q=3;w=86400'
+            assert answer.headers["RateLimit-Policy"] == f'"key";q=3;w={window_s}'
             assert answer.headers["RateLimit"].startswith(f'"key";r={left};t=')
         refused = await client.get(NOTIFICATIONS, headers=keys[0])
         problem = await problem_of(refused, 429)
         assert problem["code"] == "too_many_requests"
-        assert 1 <= int(refused.headers["Retry-After"]) <= 86_400
+        assert 1 <= int(refused.headers["Retry-After"]) <= window_s
         assert refused.headers["RateLimit"] == f'"key";r=0;t={refused.headers["Retry-After"]}'
         assert (metrics.REGISTRY.get_sample_value("notistream_api_rate_limited_total") or 0) == before + 1
         assert (await client.get(NOTIFICATIONS, headers=keys[1])).status == 200, "another key has its own"
@@ -130,7 +133,7 @@ async def test_two_api_processes_share_one_limit(
 ) -> None:
     async with stack(
         database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        AUTH="on", API_RATE_LIMIT="200/day",
+        AUTH="on", API_RATE_LIMIT=lasting(200),
     ) as product:
         apis = [await product.api() for _ in range(2)]
         key = (await product.run("keys", "issue", "default")).strip()

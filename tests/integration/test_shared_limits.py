@@ -56,7 +56,7 @@ async def test_however_many_ask_a_slot_never_gives_more_than_its_share(db, rate,
 async def test_tokens_of_this_slot_can_all_be_had_and_half_of_the_ones_behind_it(db):
     grants = await tokens.take(db, "b", 1000.0, 10_000, 2, 0.0)
     assert [grant.tokens for grant in grants] == [100, 50, 50]
-    assert grants[0].begins_in_s == 0 < grants[0].ends_in_s <= 0.1
+    assert grants[0].begins_in_s == 0 < grants[0].ends_in_s <= 0.1 + 1e-6
     assert all(later.begins_in_s == pytest.approx(sooner.ends_in_s) for sooner, later in pairwise(grants))
     later = await tokens.take(db, "c", 1000.0, 1, 0, 0.25)
     assert later[0].begins_in_s > 0.1
@@ -85,7 +85,7 @@ async def test_a_cap_lets_exactly_as_many_through_however_many_ask_at_once(db, c
 
 async def test_a_cap_has_room_again_when_the_oldest_use_leaves_the_window(db):
     caps, cap = CapLedger(db), FrequencyCap(2, 60)
-    for seconds in (59, 61):
+    for seconds in (50, 61):
         claimed = replace(CLAIMED, id=uuid4(), recipient_id="u1")
         await caps.take(claimed, cap)
         await db.fetch(
@@ -94,7 +94,7 @@ async def test_a_cap_has_room_again_when_the_oldest_use_leaves_the_window(db):
     asking = [replace(CLAIMED, id=uuid4(), recipient_id="u1") for _ in range(2)]
     found = [await caps.take(claimed, cap) for claimed in asking]
     assert [use.allowed for use in found] == [True, False]
-    assert (found[1].free_at - datetime.now(UTC)).total_seconds() < 2  # when the one of 59 s ago has left
+    assert (found[1].free_at - datetime.now(UTC)).total_seconds() <= 10  # when the one of 50 s ago has left
 
 
 async def test_entries_are_small_and_held_ones_are_released_tenant_by_tenant(db):
