@@ -50,11 +50,11 @@ class Session:
     def changes(self, wanted: Mapping[Partition, Place]) -> Changes:
         """What to send so that exactly `wanted` is fetched; its answer must be told before the next."""
         known = self._known if self._epoch else {}
-        self._alike = self._alike + 1 if known == wanted else 0
+        fetched = {tp: place for tp, place in wanted.items() if known.get(tp) != place}
+        forgotten = [tp for tp in known if tp not in wanted]
+        self._alike = 0 if fetched or forgotten else self._alike + 1
         self._known = wanted
-        return Changes(
-            self._id, self._epoch, {tp: place for tp, place in wanted.items() if known.get(tp) != place},
-            [tp for tp in known if tp not in wanted])
+        return Changes(self._id, self._epoch, fetched, forgotten)
 
     def answered(self, session_id: int, error_code: int, *, news: bool) -> None:
         """Its answer: 0 where it keeps no session, an error where it lost this one; `news`: of any partition."""

@@ -1,4 +1,4 @@
-"""What limits are judged by: how many calls fell into a span, and what the gate had counted before each."""
+"""Limits in tests: one whose window lasts, how many calls fell into a span, what the gate had counted before each."""
 
 import json
 import time

@@ -1,6 +1,7 @@
 """What the suite asks and tells Kafka beside the product: committed offsets, foreign records."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -19,30 +20,26 @@ async def position(brokers: str, prefix: str, topic: str) -> LanePosition:
 
 async def acknowledged(brokers: str, prefix: str, topics: Sequence[str]) -> int:
     """How many records of these topics the workers have acknowledged."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, group_id=prefix, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        wanted = _partitions(prefix, topics)
-        consumer.assign(wanted)
-        return sum([await consumer.committed(tp) or 0 for tp in wanted])
-    finally:
-        await consumer.stop()
+    async with _of_the_group(brokers, prefix, topics) as consumer:
+        return sum([await consumer.committed(tp) or 0 for tp in consumer.assignment()])
 
 
 async def rewind(brokers: str, prefix: str, topics: Sequence[str]) -> None:
     """Set the workers' offsets of these topics to the beginning, as an operator's tool would; no worker may run."""
+    async with _of_the_group(brokers, prefix, topics) as consumer:
+        await consumer.commit(await consumer.beginning_offsets(list(consumer.assignment())))
+
+
+@asynccontextmanager
+async def _of_the_group(brokers: str, prefix: str, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that speaks for the workers' group, without joining it, about all partitions of these topics."""
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, group_id=prefix, enable_auto_commit=False)
     await consumer.start()
     try:
-        wanted = _partitions(prefix, topics)
-        consumer.assign(wanted)
-        await consumer.commit(await consumer.beginning_offsets(wanted))
+        consumer.assign([TopicPartition(f"{prefix}.{topic}", partition) for topic in topics for partition in (0, 1)])
+        yield consumer
     finally:
         await consumer.stop()
-
-
-def _partitions(prefix: str, topics: Sequence[str]) -> list[TopicPartition]:
-    return [TopicPartition(f"{prefix}.{topic}", partition) for topic in topics for partition in (0, 1)]
 
 
 async def put(brokers: str, topic: str, records: Sequence[tuple[bytes, bytes | None]]) -> None:

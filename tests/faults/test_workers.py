@@ -7,7 +7,7 @@ import time
 from notistream.domain.notification import CHANNELS
 from notistream.messages import retry_topic
 from notistream.services.windows import FIRST_WINDOW
-from tests.faults.kafka import acknowledged, position
+from tests.faults.kafka import acknowledged
 from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import in_full, sized
 from tests.stack import messages, until
@@ -132,11 +132,11 @@ async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
         site.ledger.hold(lambda call: call["to"] == "+905000000000")
         await site.load.batch(messages(1))
         await until(lambda: site.ledger.held == 1, what="the first call to hang")
-        await until(lambda: settled(site, "sms.normal", 1), what="its record to be acknowledged")
+        await until(lambda: settled(site, 1, "sms.normal"), what="its record to be acknowledged")
         await site.load.batch([*messages(1), *messages(100, start=1)])
         await delivered(site, 101)
         await site.load.batch([{"channel": "email", "recipient": "u@example.com", "content": "the next commit"}])
-        await until(lambda: settled(site, "email.normal", 1), what="the e-mail to be acknowledged")
+        await until(lambda: settled(site, 1, "email.normal"), what="the e-mail to be acknowledged")
         await site.kill(worker)
         site.ledger.release()
         await site.replace(worker)
@@ -144,8 +144,8 @@ async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
         report("kill -9 while a record waits behind a hanging call", "later records all delivered", verdict)
 
 
-async def settled(site, topic, count):
-    return (await position(site.brokers, site.prefix, topic)).committed == count
+async def settled(site, count, *topics):
+    return await acknowledged(site.brokers, site.prefix, topics) == count
 
 
 async def test_retries_that_wait_survive_a_kill(sites, report):
@@ -162,13 +162,10 @@ async def test_retries_that_wait_survive_a_kill(sites, report):
         site.ledger.answer = first_fails
         worker = await site.product.worker()
         await site.load.in_batches(site.load.mixed(count))
-        await until(lambda: all_wait(site, count), what="the record of every timer to be acknowledged")
+        await until(
+            lambda: settled(site, count, *map(retry_topic, CHANNELS)), what="every timer's record to be acknowledged")
         await site.kill(worker)
         await site.query("UPDATE notifications SET due_at = due_at - $1 * interval '1 s'", 2 * LATER_S)
         await site.replace(worker)
         verdict = await judge(site, duplicates=0)
         report("kill -9 while everything waits for its retry", "each first call answered with 503", verdict)
-
-
-async def all_wait(site, count):
-    return await acknowledged(site.brokers, site.prefix, [retry_topic(c) for c in CHANNELS]) == count
