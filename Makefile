@@ -25,7 +25,7 @@ LEAN := -p no:schemathesis -p no:anyio
 FAULTS ?= full
 # Per cent of the lines and branches that decide (COVERED) which the unit tests must reach.
 COVERAGE_FLOOR ?= 95
-COVERED := notistream/domain/*,notistream/delivery/*,notistream/messages.py
+COVERED := notistream/domain/*,notistream/delivery/*,notistream/kafka/records.py
 
 SIZE_ROWS ?= 1000000
 

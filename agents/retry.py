@@ -11,12 +11,13 @@ import time
 from faust.types import EventT, StreamT
 
 from agents.delivery import open_wake_up, traced
-from notistream import topics, tracing
+from notistream import tracing
 from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import DatabaseUnavailable
-from notistream.messages import retry_topic
+from notistream.kafka import topics
+from notistream.kafka.records import retry_topic
 
 log = logging.getLogger(__name__)
 LONGEST_S = 90.0

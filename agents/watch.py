@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from notistream import metrics
 from notistream.app import NotiStream
 from notistream.errors import KafkaUnavailable
-from notistream.messages import lane_topic
+from notistream.kafka.positions import Place, Unacknowledged
+from notistream.kafka.records import lane_topic
 from notistream.services.gauges import Progress
-from notistream.services.positions import Place, Unacknowledged
 
 log = logging.getLogger(__name__)
 LOOK_S = 5.0

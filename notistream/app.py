@@ -23,11 +23,11 @@ from notistream.delivery.acknowledgement import InOrder
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import Priority
 from notistream.errors import DatabaseUnavailable, Misconfigured
-from notistream.kafka import Kafka
-from notistream.messages import LANES
+from notistream.kafka.connection import Kafka
+from notistream.kafka.records import LANES
+from notistream.kafka.transport import Transport
 from notistream.process import Process
 from notistream.runtime import Runtime
-from notistream.transport import Transport
 
 log = logging.getLogger(__name__)
 

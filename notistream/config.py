@@ -15,7 +15,7 @@ from notistream import database_url as database_urls
 from notistream import plugins
 from notistream.environment import read_dotenv, refuse_unknown
 from notistream.errors import Misconfigured
-from notistream.kafka import Access, Kafka, Mechanism, Protocol, reach
+from notistream.kafka.connection import Access, Kafka, Mechanism, Protocol, reach
 
 PREFIX = "NOTISTREAM_"
 TOKEN_LENGTH = 16

@@ -6,9 +6,9 @@ from faust.web.drivers.aiohttp import Web
 
 import agents
 import tables
-from notistream import topics
 from notistream.app import NotiStream
 from notistream.config import load_settings
+from notistream.kafka import topics
 from notistream.web import reaper, routes
 from notistream.web.middleware import MIDDLEWARES
 

@@ -27,6 +27,7 @@ from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
 from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
+from notistream.kafka.positions import Positions
 from notistream.providers.admission import Admission
 from notistream.providers.api import Context
 from notistream.providers.registry import Providers
@@ -42,7 +43,6 @@ from notistream.services.operations import Operations
 from notistream.services.operators import Operators, operators_of
 from notistream.services.overview import Overviews
 from notistream.services.pauses import Pauses
-from notistream.services.positions import Positions
 from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness

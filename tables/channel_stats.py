@@ -6,7 +6,7 @@ from faust.types import EventT
 
 from notistream.app import NotiStream
 from notistream.delivery.ports import Origin
-from notistream.messages import STATS_TABLE
+from notistream.kafka.records import STATS_TABLE
 from tables.window_counter import WindowCounter, Write, add_table
 
 WINDOW_S = 10

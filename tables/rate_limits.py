@@ -8,7 +8,7 @@ from faust.types import EventT
 from notistream.app import NotiStream
 from notistream.delivery.ports import Origin
 from notistream.domain.rate_limit import Rate, Usage, parse_rate, wait_s
-from notistream.messages import USAGE_TABLE
+from notistream.kafka.records import USAGE_TABLE
 from tables.window_counter import WindowCounter, Write, add_table
 
 

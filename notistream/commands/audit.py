@@ -17,8 +17,8 @@ from notistream.db import tenants
 from notistream.db.audit import Window
 from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
+from notistream.kafka.positions import Positions
 from notistream.services.audit import Audit, AuditReport, HourLine
-from notistream.services.positions import Positions
 
 SHOWN = 20
 COUNTS = ("accepted", "terminal", "waiting", "overdue", "missing")

@@ -8,10 +8,10 @@ from dataclasses import asdict
 import click
 import orjson
 
-from notistream import topics
 from notistream.commands.services import settings_with_services
 from notistream.config import Settings, load_settings
 from notistream.errors import Misconfigured, NotiStreamError
+from notistream.kafka import topics
 from notistream.providers.registry import Providers
 from notistream.services import diagnosis
 from notistream.services.diagnosis import Finding

@@ -5,13 +5,13 @@ import time
 
 import click
 
-from notistream import topics as kafka_topics
 from notistream.commands.services import settings_with_services, with_database
 from notistream.config import Settings
 from notistream.db import audit_log, slots
 from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.errors import Conflict
+from notistream.kafka import topics as kafka_topics
 
 PATIENCE_S = 3.0
 NEXT = """Now set NOTISTREAM_TOPIC_PARTITIONS={count} for every process, restart the API, then start the workers.

@@ -14,7 +14,7 @@ from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import storable
 from notistream.db.replay import Replayed
-from notistream.messages import BadRecord, FailedDelivery, Headers, OutboxEntry, outbox_entries
+from notistream.kafka.records import BadRecord, FailedDelivery, Headers, OutboxEntry, outbox_entries
 
 SQL = load("dead_letters")
 NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")

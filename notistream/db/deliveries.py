@@ -18,7 +18,7 @@ from notistream.domain.notification import CHANNELS, NO_WISHES, AddressKind, Cla
 from notistream.domain.outcome import Finish, Step
 from notistream.domain.preference import Preferences, preferences_from
 from notistream.domain.recipient import device_mark
-from notistream.messages import OutboxEntry, outbox_entries
+from notistream.kafka.records import OutboxEntry, outbox_entries
 
 SQL = load("deliveries")
 TIMER_GRACE = timedelta(seconds=5)

@@ -15,8 +15,8 @@ from notistream.db import audit_log
 from notistream.db.audit import HourCount, Suspect, Window
 from notistream.db.pool import Database
 from notistream.domain.notification import Status
+from notistream.kafka.positions import Positions
 from notistream.services.backlog import Backlog, Doubt
-from notistream.services.positions import Positions
 
 log = logging.getLogger(__name__)
 

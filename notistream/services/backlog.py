@@ -11,8 +11,8 @@ from uuid import UUID
 from aiokafka.partitioner import murmur2
 
 from notistream.db.audit import Suspect
-from notistream.messages import UndecodableError, decode_wake_up
-from notistream.services.positions import Place, Positions, Unacknowledged
+from notistream.kafka.positions import Place, Positions, Unacknowledged
+from notistream.kafka.records import UndecodableError, decode_wake_up
 
 MARGIN = timedelta(seconds=60)
 """Between the commit that queues a notification and the record on Kafka, where nothing is wrong."""

@@ -9,7 +9,7 @@ from notistream.db.records import storable
 from notistream.domain.notification import CHANNELS, AddressKind, Claimed
 from notistream.domain.outcome import Finish
 from notistream.domain.suppression import SuppressionReason
-from notistream.messages import OutboxEntry
+from notistream.kafka.records import OutboxEntry
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from notistream.db.pool import Database, Queryable
 from notistream.db.replay import ReplayItem
 from notistream.domain.notification import Status
 from notistream.errors import NotFound, NotReplayable
-from notistream.messages import OVERSIZE, BadRecord, FailedDelivery, OutboxEntry
+from notistream.kafka.records import OVERSIZE, BadRecord, FailedDelivery, OutboxEntry
 from notistream.services.relay import MAX_RECORD
 
 CHUNK = 500

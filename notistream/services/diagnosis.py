@@ -11,10 +11,10 @@ import asyncpg
 from notistream.config import Settings
 from notistream.db import migrate
 from notistream.errors import DatabaseUnavailable, KafkaUnavailable
-from notistream.kafka import Kafka
+from notistream.kafka import refusal
+from notistream.kafka.connection import Kafka
 from notistream.providers.api import Checked, Provider
 from notistream.providers.registry import Providers
-from notistream.services import kafka_access
 
 PATIENCE_S = 5.0
 PROVIDER_PATIENCE_S = 20.0
@@ -75,7 +75,7 @@ async def of_kafka(
 ) -> AsyncIterator[Finding]:
     """Whether Kafka answers, and what is wrong with its topics, as `faults` finds it."""
     try:
-        if refused := await kafka_access.refusal(settings.kafka):
+        if refused := await refusal.refusal(settings.kafka):
             yield Finding("kafka", "failed", refused.detail, refused.remedy)
             return
         wrong = await faults()

@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 
 from notistream import metrics
 from notistream.domain.event import Events, decode_events
-from notistream.kafka import Kafka
-from notistream.messages import EVENTS
+from notistream.kafka.connection import Kafka
+from notistream.kafka.records import EVENTS
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from notistream.db.gauges import Waiting
 from notistream.db.pool import Database
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import KafkaUnavailable
-from notistream.messages import LANES, lane_topic
-from notistream.services.positions import Place, Positions, Unacknowledged
+from notistream.kafka.positions import Place, Positions, Unacknowledged
+from notistream.kafka.records import LANES, lane_topic
 
 log = logging.getLogger(__name__)
 LOOK_S = 15.0

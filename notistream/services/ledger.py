@@ -15,7 +15,7 @@ from notistream.delivery.ports import Origin, Parking, Turn
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import DatabaseUnavailable
-from notistream.messages import OutboxEntry
+from notistream.kafka.records import OutboxEntry
 from notistream.services import dead_addresses
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from notistream.errors import (
     NotiStreamError,
     Unavailable,
 )
-from notistream.messages import OutboxEntry
+from notistream.kafka.records import OutboxEntry
 from notistream.services.acceptance import (
     BatchResult,
     DuplicateKey,

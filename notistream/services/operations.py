@@ -28,7 +28,7 @@ from notistream.errors import (
     NotResendable,
     NotResolvable,
 )
-from notistream.messages import OutboxEntry
+from notistream.kafka.records import OutboxEntry
 from notistream.services.acceptance import Sender
 from notistream.services.acting import who, within
 

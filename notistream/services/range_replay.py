@@ -12,7 +12,7 @@ from notistream.db import range_replays as stored
 from notistream.db.pool import Database
 from notistream.db.range_replays import Group, Range, StoredReplay
 from notistream.errors import Conflict, NotFound
-from notistream.messages import OutboxEntry
+from notistream.kafka.records import OutboxEntry
 
 SURVEYED_AT_ONCE = 10_000
 SCANNED_AT_ONCE = 20_000

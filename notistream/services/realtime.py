@@ -8,7 +8,7 @@ from uuid import UUID
 from notistream import metrics
 from notistream.db.pool import Database
 from notistream.errors import TooManyConnections
-from notistream.kafka import Kafka
+from notistream.kafka.connection import Kafka
 from notistream.services.event_feed import EventFeed
 from notistream.services.hub import Bell, Frames, Hub
 from notistream.services.inbox import Inbox

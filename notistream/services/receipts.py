@@ -9,7 +9,7 @@ from notistream.db import receipts
 from notistream.db.pool import Database
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
 from notistream.errors import CallbackRefused, NotFound, Unavailable, UnreadableBody
-from notistream.messages import OutboxEntry
+from notistream.kafka.records import OutboxEntry
 from notistream.providers.api import (
     Callback,
     CallbackRefusedError,

@@ -16,8 +16,8 @@ from notistream.db import outbox
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
-from notistream.kafka import Kafka
-from notistream.messages import OVERSIZE, OutboxEntry, Record
+from notistream.kafka.connection import Kafka
+from notistream.kafka.records import OVERSIZE, OutboxEntry, Record
 from notistream.services.windows import Windows
 
 log = logging.getLogger(__name__)

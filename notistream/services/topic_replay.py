@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from notistream.errors import KafkaUnavailable, NotFound
-from notistream.kafka import Kafka
-from notistream.messages import OVERSIZE, TOPICS, BadRecord, Consumed, FailedDelivery, Record, dead_letter, time_of
+from notistream.kafka.connection import Kafka
+from notistream.kafka.records import OVERSIZE, TOPICS, BadRecord, Consumed, FailedDelivery, Record, dead_letter, time_of
 from notistream.services.dead_letters import DeadLetters
 
 RECORDS_AT_ONCE = 200

@@ -12,7 +12,7 @@ from notistream.delivery.pipeline import conclude
 from notistream.domain import retry
 from notistream.domain.notification import Status
 from notistream.domain.outcome import Ambiguous, AttemptOutcome
-from notistream.messages import OutboxEntry
+from notistream.kafka.records import OutboxEntry
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from notistream.db import outbox
 from notistream.db.pool import Database
 from notistream.errors import Unavailable
-from notistream.messages import LANES, OutboxEntry, lane_topic
-from notistream.services.positions import LanePosition, Positions
+from notistream.kafka.positions import LanePosition, Positions
+from notistream.kafka.records import LANES, OutboxEntry, lane_topic
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from notistream.kafka import Kafka
-from notistream.services.positions import LanePosition, Positions
+from notistream.kafka.connection import Kafka
+from notistream.kafka.positions import LanePosition, Positions
 
 
 async def position(brokers: str, prefix: str, topic: str) -> LanePosition:

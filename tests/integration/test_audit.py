@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from uuid_utils.compat import uuid7
 
-from notistream import metrics, topics
+from notistream import metrics
 from notistream.config import Settings
 from notistream.db import audit as stored
 from notistream.db import audit_log, deliveries, notifications, tenants
@@ -19,10 +19,11 @@ from notistream.db.audit import Window
 from notistream.db.pool import open_database
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import NewNotification, Priority
-from notistream.kafka import Kafka
-from notistream.messages import outbox_entries
+from notistream.kafka import topics
+from notistream.kafka.connection import Kafka
+from notistream.kafka.positions import Positions
+from notistream.kafka.records import outbox_entries
 from notistream.services.audit import Audit
-from notistream.services.positions import Positions
 from tests.receiver import receiver
 from tests.stack import ROOT, stack, until
 

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from notistream.db import tenants
 from notistream.delivery.ports import Message
 from notistream.domain.event import decode_events
-from notistream.messages import outbox_entries
+from notistream.kafka.records import outbox_entries
 from notistream.runtime import Runtime
 from notistream.services.access import new_key
 from tests.integration.test_api_contract import serving

@@ -18,7 +18,7 @@ from notistream.db.tenants import create as create_tenant
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import NotFound, NotReplayable
-from notistream.messages import BadRecord, Consumed, Record, dead_letter
+from notistream.kafka.records import BadRecord, Consumed, Record, dead_letter
 from notistream.services.dead_letters import DeadLetters, Outcome
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, World
 

@@ -7,10 +7,10 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from notistream import topics
 from notistream.config import Settings
 from notistream.domain.event import Events
-from notistream.kafka import Kafka
+from notistream.kafka import topics
+from notistream.kafka.connection import Kafka
 from notistream.services.event_feed import EventFeed
 from tests.services import dedicated_services, topic_prefix
 from tests.stack import until

@@ -12,7 +12,7 @@ from notistream.db.operations import Selection
 from notistream.db.webhooks import Wanted
 from notistream.delivery.ports import Turn
 from notistream.domain.event import decode_events
-from notistream.messages import NO_WEBHOOKS
+from notistream.kafka.records import NO_WEBHOOKS
 from notistream.services.operations import Outcome
 from tests.integration.hand import EXPIRED, FAILED, HELD, HOUR, SUPPRESSED, acting
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, due, upkeep_of

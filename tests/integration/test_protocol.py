@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 from uuid_utils.compat import uuid7
 
-from notistream import metrics, topics
+from notistream import metrics
 from notistream.config import Settings
 from notistream.db import dead_letters, deliveries, gauges, migrate, notifications, operations, outbox, queries, tenants
 from notistream.db.deliveries import Finishing
@@ -17,11 +17,12 @@ from notistream.delivery.ports import Parking, Turn
 from notistream.domain.draft import Draft
 from notistream.domain.notification import CHANNELS, NewNotification, OnUnknown, Priority, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
-from notistream.kafka import Kafka
-from notistream.messages import LANES, BadRecord, OutboxEntry, Record
+from notistream.kafka import topics
+from notistream.kafka.connection import Kafka
+from notistream.kafka.positions import Positions
+from notistream.kafka.records import LANES, BadRecord, OutboxEntry, Record
 from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
-from notistream.services.positions import Positions
 from notistream.services.relay import Relay
 from notistream.services.template_choice import TemplateChoice
 from notistream.services.upkeep import Upkeep

@@ -5,7 +5,7 @@ import signal
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from notistream.messages import CHANGELOGS, TOPICS
+from notistream.kafka.records import CHANGELOGS, TOPICS
 from tests.receiver import Receiver
 from tests.stack import Stack, messages
 

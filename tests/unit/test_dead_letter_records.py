@@ -7,7 +7,15 @@ from uuid import UUID
 import orjson
 import pytest
 
-from notistream.messages import BadRecord, Consumed, FailedDelivery, dead_letter, id_of_place, outbox_entries, time_of
+from notistream.kafka.records import (
+    BadRecord,
+    Consumed,
+    FailedDelivery,
+    dead_letter,
+    id_of_place,
+    outbox_entries,
+    time_of,
+)
 
 ID = UUID("01a20450-6039-768f-8b5f-5bb84f5117b6")
 AT = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v4, FetchRequest_v11
 
-from notistream.fetch_session import CALM_AFTER, CALM_WAIT_MS, FetchSessions
+from notistream.kafka.fetch_session import CALM_AFTER, CALM_WAIT_MS, FetchSessions
 
 WAIT_MS = 50
 A, B, C = ("sms.high", 0), ("sms.high", 1), ("email.low", 0)

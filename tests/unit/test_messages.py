@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from notistream.messages import TOPICS, UndecodableError, decode_wake_up, outbox_entries
+from notistream.kafka.records import TOPICS, UndecodableError, decode_wake_up, outbox_entries
 
 ID = "01a20450-6039-768f-8b5f-5bb84f5117b6"
 

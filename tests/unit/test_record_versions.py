@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from notistream.domain.event import decode_events
-from notistream.messages import FAILED_DELIVERY, decode_wake_up
+from notistream.kafka.records import FAILED_DELIVERY, decode_wake_up
 
 ID = "01a20450-6039-768f-8b5f-5bb84f5117b6"
 AT = "2026-11-25T09:00:00Z"

@@ -2,7 +2,7 @@
 
 from aiokafka import TopicPartition
 
-from notistream.transport import Transport, seek_to_committed
+from notistream.kafka.transport import Transport, seek_to_committed
 
 
 class Consumer:

@@ -10,8 +10,8 @@ from notistream import metrics
 from notistream.app import NotiStream
 from notistream.domain.notification import Priority
 from notistream.errors import KafkaUnavailable
+from notistream.kafka.positions import Unacknowledged
 from notistream.services.gauges import Progress
-from notistream.services.positions import Unacknowledged
 
 ASSIGNED = [SimpleNamespace(topic="n.sms.high", partition=0)]
 

@@ -6,8 +6,8 @@ from math import floor
 import pytest
 
 from notistream.errors import KafkaUnavailable
-from notistream.messages import LANES, OutboxEntry, Record, lane_topic
-from notistream.services.positions import LanePosition
+from notistream.kafka.positions import LanePosition
+from notistream.kafka.records import LANES, OutboxEntry, Record, lane_topic
 from notistream.services.windows import FEW, FIRST_WINDOW, LARGEST_WINDOW, LaneWindow, Windows
 
 HIGH, LOW = "sms.high", "sms.low"

@@ -30,7 +30,7 @@ from notistream.errors import (
     RequestInFlight,
     Unauthorized,
 )
-from notistream.kafka import Kafka
+from notistream.kafka.connection import Kafka
 from notistream.runtime import Runtime
 from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.services.access import Principal

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from pydantic import SecretStr
 
-from notistream import __version__, topics
+from notistream import __version__
 from notistream.config import PREFIX, Settings
+from notistream.kafka import topics
 from notistream.runtime import Runtime
 from notistream.services import diagnosis
 from notistream.services.diagnosis import Finding

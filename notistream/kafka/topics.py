@@ -19,9 +19,9 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from notistream.config import Settings
 from notistream.errors import KafkaUnavailable, Misconfigured
-from notistream.kafka import Kafka
-from notistream.messages import CHANGELOGS, TOPICS
-from notistream.services.kafka_access import refusal
+from notistream.kafka.connection import Kafka
+from notistream.kafka.records import CHANGELOGS, TOPICS
+from notistream.kafka.refusal import refusal
 
 if TYPE_CHECKING:  # to create topics needs no Faust
     from faust.types import TopicT

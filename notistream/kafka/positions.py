@@ -13,8 +13,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 
 from notistream.errors import KafkaUnavailable
-from notistream.kafka import Kafka
-from notistream.messages import LANES, lane_topic
+from notistream.kafka.connection import Kafka
+from notistream.kafka.records import LANES, lane_topic
 
 TIMEOUT_S = 5.0
 BEGINNINGS_KEPT_S = 10.0

@@ -10,7 +10,7 @@ from typing import Any
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from notistream.fetch_session import FetchSessions
+from notistream.kafka.fetch_session import FetchSessions
 
 FETCH_MAX_WAIT_MS = 50
 
