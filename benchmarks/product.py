@@ -14,8 +14,8 @@ import asyncpg
 
 from benchmarks import processes, topics
 from benchmarks.processes import BenchError, Role, free_port
-from notistream.config import PREFIX, Settings
 from notistream.local.services import Endpoints
+from notistream.settings.model import PREFIX, Settings
 
 UNFINISHED = "'pending', 'scheduled', 'processing', 'retrying', 'deferred', 'unknown'"
 # The limits are not what is measured, other than where a measurement sets them; unknown names are left out.

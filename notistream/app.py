@@ -16,7 +16,6 @@ from faust.types import EventT, StreamT
 from mode.types import ServiceT
 
 from notistream import __version__, metrics
-from notistream.config import Settings
 from notistream.db.pool import PLANNED_ONCE
 from notistream.db.slots import SlotLock
 from notistream.delivery.acknowledgement import InOrder
@@ -28,6 +27,7 @@ from notistream.kafka.records import LANES
 from notistream.kafka.transport import Transport
 from notistream.process import Process
 from notistream.runtime import Runtime
+from notistream.settings.model import Settings
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from faust.web.drivers.aiohttp import Web
 import agents
 import tables
 from notistream.app import NotiStream
-from notistream.config import load_settings
 from notistream.kafka import topics
+from notistream.settings.model import load_settings
 from notistream.web import reaper, routes
 from notistream.web.middleware import MIDDLEWARES
 

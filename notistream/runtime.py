@@ -10,7 +10,6 @@ from functools import partial
 from uuid import UUID
 
 from notistream import metrics, tracing
-from notistream.config import Settings, secrets_of
 from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
@@ -61,6 +60,7 @@ from notistream.services.webhook_sender import WebhookSender
 from notistream.services.webhooks import Webhooks
 from notistream.services.windows import Windows
 from notistream.services.ws_tokens import WsTokens
+from notistream.settings.model import Settings, secrets_of
 
 
 class Runtime:

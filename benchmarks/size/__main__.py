@@ -20,9 +20,9 @@ from benchmarks import topics
 from benchmarks.product import Site
 from benchmarks.size.questions import known, questions, statements
 from benchmarks.size.rows import fill
-from notistream.config import load_settings
 from notistream.db.pool import open_database
 from notistream.local.services import attach_or_start
+from notistream.settings.model import load_settings
 
 TOKEN = "size-admin-token-0123456789"
 Figures = dict[str, Mapping[str, float]]

@@ -12,13 +12,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from notistream.commands.parameters import MOMENT, tenant_id
 from notistream.commands.services import settings_with_services, with_database
-from notistream.config import Settings
 from notistream.db import tenants
 from notistream.db.audit import Window
 from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.kafka.positions import Positions
 from notistream.services.audit import Audit, AuditReport, HourLine
+from notistream.settings.model import Settings
 
 SHOWN = 20
 COUNTS = ("accepted", "terminal", "waiting", "overdue", "missing")

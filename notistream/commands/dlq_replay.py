@@ -13,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from notistream.commands.dlq_filters import AS_JSON, Wanted, filters
 from notistream.commands.services import settings_with_services, with_database
-from notistream.config import Settings
 from notistream.db.audit_log import CLI
 from notistream.db.dead_letters import Kinds
 from notistream.db.pool import Database
 from notistream.errors import NotFound, NotReplayable
 from notistream.services.dead_letters import DeadLetters, Outcome
 from notistream.services.topic_replay import Range, TopicReplay
+from notistream.settings.model import Settings
 
 ALL = 2**31
 KINDS_SHOWN = 20

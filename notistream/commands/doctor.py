@@ -9,12 +9,12 @@ import click
 import orjson
 
 from notistream.commands.services import settings_with_services
-from notistream.config import Settings, load_settings
 from notistream.errors import Misconfigured, NotiStreamError
 from notistream.kafka import topics
 from notistream.providers.registry import Providers
 from notistream.services import diagnosis
 from notistream.services.diagnosis import Finding
+from notistream.settings.model import Settings, load_settings
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 

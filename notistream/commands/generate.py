@@ -11,9 +11,9 @@ from notistream.commands.architecture import architecture_page
 from notistream.commands.reference import env_example, schema_page, settings_page
 from notistream.commands.reference_http import http_page
 from notistream.commands.reference_pages import cli_page, errors_page, events_page, metrics_page
-from notistream.config import Settings, load_settings
 from notistream.db import migrate
 from notistream.db.schema import Schema, migrated_schema
+from notistream.settings.model import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 

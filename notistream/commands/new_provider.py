@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from notistream.plugins import installed
+from notistream.settings.plugins import installed
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 FILES = {

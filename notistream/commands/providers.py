@@ -7,10 +7,10 @@ import click
 import orjson
 
 from notistream.commands import new_provider
-from notistream.config import Settings, load_settings
 from notistream.errors import Misconfigured
-from notistream.plugins import Plugin, installed
 from notistream.providers.registry import chosen, fault_of, provider_class, read_provider_settings
+from notistream.settings.model import Settings, load_settings
+from notistream.settings.plugins import Plugin, installed
 
 
 @dataclass(frozen=True, slots=True)

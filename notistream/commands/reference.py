@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
-from notistream.config import PREFIX, Settings
 from notistream.db.schema import Schema, Table
-from notistream.plugins import BUILT_IN
 from notistream.providers.registry import provider_class
+from notistream.settings.model import PREFIX, Settings
+from notistream.settings.plugins import BUILT_IN
 
 WIDTH = 110
 NOTE = "<!-- Derived by `make generate`: change the source, not this page. -->"

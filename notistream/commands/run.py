@@ -6,10 +6,10 @@ import click
 import uvloop
 
 from notistream.commands.services import settings_with_services
-from notistream.config import PREFIX, Settings
 from notistream.errors import Misconfigured
 from notistream.local import ports
 from notistream.providers.registry import read_all
+from notistream.settings.model import PREFIX, Settings
 
 
 @click.command()

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import click
 
-from notistream.config import Settings, load_settings
 from notistream.db.pool import Database, open_database
+from notistream.settings.model import Settings, load_settings
 
 R = TypeVar("R")
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from notistream.commands.scrape import View, scrape, situation, view
-from notistream.config import Settings, load_settings
 from notistream.domain.attention import concerns
+from notistream.settings.model import Settings, load_settings
 
 SLOTS = 8
 IDLE = "nothing waits"

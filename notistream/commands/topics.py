@@ -6,12 +6,12 @@ import time
 import click
 
 from notistream.commands.services import settings_with_services, with_database
-from notistream.config import Settings
 from notistream.db import audit_log, slots
 from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.errors import Conflict
 from notistream.kafka import topics as kafka_topics
+from notistream.settings.model import Settings
 
 PATIENCE_S = 3.0
 NEXT = """Now set NOTISTREAM_TOPIC_PARTITIONS={count} for every process, restart the API, then start the workers.

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from notistream.config import Settings
 from notistream.errors import KafkaUnavailable, Misconfigured
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import CHANGELOGS, TOPICS
 from notistream.kafka.refusal import refusal
+from notistream.settings.model import Settings
 
 if TYPE_CHECKING:  # to create topics needs no Faust
     from faust.types import TopicT

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from notistream import metrics
-from notistream.config import Settings
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Priority
 from notistream.domain.outcome import ProviderResult
 from notistream.providers.breaker import Breaker, BreakerState
 from notistream.providers.bucket import Bucket, LeaseTokens, Token
+from notistream.settings.model import Settings
 
 log = logging.getLogger(__name__)
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from notistream.config import PREFIX, Settings, read_settings
 from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import ProviderResult
 from notistream.errors import Misconfigured
-from notistream.plugins import Plugin, installed
 from notistream.providers import guard
 from notistream.providers.api import Context, Provider, ProviderSettings
+from notistream.settings.model import PREFIX, Settings, read_settings
+from notistream.settings.plugins import Plugin, installed
 
 REQUIRED = ("name", "channels", "settings_model", "send", "check", "aclose")
 

@@ -8,13 +8,13 @@ from typing import Literal
 
 import asyncpg
 
-from notistream.config import Settings
 from notistream.db import migrate
 from notistream.errors import DatabaseUnavailable, KafkaUnavailable
 from notistream.kafka import refusal
 from notistream.kafka.connection import Kafka
 from notistream.providers.api import Checked, Provider
 from notistream.providers.registry import Providers
+from notistream.settings.model import Settings
 
 PATIENCE_S = 5.0
 PROVIDER_PATIENCE_S = 20.0

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 import jwt
 
-from notistream.config import LOOPBACK, Settings
 from notistream.errors import Unauthorized
 from notistream.services.guesses import Guesses
+from notistream.settings.model import LOOPBACK, Settings
 
 ALGORITHM = "HS256"
 AUDIENCE = "notistream-console"

@@ -8,10 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from notistream import metrics
-from notistream.config import Settings
 from notistream.db import retention
 from notistream.db.ids import FIRST
 from notistream.db.pool import Database
+from notistream.settings.model import Settings
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from uuid_utils.compat import uuid7
 
 from notistream import metrics
-from notistream.config import Settings
 from notistream.db import audit as stored
 from notistream.db import audit_log, deliveries, notifications, tenants
 from notistream.db.audit import Window
@@ -24,6 +23,7 @@ from notistream.kafka.connection import Kafka
 from notistream.kafka.positions import Positions
 from notistream.kafka.records import outbox_entries
 from notistream.services.audit import Audit
+from notistream.settings.model import Settings
 from tests.receiver import receiver
 from tests.stack import ROOT, stack, until
 

@@ -9,7 +9,6 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from notistream import metrics
-from notistream.config import Settings
 from notistream.db import dead_letters, deliveries, gauges, migrate, notifications, operations, outbox, queries, tenants
 from notistream.db.deliveries import Finishing
 from notistream.db.pool import open_database
@@ -27,6 +26,7 @@ from notistream.services.relay import Relay
 from notistream.services.template_choice import TemplateChoice
 from notistream.services.upkeep import Upkeep
 from notistream.services.windows import Windows
+from notistream.settings.model import Settings
 from tests.stack import until
 
 pytestmark = pytest.mark.integration

@@ -2,8 +2,8 @@
 
 import pytest
 
-from notistream.plugins import BUILT_IN
 from notistream.providers import contract
+from notistream.settings.plugins import BUILT_IN
 from tests.providers import fcm, ses, smtp, twilio, webhook, wireless
 
 CASES = {"fcm": fcm.CASE, "ses": ses.CASE, "smtp": smtp.CASE, "twilio": twilio.CASE, "webhook": webhook.CASE}

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from notistream.config import read_settings
 from notistream.domain.outcome import Receipt, Temporary
 from notistream.errors import Misconfigured
 from notistream.providers.faulty import faulty, refused
 from notistream.providers.fcm import FcmSettings
 from notistream.providers.google_token import AccessTokens
+from notistream.settings.model import read_settings
 from tests.providers.fcm import PROJECT, PUSH, Google, fcm, key_file, pem, provider, refuse
 from tests.stack import until
 

@@ -13,15 +13,15 @@ import pytest
 from click.testing import CliRunner
 from pydantic_settings import SettingsConfigDict
 
-from notistream import plugins
 from notistream.commands import cli, new_provider
 from notistream.commands.reference import env_example, settings_page
-from notistream.config import Settings, load_settings
 from notistream.errors import Misconfigured
-from notistream.plugins import BUILT_IN, GROUP, Plugin
 from notistream.providers.api import Provider, ProviderSettings
 from notistream.providers.console import ConsoleProvider
 from notistream.providers.registry import Providers, chosen, fault_of, provider_class, read_provider_settings
+from notistream.settings import plugins
+from notistream.settings.model import Settings, load_settings
+from notistream.settings.plugins import BUILT_IN, GROUP, Plugin
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from notistream.config import Settings
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
 from notistream.errors import Misconfigured
@@ -17,6 +16,7 @@ from notistream.providers.api import Context, PermanentError, TemporaryError
 from notistream.providers.http import answered_at, retry_after_s
 from notistream.providers.registry import Providers
 from notistream.providers.webhook import WebhookProvider, WebhookSettings
+from notistream.settings.model import Settings
 from tests.certificates import certificate
 from tests.providers.smtp_server import tls_context
 from tests.receiver import receiver

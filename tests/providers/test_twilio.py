@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from multidict import CIMultiDict
 
-from notistream.config import read_settings
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
 from notistream.errors import Misconfigured
 from notistream.providers.api import Callback, CallbackRefusedError, Context, UnreadableCallbackError
 from notistream.providers.twilio import TwilioProvider, TwilioSettings
 from notistream.providers.twilio_callbacks import STATES, signature
+from notistream.settings.model import read_settings
 from tests.providers.twilio import (
     KEY_SECRET,
     KEY_SID,

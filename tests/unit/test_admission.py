@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 
 from notistream import metrics
-from notistream.config import Settings
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Priority
 from notistream.domain.outcome import Receipt
 from notistream.providers.admission import PAUSED_S, Admission
 from notistream.providers.breaker import BreakerState
+from notistream.settings.model import Settings
 from tests.unit.channel_bench import OUTAGE, ChannelBench
 from tests.unit.token_slots import TokenSlots
 from tests.unit.virtual_time import now, virtual_time

@@ -2,8 +2,8 @@
 
 import pytest
 
-from notistream.config import load_settings
 from notistream.errors import Misconfigured
+from notistream.settings.model import load_settings
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from notistream import plugins
-from notistream.config import PREFIX, Settings
+from notistream.settings import plugins
+from notistream.settings.model import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = [ROOT / "compose.yaml", *sorted((ROOT / "deploy").glob("compose*.yaml"))]

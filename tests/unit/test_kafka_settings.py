@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives import serialization
 from faust.auth import SASLCredentials, SSLCredentials
 
 from notistream.app import faust_settings
-from notistream.config import load_settings
 from notistream.errors import Misconfigured
+from notistream.settings.model import load_settings
 from tests.certificates import certificate
 
 SASL = {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "PLAIN", "kafka_username": "u",

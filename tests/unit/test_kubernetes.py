@@ -9,8 +9,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from notistream import __version__, plugins
-from notistream.config import PREFIX, Settings, load_settings
+from notistream import __version__
+from notistream.settings import plugins
+from notistream.settings.model import PREFIX, Settings, load_settings
 from notistream.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from notistream import metrics
 from notistream.commands import MODULES
-from notistream.config import PREFIX, Settings
+from notistream.settings.model import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"

@@ -5,10 +5,10 @@ import time
 import jwt
 import pytest
 
-from notistream.config import Settings
 from notistream.errors import Unauthorized
 from notistream.services import operators as module
 from notistream.services.operators import Operators, Role, operators_of
+from notistream.settings.model import Settings
 
 ADA, EVE = "a" * 16, "e" * 16
 

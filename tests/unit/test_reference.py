@@ -3,8 +3,8 @@
 import pytest
 
 from notistream.commands.reference import env_example, schema_page, settings_page, sql_comments
-from notistream.config import PREFIX, Settings
 from notistream.db.schema import Column, Function, Schema, Table
+from notistream.settings.model import PREFIX, Settings
 
 MIGRATION = """-- Tables for tests.
 

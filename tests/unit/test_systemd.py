@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from notistream.commands import MODULES
-from notistream.config import PREFIX, Settings
+from notistream.settings.model import PREFIX, Settings
 
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
 CLOSING_S = 15

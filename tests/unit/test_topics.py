@@ -2,8 +2,8 @@
 
 import pytest
 
-from notistream.config import Settings
 from notistream.kafka import topics
+from notistream.settings.model import Settings
 
 
 @pytest.mark.parametrize(("replication", "in_sync"), [(1, "1"), (2, "1"), (3, "2")])

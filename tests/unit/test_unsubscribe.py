@@ -7,9 +7,9 @@ from dataclasses import replace
 import jwt
 import pytest
 
-from notistream.config import Settings, secrets_of
 from notistream.delivery.unsubscribe import AUDIENCE, NO_LINKS, TRANSACTIONAL, OptOut, UnsubscribeLinks, with_link
 from notistream.domain.draft import Draft
+from notistream.settings.model import Settings, secrets_of
 from tests.unit.delivery_fakes import CLAIMED, World
 from tests.unit.web_fakes import serving
 

@@ -10,9 +10,9 @@ from uuid import UUID
 import jwt
 import pytest
 
-from notistream.config import Settings, secrets_of
 from notistream.errors import NotConfigured, Unauthorized
 from notistream.services.ws_tokens import WsTokens, key_id
+from notistream.settings.model import Settings, secrets_of
 from tests.unit.web_fakes import problem_of, serving
 
 OLD, NEW, FOREIGN = "o" * 32, "n" * 32, "f" * 32

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from notistream import metrics
-from notistream.config import LOOPBACK
 from notistream.errors import NotiStreamError, TooManyRequests, Unauthorized
 from notistream.services.operators import SESSION_S
+from notistream.settings.model import LOOPBACK
 from notistream.web.body import read_form
 from notistream.web.console.door import COOKIE, check_origin, wanted_page
 from notistream.web.console.rendering import SAFE, is_https, page, refusal

@@ -11,11 +11,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
-from notistream import database_url as database_urls
-from notistream import plugins
-from notistream.environment import read_dotenv, refuse_unknown
 from notistream.errors import Misconfigured
 from notistream.kafka.connection import Access, Kafka, Mechanism, Protocol, reach
+from notistream.settings import database_url as database_urls
+from notistream.settings import plugins
+from notistream.settings.environment import read_dotenv, refuse_unknown
 
 PREFIX = "NOTISTREAM_"
 TOKEN_LENGTH = 16
