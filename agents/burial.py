@@ -4,9 +4,9 @@ import asyncio
 import logging
 import time
 
-from notistream import metrics
 from notistream.app import NotiStream
 from notistream.delivery.lanes import Lane
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.05

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from faust.types import EventT, StreamT
 
 from agents.delivery import headers_of
-from notistream import metrics, tracing
 from notistream.app import NotiStream
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.kafka import topics
 from notistream.kafka.records import BadRecord, Consumed, FailedDelivery, dead_letter, dlq_topic, time_of
+from notistream.observability import metrics, tracing
 
 log = logging.getLogger(__name__)
 AT_ONCE = 100

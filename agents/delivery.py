@@ -7,7 +7,6 @@ from faust.types import EventT, StreamT
 from uuid_utils.compat import uuid7
 
 from agents import burial
-from notistream import metrics, tracing
 from notistream.app import NotiStream
 from notistream.db import dead_letters
 from notistream.delivery.lanes import Held, Lane
@@ -15,6 +14,7 @@ from notistream.delivery.ports import Origin, Turn
 from notistream.domain.notification import Priority
 from notistream.kafka import topics
 from notistream.kafka.records import LANES, BadRecord, UndecodableError, WakeUp, decode_wake_up, lane_topic
+from notistream.observability import metrics, tracing
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from faust.types import EventT, StreamT
 
 from agents.delivery import bury, headers_of
 from agents.maintenance import one_round
-from notistream import metrics
 from notistream.app import NotiStream
 from notistream.db import webhook_deliveries
 from notistream.db.group_commit import GroupCommit
@@ -18,6 +17,7 @@ from notistream.domain.event import decode_events
 from notistream.domain.notification import Priority
 from notistream.kafka import topics
 from notistream.kafka.records import EVENTS, NO_WEBHOOKS
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 AT_ONCE = 100

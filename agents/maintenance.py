@@ -5,10 +5,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from notistream import metrics
 from notistream.app import NotiStream
 from notistream.db import channel_minutes
 from notistream.errors import Unavailable
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 

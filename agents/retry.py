@@ -11,13 +11,13 @@ import time
 from faust.types import EventT, StreamT
 
 from agents.delivery import open_wake_up, traced
-from notistream import tracing
 from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import DatabaseUnavailable
 from notistream.kafka import topics
 from notistream.kafka.records import retry_topic
+from notistream.observability import tracing
 
 log = logging.getLogger(__name__)
 LONGEST_S = 90.0

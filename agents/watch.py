@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from notistream import metrics
 from notistream.app import NotiStream
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Place, Unacknowledged
 from notistream.kafka.records import lane_topic
+from notistream.observability import metrics
 from notistream.services.gauges import Progress
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from faust.tables.manager import TableManager
 from faust.types import EventT, StreamT
 from mode.types import ServiceT
 
-from notistream import __version__, metrics
+from notistream import __version__
 from notistream.db.pool import PLANNED_ONCE
 from notistream.db.slots import SlotLock
 from notistream.delivery.acknowledgement import InOrder
@@ -25,6 +25,7 @@ from notistream.errors import DatabaseUnavailable, Misconfigured
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import LANES
 from notistream.kafka.transport import Transport
+from notistream.observability import metrics
 from notistream.process import Process
 from notistream.runtime import Runtime
 from notistream.settings.model import Settings

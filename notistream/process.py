@@ -9,7 +9,7 @@ from typing import Any
 
 import faust
 
-from notistream import telemetry
+from notistream.observability import logs
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Process(faust.Worker):
 
     def _setup_logging(self) -> None:
         settings = self.app.settings
-        telemetry.configure_logging(form=settings.log_format, level=settings.log_level)
+        logs.configure_logging(form=settings.log_format, level=settings.log_level)
 
     def _schedule_shutdown(self, signal: Signals) -> None:
         """End in time also where Kafka is away, for whose word on leaving the group Faust waits without end."""

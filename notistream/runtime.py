@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from notistream import metrics, tracing
 from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
@@ -27,6 +26,7 @@ from notistream.domain.rate_limit import parse_rate
 from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
 from notistream.kafka.positions import Positions
+from notistream.observability import metrics, tracing
 from notistream.providers.admission import Admission
 from notistream.providers.api import Context
 from notistream.providers.registry import Providers

@@ -6,9 +6,9 @@ A table is a cache: what has to be exact for longer than some minutes is in Post
 from collections.abc import Sequence
 from functools import partial
 
-from notistream import metrics
 from notistream.app import NotiStream
 from notistream.domain.notification import CHANNELS, Status
+from notistream.observability import metrics
 from tables import channel_stats, rate_limits, rebuild
 
 ENDINGS = (

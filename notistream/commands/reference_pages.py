@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 from prometheus_client.metrics import MetricWrapperBase
 
-from notistream import errors, metrics
+from notistream import errors
 from notistream.commands.reference import NOTE, table
 from notistream.domain import event
 from notistream.domain.webhook import EVENT_TYPES, TEST_EVENT
+from notistream.observability import metrics
 
 ON_THE_WIRE = {"counter": "_total"}
 NOT_OVER_HTTP = {"misconfigured": "–"}

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from notistream import telemetry, tracing
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.devices import Devices
 from notistream.delivery.gates import Gate, Passed, Stopped
@@ -25,6 +24,7 @@ from notistream.domain.outcome import (
     Temporary,
 )
 from notistream.errors import DatabaseUnavailable
+from notistream.observability import logs, tracing
 
 log = logging.getLogger(__name__)
 DEFECT_DELAY_S = 60.0
@@ -66,7 +66,7 @@ class Pipeline:
 
     async def deliver(self, claimed: Claimed, permit: Permit, origin: Origin) -> None:
         """Take a claimed notification to the end of this attempt, and record it."""
-        telemetry.bind(
+        logs.bind(
             notification_id=claimed.id, tenant_id=claimed.tenant_id, correlation_id=claimed.correlation_id)
         span = tracing.below(
             origin.traceparent, f"deliver {claimed.channel}", kind=tracing.CONSUMER, since_ns=origin.since_ns)

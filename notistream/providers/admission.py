@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from notistream import metrics
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Priority
 from notistream.domain.outcome import ProviderResult
+from notistream.observability import metrics
 from notistream.providers.breaker import Breaker, BreakerState
 from notistream.providers.bucket import Bucket, LeaseTokens, Token
 from notistream.settings.model import Settings

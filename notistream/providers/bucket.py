@@ -13,9 +13,9 @@ from operator import attrgetter
 
 from aiolimiter import AsyncLimiter
 
-from notistream import metrics
 from notistream.delivery.ports import TokenGrant
 from notistream.errors import DatabaseUnavailable
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 

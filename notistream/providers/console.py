@@ -7,8 +7,8 @@ from uuid import uuid5
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import Receipt
+from notistream.observability.logs import masked
 from notistream.providers.api import Checked, Context, ProviderSettings
-from notistream.telemetry import masked
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from functools import cache
 import aiohttp
 from prometheus_client import Counter, Histogram
 
-from notistream import metrics, tracing
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Ambiguous, Permanent, ProviderResult, Receipt, Temporary
+from notistream.observability import metrics, tracing
 from notistream.providers.api import PermanentError, Provider, TemporaryError
 
 log = logging.getLogger(__name__)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from notistream import metrics
 from notistream.db import audit as stored
 from notistream.db import audit_log
 from notistream.db.audit import HourCount, Suspect, Window
 from notistream.db.pool import Database
 from notistream.domain.notification import Status
 from notistream.kafka.positions import Positions
+from notistream.observability import metrics
 from notistream.services.backlog import Backlog, Doubt
 
 log = logging.getLogger(__name__)

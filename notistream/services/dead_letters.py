@@ -9,7 +9,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream import metrics, tracing
 from notistream.db import audit_log, dead_letters, outbox, replay
 from notistream.db.dead_letters import DeadLetter, Filter, Kinds, Prospect, Reference, WholeDeadLetter
 from notistream.db.group_commit import GroupCommit
@@ -18,6 +17,7 @@ from notistream.db.replay import ReplayItem
 from notistream.domain.notification import Status
 from notistream.errors import NotFound, NotReplayable
 from notistream.kafka.records import OVERSIZE, BadRecord, FailedDelivery, OutboxEntry
+from notistream.observability import metrics, tracing
 from notistream.services.relay import MAX_RECORD
 
 CHUNK = 500

@@ -8,10 +8,10 @@ from contextlib import suppress
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from notistream import metrics
 from notistream.domain.event import Events, decode_events
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import EVENTS
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from notistream import metrics
 from notistream.db import gauges
 from notistream.db.gauges import Waiting
 from notistream.db.pool import Database
@@ -15,6 +14,7 @@ from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Place, Positions, Unacknowledged
 from notistream.kafka.records import LANES, lane_topic
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 LOOK_S = 15.0

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from notistream import metrics
 from notistream.db import inbox
 from notistream.db.group_commit import GroupCommit, by_load
 from notistream.db.inbox import InboxMessage
 from notistream.db.pool import Database
 from notistream.delivery.ports import Message
 from notistream.errors import NotFound
+from notistream.observability import metrics
 
 
 class Inbox:

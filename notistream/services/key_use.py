@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
-from notistream import metrics
 from notistream.errors import DatabaseUnavailable
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 

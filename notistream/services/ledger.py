@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from notistream import metrics
 from notistream.db import deliveries
 from notistream.db.deliveries import Finishing
 from notistream.db.group_commit import GroupCommit, by_load
@@ -16,6 +15,7 @@ from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import DatabaseUnavailable
 from notistream.kafka.records import OutboxEntry
+from notistream.observability import metrics
 from notistream.services import dead_addresses
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream import metrics, tracing
 from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
 from notistream.db.notifications import Created, Filter, Page
@@ -24,6 +23,7 @@ from notistream.errors import (
     Unavailable,
 )
 from notistream.kafka.records import OutboxEntry
+from notistream.observability import metrics, tracing
 from notistream.services.acceptance import (
     BatchResult,
     DuplicateKey,

@@ -12,7 +12,6 @@ from uuid import UUID, uuid5
 
 from uuid_utils.compat import uuid7
 
-from notistream import metrics
 from notistream.db import audit_log, batches, deliveries, operations, replay
 from notistream.db.operations import Candidates, Selection
 from notistream.db.pool import Database, Queryable
@@ -29,6 +28,7 @@ from notistream.errors import (
     NotResolvable,
 )
 from notistream.kafka.records import OutboxEntry
+from notistream.observability import metrics
 from notistream.services.acceptance import Sender
 from notistream.services.acting import who, within
 

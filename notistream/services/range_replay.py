@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from notistream import metrics
 from notistream.db import audit_log, outbox, replay
 from notistream.db import range_replays as stored
 from notistream.db.pool import Database
 from notistream.db.range_replays import Group, Range, StoredReplay
 from notistream.errors import Conflict, NotFound
 from notistream.kafka.records import OutboxEntry
+from notistream.observability import metrics
 
 SURVEYED_AT_ONCE = 10_000
 SCANNED_AT_ONCE = 20_000

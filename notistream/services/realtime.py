@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from notistream import metrics
 from notistream.db.pool import Database
 from notistream.errors import TooManyConnections
 from notistream.kafka.connection import Kafka
+from notistream.observability import metrics
 from notistream.services.event_feed import EventFeed
 from notistream.services.hub import Bell, Frames, Hub
 from notistream.services.inbox import Inbox

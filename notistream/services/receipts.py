@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from notistream import metrics
 from notistream.db import receipts
 from notistream.db.pool import Database
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
 from notistream.errors import CallbackRefused, NotFound, Unavailable, UnreadableBody
 from notistream.kafka.records import OutboxEntry
+from notistream.observability import metrics
 from notistream.providers.api import (
     Callback,
     CallbackRefusedError,

@@ -11,13 +11,13 @@ from dataclasses import replace
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from notistream import metrics, tracing
 from notistream.db import outbox
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import OVERSIZE, OutboxEntry, Record
+from notistream.observability import metrics, tracing
 from notistream.services.windows import Windows
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from notistream import metrics
 from notistream.db.request_windows import Reserved
 from notistream.domain.rate_limit import Rate
 from notistream.errors import DatabaseUnavailable
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 

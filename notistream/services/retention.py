@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from notistream import metrics
 from notistream.db import retention
 from notistream.db.ids import FIRST
 from notistream.db.pool import Database
+from notistream.observability import metrics
 from notistream.settings.model import Settings
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from notistream import metrics
 from notistream.db import caps, deliveries, idempotency, outbox, sandbox
 from notistream.db.deliveries import Finishing, Orphan
 from notistream.db.pool import Database
@@ -13,6 +12,7 @@ from notistream.domain import retry
 from notistream.domain.notification import Status
 from notistream.domain.outcome import Ambiguous, AttemptOutcome
 from notistream.kafka.records import OutboxEntry
+from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 

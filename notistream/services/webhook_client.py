@@ -14,10 +14,10 @@ from ipaddress import ip_address
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from notistream import metrics
 from notistream.db.records import storable
 from notistream.domain.webhook import CallResult, NoReply, Reply
 from notistream.domain.webhook_address import Allowed, Target, address_error, target_of
+from notistream.observability import metrics
 from notistream.providers.http import asked_wait_s
 from notistream.services.webhook_names import Names
 

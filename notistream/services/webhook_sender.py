@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from notistream import __version__, metrics
+from notistream import __version__
 from notistream.db import audit_log, webhook_deliveries, webhooks
 from notistream.db.group_commit import GroupCommit, by_load
 from notistream.db.pool import Database
@@ -21,6 +21,7 @@ from notistream.db.webhook_deliveries import Called, Due
 from notistream.domain.webhook import Disable, GiveUp, Reply, TellAgain, Told, Verdict, decide
 from notistream.domain.webhook_signature import signed_headers
 from notistream.errors import DatabaseUnavailable
+from notistream.observability import metrics
 from notistream.services.webhook_client import TIMEOUT_S, Answer
 
 log = logging.getLogger(__name__)

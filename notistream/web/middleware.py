@@ -11,7 +11,6 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
-from notistream import metrics, telemetry, tracing
 from notistream.errors import (
     AdminOnly,
     MethodNotAllowed,
@@ -20,6 +19,7 @@ from notistream.errors import (
     TooManyRequests,
     Unauthorized,
 )
+from notistream.observability import logs, metrics, tracing
 from notistream.services.acceptance import Sender
 from notistream.services.access import Principal
 from notistream.web import limits, problems
@@ -45,7 +45,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = request.app[ROUTE_TABLE].find(request.method, path)
     method = request.method if request.method in METHODS else "other"
     label = route.path if route else "unmatched"
-    telemetry.bind(correlation_id=correlation_id)
+    logs.bind(correlation_id=correlation_id)
     with _span(method, label, route, traceparent) as span:
         response = await _answered(request, handler, route, correlation_id, span.traceparent or traceparent)
         span.note_status(response.status)
@@ -109,7 +109,7 @@ async def _admit(
             principal = await access.principal(_secret(request.headers, "X-API-Key"))
         request[SENDER] = Sender(
             tenant_id=principal.tenant_id, correlation_id=correlation_id, traceparent=traceparent, test=principal.test)
-        telemetry.bind(correlation_id=correlation_id, tenant_id=principal.tenant_id)
+        logs.bind(correlation_id=correlation_id, tenant_id=principal.tenant_id)
         if principal.key_id is not None:
             await limits.meter(request, principal.key_id)
     if request.query_string:

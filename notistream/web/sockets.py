@@ -9,8 +9,8 @@ from contextlib import suppress
 from aiohttp import ClientError, web
 from yarl import URL
 
-from notistream import metrics
 from notistream.errors import FieldError, InvalidRequest, Unauthorized, UpgradeRequired
+from notistream.observability import metrics
 from notistream.web.context import READER
 from notistream.web.ws_credentials import PROTOCOL, offered_protocols
 

@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from uuid_utils.compat import uuid7
 
-from notistream import metrics
 from notistream.db import audit as stored
 from notistream.db import audit_log, deliveries, notifications, tenants
 from notistream.db.audit import Window
@@ -22,6 +21,7 @@ from notistream.kafka import topics
 from notistream.kafka.connection import Kafka
 from notistream.kafka.positions import Positions
 from notistream.kafka.records import outbox_entries
+from notistream.observability import metrics
 from notistream.services.audit import Audit
 from notistream.settings.model import Settings
 from tests.receiver import receiver

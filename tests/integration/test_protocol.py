@@ -8,7 +8,6 @@ from importlib import resources
 import pytest
 from uuid_utils.compat import uuid7
 
-from notistream import metrics
 from notistream.db import dead_letters, deliveries, gauges, migrate, notifications, operations, outbox, queries, tenants
 from notistream.db.deliveries import Finishing
 from notistream.db.pool import open_database
@@ -20,6 +19,7 @@ from notistream.kafka import topics
 from notistream.kafka.connection import Kafka
 from notistream.kafka.positions import Positions
 from notistream.kafka.records import LANES, BadRecord, OutboxEntry, Record
+from notistream.observability import metrics
 from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
 from notistream.services.relay import Relay

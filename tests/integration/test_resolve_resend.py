@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notistream import metrics
 from notistream.db import deliveries, notifications, operations, tenants
 from notistream.domain.notification import OnUnknown
 from notistream.errors import NotFound, NotResendable, NotResolvable
+from notistream.observability import metrics
 from notistream.services.operations import Outcome, Schedule
 from tests.integration.hand import HELD, HOUR, TERMINAL, WAITING, acting
 from tests.integration.test_protocol import DELIVERED

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from notistream import metrics
 from notistream.db import inbox, retention, stats, tenants
 from notistream.db.pool import open_database
 from notistream.domain.notification import Status
+from notistream.observability import metrics
 from notistream.services.retention import Retention, spans
 from notistream.settings.model import Settings
 from tests.stack import stack, until

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from notistream import metrics
 from notistream.db import audit_log, queries, tenants, webhook_deliveries, webhooks
 from notistream.domain.event import Event, Events
 from notistream.domain.webhook import EVENT_TYPES, SCHEDULE_S
 from notistream.domain.webhook_signature import key_of
+from notistream.observability import metrics
 from notistream.services import webhook_sender
 from notistream.services.webhooks import MOST
 from notistream.web.webhook_routes import WEBHOOKS

@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from notistream import metrics
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Priority
 from notistream.domain.outcome import Receipt
+from notistream.observability import metrics
 from notistream.providers.admission import PAUSED_S, Admission
 from notistream.providers.breaker import BreakerState
 from notistream.settings.model import Settings

@@ -7,12 +7,12 @@ import pytest
 
 from agents import burial
 from agents.dead_letter import AT_ONCE, Keeper
-from notistream import metrics
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import Priority
 from notistream.domain.rate_limit import Rate
 from notistream.errors import DatabaseUnavailable
+from notistream.observability import metrics
 
 NO_LIMIT = Rate(0, 1)
 

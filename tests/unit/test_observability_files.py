@@ -13,8 +13,8 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from notistream import metrics
 from notistream.commands import MODULES
+from notistream.observability import metrics
 from notistream.settings.model import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]

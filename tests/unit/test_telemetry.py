@@ -7,9 +7,9 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, use_span
 
-from notistream import telemetry, tracing
 from notistream.errors import Misconfigured
-from notistream.telemetry import JsonFormatter, PlainFilter, RepeatFilter, WorkFilter, masked
+from notistream.observability import logs, tracing
+from notistream.observability.logs import JsonFormatter, PlainFilter, RepeatFilter, WorkFilter, masked
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -21,7 +21,7 @@ def record(level: int = logging.WARNING, lineno: int = 1, **extra: object) -> lo
 
 
 async def test_a_line_has_what_is_bound_and_the_ids_of_its_trace():
-    telemetry.bind(tenant_id="t", notification_id="n")
+    logs.bind(tenant_id="t", notification_id="n")
     context = tracing.context_of(TRACEPARENT)
     assert context is not None
     with use_span(NonRecordingSpan(context)):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from notistream import tracing
-from notistream.tracing import NOTHING, SpanKind
+from notistream.observability import tracing
+from notistream.observability.tracing import NOTHING, SpanKind
 
 SAMPLED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 UNSAMPLED = SAMPLED[:-1] + "0"

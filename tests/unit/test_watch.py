@@ -6,11 +6,11 @@ from typing import Any, cast
 import pytest
 
 from agents import watch
-from notistream import metrics
 from notistream.app import NotiStream
 from notistream.domain.notification import Priority
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Unacknowledged
+from notistream.observability import metrics
 from notistream.services.gauges import Progress
 
 ASSIGNED = [SimpleNamespace(topic="n.sms.high", partition=0)]

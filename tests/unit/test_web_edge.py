@@ -11,8 +11,8 @@ import orjson
 import pytest
 from aiohttp import web
 
-from notistream import metrics
 from notistream.errors import DatabaseUnavailable, NotCancellable
+from notistream.observability import metrics
 from notistream.services.acceptance import DuplicateKey
 from notistream.web import body, examples
 from notistream.web.context import LARGE_BODIES

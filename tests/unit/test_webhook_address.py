@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from aiohttp.abc import AbstractResolver
 
-from notistream import metrics
 from notistream.domain.webhook import NoReply, Reply
 from notistream.domain.webhook_address import Allowed, allowed_from
+from notistream.observability import metrics
 from notistream.services.webhook_client import WebhookClient
 from notistream.services.webhook_names import Names as SystemNames
 

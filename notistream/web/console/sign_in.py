@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from notistream import metrics
 from notistream.errors import NotiStreamError, TooManyRequests, Unauthorized
+from notistream.observability import metrics
 from notistream.services.operators import SESSION_S
 from notistream.settings.model import LOOPBACK
 from notistream.web.body import read_form

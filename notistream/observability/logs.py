@@ -15,8 +15,8 @@ from typing import Literal
 import orjson
 from opentelemetry import trace
 
-from notistream import metrics
 from notistream.errors import Misconfigured
+from notistream.observability import metrics
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 QUIET = ("aiokafka", "faust", "mode", "kafka", "asyncio", "aiohttp.access", "opentelemetry", "urllib3")
