@@ -4,7 +4,7 @@ There is no setting for it: a window without an end is put in place before the c
 """
 
 from notistream.commands import cli
-from notistream.services import windows
+from notistream.publishing import windows
 
 ENDLESS = 1_000_000_000
 

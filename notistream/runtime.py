@@ -30,6 +30,8 @@ from notistream.observability import metrics, tracing
 from notistream.providers.admission import Admission
 from notistream.providers.api import Context
 from notistream.providers.registry import Providers
+from notistream.publishing.relay import Relay
+from notistream.publishing.windows import Windows
 from notistream.services.access import Access
 from notistream.services.audit import Audit
 from notistream.services.dead_letters import DeadLetters
@@ -47,7 +49,6 @@ from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
 from notistream.services.receipts import Receipts
-from notistream.services.relay import Relay
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
 from notistream.services.retention import Retention, spans
@@ -58,7 +59,6 @@ from notistream.services.upkeep import Upkeep
 from notistream.services.webhook_client import WebhookClient
 from notistream.services.webhook_sender import WebhookSender
 from notistream.services.webhooks import Webhooks
-from notistream.services.windows import Windows
 from notistream.services.ws_tokens import WsTokens
 from notistream.settings.model import Settings, secrets_of
 

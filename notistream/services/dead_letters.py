@@ -18,7 +18,7 @@ from notistream.domain.notification import Status
 from notistream.errors import NotFound, NotReplayable
 from notistream.kafka.records import OVERSIZE, BadRecord, FailedDelivery, OutboxEntry
 from notistream.observability import metrics, tracing
-from notistream.services.relay import MAX_RECORD
+from notistream.publishing.relay import MAX_RECORD
 
 CHUNK = 500
 KINDS = 100

@@ -51,7 +51,7 @@ def after(owner: Any, name: str, fuse: Fuse) -> None:
 
 
 def committed_not_produced(fuse: Fuse) -> None:
-    from notistream.services.relay import Relay
+    from notistream.publishing.relay import Relay
 
     before(Relay, "publish", fuse)
 

@@ -6,7 +6,7 @@ import time
 
 from notistream.domain.notification import CHANNELS
 from notistream.kafka.records import retry_topic
-from notistream.services.windows import FIRST_WINDOW
+from notistream.publishing.windows import FIRST_WINDOW
 from tests.faults.kafka import acknowledged
 from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import in_full, sized

@@ -20,12 +20,12 @@ from notistream.kafka.connection import Kafka
 from notistream.kafka.positions import Positions
 from notistream.kafka.records import LANES, BadRecord, OutboxEntry, Record
 from notistream.observability import metrics
+from notistream.publishing.relay import Relay
+from notistream.publishing.windows import Windows
 from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
-from notistream.services.relay import Relay
 from notistream.services.template_choice import TemplateChoice
 from notistream.services.upkeep import Upkeep
-from notistream.services.windows import Windows
 from notistream.settings.model import Settings
 from tests.stack import until
 

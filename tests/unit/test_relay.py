@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from notistream.errors import DatabaseUnavailable
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import OVERSIZE, OutboxEntry, Record
-from notistream.services.relay import AFTER_FAILURE_S, MAX_OUTSTANDING, Relay
+from notistream.publishing.relay import AFTER_FAILURE_S, MAX_OUTSTANDING, Relay
 from tests.unit.virtual_time import virtual_time
 
 

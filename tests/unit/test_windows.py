@@ -8,7 +8,7 @@ import pytest
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import LanePosition
 from notistream.kafka.records import LANES, OutboxEntry, Record, lane_topic
-from notistream.services.windows import FEW, FIRST_WINDOW, LARGEST_WINDOW, LaneWindow, Windows
+from notistream.publishing.windows import FEW, FIRST_WINDOW, LARGEST_WINDOW, LaneWindow, Windows
 
 HIGH, LOW = "sms.high", "sms.low"
 

@@ -18,7 +18,7 @@ from notistream.errors import DatabaseUnavailable
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import OVERSIZE, OutboxEntry, Record
 from notistream.observability import metrics, tracing
-from notistream.services.windows import Windows
+from notistream.publishing.windows import Windows
 
 log = logging.getLogger(__name__)
 
