@@ -32,13 +32,16 @@ from notistream.providers.api import Context
 from notistream.providers.registry import Providers
 from notistream.publishing.relay import Relay
 from notistream.publishing.windows import Windows
+from notistream.recording.audit import Audit
+from notistream.recording.ledger import DeliveryLedger
+from notistream.recording.receipts import Receipts
+from notistream.recording.retention import Retention, spans
+from notistream.recording.upkeep import Upkeep
 from notistream.services.access import Access
-from notistream.services.audit import Audit
 from notistream.services.dead_letters import DeadLetters
 from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
 from notistream.services.inbox import Inbox
-from notistream.services.ledger import DeliveryLedger
 from notistream.services.notifications import Notifications
 from notistream.services.operations import Operations
 from notistream.services.operators import Operators, operators_of
@@ -48,14 +51,11 @@ from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
-from notistream.services.receipts import Receipts
 from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
-from notistream.services.retention import Retention, spans
 from notistream.services.template_choice import TemplateChoice
 from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
-from notistream.services.upkeep import Upkeep
 from notistream.services.webhook_client import WebhookClient
 from notistream.services.webhook_sender import WebhookSender
 from notistream.services.webhooks import Webhooks

@@ -17,7 +17,7 @@ from notistream.db.audit import Window
 from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.kafka.positions import Positions
-from notistream.services.audit import Audit, AuditReport, HourLine
+from notistream.recording.audit import Audit, AuditReport, HourLine
 from notistream.settings.model import Settings
 
 SHOWN = 20

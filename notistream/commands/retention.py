@@ -9,7 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from notistream.commands.services import settings_with_services, with_database
 from notistream.db import retention as stored
-from notistream.services.retention import Retention, spans
+from notistream.recording.retention import Retention, spans
 
 
 @click.command()

@@ -14,7 +14,7 @@ from notistream.db.pool import Database
 from notistream.db.records import StoredNotification, StoredStep
 from notistream.db.trace import QueuePlace
 from notistream.errors import NotFound
-from notistream.services.trace import Call, Timeline, timeline_of
+from notistream.recording.trace import Call, Timeline, timeline_of
 
 PLACES = {
     "held": "held back until the lane has room, behind {ahead} more of this tenant",

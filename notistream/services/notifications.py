@@ -24,6 +24,7 @@ from notistream.errors import (
 )
 from notistream.kafka.records import OutboxEntry
 from notistream.observability import metrics, tracing
+from notistream.recording.trace import Timeline, timeline_of
 from notistream.services.acceptance import (
     BatchResult,
     DuplicateKey,
@@ -35,7 +36,6 @@ from notistream.services.acceptance import (
     stored_row,
 )
 from notistream.services.template_choice import TemplateChoice
-from notistream.services.trace import Timeline, timeline_of
 
 
 class Notifications:

@@ -9,7 +9,7 @@ from notistream.db.stats import ChannelTotals
 from notistream.domain.notification import CHANNELS
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest
-from notistream.services.trace import timeline
+from notistream.recording.trace import timeline
 from notistream.web import problems, render
 
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from notistream.db.records import StoredBatch, StoredNotification, StoredStep, S
 from notistream.db.stats import ChannelTotals
 from notistream.db.trace import QueuePlace
 from notistream.domain.notification import MAX_RETRIES, TERMINAL, Priority
-from notistream.services.trace import Call, Timeline
+from notistream.recording.trace import Call, Timeline
 from notistream.web.views import (
     AttemptView,
     BatchView,

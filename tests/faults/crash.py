@@ -63,7 +63,7 @@ def produced_not_marked(fuse: Fuse) -> None:
 
 
 def claimed_not_acknowledged(fuse: Fuse) -> None:
-    from notistream.services.ledger import DeliveryLedger
+    from notistream.recording.ledger import DeliveryLedger
 
     after(DeliveryLedger, "claim", fuse)
 

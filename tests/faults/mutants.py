@@ -84,7 +84,7 @@ def fence() -> None:
 
 def sweeper() -> None:
     """Nobody publishes what was left in the outbox, and nobody ends a lease while working."""
-    from notistream.services.upkeep import Upkeep
+    from notistream.recording.upkeep import Upkeep
 
     async def nothing(_self: Any) -> int:
         return 0
@@ -99,7 +99,7 @@ def sweeper() -> None:
 
 def scheduler() -> None:
     """Nobody queues what is due but timers."""
-    from notistream.services.upkeep import Upkeep
+    from notistream.recording.upkeep import Upkeep
 
     async def nothing(_self: Any) -> int:
         return 0

@@ -22,7 +22,7 @@ from notistream.kafka.connection import Kafka
 from notistream.kafka.positions import Positions
 from notistream.kafka.records import outbox_entries
 from notistream.observability import metrics
-from notistream.services.audit import Audit
+from notistream.recording.audit import Audit
 from notistream.settings.model import Settings
 from tests.receiver import receiver
 from tests.stack import ROOT, stack, until
@@ -261,8 +261,8 @@ async def test_counts_add_up_per_tenant_and_hour(world):
 
 
 async def test_pages_cover_the_window_exactly_once(world, monkeypatch):
-    monkeypatch.setattr("notistream.services.audit.PAGE", 7)
-    monkeypatch.setattr("notistream.services.audit.VERIFIED_AT_ONCE", 10)
+    monkeypatch.setattr("notistream.recording.audit.PAGE", 7)
+    monkeypatch.setattr("notistream.recording.audit.VERIFIED_AT_ONCE", 10)
     lost = await world.create(40)
     await world.db.fetch("DELETE FROM outbox")
     report = await world.run()

@@ -10,7 +10,7 @@ from notistream.delivery.gates import GATE_NAMES
 from notistream.delivery.ports import Parking, Turn
 from notistream.domain.notification import Priority
 from notistream.errors import NotFound
-from notistream.services import trace
+from notistream.recording import trace
 from tests.integration.hand import acting
 from tests.receiver import receiver
 from tests.stack import stack, until

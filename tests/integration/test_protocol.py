@@ -22,10 +22,10 @@ from notistream.kafka.records import LANES, BadRecord, OutboxEntry, Record
 from notistream.observability import metrics
 from notistream.publishing.relay import Relay
 from notistream.publishing.windows import Windows
+from notistream.recording.upkeep import Upkeep
 from notistream.services.acceptance import DuplicateKey, Sender
 from notistream.services.notifications import Notifications
 from notistream.services.template_choice import TemplateChoice
-from notistream.services.upkeep import Upkeep
 from notistream.settings.model import Settings
 from tests.stack import until
 

@@ -24,8 +24,8 @@ from notistream.providers.api import (
 from notistream.providers.faulty import scattered
 from notistream.providers.ses import SesProvider, SesSettings
 from notistream.providers.sns import SnsReader
-from notistream.services import receipts as service
-from notistream.services.receipts import Receipts
+from notistream.recording import receipts as service
+from notistream.recording.receipts import Receipts
 from tests.providers.sns import TOPIC, Web, callback, envelope, event
 
 pytestmark = pytest.mark.integration

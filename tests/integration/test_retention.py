@@ -10,7 +10,7 @@ from notistream.db import inbox, retention, stats, tenants
 from notistream.db.pool import open_database
 from notistream.domain.notification import Status
 from notistream.observability import metrics
-from notistream.services.retention import Retention, spans
+from notistream.recording.retention import Retention, spans
 from notistream.settings.model import Settings
 from tests.stack import stack, until
 
@@ -166,7 +166,7 @@ async def test_the_log_of_operators_goes_by_age(world):
 
 
 async def test_steps_go_past_what_stays_and_come_to_an_end(world, monkeypatch):
-    monkeypatch.setattr("notistream.services.retention.LIMIT", 3)
+    monkeypatch.setattr("notistream.recording.retention.LIMIT", 3)
     kept = {await world.notification("pending", days=100 - i) for i in range(4)}
     for i in range(8):
         await world.notification("delivered", days=99 - i)

@@ -26,7 +26,7 @@ from notistream.domain.outcome import (
     Temporary,
 )
 from notistream.domain.retry import RetryDecision
-from notistream.services.upkeep import Upkeep
+from notistream.recording.upkeep import Upkeep
 from tests.model.protocol import CANCELLABLE, World
 from tests.model.state import WAITING, Delivery, Entry, Lease, Row, State, Step, Token
 

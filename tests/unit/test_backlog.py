@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
-from notistream.services.backlog import MARGIN, horizons, partition_of, partitions
+from notistream.recording.backlog import MARGIN, horizons, partition_of, partitions
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

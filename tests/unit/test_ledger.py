@@ -9,7 +9,7 @@ import pytest
 from notistream.db.deliveries import COPIED
 from notistream.delivery.ports import Turn
 from notistream.errors import DatabaseUnavailable
-from notistream.services.ledger import DeliveryLedger
+from notistream.recording.ledger import DeliveryLedger
 from tests.unit.delivery_fakes import CLAIMED
 
 

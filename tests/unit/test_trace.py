@@ -8,7 +8,7 @@ import pytest
 from notistream.db.records import StoredStep
 from notistream.delivery.gates import GATE_NAMES
 from notistream.delivery.unsaid import REASONS, passed
-from notistream.services.trace import timeline
+from notistream.recording.trace import timeline
 from notistream.web import examples
 
 NOW = examples.NOW

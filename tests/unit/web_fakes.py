@@ -31,6 +31,8 @@ from notistream.errors import (
     Unauthorized,
 )
 from notistream.kafka.connection import Kafka
+from notistream.recording.receipts import Receipts
+from notistream.recording.trace import Timeline, timeline
 from notistream.runtime import Runtime
 from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.services.access import Principal
@@ -43,9 +45,7 @@ from notistream.services.pauses import Pauses
 from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
 from notistream.services.realtime import Realtime
-from notistream.services.receipts import Receipts
 from notistream.services.tenancy import Tenancy
-from notistream.services.trace import Timeline, timeline
 from notistream.services.webhook_client import WebhookClient
 from notistream.services.webhooks import Webhooks
 from notistream.services.ws_tokens import WsTokens

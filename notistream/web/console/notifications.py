@@ -15,9 +15,9 @@ from notistream.delivery.rendering import Text, Unrenderable
 from notistream.domain.notification import TERMINAL, Status
 from notistream.domain.sms import segments
 from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendable
+from notistream.recording.trace import timeline_of
 from notistream.services.acceptance import Sender
 from notistream.services.operations import Outcome
-from notistream.services.trace import timeline_of
 from notistream.web.console import tenant_field
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked

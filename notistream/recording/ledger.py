@@ -16,7 +16,7 @@ from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import DatabaseUnavailable
 from notistream.kafka.records import OutboxEntry
 from notistream.observability import metrics
-from notistream.services import dead_addresses
+from notistream.recording import dead_addresses
 
 log = logging.getLogger(__name__)
 DATABASE_RETRY_S = 0.5

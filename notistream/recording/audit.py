@@ -16,7 +16,7 @@ from notistream.db.pool import Database
 from notistream.domain.notification import Status
 from notistream.kafka.positions import Positions
 from notistream.observability import metrics
-from notistream.services.backlog import Backlog, Doubt
+from notistream.recording.backlog import Backlog, Doubt
 
 log = logging.getLogger(__name__)
 
