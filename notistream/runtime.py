@@ -37,23 +37,23 @@ from notistream.recording.ledger import DeliveryLedger
 from notistream.recording.receipts import Receipts
 from notistream.recording.retention import Retention, spans
 from notistream.recording.upkeep import Upkeep
+from notistream.sending.changes import Operations
+from notistream.sending.idempotency import Replays
+from notistream.sending.notifications import Notifications
+from notistream.sending.preview import Previews
+from notistream.sending.template_choice import TemplateChoice
 from notistream.services.access import Access
 from notistream.services.dead_letters import DeadLetters
 from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
 from notistream.services.inbox import Inbox
-from notistream.services.notifications import Notifications
-from notistream.services.operations import Operations
 from notistream.services.operators import Operators, operators_of
 from notistream.services.overview import Overviews
 from notistream.services.pauses import Pauses
-from notistream.services.preview import Previews
 from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
-from notistream.services.replays import Replays
 from notistream.services.request_limit import RequestLimit
-from notistream.services.template_choice import TemplateChoice
 from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
 from notistream.services.webhook_client import WebhookClient

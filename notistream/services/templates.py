@@ -18,8 +18,8 @@ from notistream.domain.template_preview import TemplatePreview, preview
 from notistream.domain.template_text import TemplateText, TemplateVersion, variant_errors
 from notistream.domain.validation import CONTROL, header_error, length_error, nul_error
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
+from notistream.sending.template_choice import uuid_of
 from notistream.services.acting import within
-from notistream.services.template_choice import uuid_of
 from notistream.templates import Starter, starters_by_id
 
 MAX_TOKENS_OF_ALL = 20_000

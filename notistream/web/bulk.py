@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, WrapValidator, with_config
 from notistream.db.records import StoredNotification
 from notistream.domain.draft import Draft
 from notistream.errors import FieldError, InvalidRequest, NotiStreamError
-from notistream.services.acceptance import Sender
+from notistream.sending.acceptance import Sender
 from notistream.web import problems, render
 from notistream.web.body import large_body, parse
 from notistream.web.context import LARGE_BODIES, RUNTIME, SENDER

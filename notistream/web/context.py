@@ -4,7 +4,7 @@ from aiohttp import web
 
 from notistream.db.pool import TenantDatabase
 from notistream.runtime import Runtime
-from notistream.services.acceptance import Sender
+from notistream.sending.acceptance import Sender
 from notistream.services.realtime import Reader
 from notistream.services.request_limit import Standing
 from notistream.web.body import LargeBodies

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.errors import DatabaseUnavailable, FieldError, InvalidRequest
-from notistream.services.replays import Replays
+from notistream.sending.idempotency import Replays
 from notistream.web.context import RUNTIME, SENDER
 
 log = logging.getLogger(__name__)

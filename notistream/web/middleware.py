@@ -20,7 +20,7 @@ from notistream.errors import (
     Unauthorized,
 )
 from notistream.observability import logs, metrics, tracing
-from notistream.services.acceptance import Sender
+from notistream.sending.acceptance import Sender
 from notistream.services.access import Principal
 from notistream.web import limits, problems
 from notistream.web.console import door

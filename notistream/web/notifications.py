@@ -10,7 +10,7 @@ from notistream.db.notifications import Filter
 from notistream.db.records import StoredNotification
 from notistream.domain.notification import Status
 from notistream.errors import NotFound, NotiStreamError
-from notistream.services.acceptance import Sender
+from notistream.sending.acceptance import Sender
 from notistream.web import problems, render
 from notistream.web.body import large_body, parse, read_body
 from notistream.web.context import LARGE_BODIES, RUNTIME, SENDER

@@ -6,8 +6,8 @@ from datetime import timedelta
 from notistream.db.pauses import Pause, StoredPause
 from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.outcome import Step
-from notistream.services.operations import Recalled
-from notistream.services.preview import Preview, Would
+from notistream.sending.changes import Recalled
+from notistream.sending.preview import Preview, Would
 from notistream.web import examples, operations, render
 from notistream.web import operation_views as views
 from notistream.web.dead_letter_views import Nothing

@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 from notistream.db.operations import Selection
 from notistream.db.pauses import StoredPause
 from notistream.errors import FieldError, InvalidRequest
-from notistream.services.operations import Recalled, Schedule
-from notistream.services.preview import Preview
+from notistream.sending.changes import Recalled, Schedule
+from notistream.sending.preview import Preview
 from notistream.web.fields import KnownChannel, Moment, Text
 from notistream.web.schemas import STRICT
 from notistream.web.template_views import SegmentsView, segments

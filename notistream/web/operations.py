@@ -6,7 +6,7 @@ from aiohttp import web
 
 from notistream.db.audit_log import ADMIN
 from notistream.db.pauses import Pause
-from notistream.services.operations import Outcome
+from notistream.sending.changes import Outcome
 from notistream.web import operation_views as views
 from notistream.web import render
 from notistream.web.body import parse, read_body

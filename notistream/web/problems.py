@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from notistream.errors import AdminOnly, InvalidRequest, NotiStreamError, TooManyRequests, Unauthorized, Unavailable
-from notistream.services.acceptance import DuplicateKey
+from notistream.sending.acceptance import DuplicateKey
 from notistream.web import render
 from notistream.web.respond import answer
 from notistream.web.views import Problem

@@ -13,7 +13,7 @@ from notistream.db.webhooks import Wanted
 from notistream.delivery.ports import Turn
 from notistream.domain.event import decode_events
 from notistream.kafka.records import NO_WEBHOOKS
-from notistream.services.operations import Outcome
+from notistream.sending.changes import Outcome
 from tests.integration.hand import EXPIRED, FAILED, HELD, HOUR, SUPPRESSED, acting
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, due, upkeep_of
 

@@ -12,7 +12,7 @@ from notistream.db.idempotency import RequestKey
 from notistream.db.pool import Database, open_database
 from notistream.domain.notification import NewNotification, Priority
 from notistream.errors import IdempotencyKeyReused, RequestInFlight
-from notistream.services.replays import Replays
+from notistream.sending.idempotency import Replays
 
 pytestmark = pytest.mark.integration
 WINDOW = timedelta(days=7)

@@ -11,8 +11,8 @@ from notistream.db import batches, deliveries, notifications, queries, tenants
 from notistream.db.operations import Selection
 from notistream.delivery.ports import Turn
 from notistream.errors import InvalidRequest, NotFound, NotReschedulable
-from notistream.services import operations as use_cases
-from notistream.services.operations import Recalled, Schedule
+from notistream.sending import changes as use_cases
+from notistream.sending.changes import Recalled, Schedule
 from tests.integration.hand import HOUR, TERMINAL, WAITING, acting
 
 pytestmark = pytest.mark.integration

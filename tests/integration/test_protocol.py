@@ -23,9 +23,9 @@ from notistream.observability import metrics
 from notistream.publishing.relay import Relay
 from notistream.publishing.windows import Windows
 from notistream.recording.upkeep import Upkeep
-from notistream.services.acceptance import DuplicateKey, Sender
-from notistream.services.notifications import Notifications
-from notistream.services.template_choice import TemplateChoice
+from notistream.sending.acceptance import DuplicateKey, Sender
+from notistream.sending.notifications import Notifications
+from notistream.sending.template_choice import TemplateChoice
 from notistream.settings.model import Settings
 from tests.stack import until
 

@@ -9,7 +9,7 @@ from notistream.db import deliveries, notifications, operations, tenants
 from notistream.domain.notification import OnUnknown
 from notistream.errors import NotFound, NotResendable, NotResolvable
 from notistream.observability import metrics
-from notistream.services.operations import Outcome, Schedule
+from notistream.sending.changes import Outcome, Schedule
 from tests.integration.hand import HELD, HOUR, TERMINAL, WAITING, acting
 from tests.integration.test_protocol import DELIVERED
 

@@ -10,7 +10,7 @@ from notistream.db.records import StoredStep
 from notistream.domain.notification import OnUnknown, Priority
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.recording.trace import timeline
-from notistream.services.acceptance import DuplicateKey
+from notistream.sending.acceptance import DuplicateKey
 from notistream.web import examples, render
 from notistream.web.schemas import CREATE, draft
 from tests.unit.web_fakes import problem_of, serving

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from notistream.errors import DatabaseUnavailable, NotCancellable
 from notistream.observability import metrics
-from notistream.services.acceptance import DuplicateKey
+from notistream.sending.acceptance import DuplicateKey
 from notistream.web import body, examples
 from notistream.web.context import LARGE_BODIES
 from tests.unit.web_fakes import Client, problem_of, serving

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from notistream.errors import DatabaseUnavailable
-from notistream.services.acceptance import DuplicateKey
+from notistream.sending.acceptance import DuplicateKey
 from notistream.web import examples
 from tests.unit.web_fakes import problem_of, serving
 

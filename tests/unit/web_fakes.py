@@ -34,15 +34,15 @@ from notistream.kafka.connection import Kafka
 from notistream.recording.receipts import Receipts
 from notistream.recording.trace import Timeline, timeline
 from notistream.runtime import Runtime
-from notistream.services.acceptance import BatchResult, DuplicateKey, Sender
+from notistream.sending.acceptance import BatchResult, DuplicateKey, Sender
+from notistream.sending.changes import Operations
+from notistream.sending.preview import Preview
 from notistream.services.access import Principal
 from notistream.services.dead_letters import Outcome
 from notistream.services.guesses import Guesses
 from notistream.services.inbox import Inbox
-from notistream.services.operations import Operations
 from notistream.services.operators import Operators
 from notistream.services.pauses import Pauses
-from notistream.services.preview import Preview
 from notistream.services.range_replay import RangeReplays
 from notistream.services.realtime import Realtime
 from notistream.services.tenancy import Tenancy

@@ -16,8 +16,8 @@ from notistream.domain.notification import TERMINAL, Status
 from notistream.domain.sms import segments
 from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendable
 from notistream.recording.trace import timeline_of
-from notistream.services.acceptance import Sender
-from notistream.services.operations import Outcome
+from notistream.sending.acceptance import Sender
+from notistream.sending.changes import Outcome
 from notistream.web.console import tenant_field
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked

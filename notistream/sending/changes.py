@@ -29,7 +29,7 @@ from notistream.errors import (
 )
 from notistream.kafka.records import OutboxEntry
 from notistream.observability import metrics
-from notistream.services.acceptance import Sender
+from notistream.sending.acceptance import Sender
 from notistream.services.acting import who, within
 
 LOOKED_AT_AT_ONCE = 20_000

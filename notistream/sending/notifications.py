@@ -25,7 +25,7 @@ from notistream.errors import (
 from notistream.kafka.records import OutboxEntry
 from notistream.observability import metrics, tracing
 from notistream.recording.trace import Timeline, timeline_of
-from notistream.services.acceptance import (
+from notistream.sending.acceptance import (
     BatchResult,
     DuplicateKey,
     Repeated,
@@ -35,7 +35,7 @@ from notistream.services.acceptance import (
     same_request,
     stored_row,
 )
-from notistream.services.template_choice import TemplateChoice
+from notistream.sending.template_choice import TemplateChoice
 
 
 class Notifications:

@@ -25,7 +25,7 @@ from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate
 from notistream.domain.sms import Segments, segments
 from notistream.errors import FieldError, InvalidRequest
-from notistream.services.acceptance import Sender
+from notistream.sending.acceptance import Sender
 
 
 class Would(StrEnum):
