@@ -54,13 +54,13 @@ from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
 from notistream.services.request_limit import RequestLimit
-from notistream.services.templates import Templates
 from notistream.services.tenancy import Tenancy
 from notistream.services.webhook_client import WebhookClient
 from notistream.services.webhook_sender import WebhookSender
 from notistream.services.webhooks import Webhooks
 from notistream.services.ws_tokens import WsTokens
 from notistream.settings.model import Settings, secrets_of
+from notistream.templates.library import Templates
 
 
 class Runtime:

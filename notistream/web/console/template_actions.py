@@ -10,7 +10,7 @@ from notistream.domain.draft import Draft
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Sender
-from notistream.services.templates import TemplateChanged, TemplateExists
+from notistream.templates.library import TemplateChanged, TemplateExists
 from notistream.web.console import template_editor as editor
 from notistream.web.console import template_form, tenant_field
 from notistream.web.console.door import FORM
