@@ -14,6 +14,8 @@ from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
 from notistream.db.pool import PLANNING, Database, open_database
 from notistream.db.stats import ChannelTotals
+from notistream.dead_letters.letters import DeadLetters
+from notistream.dead_letters.range_replay import RangeReplays
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.gates import GATES
 from notistream.delivery.limits import RecipientLimit
@@ -43,14 +45,12 @@ from notistream.sending.notifications import Notifications
 from notistream.sending.preview import Previews
 from notistream.sending.template_choice import TemplateChoice
 from notistream.services.access import Access
-from notistream.services.dead_letters import DeadLetters
 from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
 from notistream.services.inbox import Inbox
 from notistream.services.operators import Operators, operators_of
 from notistream.services.overview import Overviews
 from notistream.services.pauses import Pauses
-from notistream.services.range_replay import RangeReplays
 from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
 from notistream.services.request_limit import RequestLimit

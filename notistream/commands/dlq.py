@@ -13,8 +13,8 @@ from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.dead_letters import DeadLetter, WholeDeadLetter
 from notistream.db.pool import Database
+from notistream.dead_letters.letters import DeadLetters, readable
 from notistream.errors import NotFound
-from notistream.services.dead_letters import DeadLetters, readable
 
 
 @click.group()

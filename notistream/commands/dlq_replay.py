@@ -16,9 +16,9 @@ from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.dead_letters import Kinds
 from notistream.db.pool import Database
+from notistream.dead_letters.letters import DeadLetters, Outcome
+from notistream.dead_letters.topic_replay import Range, TopicReplay
 from notistream.errors import NotFound, NotReplayable
-from notistream.services.dead_letters import DeadLetters, Outcome
-from notistream.services.topic_replay import Range, TopicReplay
 from notistream.settings.model import Settings
 
 ALL = 2**31

@@ -17,8 +17,8 @@ from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.db.range_replays import Group, Range, StoredReplay
+from notistream.dead_letters.range_replay import MOST_PER_S, PER_S, RUNNING, STOPPED, RangeReplays, Survey
 from notistream.domain.notification import CHANNEL_NAMES, TERMINAL
-from notistream.services.range_replay import MOST_PER_S, PER_S, RUNNING, STOPPED, RangeReplays, Survey
 
 STEP_S = 0.2
 ENDED = sorted(status.value for status in TERMINAL)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from notistream.db.dead_letters import DeadLetter, Kind, Kinds, WholeDeadLetter
-from notistream.services.dead_letters import Outcome
+from notistream.dead_letters.letters import Outcome
 from notistream.web import dead_letter_views as views
 from notistream.web import dead_letters
 from notistream.web.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, TOO_MUCH

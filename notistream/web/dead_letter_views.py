@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from notistream.db.dead_letters import DeadLetter, Filter, Kinds, WholeDeadLetter
-from notistream.services.dead_letters import Encoding, Outcome, readable
+from notistream.dead_letters.letters import Encoding, Outcome, readable
 from notistream.web.fields import KnownChannel, Moment, Text
 from notistream.web.schemas import STRICT, either
 

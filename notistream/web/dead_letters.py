@@ -6,8 +6,8 @@ from aiohttp import web
 
 from notistream.db.audit_log import ADMIN
 from notistream.db.dead_letters import Filter
+from notistream.dead_letters.letters import Outcome
 from notistream.errors import FieldError, InvalidRequest, NotFound
-from notistream.services.dead_letters import Outcome
 from notistream.web import dead_letter_views as views
 from notistream.web.body import parse, read_body
 from notistream.web.context import RUNTIME

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from notistream.db.range_replays import Group, Range, StoredReplay
-from notistream.services.range_replay import Survey
+from notistream.dead_letters.range_replay import Survey
 from notistream.web import replay_views as views
 from notistream.web import replays
 from notistream.web.dead_letter_views import Nothing

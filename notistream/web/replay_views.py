@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from notistream.db.range_replays import Range, StoredReplay
-from notistream.services.range_replay import MOST_PER_S, PER_S, Survey
+from notistream.dead_letters.range_replay import MOST_PER_S, PER_S, Survey
 from notistream.web.fields import KnownChannel, Moment
 from notistream.web.schemas import STRICT
 

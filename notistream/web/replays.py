@@ -4,8 +4,8 @@ from aiohttp import web
 from uuid_utils.compat import uuid7
 
 from notistream.db.audit_log import ADMIN
+from notistream.dead_letters.range_replay import PER_S
 from notistream.errors import FieldError, InvalidRequest
-from notistream.services.range_replay import PER_S
 from notistream.web import replay_views as views
 from notistream.web.body import parse, read_body
 from notistream.web.context import RUNTIME

@@ -15,11 +15,11 @@ from notistream.db.dead_letters import Filter
 from notistream.db.pool import open_database
 from notistream.db.replay import ReplayItem, replay
 from notistream.db.tenants import create as create_tenant
+from notistream.dead_letters.letters import DeadLetters, Outcome
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import NotFound, NotReplayable
 from notistream.kafka.records import BadRecord, Consumed, Record, dead_letter
-from notistream.services.dead_letters import DeadLetters, Outcome
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, World
 
 pytestmark = pytest.mark.integration
@@ -218,7 +218,7 @@ async def test_failing_again_during_a_replay_does_not_make_it_endless(desk, monk
                     desk.fail(UUID(orjson.loads(record.value)["id"]), seq=orjson.loads(record.value)["seq"])))
 
     desk.letters = DeadLetters(desk.db, prefix="t", publish=fail_again)
-    monkeypatch.setattr("notistream.services.dead_letters.CHUNK", 3)
+    monkeypatch.setattr("notistream.dead_letters.letters.CHUNK", 3)
     assert await desk.letters.replay_matching(Filter(), actor="test", limit=1000) == Outcome(10, 0)
     await asyncio.gather(*taken)
     assert len(taken) == 10

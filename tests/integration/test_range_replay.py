@@ -15,10 +15,10 @@ from notistream.db import range_replays as stored
 from notistream.db.ids import id_at
 from notistream.db.pool import open_database
 from notistream.db.range_replays import Range
+from notistream.dead_letters.range_replay import RangeReplays, allowed
 from notistream.domain.notification import NewNotification, Priority
 from notistream.domain.suppression import SuppressionReason
 from notistream.errors import Conflict
-from notistream.services.range_replay import RangeReplays, allowed
 from tests.receiver import receiver
 from tests.stack import ROOT, stack, until
 
@@ -126,7 +126,7 @@ async def test_the_same_id_twice_sends_nothing_twice(world):
 
 
 async def test_it_stops_and_resumes_where_it_was(world, monkeypatch):
-    monkeypatch.setattr("notistream.services.range_replay.QUEUED_AT_ONCE", 8)
+    monkeypatch.setattr("notistream.dead_letters.range_replay.QUEUED_AT_ONCE", 8)
     ids = await world.ended(20)
     running = await world.start()
     await world.rested(running.id)
@@ -144,7 +144,7 @@ async def test_it_stops_and_resumes_where_it_was(world, monkeypatch):
 
 
 async def test_two_workers_take_turns_and_nothing_twice(world, monkeypatch):
-    monkeypatch.setattr("notistream.services.range_replay.QUEUED_AT_ONCE", 5)
+    monkeypatch.setattr("notistream.dead_letters.range_replay.QUEUED_AT_ONCE", 5)
     ids = await world.ended(60)
     running = await world.start()
     other = RangeReplays(world.db)
@@ -198,7 +198,7 @@ async def test_the_range_is_by_time_channel_tenant_and_status(world):
 
 
 async def test_long_stretches_without_a_match_are_crossed_in_portions(world, monkeypatch):
-    monkeypatch.setattr("notistream.services.range_replay.SCANNED_AT_ONCE", 10)
+    monkeypatch.setattr("notistream.dead_letters.range_replay.SCANNED_AT_ONCE", 10)
     await world.ended(35, status="delivered")
     ids = await world.ended(3)
     await world.ended(35, status="delivered")

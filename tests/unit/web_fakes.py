@@ -16,6 +16,8 @@ from notistream.db.pool import Database, open_database
 from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate, StoredTemplateVersion
 from notistream.db.stats import ChannelTotals
 from notistream.db.templates import Replacement
+from notistream.dead_letters.letters import Outcome
+from notistream.dead_letters.range_replay import RangeReplays
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNELS
@@ -38,12 +40,10 @@ from notistream.sending.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.sending.changes import Operations
 from notistream.sending.preview import Preview
 from notistream.services.access import Principal
-from notistream.services.dead_letters import Outcome
 from notistream.services.guesses import Guesses
 from notistream.services.inbox import Inbox
 from notistream.services.operators import Operators
 from notistream.services.pauses import Pauses
-from notistream.services.range_replay import RangeReplays
 from notistream.services.realtime import Realtime
 from notistream.services.tenancy import Tenancy
 from notistream.services.webhook_client import WebhookClient

@@ -10,9 +10,9 @@ from multidict import MultiMapping
 
 from notistream.db import dead_letters as stored
 from notistream.db.dead_letters import Burials, Filter
+from notistream.dead_letters.letters import readable
 from notistream.domain.notification import CHANNELS
 from notistream.errors import FieldError, InvalidRequest, NotFound
-from notistream.services.dead_letters import readable
 from notistream.web.console.charts import Chart, chart
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked, filled

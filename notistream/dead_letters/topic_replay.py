@@ -11,10 +11,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from notistream.dead_letters.letters import DeadLetters
 from notistream.errors import KafkaUnavailable, NotFound
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import OVERSIZE, TOPICS, BadRecord, Consumed, FailedDelivery, Record, dead_letter, time_of
-from notistream.services.dead_letters import DeadLetters
 
 RECORDS_AT_ONCE = 200
 TIMEOUT_MS = 10_000
