@@ -55,12 +55,12 @@ from notistream.services.readiness import Readiness
 from notistream.services.realtime import Realtime
 from notistream.services.request_limit import RequestLimit
 from notistream.services.tenancy import Tenancy
-from notistream.services.webhook_client import WebhookClient
-from notistream.services.webhook_sender import WebhookSender
-from notistream.services.webhooks import Webhooks
 from notistream.services.ws_tokens import WsTokens
 from notistream.settings.model import Settings, secrets_of
 from notistream.templates.library import Templates
+from notistream.webhooks.client import WebhookClient
+from notistream.webhooks.endpoints import Webhooks
+from notistream.webhooks.sender import WebhookSender
 
 
 class Runtime:

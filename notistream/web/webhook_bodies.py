@@ -11,10 +11,10 @@ from notistream.domain.validation import length_error
 from notistream.domain.webhook import SCHEDULE_S
 from notistream.domain.webhook_signature import LEAST, LONGEST, secret_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.services.webhooks import Span
 from notistream.web.fields import Moment, Text
 from notistream.web.recipient_bodies import refuse_wrong
 from notistream.web.schemas import STRICT
+from notistream.webhooks.endpoints import Span
 
 MAX_DESCRIPTION = 1000
 EventType = Literal[

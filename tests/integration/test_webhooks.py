@@ -13,9 +13,9 @@ from notistream.domain.event import Event, Events
 from notistream.domain.webhook import EVENT_TYPES, SCHEDULE_S
 from notistream.domain.webhook_signature import key_of
 from notistream.observability import metrics
-from notistream.services import webhook_sender
-from notistream.services.webhooks import MOST
 from notistream.web.webhook_routes import WEBHOOKS
+from notistream.webhooks import sender
+from notistream.webhooks.endpoints import MOST
 from tests.hooks import LOOPBACK, hooks
 from tests.integration.test_api_contract import serving
 from tests.integration.test_plans import looked_at
@@ -335,7 +335,7 @@ async def test_a_slow_endpoint_does_not_delay_a_fast_one(world, monkeypatch):
         return len(world.receiver.at("/fast")) == 100
 
     await until(sent, what="all hundred at the fast one")
-    assert len(world.receiver.at("/slow")) == webhook_sender.PER_ENDPOINT, "none of the slow one's has ended"
+    assert len(world.receiver.at("/slow")) == sender.PER_ENDPOINT, "none of the slow one's has ended"
     assert len(await world.deliveries(slow, "&status=pending")) == 100
     world.receiver.gate.set()
     await until(lambda: _stepped(world, slow), what="the slow one's to end")
@@ -345,7 +345,7 @@ async def test_a_slow_endpoint_does_not_delay_a_fast_one(world, monkeypatch):
 
 
 def test_a_tenant_cannot_take_all_room():
-    assert MOST * webhook_sender.PER_ENDPOINT < webhook_sender.AT_ONCE
+    assert MOST * sender.PER_ENDPOINT < sender.AT_ONCE
 
 
 async def test_taking_looks_at_what_is_due_only(world, database_url):

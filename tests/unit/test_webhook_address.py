@@ -10,8 +10,8 @@ from aiohttp.abc import AbstractResolver
 from notistream.domain.webhook import NoReply, Reply
 from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.observability import metrics
-from notistream.services.webhook_client import WebhookClient
-from notistream.services.webhook_names import Names as SystemNames
+from notistream.webhooks.client import WebhookClient
+from notistream.webhooks.names import Names as SystemNames
 
 PUBLIC, LOOPBACK = "93.184.215.14", "127.0.0.1"
 CLOSED = Allowed()

@@ -7,7 +7,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from notistream.domain.webhook_signature import key_of, secret_error, secret_of, signed_headers
-from notistream.services.webhooks import new_secret
+from notistream.webhooks.endpoints import new_secret
 
 BODY = '{"type":"notification.delivered","data":{"text":"ü"}}'.encode()
 PLAIN = "a secret of our own"

@@ -46,11 +46,11 @@ from notistream.services.operators import Operators
 from notistream.services.pauses import Pauses
 from notistream.services.realtime import Realtime
 from notistream.services.tenancy import Tenancy
-from notistream.services.webhook_client import WebhookClient
-from notistream.services.webhooks import Webhooks
 from notistream.services.ws_tokens import WsTokens
 from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
 from notistream.web.routes import MIDDLEWARES, install
+from notistream.webhooks.client import WebhookClient
+from notistream.webhooks.endpoints import Webhooks
 
 ADMIN = {"X-Admin-Token": "admin-token"}
 LIMITS = {name: channel.max_length for name, channel in CHANNELS.items()}

@@ -8,8 +8,6 @@ from aiohttp import web
 from notistream.db.webhooks import StoredEndpoint
 from notistream.domain.webhook import EVENT_TYPES, FAILING_FOR, SCHEDULE_S, TEST_EVENT
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
-from notistream.services.webhook_support import WebhookSupport
-from notistream.services.webhooks import MOST, Span
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked, filled
 from notistream.web.console.rendering import OPERATOR, done, page
@@ -17,6 +15,8 @@ from notistream.web.console.tenant_shown import choice, id_of
 from notistream.web.context import RUNTIME
 from notistream.web.query import Query
 from notistream.web.webhook_bodies import STATUSES as ENDED
+from notistream.webhooks.endpoints import MOST, Span
+from notistream.webhooks.support import WebhookSupport
 
 HERE = "/console/webhooks"
 SIZE = 50

@@ -8,7 +8,7 @@ from notistream.db.webhook_deliveries import StoredDelivery
 from notistream.db.webhooks import StoredEndpoint
 from notistream.domain.webhook import TEST_EVENT
 from notistream.errors import Conflict, WebhookInactive
-from notistream.services.webhooks import TEST_DATA, Span, Webhooks
+from notistream.webhooks.endpoints import TEST_DATA, Span, Webhooks
 
 
 class WebhookSupport:

@@ -22,7 +22,7 @@ from notistream.domain.webhook import Disable, GiveUp, Reply, TellAgain, Told, V
 from notistream.domain.webhook_signature import signed_headers
 from notistream.errors import DatabaseUnavailable
 from notistream.observability import metrics
-from notistream.services.webhook_client import TIMEOUT_S, Answer
+from notistream.webhooks.client import TIMEOUT_S, Answer
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from notistream.db.webhooks import StoredEndpoint, Wanted
 from notistream.domain.webhook import TEST_EVENT
 from notistream.domain.webhook_signature import KEY_BYTES, secret_of
 from notistream.errors import FieldError, InvalidRequest, NotFound, TooManyWebhooks, WebhookInactive
-from notistream.services.webhook_client import WebhookClient
+from notistream.webhooks.client import WebhookClient
 
 MOST = 50
 OVERLAP = timedelta(hours=24)

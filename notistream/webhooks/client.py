@@ -19,7 +19,7 @@ from notistream.domain.webhook import CallResult, NoReply, Reply
 from notistream.domain.webhook_address import Allowed, Target, address_error, target_of
 from notistream.observability import metrics
 from notistream.providers.http import asked_wait_s
-from notistream.services.webhook_names import Names
+from notistream.webhooks.names import Names
 
 log = logging.getLogger(__name__)
 
