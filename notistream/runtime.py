@@ -34,6 +34,9 @@ from notistream.providers.api import Context
 from notistream.providers.registry import Providers
 from notistream.publishing.relay import Relay
 from notistream.publishing.windows import Windows
+from notistream.realtime.inbox import Inbox
+from notistream.realtime.listeners import Realtime
+from notistream.realtime.ws_tokens import WsTokens
 from notistream.recording.audit import Audit
 from notistream.recording.ledger import DeliveryLedger
 from notistream.recording.receipts import Receipts
@@ -47,15 +50,12 @@ from notistream.sending.template_choice import TemplateChoice
 from notistream.services.access import Access
 from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
-from notistream.services.inbox import Inbox
 from notistream.services.operators import Operators, operators_of
 from notistream.services.overview import Overviews
 from notistream.services.pauses import Pauses
 from notistream.services.readiness import Readiness
-from notistream.services.realtime import Realtime
 from notistream.services.request_limit import RequestLimit
 from notistream.services.tenancy import Tenancy
-from notistream.services.ws_tokens import WsTokens
 from notistream.settings.model import Settings, secrets_of
 from notistream.templates.library import Templates
 from notistream.webhooks.client import WebhookClient

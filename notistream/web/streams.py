@@ -6,8 +6,8 @@ from uuid import UUID
 from aiohttp import web
 
 from notistream.errors import DatabaseUnavailable, FieldError, InvalidRequest, NotFound
-from notistream.services.hub import Bell, Frames
-from notistream.services.inbox import Inbox
+from notistream.realtime.hub import Bell, Frames
+from notistream.realtime.inbox import Inbox
 from notistream.web import inbox_views as views
 from notistream.web import sockets
 from notistream.web.context import READER, RUNTIME, SENDER

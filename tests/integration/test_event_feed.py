@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from notistream.domain.event import Events
 from notistream.kafka import topics
 from notistream.kafka.connection import Kafka
-from notistream.services.event_feed import EventFeed
+from notistream.realtime.event_feed import EventFeed
 from notistream.settings.model import Settings
 from tests.services import dedicated_services, topic_prefix
 from tests.stack import until

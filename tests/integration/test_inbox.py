@@ -16,11 +16,11 @@ from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
 from notistream.providers.api import Context, ProviderSettings, TemporaryError
 from notistream.providers.in_app import InAppProvider
+from notistream.realtime.hub import Bell
+from notistream.realtime.inbox import Inbox
+from notistream.realtime.inbox_watch import InboxWatch
 from notistream.runtime import Runtime
 from notistream.services.access import new_key
-from notistream.services.hub import Bell
-from notistream.services.inbox import Inbox
-from notistream.services.inbox_watch import InboxWatch
 from notistream.web.realtime_routes import REALTIME
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, pointers, problem_of

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, WSServerHandshakeError
 from notistream.db.inbox import InboxMessage
 from notistream.domain.event import Event, Events
 from notistream.errors import DatabaseUnavailable
-from notistream.services.realtime import Realtime
+from notistream.realtime.listeners import Realtime
 from notistream.web import examples, sockets, streams
 from notistream.web.reaper import Reaper
 from tests.unit.web_fakes import Client, FakeRuntime, problem_of, serving

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from notistream.errors import NotConfigured, Unauthorized
-from notistream.services.ws_tokens import WsTokens, key_id
+from notistream.realtime.ws_tokens import WsTokens, key_id
 from notistream.settings.model import Settings, secrets_of
 from tests.unit.web_fakes import problem_of, serving
 

@@ -33,6 +33,9 @@ from notistream.errors import (
     Unauthorized,
 )
 from notistream.kafka.connection import Kafka
+from notistream.realtime.inbox import Inbox
+from notistream.realtime.listeners import Realtime
+from notistream.realtime.ws_tokens import WsTokens
 from notistream.recording.receipts import Receipts
 from notistream.recording.trace import Timeline, timeline
 from notistream.runtime import Runtime
@@ -41,12 +44,9 @@ from notistream.sending.changes import Operations
 from notistream.sending.preview import Preview
 from notistream.services.access import Principal
 from notistream.services.guesses import Guesses
-from notistream.services.inbox import Inbox
 from notistream.services.operators import Operators
 from notistream.services.pauses import Pauses
-from notistream.services.realtime import Realtime
 from notistream.services.tenancy import Tenancy
-from notistream.services.ws_tokens import WsTokens
 from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
 from notistream.web.routes import MIDDLEWARES, install
 from notistream.webhooks.client import WebhookClient

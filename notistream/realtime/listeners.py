@@ -9,11 +9,11 @@ from notistream.db.pool import Database
 from notistream.errors import TooManyConnections
 from notistream.kafka.connection import Kafka
 from notistream.observability import metrics
-from notistream.services.event_feed import EventFeed
-from notistream.services.hub import Bell, Frames, Hub
-from notistream.services.inbox import Inbox
-from notistream.services.inbox_watch import InboxWatch
-from notistream.services.ws_tokens import Reader, WsTokens
+from notistream.realtime.event_feed import EventFeed
+from notistream.realtime.hub import Bell, Frames, Hub
+from notistream.realtime.inbox import Inbox
+from notistream.realtime.inbox_watch import InboxWatch
+from notistream.realtime.ws_tokens import Reader, WsTokens
 
 __all__ = ["Reader", "Realtime"]
 

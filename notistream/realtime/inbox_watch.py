@@ -9,7 +9,7 @@ from notistream.db import inbox
 from notistream.db.inbox import Owner
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
-from notistream.services.hub import Bell
+from notistream.realtime.hub import Bell
 
 log = logging.getLogger(__name__)
 WATCH_S = 3.0
