@@ -9,6 +9,10 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from notistream.access.authentication import Access
+from notistream.access.operators import Operators, operators_of
+from notistream.access.request_limit import RequestLimit
+from notistream.access.tenants import Tenancy
 from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.breakers import OpenBreaker
 from notistream.db.caps import CapLedger
@@ -47,15 +51,11 @@ from notistream.sending.idempotency import Replays
 from notistream.sending.notifications import Notifications
 from notistream.sending.preview import Previews
 from notistream.sending.template_choice import TemplateChoice
-from notistream.services.access import Access
 from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
-from notistream.services.operators import Operators, operators_of
 from notistream.services.overview import Overviews
 from notistream.services.pauses import Pauses
 from notistream.services.readiness import Readiness
-from notistream.services.request_limit import RequestLimit
-from notistream.services.tenancy import Tenancy
 from notistream.settings.model import Settings, secrets_of
 from notistream.templates.library import Templates
 from notistream.webhooks.client import WebhookClient

@@ -8,6 +8,8 @@ from uuid import UUID
 import click
 import orjson
 
+from notistream.access.authentication import key_prefix
+from notistream.access.tenants import OVERLAP, IssuedKey, Tenancy
 from notistream.commands.parameters import LATER, SPAN_OF_TIME, tenant_id
 from notistream.commands.services import settings_with_services, with_database
 from notistream.db import tenants as stored
@@ -15,8 +17,6 @@ from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.db.tenants import StoredKey, StoredTenant
 from notistream.errors import TenantExists
-from notistream.services.access import key_prefix
-from notistream.services.tenancy import OVERLAP, IssuedKey, Tenancy
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 EXPIRES = click.option("--expires", type=LATER, help="When it stops working: a date and time, or a span such as 90d.")

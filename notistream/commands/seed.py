@@ -2,6 +2,8 @@
 
 import click
 
+from notistream.access.authentication import DEFAULT_TENANT
+from notistream.access.tenants import IssuedKey, Tenancy
 from notistream.commands.services import settings_with_services, with_database
 from notistream.db import tenants
 from notistream.db.audit_log import CLI
@@ -9,8 +11,6 @@ from notistream.db.pool import Database
 from notistream.domain.recipient import Contact
 from notistream.errors import TenantExists
 from notistream.services import recipients
-from notistream.services.access import DEFAULT_TENANT
-from notistream.services.tenancy import IssuedKey, Tenancy
 from notistream.templates import starters
 
 KEY_NAME = "seed"

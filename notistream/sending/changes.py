@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 
 from uuid_utils.compat import uuid7
 
+from notistream.access.acting import who, within
 from notistream.db import audit_log, batches, deliveries, operations, replay
 from notistream.db.operations import Candidates, Selection
 from notistream.db.pool import Database, Queryable
@@ -30,7 +31,6 @@ from notistream.errors import (
 from notistream.kafka.records import OutboxEntry
 from notistream.observability import metrics
 from notistream.sending.acceptance import Sender
-from notistream.services.acting import who, within
 
 LOOKED_AT_AT_ONCE = 20_000
 CANCELLED_AT_ONCE = 1000

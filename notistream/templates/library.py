@@ -8,6 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from notistream.access.acting import within
 from notistream.db import audit_log, templates
 from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredTemplate, StoredTemplateVersion
@@ -19,7 +20,6 @@ from notistream.domain.template_text import TemplateText, TemplateVersion, varia
 from notistream.domain.validation import CONTROL, header_error, length_error, nul_error
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.sending.template_choice import uuid_of
-from notistream.services.acting import within
 from notistream.templates import Starter, starters_by_id
 
 MAX_TOKENS_OF_ALL = 20_000

@@ -2,11 +2,11 @@
 
 from aiohttp import web
 
+from notistream.access.request_limit import Standing
 from notistream.db.pool import TenantDatabase
 from notistream.realtime.listeners import Reader
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Sender
-from notistream.services.request_limit import Standing
 from notistream.web.body import LargeBodies
 from notistream.web.route import RouteTable
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.access.request_limit import Standing
 from notistream.domain.rate_limit import Rate
 from notistream.errors import TooManyRequests
-from notistream.services.request_limit import Standing
 from notistream.web.context import RUNTIME, STANDING
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
+from notistream.access.authentication import Principal
 from notistream.errors import (
     AdminOnly,
     MethodNotAllowed,
@@ -21,7 +22,6 @@ from notistream.errors import (
 )
 from notistream.observability import logs, metrics, tracing
 from notistream.sending.acceptance import Sender
-from notistream.services.access import Principal
 from notistream.web import limits, problems
 from notistream.web.console import door
 from notistream.web.context import READER, ROUTE_TABLE, RUNTIME, SENDER, STANDING

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
+from notistream.access.tenants import IssuedKey
 from notistream.db.tenants import StoredKey, StoredTenant
-from notistream.services.tenancy import IssuedKey
 from notistream.web import tenant_views as views
 from notistream.web import tenants
 from notistream.web.examples import NOW, TENANT

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
+from notistream.access.tenants import LONGEST_OVERLAP, MAX_NAME, OVERLAP, IssuedKey
 from notistream.db.tenants import StoredKey, StoredTenant
-from notistream.services.tenancy import LONGEST_OVERLAP, MAX_NAME, OVERLAP, IssuedKey
 from notistream.web.fields import Moment, Text
 from notistream.web.schemas import STRICT
 

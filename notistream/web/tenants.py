@@ -5,9 +5,9 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.access.tenants import OVERLAP
 from notistream.db.audit_log import ADMIN
 from notistream.errors import NotFound
-from notistream.services.tenancy import OVERLAP
 from notistream.web import tenant_views as views
 from notistream.web.body import parse, read_body
 from notistream.web.context import RUNTIME

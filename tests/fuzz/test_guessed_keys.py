@@ -9,8 +9,8 @@ from collections import Counter
 import aiohttp
 import pytest
 
-from notistream.services.access import new_key
-from notistream.services.guesses import ALLOWED, SPAN_S
+from notistream.access.authentication import new_key
+from notistream.access.guesses import ALLOWED, SPAN_S
 from tests.fuzz.conftest import CREATE, GOOD, PATIENCE_S, Target, served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S)]

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from notistream.access.authentication import digest, key_prefix, new_key
 from notistream.db import tenants
 from notistream.runtime import Runtime
-from notistream.services.access import digest, key_prefix, new_key
 from notistream.settings.model import Settings
 from notistream.web.routes import MIDDLEWARES, install
 from tests.unit.web_fakes import Client, pointers, problem_of

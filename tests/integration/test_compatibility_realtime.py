@@ -8,12 +8,12 @@ import pytest
 from aiohttp import WSServerHandshakeError
 from uuid_utils.compat import uuid7
 
+from notistream.access.authentication import new_key
 from notistream.db import tenants
 from notistream.delivery.ports import Message
 from notistream.domain.event import decode_events
 from notistream.kafka.records import outbox_entries
 from notistream.runtime import Runtime
-from notistream.services.access import new_key
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, problem_of
 

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
+from notistream.access.authentication import new_key
 from notistream.db import inbox, queries, tenants
 from notistream.db.pool import Database
 from notistream.delivery.ports import Message
@@ -20,7 +21,6 @@ from notistream.realtime.hub import Bell
 from notistream.realtime.inbox import Inbox
 from notistream.realtime.inbox_watch import InboxWatch
 from notistream.runtime import Runtime
-from notistream.services.access import new_key
 from notistream.web.realtime_routes import REALTIME
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, pointers, problem_of

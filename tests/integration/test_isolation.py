@@ -11,10 +11,10 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
+from notistream.access.guesses import Guesses
 from notistream.db import sandbox, tenants
 from notistream.delivery.ports import Message
 from notistream.runtime import Runtime
-from notistream.services.guesses import Guesses
 from notistream.web.document import PATH_PARAMETER
 from notistream.web.parameters import V1
 from notistream.web.route import Route

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from notistream.access import authentication, key_use
+from notistream.access.guesses import Guesses
 from notistream.commands import cli
 from notistream.commands.seed import DEMO_RECIPIENT, seed_tenant
 from notistream.db import tenants
 from notistream.runtime import Runtime
-from notistream.services import access, key_use
-from notistream.services.guesses import Guesses
 from notistream.web.tenant_routes import TENANTS
 from tests.integration.test_api_contract import NOTIFICATIONS, SMS, serving
 from tests.stack import until
@@ -62,7 +62,7 @@ class Office:
 @pytest.fixture
 def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a key is allowed is asked for every request, so that tests need not wait five seconds."""
-    monkeypatch.setattr(access, "CACHED_S", 0.0)
+    monkeypatch.setattr(authentication, "CACHED_S", 0.0)
 
 
 @pytest.fixture
@@ -176,8 +176,8 @@ async def test_a_revoked_key_is_remembered_for_five_seconds_at_most(
         key = await office.issue(tenant)
         assert await office.status(key["key"]) == 200
         await office.call("DELETE", f"{BASE}/{tenant}/api-keys/{key['id']}", status=204)
-        clock = access.time.monotonic
-        monkeypatch.setattr(access.time, "monotonic", lambda: clock() + access.CACHED_S)
+        clock = authentication.time.monotonic
+        monkeypatch.setattr(authentication.time, "monotonic", lambda: clock() + authentication.CACHED_S)
         assert await office.status(key["key"]) == 401
 
 

@@ -6,6 +6,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from notistream.access.authentication import new_key
 from notistream.commands import cli
 from notistream.db import deliveries, tenants
 from notistream.db.deliveries import Finishing
@@ -13,7 +14,6 @@ from notistream.delivery.ports import Parking, Turn
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.runtime import Runtime
-from notistream.services.access import new_key
 from tests.integration.test_api_contract import NOBODY, serving
 from tests.unit.web_fakes import pointers, problem_of
 

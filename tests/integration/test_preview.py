@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from notistream.access.authentication import new_key
 from notistream.db import tenants
 from notistream.db.slots import SlotLock
 from notistream.delivery.gates import GATE_NAMES
 from notistream.runtime import Runtime
-from notistream.services.access import new_key
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import pointers, problem_of
 

@@ -11,13 +11,13 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
+from notistream.access.authentication import new_key
 from notistream.db import deliveries, queries, tenants
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Claimed
 from notistream.domain.preference import FrequencyCap, preferences_from
 from notistream.domain.recipient import MAX_TOKENS
 from notistream.runtime import Runtime
-from notistream.services.access import new_key
 from notistream.web.recipient_routes import RECIPIENT_ROUTES
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, problem_of

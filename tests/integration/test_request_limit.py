@@ -11,12 +11,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from notistream.access.authentication import new_key
+from notistream.access.request_limit import RequestLimit, Standing
 from notistream.db import queries, request_windows, tenants
 from notistream.db.pool import Database, open_database
 from notistream.domain.rate_limit import Rate, parse_rate
 from notistream.observability import metrics
-from notistream.services.access import new_key
-from notistream.services.request_limit import RequestLimit, Standing
 from tests.integration.test_api_contract import NOTIFICATIONS, serving
 from tests.moments import lasting
 from tests.services import Endpoints

@@ -9,9 +9,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from notistream.access.authentication import new_key
 from notistream.db import queries, sandbox, tenants
 from notistream.runtime import Runtime
-from notistream.services.access import new_key
 from notistream.web.sandbox_routes import SANDBOX
 from tests.integration.test_api_contract import serving
 from tests.providers.case import SMS

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import make_mocked_request
 
+from notistream.access.operators import Operators
 from notistream.errors import Forbidden
-from notistream.services.operators import Operators
 from notistream.web.console import door, rendering
 from notistream.web.console.routes import CONSOLE
 from notistream.web.route import Route

@@ -2,9 +2,9 @@
 
 import pytest
 
+from notistream.access import guesses
+from notistream.access.guesses import Guesses
 from notistream.errors import TooManyRequests
-from notistream.services import guesses
-from notistream.services.guesses import Guesses
 
 
 class Clock:

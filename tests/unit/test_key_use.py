@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from notistream.access.key_use import KeyUse
 from notistream.errors import DatabaseUnavailable
-from notistream.services.key_use import KeyUse
 
 
 class Rows:

@@ -5,9 +5,9 @@ import time
 import jwt
 import pytest
 
+from notistream.access import operators as module
+from notistream.access.operators import Operators, Role, operators_of
 from notistream.errors import Unauthorized
-from notistream.services import operators as module
-from notistream.services.operators import Operators, Role, operators_of
 from notistream.settings.model import Settings
 
 ADA, EVE = "a" * 16, "e" * 16

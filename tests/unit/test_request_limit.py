@@ -5,12 +5,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from notistream.access import request_limit
+from notistream.access.request_limit import RequestLimit
 from notistream.db.request_windows import Reserved
 from notistream.domain.rate_limit import Rate
 from notistream.errors import DatabaseUnavailable
 from notistream.observability import metrics
-from notistream.services import request_limit
-from notistream.services.request_limit import RequestLimit
 
 KEY = uuid4()
 

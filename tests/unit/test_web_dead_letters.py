@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from notistream.access.authentication import Access
 from notistream.db.dead_letters import Filter
 from notistream.dead_letters.letters import readable
-from notistream.services.access import Access
 from notistream.web.dead_letter_routes import LETTER
 from notistream.web.routes import ROUTES
 from tests.unit.web_fakes import ADMIN, problem_of, serving

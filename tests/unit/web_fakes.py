@@ -10,6 +10,10 @@ from uuid import UUID
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from notistream.access.authentication import Principal
+from notistream.access.guesses import Guesses
+from notistream.access.operators import Operators
+from notistream.access.tenants import Tenancy
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter, Page
 from notistream.db.pool import Database, open_database
@@ -42,11 +46,7 @@ from notistream.runtime import Runtime
 from notistream.sending.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.sending.changes import Operations
 from notistream.sending.preview import Preview
-from notistream.services.access import Principal
-from notistream.services.guesses import Guesses
-from notistream.services.operators import Operators
 from notistream.services.pauses import Pauses
-from notistream.services.tenancy import Tenancy
 from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
 from notistream.web.routes import MIDDLEWARES, install
 from notistream.webhooks.client import WebhookClient

@@ -8,8 +8,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from multidict import MultiDict
 
+from notistream.access.operators import Operator
 from notistream.errors import Forbidden, NotiStreamError
-from notistream.services.operators import Operator
 from notistream.web.body import read_form
 from notistream.web.console.rendering import OPERATOR, SAFE, page, refusal
 from notistream.web.context import RUNTIME

@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from notistream.access.operators import Operator
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.errors import NotiStreamError, TooManyRequests, Unavailable
-from notistream.services.operators import Operator
 from notistream.web.console import assets, formats, navigation
 from notistream.web.context import ROUTE_TABLE, RUNTIME
 

@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from notistream.access.operators import SESSION_S
 from notistream.errors import NotiStreamError, TooManyRequests, Unauthorized
 from notistream.observability import metrics
-from notistream.services.operators import SESSION_S
 from notistream.settings.model import LOOPBACK
 from notistream.web.body import read_form
 from notistream.web.console.door import COOKIE, check_origin, wanted_page

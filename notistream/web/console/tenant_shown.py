@@ -6,10 +6,10 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.access.authentication import DEFAULT_TENANT
 from notistream.db import tenants
 from notistream.db.tenants import StoredTenant
 from notistream.errors import NotFound
-from notistream.services.access import DEFAULT_TENANT
 from notistream.web.console import tenant_field
 from notistream.web.context import RUNTIME
 

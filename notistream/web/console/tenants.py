@@ -6,9 +6,9 @@ from uuid import UUID
 from aiohttp import web
 from multidict import MultiDict
 
+from notistream.access.tenants import IssuedKey
 from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
-from notistream.services.tenancy import IssuedKey
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked, filled
 from notistream.web.console.rendering import OPERATOR, done, page

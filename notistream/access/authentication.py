@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
+from notistream.access.guesses import Guesses
+from notistream.access.key_use import KeyUse
 from notistream.db import tenants
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable, Unauthorized
-from notistream.services.guesses import Guesses
-from notistream.services.key_use import KeyUse
 
 V = TypeVar("V")
 DEFAULT_TENANT = "default"

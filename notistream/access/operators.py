@@ -11,8 +11,8 @@ from enum import StrEnum
 
 import jwt
 
+from notistream.access.guesses import Guesses
 from notistream.errors import Unauthorized
-from notistream.services.guesses import Guesses
 from notistream.settings.model import LOOPBACK, Settings
 
 ALGORITHM = "HS256"

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from notistream.access.authentication import new_key
 from notistream.db import audit_log, tenants
 from notistream.db.pool import Database, Queryable
 from notistream.db.tenants import StoredKey, StoredTenant
 from notistream.domain.validation import CONTROL
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
-from notistream.services.access import new_key
 
 MAX_NAME = 100
 OVERLAP = timedelta(hours=24)
