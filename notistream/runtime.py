@@ -41,6 +41,7 @@ from notistream.publishing.windows import Windows
 from notistream.realtime.inbox import Inbox
 from notistream.realtime.listeners import Realtime
 from notistream.realtime.ws_tokens import WsTokens
+from notistream.recipients.erasure import Erasure
 from notistream.recording.audit import Audit
 from notistream.recording.ledger import DeliveryLedger
 from notistream.recording.receipts import Receipts
@@ -51,7 +52,6 @@ from notistream.sending.idempotency import Replays
 from notistream.sending.notifications import Notifications
 from notistream.sending.preview import Previews
 from notistream.sending.template_choice import TemplateChoice
-from notistream.services.erasure import Erasure
 from notistream.services.gauges import Gauges
 from notistream.services.overview import Overviews
 from notistream.services.pauses import Pauses

@@ -10,7 +10,7 @@ from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.domain.recipient import Contact
 from notistream.errors import TenantExists
-from notistream.services import recipients
+from notistream.recipients import contacts
 from notistream.templates import starters
 
 KEY_NAME = "seed"
@@ -25,7 +25,7 @@ DEMO_CONTACT = Contact(
 async def seed_demo(database: Database) -> None:
     """The `default` tenant with a recipient, as AUTH=off uses it."""
     tenant, _ = await tenants.create(database, DEFAULT_TENANT)
-    await recipients.put(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
+    await contacts.put(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
 
 
 async def seed_tenant(database: Database, name: str) -> tuple[bool, IssuedKey]:
@@ -38,7 +38,7 @@ async def seed_tenant(database: Database, name: str) -> tuple[bool, IssuedKey]:
         tenant, new = await tenancy.create(name, actor=CLI), True
     except TenantExists:
         tenant, new = await tenants.create(database, name)
-    await recipients.put(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
+    await contacts.put(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
     known = await tenants.list_keys(database, tenant.id, before=None, limit=KEYS_LOOKED_AT)
     lasting = [k for k in known if k.name == KEY_NAME and k.revoked_at is None and k.expires_at is None]
     if lasting:

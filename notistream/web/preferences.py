@@ -5,7 +5,7 @@ from aiohttp import web
 from notistream.db import preferences, recipients
 from notistream.db.preferences import StoredPreferences
 from notistream.errors import NotFound
-from notistream.services.recipients import wish
+from notistream.recipients.contacts import wish
 from notistream.web import preference_bodies, user_preference_bodies
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body

@@ -6,7 +6,7 @@ from typing import Any
 from notistream.db.preferences import StoredPreferences
 from notistream.db.recipients import StoredRecipient
 from notistream.db.suppressions import StoredSuppression
-from notistream.services.erasure import Erased
+from notistream.recipients.erasure import Erased
 from notistream.web import recipient_views as views
 from notistream.web.examples import NOW
 

@@ -12,7 +12,7 @@ from notistream.db.recipients import StoredRecipient
 from notistream.db.suppressions import StoredSuppression
 from notistream.domain.notification import CHANNELS
 from notistream.domain.preference import window_s
-from notistream.services.erasure import Erased
+from notistream.recipients.erasure import Erased
 from notistream.web.query import text_cursor
 
 

@@ -5,7 +5,7 @@ from aiohttp import web
 from notistream.db import device_tokens, recipients
 from notistream.domain.validation import recipient_id_error, token_error
 from notistream.errors import NotFound
-from notistream.services import recipients as use_cases
+from notistream.recipients import contacts as use_cases
 from notistream.web import recipient_views as views
 from notistream.web.body import parse, read_body
 from notistream.web.context import RUNTIME, SENDER, own

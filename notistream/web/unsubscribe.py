@@ -7,7 +7,7 @@ from aiohttp import web
 
 from notistream.delivery.unsubscribe import OptOut
 from notistream.errors import BodyTooLarge, BodyTooSlow, FieldError, InvalidRequest
-from notistream.services.unsubscribe import unsubscribe
+from notistream.recipients.unsubscribe import unsubscribe
 from notistream.web.context import RUNTIME
 from notistream.web.route import Route
 

@@ -9,7 +9,7 @@ from multidict import MultiDict
 from notistream.db.preferences import StoredPreferences
 from notistream.db.tenants import StoredTenant
 from notistream.errors import InvalidRequest
-from notistream.services.recipient_support import reference
+from notistream.recipients.support import reference
 from notistream.web.console import tenants, webhooks
 from notistream.web.console.preference_form import read, sent_form, stored_form
 from notistream.web.console.recipient_view import RecipientView

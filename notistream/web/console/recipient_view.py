@@ -14,8 +14,8 @@ from notistream.db.tenants import StoredTenant
 from notistream.domain.notification import CHANNELS
 from notistream.domain.preference import ChannelPreference, preferences_from, span, zone_of
 from notistream.errors import NotFound
-from notistream.services.erasure import addresses_of
-from notistream.services.recipient_support import reference
+from notistream.recipients.erasure import addresses_of
+from notistream.recipients.support import reference
 
 
 @dataclass(frozen=True, slots=True)

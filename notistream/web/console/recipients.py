@@ -7,7 +7,7 @@ from notistream.domain.suppression import category_error
 from notistream.domain.validation import length_error, nul_error, recipient_id_error
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.observability.logs import masked
-from notistream.services.recipient_support import RecipientSupport
+from notistream.recipients.support import RecipientSupport
 from notistream.web.console import preference_form
 from notistream.web.console.door import FORM
 from notistream.web.console.filters import address, asked
