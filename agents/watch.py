@@ -9,7 +9,7 @@ from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Place, Unacknowledged
 from notistream.kafka.records import lane_topic
 from notistream.observability import metrics
-from notistream.services.gauges import Progress
+from notistream.operating.gauges import Progress
 
 log = logging.getLogger(__name__)
 LOOK_S = 5.0

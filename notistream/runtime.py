@@ -33,6 +33,10 @@ from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
 from notistream.kafka.positions import Positions
 from notistream.observability import metrics, tracing
+from notistream.operating.gauges import Gauges
+from notistream.operating.overview import Overviews
+from notistream.operating.pauses import Pauses
+from notistream.operating.readiness import Readiness
 from notistream.providers.admission import Admission
 from notistream.providers.api import Context
 from notistream.providers.registry import Providers
@@ -52,10 +56,6 @@ from notistream.sending.idempotency import Replays
 from notistream.sending.notifications import Notifications
 from notistream.sending.preview import Previews
 from notistream.sending.template_choice import TemplateChoice
-from notistream.services.gauges import Gauges
-from notistream.services.overview import Overviews
-from notistream.services.pauses import Pauses
-from notistream.services.readiness import Readiness
 from notistream.settings.model import Settings, secrets_of
 from notistream.templates.library import Templates
 from notistream.webhooks.client import WebhookClient

@@ -11,9 +11,9 @@ import orjson
 from notistream.commands.services import settings_with_services
 from notistream.errors import Misconfigured, NotiStreamError
 from notistream.kafka import topics
+from notistream.operating import diagnosis
+from notistream.operating.diagnosis import Finding
 from notistream.providers.registry import Providers
-from notistream.services import diagnosis
-from notistream.services.diagnosis import Finding
 from notistream.settings.model import Settings, load_settings
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}

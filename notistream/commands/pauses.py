@@ -10,8 +10,8 @@ from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.pauses import Pause
 from notistream.errors import NotFound
+from notistream.operating.pauses import Pauses
 from notistream.providers.registry import chosen
-from notistream.services.pauses import Pauses
 
 R = TypeVar("R")
 

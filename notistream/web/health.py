@@ -4,7 +4,7 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from notistream.observability import metrics
-from notistream.services.readiness import HEALTHY
+from notistream.operating.readiness import HEALTHY
 from notistream.web import render
 from notistream.web.context import RUNTIME, SENDER
 from notistream.web.respond import answer

@@ -10,9 +10,9 @@ from notistream.db.pool import open_database
 from notistream.delivery.ports import Parking, Turn
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
+from notistream.operating.pauses import Pauses
 from notistream.sending.acceptance import Sender
 from notistream.sending.changes import Operations
-from notistream.services.pauses import Pauses
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, World
 
 HELD = Finish(status=Status.UNKNOWN, reason="outcome_unknown", outcome=AttemptOutcome.UNKNOWN, error="no answer",

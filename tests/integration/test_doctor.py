@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from notistream.commands import cli
 from notistream.db import migrate
-from notistream.services import diagnosis
+from notistream.operating import diagnosis
 
 pytestmark = pytest.mark.integration
 

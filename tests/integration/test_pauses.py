@@ -114,7 +114,7 @@ async def test_a_worker_releases_what_it_parked_before_it_noticed(hand):
 
 
 async def test_many_are_released_in_portions(hand, monkeypatch):
-    from notistream.services import pauses as service
+    from notistream.operating import pauses as service
 
     monkeypatch.setattr(service, "RELEASED_AT_ONCE", 4)
     new = [hand.new() for _ in range(10)]

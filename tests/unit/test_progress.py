@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from notistream.kafka.positions import Unacknowledged
-from notistream.services.gauges import Progress, _since
+from notistream.operating.gauges import Progress, _since
 
 PLACE, OTHER = ("sms.high", 0), ("sms.high", 1)
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

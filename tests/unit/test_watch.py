@@ -11,7 +11,7 @@ from notistream.domain.notification import Priority
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Unacknowledged
 from notistream.observability import metrics
-from notistream.services.gauges import Progress
+from notistream.operating.gauges import Progress
 
 ASSIGNED = [SimpleNamespace(topic="n.sms.high", partition=0)]
 

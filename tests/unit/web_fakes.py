@@ -37,6 +37,7 @@ from notistream.errors import (
     Unauthorized,
 )
 from notistream.kafka.connection import Kafka
+from notistream.operating.pauses import Pauses
 from notistream.realtime.inbox import Inbox
 from notistream.realtime.listeners import Realtime
 from notistream.realtime.ws_tokens import WsTokens
@@ -46,7 +47,6 @@ from notistream.runtime import Runtime
 from notistream.sending.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.sending.changes import Operations
 from notistream.sending.preview import Preview
-from notistream.services.pauses import Pauses
 from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
 from notistream.web.routes import MIDDLEWARES, install
 from notistream.webhooks.client import WebhookClient

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from notistream import __version__
 from notistream.kafka import topics
+from notistream.operating import diagnosis
+from notistream.operating.diagnosis import Finding
 from notistream.runtime import Runtime
-from notistream.services import diagnosis
-from notistream.services.diagnosis import Finding
 from notistream.settings.model import PREFIX, Settings
 from notistream.web.console.rendering import page
 from notistream.web.context import RUNTIME

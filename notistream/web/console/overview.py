@@ -8,7 +8,7 @@ from aiohttp import web
 
 from notistream.db.channel_minutes import Span
 from notistream.domain.notification import CHANNELS
-from notistream.services.overview import Totals
+from notistream.operating.overview import Totals
 from notistream.web.console.charts import Chart, chart
 from notistream.web.console.rendering import page
 from notistream.web.context import RUNTIME

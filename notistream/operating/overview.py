@@ -16,7 +16,7 @@ from notistream.db.pool import Database
 from notistream.domain.attention import Concern, Situation, concerns
 from notistream.domain.notification import Priority
 from notistream.errors import KafkaUnavailable
-from notistream.services.gauges import Gauges, Lane, Stores
+from notistream.operating.gauges import Gauges, Lane, Stores
 
 KEPT_S = 1.0
 KAFKA_WAIT_S = 0.1
