@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
 from notistream.access.authentication import Principal
+from notistream.console import door
 from notistream.errors import (
     AdminOnly,
     MethodNotAllowed,
@@ -23,7 +24,6 @@ from notistream.errors import (
 from notistream.observability import logs, metrics, tracing
 from notistream.sending.acceptance import Sender
 from notistream.web import limits, problems
-from notistream.web.console import door
 from notistream.web.context import READER, ROUTE_TABLE, RUNTIME, SENDER, STANDING
 from notistream.web.query import refuse_unknown
 from notistream.web.route import Route

@@ -5,12 +5,12 @@ from functools import cache
 
 from aiohttp import web
 
+from notistream.console import routes as console
 from notistream.runtime import Runtime
 from notistream.web import docs, examples, health, notifications, sockets, views
 from notistream.web.body import LargeBodies
 from notistream.web.bulk_routes import BULK
 from notistream.web.callback_routes import CALLBACKS
-from notistream.web.console import routes as console
 from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.dead_letter_routes import DEAD_LETTERS
 from notistream.web.document import PATH_PARAMETER

@@ -11,9 +11,9 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import make_mocked_request
 
 from notistream.access.operators import Operators
+from notistream.console import door, rendering
+from notistream.console.routes import CONSOLE
 from notistream.errors import Forbidden
-from notistream.web.console import door, rendering
-from notistream.web.console.routes import CONSOLE
 from notistream.web.route import Route
 from notistream.web.routes import ROUTES
 from tests.unit.web_fakes import Client, FakeRuntime, serving

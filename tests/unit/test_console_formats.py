@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from multidict import MultiDict
 
-from notistream.web.console import charts, filters, formats
-from notistream.web.console.health import _words
+from notistream.console import charts, filters, formats
+from notistream.console.health import _words
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 

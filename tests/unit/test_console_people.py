@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from multidict import MultiDict
 
+from notistream.console import tenants, webhooks
+from notistream.console.preference_form import read, sent_form, stored_form
+from notistream.console.recipient_view import RecipientView
 from notistream.db.preferences import StoredPreferences
 from notistream.db.tenants import StoredTenant
 from notistream.errors import InvalidRequest
 from notistream.recipients.support import reference
-from notistream.web.console import tenants, webhooks
-from notistream.web.console.preference_form import read, sent_form, stored_form
-from notistream.web.console.recipient_view import RecipientView
 from notistream.web.examples import NOW, TENANT
 from notistream.web.tenant_routes import KEY
 from notistream.web.webhook_examples import GONE, STORED
@@ -101,7 +101,7 @@ def test_quiet_hours_are_said_with_what_holds_now(monkeypatch: pytest.MonkeyPatc
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime(2026, 1, 1, hour, tzinfo=UTC)
 
-    monkeypatch.setattr("notistream.web.console.recipient_view.datetime", Clock)
+    monkeypatch.setattr("notistream.console.recipient_view.datetime", Clock)
     view = RecipientView(
         StoredTenant(TENANT, "acme", NOW), "u-1", None, [], STORED_WISHES, [], [], "UTC")
     sms = view.wishes[0]

@@ -3,9 +3,9 @@
 import pytest
 from multidict import MultiDict
 
+from notistream.console.template_form import filled, number, read
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import InvalidRequest
-from notistream.web.console.template_form import filled, number, read
 
 
 def form(*texts, **fields):

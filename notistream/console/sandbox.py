@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
+from notistream.console.filters import address, asked
+from notistream.console.rendering import framed, page
+from notistream.console.tenant_shown import choice, id_of
 from notistream.db import sandbox
 from notistream.db.sandbox import SandboxMessage
 from notistream.errors import NotFound
-from notistream.web.console.filters import address, asked
-from notistream.web.console.rendering import framed, page
-from notistream.web.console.tenant_shown import choice, id_of
 from notistream.web.context import RUNTIME
 
 SIZE = 50

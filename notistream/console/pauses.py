@@ -3,9 +3,9 @@
 from aiohttp import web
 from multidict import MultiDict
 
+from notistream.console.door import FORM
+from notistream.console.rendering import OPERATOR, done
 from notistream.db.pauses import Pause
-from notistream.web.console.door import FORM
-from notistream.web.console.rendering import OPERATOR, done
 from notistream.web.context import RUNTIME
 
 OVERVIEW = "/console"

@@ -1,7 +1,7 @@
 """The rows of templates."""
 
-from notistream.web.console import template_actions, templates
-from notistream.web.console.route import acts, looks
+from notistream.console import template_actions, templates
+from notistream.console.route import acts, looks
 
 TEMPLATES = (
     looks("/templates", templates.show_many),

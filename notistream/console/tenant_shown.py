@@ -7,10 +7,10 @@ from uuid import UUID
 from aiohttp import web
 
 from notistream.access.authentication import DEFAULT_TENANT
+from notistream.console import tenant_field
 from notistream.db import tenants
 from notistream.db.tenants import StoredTenant
 from notistream.errors import NotFound
-from notistream.web.console import tenant_field
 from notistream.web.context import RUNTIME
 
 

@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from notistream.web.console import assets, audit_log, health, overview, pauses, sign_in
-from notistream.web.console.dead_letter_routes import DEAD_LETTERS
-from notistream.web.console.notification_routes import NOTIFICATIONS
-from notistream.web.console.people_routes import PEOPLE
-from notistream.web.console.route import acts, looks
-from notistream.web.console.template_routes import TEMPLATES
+from notistream.console import assets, audit_log, health, overview, pauses, sign_in
+from notistream.console.dead_letter_routes import DEAD_LETTERS
+from notistream.console.notification_routes import NOTIFICATIONS
+from notistream.console.people_routes import PEOPLE
+from notistream.console.route import acts, looks
+from notistream.console.template_routes import TEMPLATES
 from notistream.web.route import Route
 
 CONSOLE = (

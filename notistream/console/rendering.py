@@ -10,9 +10,9 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from notistream.access.operators import Operator
+from notistream.console import assets, formats, navigation
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.errors import NotiStreamError, TooManyRequests, Unavailable
-from notistream.web.console import assets, formats, navigation
 from notistream.web.context import ROUTE_TABLE, RUNTIME
 
 PAGES = Path(__file__).parent / "pages"

@@ -7,13 +7,13 @@ from aiohttp import web
 from multidict import MultiMapping
 from uuid_utils.compat import uuid7
 
+from notistream.console.door import FORM
+from notistream.console.filters import address, asked, filled
+from notistream.console.rendering import OPERATOR, done, page
 from notistream.db.range_replays import Range
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S
 from notistream.domain.notification import TERMINAL
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.console.door import FORM
-from notistream.web.console.filters import address, asked, filled
-from notistream.web.console.rendering import OPERATOR, done, page
 from notistream.web.context import RUNTIME
 from notistream.web.notifications import path_id
 

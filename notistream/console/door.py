@@ -9,9 +9,9 @@ from aiohttp.typedefs import Handler
 from multidict import MultiDict
 
 from notistream.access.operators import Operator
+from notistream.console.rendering import OPERATOR, SAFE, page, refusal
 from notistream.errors import Forbidden, NotiStreamError
 from notistream.web.body import read_form
-from notistream.web.console.rendering import OPERATOR, SAFE, page, refusal
 from notistream.web.context import RUNTIME
 
 log = logging.getLogger(__name__)

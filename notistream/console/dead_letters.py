@@ -8,15 +8,15 @@ from uuid import UUID
 from aiohttp import web
 from multidict import MultiMapping
 
+from notistream.console.charts import Chart, chart
+from notistream.console.door import FORM
+from notistream.console.filters import address, asked, filled
+from notistream.console.rendering import OPERATOR, done, page
 from notistream.db import dead_letters as stored
 from notistream.db.dead_letters import Burials, Filter
 from notistream.dead_letters.letters import readable
 from notistream.domain.notification import CHANNELS
 from notistream.errors import FieldError, InvalidRequest, NotFound
-from notistream.web.console.charts import Chart, chart
-from notistream.web.console.door import FORM
-from notistream.web.console.filters import address, asked, filled
-from notistream.web.console.rendering import OPERATOR, done, page
 from notistream.web.context import RUNTIME
 from notistream.web.notifications import path_id
 

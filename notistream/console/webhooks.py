@@ -5,13 +5,13 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.console.door import FORM
+from notistream.console.filters import address, asked, filled
+from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.tenant_shown import choice, id_of
 from notistream.db.webhooks import StoredEndpoint
 from notistream.domain.webhook import EVENT_TYPES, FAILING_FOR, SCHEDULE_S, TEST_EVENT
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
-from notistream.web.console.door import FORM
-from notistream.web.console.filters import address, asked, filled
-from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_shown import choice, id_of
 from notistream.web.context import RUNTIME
 from notistream.web.query import Query
 from notistream.web.webhook_bodies import STATUSES as ENDED

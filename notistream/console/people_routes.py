@@ -1,7 +1,7 @@
 """The rows of tenants, recipients, webhooks and the sandbox."""
 
-from notistream.web.console import recipients, sandbox, tenants, webhooks
-from notistream.web.console.route import acts, looks
+from notistream.console import recipients, sandbox, tenants, webhooks
+from notistream.console.route import acts, looks
 
 TENANTS = (
     looks("/tenants", tenants.show_many),

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
+from notistream.console.charts import Chart, chart
+from notistream.console.rendering import page
 from notistream.db.channel_minutes import Span
 from notistream.domain.notification import CHANNELS
 from notistream.operating.overview import Totals
-from notistream.web.console.charts import Chart, chart
-from notistream.web.console.rendering import page
 from notistream.web.context import RUNTIME
 
 REFRESH_S = 3

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.console.rendering import page
+from notistream.console.template_form import TemplateForm
 from notistream.db import templates as rows
 from notistream.db import tenants
 from notistream.db.records import StoredTemplate
@@ -15,8 +17,6 @@ from notistream.domain.template_preview import TemplatePreview
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.templates import Starter, starters_by_id
-from notistream.web.console.rendering import page
-from notistream.web.console.template_form import TemplateForm
 from notistream.web.context import ROUTE_TABLE, RUNTIME
 
 HERE = "/console/templates"

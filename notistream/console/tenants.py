@@ -7,13 +7,13 @@ from aiohttp import web
 from multidict import MultiDict
 
 from notistream.access.tenants import IssuedKey
+from notistream.console.door import FORM
+from notistream.console.filters import address, asked, filled
+from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.tenant_field import chosen
+from notistream.console.tenant_shown import id_of
 from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
-from notistream.web.console.door import FORM
-from notistream.web.console.filters import address, asked, filled
-from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_field import chosen
-from notistream.web.console.tenant_shown import id_of
 from notistream.web.context import RUNTIME
 from notistream.web.fields import moment
 from notistream.web.query import Query

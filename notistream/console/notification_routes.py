@@ -1,7 +1,7 @@
 """The rows of notifications."""
 
-from notistream.web.console import notifications
-from notistream.web.console.route import acts, looks
+from notistream.console import notifications
+from notistream.console.route import acts, looks
 
 NOTIFICATIONS = (
     looks("/notifications", notifications.show_many),

@@ -4,6 +4,12 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
+from notistream.console import template_editor as editor
+from notistream.console import template_form, tenant_field
+from notistream.console.door import FORM
+from notistream.console.rendering import OPERATOR, done, framed
+from notistream.console.template_editor import HERE, Owned
+from notistream.console.template_form import TemplateForm
 from notistream.db import audit_log
 from notistream.db.templates import Replacement
 from notistream.domain.draft import Draft
@@ -11,12 +17,6 @@ from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Sender
 from notistream.templates.library import TemplateChanged, TemplateExists
-from notistream.web.console import template_editor as editor
-from notistream.web.console import template_form, tenant_field
-from notistream.web.console.door import FORM
-from notistream.web.console.rendering import OPERATOR, done, framed
-from notistream.web.console.template_editor import HERE, Owned
-from notistream.web.console.template_form import TemplateForm
 from notistream.web.context import RUNTIME
 from notistream.web.notifications import path_id
 

@@ -11,12 +11,12 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from notistream import __version__
+from notistream.console.rendering import page
 from notistream.kafka import topics
 from notistream.operating import diagnosis
 from notistream.operating.diagnosis import Finding
 from notistream.runtime import Runtime
 from notistream.settings.model import PREFIX, Settings
-from notistream.web.console.rendering import page
 from notistream.web.context import RUNTIME
 
 KEPT_S = 30.0

@@ -1,7 +1,7 @@
 """The rows of dead letters and of range replays."""
 
-from notistream.web.console import dead_letters, replays
-from notistream.web.console.route import acts, looks
+from notistream.console import dead_letters, replays
+from notistream.console.route import acts, looks
 
 DEAD_LETTERS = (
     looks("/dead-letters", dead_letters.show_many),

@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
+from notistream.console import template_editor as editor
+from notistream.console import tenant_field
+from notistream.console.filters import address, asked
+from notistream.console.rendering import framed, page
+from notistream.console.template_editor import HERE, Owned
+from notistream.console.template_form import filled, number
 from notistream.db import notification_search
 from notistream.db import templates as rows
 from notistream.db.records import StoredTemplate
@@ -13,12 +19,6 @@ from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.templates import starters
-from notistream.web.console import template_editor as editor
-from notistream.web.console import tenant_field
-from notistream.web.console.filters import address, asked
-from notistream.web.console.rendering import framed, page
-from notistream.web.console.template_editor import HERE, Owned
-from notistream.web.console.template_form import filled, number
 from notistream.web.context import RUNTIME
 from notistream.web.notifications import path_id
 from notistream.web.query import Query

@@ -8,6 +8,10 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
+from notistream.console import tenant_field
+from notistream.console.door import FORM
+from notistream.console.filters import address, asked
+from notistream.console.rendering import OPERATOR, SAFE, done, framed, page
 from notistream.db import notification_search, tenants, trace
 from notistream.db.notification_search import Found, Wanted
 from notistream.db.records import StoredNotification
@@ -18,10 +22,6 @@ from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendabl
 from notistream.recording.trace import timeline_of
 from notistream.sending.acceptance import Sender
 from notistream.sending.changes import Outcome
-from notistream.web.console import tenant_field
-from notistream.web.console.door import FORM
-from notistream.web.console.filters import address, asked
-from notistream.web.console.rendering import OPERATOR, SAFE, done, framed, page
 from notistream.web.context import ROUTE_TABLE, RUNTIME
 from notistream.web.notifications import path_id
 from notistream.web.query import Query

@@ -2,19 +2,19 @@
 
 from aiohttp import web
 
+from notistream.console import preference_form
+from notistream.console.door import FORM
+from notistream.console.filters import address, asked
+from notistream.console.recipient_view import RecipientView, view_of
+from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.tenant_field import chosen as tenant_of
+from notistream.console.tenant_shown import choice
 from notistream.db import recipients
 from notistream.domain.suppression import category_error
 from notistream.domain.validation import length_error, nul_error, recipient_id_error
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.observability.logs import masked
 from notistream.recipients.support import RecipientSupport
-from notistream.web.console import preference_form
-from notistream.web.console.door import FORM
-from notistream.web.console.filters import address, asked
-from notistream.web.console.recipient_view import RecipientView, view_of
-from notistream.web.console.rendering import OPERATOR, done, page
-from notistream.web.console.tenant_field import chosen as tenant_of
-from notistream.web.console.tenant_shown import choice
 from notistream.web.context import RUNTIME
 from notistream.web.recipient_bodies import MAX_NOTE, refuse_wrong
 

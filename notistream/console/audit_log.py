@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
+from notistream.console.rendering import page
 from notistream.db import audit_log
-from notistream.web.console.rendering import page
 from notistream.web.context import RUNTIME
 
 SIZE = 50
