@@ -9,8 +9,9 @@ import tables
 from notistream.app import NotiStream
 from notistream.kafka import topics
 from notistream.settings.model import load_settings
-from notistream.web import reaper, routes
-from notistream.web.middleware import MIDDLEWARES
+from notistream.web import routes
+from notistream.web.server import reaper
+from notistream.web.server.middleware import MIDDLEWARES
 
 app = NotiStream(
     load_settings(), prepare_topics=topics.prepare, prepare_tables=tables.rebuild.discard_unusable,

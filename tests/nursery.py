@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 PRODUCT = "notistream"
 LOADED = (
     "agents", "tables", "notistream.app", "notistream.commands.run", "notistream.commands.migrate",
-    "notistream.commands.topics", "notistream.kafka.topics", "notistream.web.reaper", "notistream.web.routes",
+    "notistream.commands.topics", "notistream.kafka.topics", "notistream.web.server.reaper", "notistream.web.routes",
     "faust.stores.rocksdb", "faust.transport.drivers.aiokafka", "faust.web.drivers.aiohttp", "uvloop",
 )
 """What every role loads; none of it reads a setting, starts a thread or an event loop."""

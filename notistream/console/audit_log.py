@@ -4,7 +4,7 @@ from aiohttp import web
 
 from notistream.console.rendering import page
 from notistream.db import audit_log
-from notistream.web.context import RUNTIME
+from notistream.web.server.context import RUNTIME
 
 SIZE = 50
 

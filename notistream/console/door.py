@@ -11,8 +11,8 @@ from multidict import MultiDict
 from notistream.access.operators import Operator
 from notistream.console.rendering import OPERATOR, SAFE, page, refusal
 from notistream.errors import Forbidden, NotiStreamError
-from notistream.web.body import read_form
-from notistream.web.context import RUNTIME
+from notistream.web.server.body import read_form
+from notistream.web.server.context import RUNTIME
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from multidict import MultiDict, MultiMapping
 
-from notistream.web.query import Query
+from notistream.web.server.query import Query
 
 ZONELESS = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?\Z")
 

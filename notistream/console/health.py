@@ -17,7 +17,7 @@ from notistream.operating import diagnosis
 from notistream.operating.diagnosis import Finding
 from notistream.runtime import Runtime
 from notistream.settings.model import PREFIX, Settings
-from notistream.web.context import RUNTIME
+from notistream.web.server.context import RUNTIME
 
 KEPT_S = 30.0
 PATIENCE_S = 15.0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from notistream.web.route import RouteTable
+from notistream.web.server.route import RouteTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendabl
 from notistream.recording.trace import timeline_of
 from notistream.sending.acceptance import Sender
 from notistream.sending.changes import Outcome
-from notistream.web.context import ROUTE_TABLE, RUNTIME
-from notistream.web.notifications import path_id
-from notistream.web.query import Query
+from notistream.web.notifications.handlers import path_id
+from notistream.web.server.context import ROUTE_TABLE, RUNTIME
+from notistream.web.server.query import Query
 
 HERE = "/console/notifications"
 SANDBOX = "/console/sandbox"

@@ -11,7 +11,7 @@ from notistream.console.rendering import page
 from notistream.db.channel_minutes import Span
 from notistream.domain.notification import CHANNELS
 from notistream.operating.overview import Totals
-from notistream.web.context import RUNTIME
+from notistream.web.server.context import RUNTIME
 
 REFRESH_S = 3
 

@@ -6,7 +6,7 @@ from multidict import MultiDict
 from notistream.console.door import FORM
 from notistream.console.rendering import OPERATOR, done
 from notistream.db.pauses import Pause
-from notistream.web.context import RUNTIME
+from notistream.web.server.context import RUNTIME
 
 OVERVIEW = "/console"
 

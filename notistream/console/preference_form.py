@@ -9,9 +9,9 @@ from multidict import MultiDict
 from notistream.db.preferences import StoredPreferences
 from notistream.domain.notification import CHANNELS
 from notistream.domain.preference import CAP_WINDOWS_S
-from notistream.web.body import parse
-from notistream.web.preference_bodies import PUT_PREFERENCES, preferences
-from notistream.web.respond import dump
+from notistream.web.preferences.bodies import PUT_PREFERENCES, preferences
+from notistream.web.server.body import parse
+from notistream.web.server.respond import dump
 
 PERIODS = tuple(CAP_WINDOWS_S)
 WANTED, UNWANTED = "wanted", "not wanted"

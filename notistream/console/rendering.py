@@ -13,7 +13,7 @@ from notistream.access.operators import Operator
 from notistream.console import assets, formats, navigation
 from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.errors import NotiStreamError, TooManyRequests, Unavailable
-from notistream.web.context import ROUTE_TABLE, RUNTIME
+from notistream.web.server.context import ROUTE_TABLE, RUNTIME
 
 PAGES = Path(__file__).parent / "pages"
 OPERATOR = web.RequestKey("notistream_operator", Operator)

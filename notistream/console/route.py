@@ -1,6 +1,6 @@
 """Rows of the console: a page to look at, or what a form does; neither is in the API's document."""
 
-from notistream.web.route import Handler, Route
+from notistream.web.server.route import Handler, Route
 
 
 def looks(path: str, handler: Handler) -> Route:

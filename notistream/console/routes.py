@@ -8,7 +8,7 @@ from notistream.console.notification_routes import NOTIFICATIONS
 from notistream.console.people_routes import PEOPLE
 from notistream.console.route import acts, looks
 from notistream.console.template_routes import TEMPLATES
-from notistream.web.route import Route
+from notistream.web.server.route import Route
 
 CONSOLE = (
     Route(method="GET", path="/console/assets/{name}", handler=assets.serve, public=True),

@@ -8,7 +8,7 @@ from notistream.console.tenant_shown import choice, id_of
 from notistream.db import sandbox
 from notistream.db.sandbox import SandboxMessage
 from notistream.errors import NotFound
-from notistream.web.context import RUNTIME
+from notistream.web.server.context import RUNTIME
 
 SIZE = 50
 REFRESH_S = 3

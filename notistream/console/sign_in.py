@@ -10,8 +10,8 @@ from notistream.console.rendering import SAFE, is_https, page, refusal
 from notistream.errors import NotiStreamError, TooManyRequests, Unauthorized
 from notistream.observability import metrics
 from notistream.settings.model import LOOPBACK
-from notistream.web.body import read_form
-from notistream.web.context import RUNTIME
+from notistream.web.server.body import read_form
+from notistream.web.server.context import RUNTIME
 
 
 async def ask(request: web.Request) -> web.Response:

@@ -17,8 +17,8 @@ from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Sender
 from notistream.templates.library import TemplateChanged, TemplateExists
-from notistream.web.context import RUNTIME
-from notistream.web.notifications import path_id
+from notistream.web.notifications.handlers import path_id
+from notistream.web.server.context import RUNTIME
 
 
 async def preview(request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from notistream.domain.template_preview import TemplatePreview
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.templates import Starter, starters_by_id
-from notistream.web.context import ROUTE_TABLE, RUNTIME
+from notistream.web.server.context import ROUTE_TABLE, RUNTIME
 
 HERE = "/console/templates"
 SANDBOX = "/console/sandbox"

@@ -12,7 +12,7 @@ from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.recipient import locale_error
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.fields import json_object
+from notistream.web.server.fields import json_object
 
 PARTS = ("tag", "subject", "body", "html")
 

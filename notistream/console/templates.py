@@ -19,9 +19,9 @@ from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.templates import starters
-from notistream.web.context import RUNTIME
-from notistream.web.notifications import path_id
-from notistream.web.query import Query
+from notistream.web.notifications.handlers import path_id
+from notistream.web.server.context import RUNTIME
+from notistream.web.server.query import Query
 
 SIZE = 50
 VERSIONS = 50

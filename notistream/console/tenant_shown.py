@@ -11,7 +11,7 @@ from notistream.console import tenant_field
 from notistream.db import tenants
 from notistream.db.tenants import StoredTenant
 from notistream.errors import NotFound
-from notistream.web.context import RUNTIME
+from notistream.web.server.context import RUNTIME
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from notistream.console.tenant_field import chosen
 from notistream.console.tenant_shown import id_of
 from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
-from notistream.web.context import RUNTIME
-from notistream.web.fields import moment
-from notistream.web.query import Query
+from notistream.web.server.context import RUNTIME
+from notistream.web.server.fields import moment
+from notistream.web.server.query import Query
 
 HERE = "/console/tenants"
 SIZE = 50

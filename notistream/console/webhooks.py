@@ -12,9 +12,9 @@ from notistream.console.tenant_shown import choice, id_of
 from notistream.db.webhooks import StoredEndpoint
 from notistream.domain.webhook import EVENT_TYPES, FAILING_FOR, SCHEDULE_S, TEST_EVENT
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
-from notistream.web.context import RUNTIME
-from notistream.web.query import Query
-from notistream.web.webhook_bodies import STATUSES as ENDED
+from notistream.web.server.context import RUNTIME
+from notistream.web.server.query import Query
+from notistream.web.webhooks.bodies import STATUSES as ENDED
 from notistream.webhooks.endpoints import MOST, Span
 from notistream.webhooks.support import WebhookSupport
 

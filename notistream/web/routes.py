@@ -7,26 +7,30 @@ from aiohttp import web
 
 from notistream.console import routes as console
 from notistream.runtime import Runtime
-from notistream.web import docs, examples, health, notifications, sockets, views
-from notistream.web.body import LargeBodies
-from notistream.web.bulk_routes import BULK
-from notistream.web.callback_routes import CALLBACKS
-from notistream.web.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
-from notistream.web.dead_letter_routes import DEAD_LETTERS
-from notistream.web.document import PATH_PARAMETER
-from notistream.web.middleware import MIDDLEWARES
-from notistream.web.operation_routes import OPERATIONS
-from notistream.web.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, UUID, V1, WRITING
-from notistream.web.realtime_routes import REALTIME
-from notistream.web.recipient_routes import RECIPIENT_ROUTES
-from notistream.web.replay_routes import REPLAYS
-from notistream.web.route import Answer, Content, Operation, Parameter, Route, RouteTable
-from notistream.web.sandbox_routes import SANDBOX
-from notistream.web.schemas import CreateBatch, CreateNotification
-from notistream.web.template_routes import TEMPLATES
-from notistream.web.tenant_routes import TENANTS
-from notistream.web.unsubscribe import UNSUBSCRIBE
-from notistream.web.webhook_routes import WEBHOOKS
+from notistream.web.callbacks.routes import CALLBACKS
+from notistream.web.dead_letters.routes import DEAD_LETTERS
+from notistream.web.health import handlers as health
+from notistream.web.inbox.routes import REALTIME
+from notistream.web.notifications import examples, views
+from notistream.web.notifications import handlers as notifications
+from notistream.web.notifications.bodies import CreateBatch, CreateNotification
+from notistream.web.notifications.bulk_routes import BULK
+from notistream.web.notifications.change_routes import OPERATIONS
+from notistream.web.openapi import handlers as docs
+from notistream.web.openapi.document import PATH_PARAMETER
+from notistream.web.recipients.routes import RECIPIENT_ROUTES
+from notistream.web.replays.routes import REPLAYS
+from notistream.web.sandbox.routes import SANDBOX
+from notistream.web.server import sockets
+from notistream.web.server.body import LargeBodies
+from notistream.web.server.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
+from notistream.web.server.middleware import MIDDLEWARES
+from notistream.web.server.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, UUID, V1, WRITING
+from notistream.web.server.route import Answer, Content, Operation, Parameter, Route, RouteTable
+from notistream.web.suppressions.unsubscribe import UNSUBSCRIBE
+from notistream.web.templates.routes import TEMPLATES
+from notistream.web.tenants.routes import TENANTS
+from notistream.web.webhooks.routes import WEBHOOKS
 
 __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from notistream.web.parameters import V1
+from notistream.web.server.parameters import V1
 
 SECRET = "planted-secret"
 """In every text of A that B has no way of knowing."""

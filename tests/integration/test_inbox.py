@@ -21,7 +21,7 @@ from notistream.realtime.hub import Bell
 from notistream.realtime.inbox import Inbox
 from notistream.realtime.inbox_watch import InboxWatch
 from notistream.runtime import Runtime
-from notistream.web.realtime_routes import REALTIME
+from notistream.web.inbox.routes import REALTIME
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, pointers, problem_of
 

@@ -15,10 +15,10 @@ from notistream.access.guesses import Guesses
 from notistream.db import sandbox, tenants
 from notistream.delivery.ports import Message
 from notistream.runtime import Runtime
-from notistream.web.document import PATH_PARAMETER
-from notistream.web.parameters import V1
-from notistream.web.route import Route
+from notistream.web.openapi.document import PATH_PARAMETER
 from notistream.web.routes import ROUTES
+from notistream.web.server.parameters import V1
+from notistream.web.server.route import Route
 from tests.integration.planted import OF_ITS_OWN, PLACES, PUBLIC, QUERIES, REACHES, SECRET, SOCKETS, Planted
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, problem_of

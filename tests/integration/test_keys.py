@@ -16,7 +16,7 @@ from notistream.commands import cli
 from notistream.commands.seed import DEMO_RECIPIENT, seed_tenant
 from notistream.db import tenants
 from notistream.runtime import Runtime
-from notistream.web.tenant_routes import TENANTS
+from notistream.web.tenants.routes import TENANTS
 from tests.integration.test_api_contract import NOTIFICATIONS, SMS, serving
 from tests.stack import until
 from tests.unit.web_fakes import Client, pointers, problem_of

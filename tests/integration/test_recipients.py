@@ -18,7 +18,7 @@ from notistream.domain.notification import CHANNELS, Claimed
 from notistream.domain.preference import FrequencyCap, preferences_from
 from notistream.domain.recipient import MAX_TOKENS
 from notistream.runtime import Runtime
-from notistream.web.recipient_routes import RECIPIENT_ROUTES
+from notistream.web.recipients.routes import RECIPIENT_ROUTES
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, problem_of
 

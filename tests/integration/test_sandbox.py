@@ -12,7 +12,7 @@ import pytest
 from notistream.access.authentication import new_key
 from notistream.db import queries, sandbox, tenants
 from notistream.runtime import Runtime
-from notistream.web.sandbox_routes import SANDBOX
+from notistream.web.sandbox.routes import SANDBOX
 from tests.integration.test_api_contract import serving
 from tests.providers.case import SMS
 from tests.unit.web_fakes import Client, pointers, problem_of

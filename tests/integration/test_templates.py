@@ -14,7 +14,7 @@ from notistream.delivery.rendering import Text
 from notistream.domain.notification import Claimed
 from notistream.runtime import Runtime
 from notistream.templates import starters
-from notistream.web.template_routes import TEMPLATES
+from notistream.web.templates.routes import TEMPLATES
 from tests.integration.test_recipients import called
 from tests.unit.test_template_text import INJECTIONS
 from tests.unit.web_fakes import Client, pointers, problem_of

@@ -13,7 +13,7 @@ from notistream.domain.event import Event, Events
 from notistream.domain.webhook import EVENT_TYPES, SCHEDULE_S
 from notistream.domain.webhook_signature import key_of
 from notistream.observability import metrics
-from notistream.web.webhook_routes import WEBHOOKS
+from notistream.web.webhooks.routes import WEBHOOKS
 from notistream.webhooks import sender
 from notistream.webhooks.endpoints import MOST
 from tests.hooks import LOOPBACK, hooks

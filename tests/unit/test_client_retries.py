@@ -31,8 +31,9 @@ from notistream.client.loading import nothing
 from notistream.client.retries import next_wait_s
 from notistream.errors import FieldError
 from notistream.errors import InvalidRequest as InvalidContent
-from notistream.web import examples, problems
-from notistream.web.respond import dump
+from notistream.web.notifications import examples
+from notistream.web.server import problems
+from notistream.web.server.respond import dump
 
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 GET = Call(method="GET", path=at("x"), read=nothing)

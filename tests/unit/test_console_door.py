@@ -14,8 +14,8 @@ from notistream.access.operators import Operators
 from notistream.console import door, rendering
 from notistream.console.routes import CONSOLE
 from notistream.errors import Forbidden
-from notistream.web.route import Route
 from notistream.web.routes import ROUTES
+from notistream.web.server.route import Route
 from tests.unit.web_fakes import Client, FakeRuntime, serving
 
 ADA, EVE = "a" * 16, "e" * 16

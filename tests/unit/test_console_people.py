@@ -13,9 +13,9 @@ from notistream.db.preferences import StoredPreferences
 from notistream.db.tenants import StoredTenant
 from notistream.errors import InvalidRequest
 from notistream.recipients.support import reference
-from notistream.web.examples import NOW, TENANT
-from notistream.web.tenant_routes import KEY
-from notistream.web.webhook_examples import GONE, STORED
+from notistream.web.notifications.examples import NOW, TENANT
+from notistream.web.tenants.routes import KEY
+from notistream.web.webhooks.examples import GONE, STORED
 
 QUIET = {"start": "22:00", "end": "08:00"}
 STORED_WISHES = StoredPreferences(

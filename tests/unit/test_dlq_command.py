@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from notistream.commands import cli
 from notistream.commands.dlq import document, printable
 from notistream.commands.dlq_replay import _lines
-from notistream.web.dead_letter_routes import LETTER, WHOLE
+from notistream.web.dead_letters.routes import LETTER, WHOLE
 
 ENTRY = str(uuid4())
 RANGE = ["--topic", "sms.dlq", "--partition", "0", "--from", "1", "--to", "2"]

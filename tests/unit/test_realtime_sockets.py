@@ -14,8 +14,10 @@ from notistream.db.inbox import InboxMessage
 from notistream.domain.event import Event, Events
 from notistream.errors import DatabaseUnavailable
 from notistream.realtime.listeners import Realtime
-from notistream.web import examples, sockets, streams
-from notistream.web.reaper import Reaper
+from notistream.web.inbox import streams
+from notistream.web.notifications import examples
+from notistream.web.server import sockets
+from notistream.web.server.reaper import Reaper
 from tests.unit.web_fakes import Client, FakeRuntime, problem_of, serving
 
 TENANT = examples.TENANT

@@ -15,7 +15,7 @@ from notistream.commands.reference_pages import cli_page, commands, errors_page,
 from notistream.domain import event
 from notistream.domain.notification import Status
 from notistream.domain.webhook import EVENT_TYPES
-from notistream.web import openapi
+from notistream.web.openapi import text as openapi
 from notistream.web.routes import ROUTES
 from tests.unit.test_observability_files import KNOWN
 

@@ -9,7 +9,7 @@ from notistream.db.records import StoredStep
 from notistream.delivery.gates import GATE_NAMES
 from notistream.delivery.unsaid import REASONS, passed
 from notistream.recording.trace import timeline
-from notistream.web import examples
+from notistream.web.notifications import examples
 
 NOW = examples.NOW
 

@@ -11,8 +11,9 @@ from notistream.domain.notification import OnUnknown, Priority
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.recording.trace import timeline
 from notistream.sending.acceptance import DuplicateKey
-from notistream.web import examples, render
-from notistream.web.schemas import CREATE, draft
+from notistream.web.notifications import examples
+from notistream.web.notifications import rendering as render
+from notistream.web.notifications.bodies import CREATE, draft
 from tests.unit.web_fakes import problem_of, serving
 
 NOTIFICATIONS = "/api/v1/notifications"

@@ -9,7 +9,7 @@ import pytest
 from notistream.access.authentication import Access
 from notistream.db.dead_letters import Filter
 from notistream.dead_letters.letters import readable
-from notistream.web.dead_letter_routes import LETTER
+from notistream.web.dead_letters.routes import LETTER
 from notistream.web.routes import ROUTES
 from tests.unit.web_fakes import ADMIN, problem_of, serving
 

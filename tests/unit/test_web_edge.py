@@ -14,8 +14,9 @@ from aiohttp import web
 from notistream.errors import DatabaseUnavailable, NotCancellable
 from notistream.observability import metrics
 from notistream.sending.acceptance import DuplicateKey
-from notistream.web import body, examples
-from notistream.web.context import LARGE_BODIES
+from notistream.web.notifications import examples
+from notistream.web.server import body
+from notistream.web.server.context import LARGE_BODIES
 from tests.unit.web_fakes import Client, problem_of, serving
 
 CREATE, BATCH = "/api/v1/notifications", "/api/v1/notifications/batch"

@@ -6,7 +6,7 @@ import pytest
 
 from notistream.errors import DatabaseUnavailable
 from notistream.sending.acceptance import DuplicateKey
-from notistream.web import examples
+from notistream.web.notifications import examples
 from tests.unit.web_fakes import problem_of, serving
 
 CREATE = "/api/v1/notifications"

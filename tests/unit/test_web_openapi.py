@@ -10,10 +10,10 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from notistream.runtime import Runtime
-from notistream.web import openapi
-from notistream.web.document import document
+from notistream.web.openapi import text as openapi
+from notistream.web.openapi.document import document
+from notistream.web.openapi.yaml_text import yaml_text
 from notistream.web.routes import MIDDLEWARES, PROBES, ROUTES, install
-from notistream.web.yaml_text import yaml_text
 from tests.unit.web_fakes import ADMIN, FakeRuntime, serving
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.main([]))

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from notistream.web.reaper import Reaper
+from notistream.web.server.reaper import Reaper
 
 
 async def slow(_request: web.Request) -> web.Response:

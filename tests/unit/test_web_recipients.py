@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from notistream.domain.recipient import LANGUAGE_TAG, locale_error, zone_error
-from notistream.web.query import text_cursor
+from notistream.web.server.query import text_cursor
 from tests.unit.web_fakes import pointers, problem_of, serving
 
 V1 = "/api/v1"

@@ -47,8 +47,10 @@ from notistream.runtime import Runtime
 from notistream.sending.acceptance import BatchResult, DuplicateKey, Sender
 from notistream.sending.changes import Operations
 from notistream.sending.preview import Preview
-from notistream.web import dead_letter_routes, examples, operation_routes, template_routes
+from notistream.web.dead_letters import routes as dead_letter_routes
+from notistream.web.notifications import change_routes, examples
 from notistream.web.routes import MIDDLEWARES, install
+from notistream.web.templates import routes as template_routes
 from notistream.webhooks.client import WebhookClient
 from notistream.webhooks.endpoints import Webhooks
 
@@ -219,7 +221,7 @@ class FakePreviews:
         errors = check(draft, now=datetime.now(UTC), limits=LIMITS)
         if errors:
             raise InvalidRequest(errors)
-        return operation_routes.QUIET
+        return change_routes.QUIET
 
 
 class FakeAccess:

@@ -1,0 +1,57 @@
+"""Handlers of inboxes and of the tokens that let recipients see theirs."""
+
+from aiohttp import web
+
+from notistream.domain.validation import recipient_id_error
+from notistream.web.dead_letters.views import NOTHING
+from notistream.web.inbox import views
+from notistream.web.notifications.handlers import path_id
+from notistream.web.recipients.bodies import refuse_wrong
+from notistream.web.server.body import parse, read_body
+from notistream.web.server.context import RUNTIME, SENDER
+from notistream.web.server.query import Query
+from notistream.web.server.respond import answer, no_content
+from notistream.web.server.ws_credentials import meant_recipient
+
+
+async def issue_token(request: web.Request) -> web.Response:
+    wanted = parse(views.WANTED_TOKEN, await read_body(request))
+    refuse_wrong({"/recipient_id": recipient_id_error(wanted["recipient_id"])})
+    ttl_s = wanted.get("ttl", views.TTL_S)
+    token = request.app[RUNTIME].realtime.tokens.issue(
+        request[SENDER].tenant_id, wanted["recipient_id"], ttl_s=ttl_s)
+    return answer({"token": token, "expires_in": ttl_s})
+
+
+async def show_many(request: web.Request) -> web.Response:
+    """`limit` and `after_id` are other names of `page_size` and `cursor`."""
+    query = Query(request.query)
+    size, before = query.page_size("limit", "page_size"), query.cursor("after_id", "cursor")
+    unread = query.switch("unread")
+    query.check()
+    found = await request.app[RUNTIME].inbox.page(
+        request[SENDER].tenant_id, meant_recipient(request), before=before, unread=unread, limit=size + 1)
+    return answer(views.inbox_page(found, size))
+
+
+async def count_unread(request: web.Request) -> web.Response:
+    count = await request.app[RUNTIME].inbox.unread(request[SENDER].tenant_id, meant_recipient(request))
+    return answer({"unread": count})
+
+
+async def mark_read(request: web.Request) -> web.Response:
+    await _no_body(request)
+    await request.app[RUNTIME].inbox.mark_read(
+        request[SENDER].tenant_id, meant_recipient(request), path_id(request))
+    return no_content()
+
+
+async def mark_all_read(request: web.Request) -> web.Response:
+    await _no_body(request)
+    await request.app[RUNTIME].inbox.mark_all_read(request[SENDER].tenant_id, meant_recipient(request))
+    return no_content()
+
+
+async def _no_body(request: web.Request) -> None:
+    if request.can_read_body and (body := await read_body(request)):
+        parse(NOTHING, body)

@@ -1,0 +1,61 @@
+"""Errors as RFC 9457 problems; the one place that knows how a failure looks over HTTP."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from notistream.errors import AdminOnly, InvalidRequest, NotiStreamError, TooManyRequests, Unauthorized, Unavailable
+from notistream.sending.acceptance import DuplicateKey
+from notistream.web.notifications import rendering as render
+from notistream.web.notifications.views import Problem
+from notistream.web.server.respond import answer
+
+MEDIA_TYPE = "application/problem+json"
+TYPE = "/docs/errors#"
+
+
+def trace_id(correlation_id: str, traceparent: str | None) -> str:
+    """What to search the traces and logs for."""
+    return traceparent[3:35] if traceparent else correlation_id
+
+
+def problem(error: NotiStreamError, *, trace_id: str, below: str = "") -> Problem:
+    """`below` is the pointer of the item that the error is about, inside the whole body."""
+    errors = error.errors if isinstance(error, InvalidRequest) else ()
+    shown: Problem = {
+        "type": TYPE + error.code,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "errors": [{"pointer": below + e.pointer, "message": e.message} for e in errors],
+        "trace_id": trace_id,
+        "error": error.detail,
+    }
+    if isinstance(error, DuplicateKey):
+        shown["id"] = error.existing.id
+        shown["notification"] = render.notification(error.existing)
+    return shown
+
+
+def response(error: NotiStreamError, *, trace_id: str) -> web.Response:
+    """The problem with the headers that go with it; a connection whose body was left unread is closed."""
+    sent = answer(
+        problem(error, trace_id=trace_id), status=error.status, content_type=MEDIA_TYPE, headers=_headers(error))
+    if error.status in (408, 413, 415):
+        sent.force_close()
+    return sent
+
+
+def _headers(error: NotiStreamError) -> Mapping[str, str]:
+    match error:
+        case Unavailable() | TooManyRequests():
+            return {"Retry-After": str(error.retry_after_s)}
+        case DuplicateKey():
+            return {"Location": f"/api/v1/notifications/{error.existing.id}"}
+        case AdminOnly():
+            return {"WWW-Authenticate": 'AdminToken realm="notistream", header="X-Admin-Token"'}
+        case Unauthorized():
+            return {"WWW-Authenticate": 'ApiKey realm="notistream", header="X-API-Key"'}
+        case _:
+            return {}
