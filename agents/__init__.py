@@ -1,5 +1,5 @@
 """Agents and background tasks; named here, because Faust's autodiscovery hides modules that fail to import."""
 
-from agents import dead_letter, delivery, events, maintenance, retry, watch
+from notistream.agents import dead_letter, delivery, events, maintenance, retry, watch
 
 __all__ = ["dead_letter", "delivery", "events", "maintenance", "retry", "watch"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from faust.types import EventT, StreamT
 
-from agents.delivery import headers_of
+from notistream.agents.delivery import headers_of
 from notistream.app import NotiStream
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import CHANNELS, Priority

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from faust.types import EventT, StreamT
 from uuid_utils.compat import uuid7
 
-from agents import burial
+from notistream.agents import burial
 from notistream.app import NotiStream
 from notistream.db import dead_letters
 from notistream.delivery.lanes import Held, Lane

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from faust.types import EventT, StreamT
 
-from agents.delivery import bury, headers_of
-from agents.maintenance import one_round
+from notistream.agents.delivery import bury, headers_of
+from notistream.agents.maintenance import one_round
 from notistream.app import NotiStream
 from notistream.db import webhook_deliveries
 from notistream.db.group_commit import GroupCommit

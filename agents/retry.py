@@ -10,7 +10,7 @@ import time
 
 from faust.types import EventT, StreamT
 
-from agents.delivery import open_wake_up, traced
+from notistream.agents.delivery import open_wake_up, traced
 from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority

@@ -4,8 +4,7 @@ from typing import cast
 
 from faust.web.drivers.aiohttp import Web
 
-import agents
-import tables
+from notistream import agents, tables
 from notistream.app import NotiStream
 from notistream.kafka import topics
 from notistream.settings.model import load_settings

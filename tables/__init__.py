@@ -9,7 +9,7 @@ from functools import partial
 from notistream.app import NotiStream
 from notistream.domain.notification import CHANNELS, Status
 from notistream.observability import metrics
-from tables import channel_stats, rate_limits, rebuild
+from notistream.tables import channel_stats, rate_limits, rebuild
 
 ENDINGS = (
     Status.DELIVERED, Status.RETRYING, Status.DEFERRED, Status.FAILED, Status.SUPPRESSED, Status.EXPIRED,

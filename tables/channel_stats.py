@@ -7,7 +7,7 @@ from faust.types import EventT
 from notistream.app import NotiStream
 from notistream.delivery.ports import Origin
 from notistream.kafka.records import STATS_TABLE
-from tables.window_counter import WindowCounter, Write, add_table
+from notistream.tables.window_counter import WindowCounter, Write, add_table
 
 WINDOW_S = 10
 GATHER_S = 1.0  # nobody waits for it

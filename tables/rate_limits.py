@@ -9,7 +9,7 @@ from notistream.app import NotiStream
 from notistream.delivery.ports import Origin
 from notistream.domain.rate_limit import Rate, Usage, parse_rate, wait_s
 from notistream.kafka.records import USAGE_TABLE
-from tables.window_counter import WindowCounter, Write, add_table
+from notistream.tables.window_counter import WindowCounter, Write, add_table
 
 
 class RecipientUsageTable:

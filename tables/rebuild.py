@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from notistream.app import NotiStream
-from tables.window_counter import WindowCounter
+from notistream.tables.window_counter import WindowCounter
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator
 
-from notistream.web.openapi import text
+from notistream.web.openapi.text import text
 
-DOCUMENT: dict[str, Any] = json.loads(text.main([]))
+DOCUMENT: dict[str, Any] = json.loads(text())
 OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     shown["operationId"]: (path, method, shown)
     for path, item in DOCUMENT["paths"].items() for method, shown in item.items()}

@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).parents[1]
 PRODUCT = "notistream"
 LOADED = (
-    "agents", "tables", "notistream.app", "notistream.commands.run", "notistream.commands.migrate",
+    "notistream.agents", "notistream.tables", "notistream.app", "notistream.commands.run", "notistream.commands.migrate",
     "notistream.commands.topics", "notistream.kafka.topics", "notistream.web.server.reaper", "notistream.web.routes",
     "faust.stores.rocksdb", "faust.transport.drivers.aiokafka", "faust.web.drivers.aiohttp", "uvloop",
 )

@@ -66,4 +66,4 @@ def _schema(settings: Settings) -> Schema:
 def _of_the_api() -> Mapping[str, str]:
     from notistream.web.openapi import text as openapi  # noqa: PLC0415 - loads the whole web layer, and so every error
 
-    return {"docs/api.yaml": openapi.main(["--yaml"]), "docs/http.md": http_page(json.loads(openapi.main([])))}
+    return {"docs/api.yaml": openapi.text(yaml=True), "docs/http.md": http_page(json.loads(openapi.text()))}

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 
-from notistream.web.openapi import text
+from notistream.web.openapi.text import text
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -34,7 +34,7 @@ GENERATED = settings(
 
 def schema() -> Any:
     """Every operation but the WebSockets."""
-    document = json.loads(text.main([]))
+    document = json.loads(text())
     document["paths"] = {path: of for path, of in document["paths"].items() if path not in SOCKETS}
     return schemathesis.openapi.from_dict(document)
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from agents import burial
-from agents.dead_letter import AT_ONCE, Keeper
+from notistream.agents import burial
+from notistream.agents.dead_letter import AT_ONCE, Keeper
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import Priority

@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from agents import delivery, events
+from notistream.agents import delivery, events
 from notistream.db import webhook_deliveries
 from notistream.delivery.burial import BurialLimit
 from notistream.delivery.lanes import Lane

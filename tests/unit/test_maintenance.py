@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.maintenance import RELEASE_S, SCHEDULER_S, pause_s
+from notistream.agents.maintenance import RELEASE_S, SCHEDULER_S, pause_s
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from notistream.web.openapi import text
+from notistream.web.openapi.text import text
 from tests.documented import DOCUMENT, OPERATIONS, resolved, validate
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ WITHOUT_EXAMPLE = {"openapi"}
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("openapi") / "api.json"
-    path.write_text(text.main([]), "utf-8")
+    path.write_text(text(), "utf-8")
     return path
 
 

@@ -20,7 +20,7 @@ from notistream.web.routes import ROUTES
 from tests.unit.test_observability_files import KNOWN
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = json.loads(openapi.main([]))
+DOCUMENT = json.loads(openapi.text())
 PAGES = {
     "docs/cli.md": cli_page(cli), "docs/metrics.md": metrics_page(), "docs/events.md": events_page(),
     "docs/errors.md": errors_page(), "docs/http.md": http_page(DOCUMENT),

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from agents import watch
+from notistream.agents import watch
 from notistream.app import NotiStream
 from notistream.domain.notification import Priority
 from notistream.errors import KafkaUnavailable
