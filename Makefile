@@ -99,6 +99,7 @@ mutations: $(DEV) ## Switch each protection off, one at a time, and see that a f
 fuzz: $(DEV) ## Misuse real API processes at full size (docs/fuzzing.md): bad requests, chains, guessed keys, slow clients
 	@FUZZ_EXAMPLES=200 FUZZ_REQUESTS=50000 FUZZ_SLOW=1000 FUZZ_GUESSES=20000 FUZZ_CHAINS=1000 $(BIN)/python -m pytest tests/fuzz -s $(PYTEST_ARGS)
 lint: $(DEV) ## Check style, import law, types, and that derived files are fresh
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
@@ -111,8 +112,9 @@ size: $(DEV) ## Measure lists, counts and plans with SIZE_ROWS notifications in 
 	@exec $(BIN)/python -m benchmarks.size --rows $(SIZE_ROWS) $(SIZE_ARGS)
 
 ##@ Build
-format: $(DEV) ## Apply ruff's safe fixes (sorted imports, …); lines are broken by hand
-	$(BIN)/ruff check --fix .
+format: $(DEV) ## Format the code and apply safe fixes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .-fix .
 generate: $(DEV) ## Rewrite what is derived: .env.example, the reference pages under docs/, the dashboards
 	@$(BIN)/python -B deploy/grafana/dashboards.py
 	@exec $(BIN)/notistream generate

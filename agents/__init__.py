@@ -1,4 +1,7 @@
-"""Agents and background tasks; named here, because Faust's autodiscovery hides modules that fail to import."""
+"""Agents and background tasks.
+
+Named here, because Faust's autodiscovery hides modules that fail to import.
+"""
 
 from notistream.agents import dead_letter, delivery, events, maintenance, retry, watch
 

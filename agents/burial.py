@@ -15,15 +15,18 @@ LOOK_S = 0.05
 async def room(app: NotiStream, lane: Lane, channel: str) -> bool:
     """Wait until the channel may bury one more; False where the lane was let go meanwhile.
 
-    The record stays unacknowledged, and so do those behind it: whatever makes so many bad has to be looked at first.
+    The record stays unacknowledged, and so do those behind it: whatever makes so many bad has to be
+    looked at first.
     """
     limit = app.runtime.burials[channel]
     if limit.take(time.monotonic()):
         return True
     log.error(
-        "lane stopped: too many records that cannot be decoded. See `notistream dlq list`; mend or stop whoever "
-        "writes them, then `notistream dlq replay`. It goes on by itself at NOTISTREAM_DLQ_LIMIT",
-        extra={"lane": lane.name, "channel": channel, "limit": str(limit.rate)})
+        "lane stopped: too many records that cannot be decoded. See `notistream dlq list`; mend or"
+        " stop whoever writes them, then `notistream dlq replay`. It goes on by itself at"
+        " NOTISTREAM_DLQ_LIMIT",
+        extra={"lane": lane.name, "channel": channel, "limit": str(limit.rate)},
+    )
     metrics.LANE_STOPPED.labels(channel).inc()
     try:
         with lane.declared_wait():

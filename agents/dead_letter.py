@@ -15,7 +15,14 @@ from notistream.app import NotiStream
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.kafka import topics
-from notistream.kafka.records import BadRecord, Consumed, FailedDelivery, dead_letter, dlq_topic, time_of
+from notistream.kafka.records import (
+    BadRecord,
+    Consumed,
+    FailedDelivery,
+    dead_letter,
+    dlq_topic,
+    time_of,
+)
 from notistream.observability import metrics, tracing
 
 log = logging.getLogger(__name__)
@@ -36,7 +43,9 @@ def _declare(app: NotiStream, channel: str) -> None:
             await keeper.receive(event)
             del event
 
-    app.agent(topics.raw(app, dlq_topic(channel)), name=f"dead-letter-{channel}", concurrency=1)(keep)
+    app.agent(topics.raw(app, dlq_topic(channel)), name=f"dead-letter-{channel}", concurrency=1)(
+        keep
+    )
 
 
 class Keeper:
@@ -49,7 +58,10 @@ class Keeper:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def receive(self, event: EventT[bytes]) -> None:
-        """Begin to keep one record; waits for room, never raises. It is acknowledged once it is in the table."""
+        """Begin to keep one record; waits for room, never raises.
+
+        It is acknowledged once it is in the table.
+        """
         lane = self._app.lanes[self._channel, Priority.LOW]
         if not await self._app.takes(event, lane):
             return
@@ -69,20 +81,34 @@ class Keeper:
 
     async def _keep(self, lane: Lane, record: Consumed, settle: Callable[[], None]) -> None:
         letter = dead_letter(self._channel, record)
-        with tracing.below(tracing.carried(record.headers), "keep dead letter", kind=tracing.CONSUMER) as span:
+        with tracing.below(
+            tracing.carried(record.headers), "keep dead letter", kind=tracing.CONSUMER
+        ) as span:
             span.note(topic=record.topic, partition=record.partition, offset=record.offset)
-            restored = await lane.insist(lambda: self._app.runtime.dead_letters.keep(letter), settle)
+            restored = await lane.insist(
+                lambda: self._app.runtime.dead_letters.keep(letter), settle
+            )
         if restored is not None:
             found = found_as(letter, record, restored=restored)
             metrics.DEAD_LETTERS_READ.labels(self._channel, found).inc()
             if found == "foreign":
-                log.warning("not a dead letter of ours, kept as one", extra={
-                    "topic": record.topic, "partition": record.partition, "offset": record.offset})
+                log.warning(
+                    "not a dead letter of ours, kept as one",
+                    extra={
+                        "topic": record.topic,
+                        "partition": record.partition,
+                        "offset": record.offset,
+                    },
+                )
 
 
 def found_as(letter: FailedDelivery | BadRecord, record: Consumed, *, restored: bool) -> str:
     """How the metric calls it."""
-    if isinstance(letter, BadRecord) and letter.topic == record.topic and letter.offset == record.offset:
+    if (
+        isinstance(letter, BadRecord)
+        and letter.topic == record.topic
+        and letter.offset == record.offset
+    ):
         return "foreign"
     return "restored" if restored else "known"
 
@@ -91,6 +117,11 @@ def consumed(event: EventT[bytes]) -> Consumed:
     """The record of an event."""
     message = event.message
     return Consumed(
-        topic=message.topic, partition=message.partition, offset=message.offset, at=time_of(message.timestamp),
-        key=message.key, value=message.value, headers=headers_of(message.headers),
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        at=time_of(message.timestamp),
+        key=message.key,
+        value=message.value,
+        headers=headers_of(message.headers),
     )

@@ -13,7 +13,14 @@ from notistream.delivery.lanes import Held, Lane
 from notistream.delivery.ports import Origin, Turn
 from notistream.domain.notification import Priority
 from notistream.kafka import topics
-from notistream.kafka.records import LANES, BadRecord, UndecodableError, WakeUp, decode_wake_up, lane_topic
+from notistream.kafka.records import (
+    LANES,
+    BadRecord,
+    UndecodableError,
+    WakeUp,
+    decode_wake_up,
+    lane_topic,
+)
 from notistream.observability import metrics, tracing
 
 log = logging.getLogger(__name__)
@@ -27,32 +34,42 @@ def declare(app: NotiStream) -> None:
 
 def _declare(app: NotiStream, channel: str, priority: Priority) -> None:
     async def deliver(stream: StreamT[bytes]) -> None:
-        # Raw bytes and manual acknowledgement: a record that is refused by a serializer, or whose body raises,
-        # would be acknowledged on its own.
+        # Raw bytes and manual acknowledgement: a record that is refused by a serializer, or whose
+        # body raises, would be acknowledged on its own.
         async for event in app.manual(stream).events():
             await receive(app, app.lanes[channel, priority], channel, event)
             del event  # the lane holds it now, or has let it go
 
     app.agent(
-        topics.raw(app, lane_topic(channel, priority)), name=f"deliver-{channel}-{priority.value}", concurrency=1,
+        topics.raw(app, lane_topic(channel, priority)),
+        name=f"deliver-{channel}-{priority.value}",
+        concurrency=1,
     )(deliver)
 
 
 async def receive(app: NotiStream, lane: Lane, channel: str, event: EventT[bytes]) -> None:
-    """Hand one record to its lane; waits for room, never raises, and never acknowledges what is not settled."""
+    """Hand one record to its lane.
+
+    Waits for room, never raises, and never acknowledges what is not settled.
+    """
     opened = await open_wake_up(app, lane, channel, event)
     if opened is not None:
         wake_up, settle = opened
         message = event.message
         key = message.key or wake_up.id.bytes
-        origin = Origin(message.topic, message.partition, message.offset, key, event, *traced(message.headers))
+        origin = Origin(
+            message.topic, message.partition, message.offset, key, event, *traced(message.headers)
+        )
         await lane.put(Held(Turn(wake_up.id, wake_up.seq), origin, settle))
 
 
 async def open_wake_up(
     app: NotiStream, lane: Lane, channel: str, event: EventT[bytes]
 ) -> tuple[WakeUp, Callable[[], None]] | None:
-    """The message of a record and what settles it; None where it was buried, or let go for a rebalance."""
+    """The message of a record and what settles it.
+
+    None where it was buried, or let go for a rebalance.
+    """
     if not await app.takes(event, lane):
         return None
     settle = app.open_record(event)
@@ -64,13 +81,25 @@ async def open_wake_up(
 
 
 async def bury(
-    app: NotiStream, lane: Lane, channel: str, event: EventT[bytes], *, reason: str, settle: Callable[[], None]
+    app: NotiStream,
+    lane: Lane,
+    channel: str,
+    event: EventT[bytes],
+    *,
+    reason: str,
+    settle: Callable[[], None],
 ) -> None:
     """Keep an undecodable record as a dead letter, byte for byte, then go on."""
     message = event.message
     record = BadRecord(
-        id=uuid7(), channel=channel, reason=f"undecodable: {reason}", topic=message.topic,
-        partition=message.partition, offset=message.offset, key=message.key, value=message.value,
+        id=uuid7(),
+        channel=channel,
+        reason=f"undecodable: {reason}",
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
         headers=headers_of(message.headers),
     )
 
@@ -80,8 +109,15 @@ async def bury(
 
     if await burial.room(app, lane, channel) and await lane.insist(keep, settle):
         metrics.UNDECODABLE.labels(channel).inc()
-        log.warning("undecodable record buried", extra={
-            "topic": record.topic, "partition": record.partition, "offset": record.offset, "reason": reason})
+        log.warning(
+            "undecodable record buried",
+            extra={
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+                "reason": reason,
+            },
+        )
 
 
 def traced(headers: object) -> tuple[str | None, int | None]:

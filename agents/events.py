@@ -1,4 +1,7 @@
-"""The agent of the topic `events`: queues what webhook endpoints are to be told; and the loop that tells them."""
+"""The agent of the topic `events`: queues what webhook endpoints are to be told.
+
+And the loop that tells them.
+"""
 
 import asyncio
 import logging
@@ -51,10 +54,15 @@ class Queue:
         self._app = app
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._committed: GroupCommit[tuple[UUID, Sequence[str]], bool] = GroupCommit(self._enqueue, max_size=AT_ONCE)
+        self._committed: GroupCommit[tuple[UUID, Sequence[str]], bool] = GroupCommit(
+            self._enqueue, max_size=AT_ONCE
+        )
 
     async def receive(self, event: EventT[bytes]) -> None:
-        """Begin to queue one record's events; waits for room, never raises. Acknowledged once they are stored."""
+        """Begin to queue one record's events; waits for room, never raises.
+
+        Acknowledged once they are stored.
+        """
         lane = self._app.lanes[BURIED_WITH, Priority.LOW]
         if not await self._app.takes(event, lane):
             return
@@ -75,7 +83,9 @@ class Queue:
         if not lane.is_open:
             self._room.release()
             return
-        task = asyncio.get_running_loop().create_task(self._keep(lane, told.tenant_id, lines, settle))
+        task = asyncio.get_running_loop().create_task(
+            self._keep(lane, told.tenant_id, lines, settle)
+        )
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -83,7 +93,9 @@ class Queue:
         self._tasks.discard(task)
         self._room.release()
 
-    async def _keep(self, lane: Lane, tenant_id: UUID, lines: Sequence[str], settle: Callable[[], None]) -> None:
+    async def _keep(
+        self, lane: Lane, tenant_id: UUID, lines: Sequence[str], settle: Callable[[], None]
+    ) -> None:
         await lane.insist(lambda: self._committed.submit((tenant_id, lines)), settle)
 
     async def _enqueue(self, records: Sequence[tuple[UUID, Sequence[str]]]) -> Sequence[bool]:

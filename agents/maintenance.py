@@ -1,4 +1,7 @@
-"""Background tasks of every worker: scheduler, lease sweeper, outbox poll, lanes, gauges. There is no leader."""
+"""Background tasks of every worker: scheduler, lease sweeper, outbox poll, lanes, gauges.
+
+There is no leader.
+"""
 
 import asyncio
 import logging
@@ -55,7 +58,9 @@ def declare(app: NotiStream) -> None:
         _declare(app, name, every_s, work)
 
 
-def _declare(app: NotiStream, name: str, every_s: float, work: Callable[[], Awaitable[object]]) -> None:
+def _declare(
+    app: NotiStream, name: str, every_s: float, work: Callable[[], Awaitable[object]]
+) -> None:
     async def task() -> None:
         quiet = 0
         while not app.api_only and not app.should_stop:
@@ -102,13 +107,19 @@ async def park_overdue(app: NotiStream) -> None:
 async def audit(app: NotiStream) -> None:
     """Audit when the last one, by any worker, is long enough ago."""
     settings = app.settings
-    await app.runtime.audit.keep(every=timedelta(seconds=settings.audit_interval_s), repair=settings.audit_repair)
+    await app.runtime.audit.keep(
+        every=timedelta(seconds=settings.audit_interval_s), repair=settings.audit_repair
+    )
 
 
 async def keep_slot(app: NotiStream) -> None:
     """Hold the slot's lock; when another process has taken it over, this one must not go on."""
-    for _ in range(SLOT_TRIES):  # after a broken connection the server may hold the old lock for a moment
+    for _ in range(
+        SLOT_TRIES
+    ):  # after a broken connection the server may hold the old lock for a moment
         if await app.slot.take():
             return
         await asyncio.sleep(1)
-    await app.crash(RuntimeError(f"worker slot {app.settings.worker_slot} was taken by another process"))
+    await app.crash(
+        RuntimeError(f"worker slot {app.settings.worker_slot} was taken by another process")
+    )

@@ -50,12 +50,16 @@ async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:
         settle()
 
 
-def set_timer(app: NotiStream, turn: Turn, delay_s: float, span: tracing.Spanning = tracing.NOTHING) -> None:
+def set_timer(
+    app: NotiStream, turn: Turn, delay_s: float, span: tracing.Spanning = tracing.NOTHING
+) -> None:
     """Queue the turn in `delay_s` seconds; a longer wait than expected is left to the scheduler."""
     if delay_s > LONGEST_S:
         span.end()
         return
-    asyncio.get_running_loop().call_later(max(delay_s, 0.0), lambda: app.add_future(_queue(app, turn, span)))
+    asyncio.get_running_loop().call_later(
+        max(delay_s, 0.0), lambda: app.add_future(_queue(app, turn, span))
+    )
 
 
 async def _queue(app: NotiStream, turn: Turn, span: tracing.Spanning) -> None:

@@ -43,23 +43,35 @@ async def watch(app: NotiStream, progress: Progress) -> None:
         except Exception:
             log.exception("the watchdog could not look")
             continue
-        waits = [lane_topic(c, p) for (c, p), lane in app.lanes.items() if lane.waits or not lane.is_open]
+        waits = [
+            lane_topic(c, p) for (c, p), lane in app.lanes.items() if lane.waits or not lane.is_open
+        ]
         stalled = progress.stalled(spans, waits=waits, now=loop.time())
         metrics.STALLED.set(len(stalled))
         for (topic, partition), seconds in stalled.items():
-            log.error("partition stalled", extra={
-                "topic": topic, "partition": partition, "seconds": round(seconds),
-                "lag": spans[topic, partition].end - spans[topic, partition].begin})
+            log.error(
+                "partition stalled",
+                extra={
+                    "topic": topic,
+                    "partition": partition,
+                    "seconds": round(seconds),
+                    "lag": spans[topic, partition].end - spans[topic, partition].begin,
+                },
+            )
         if any(seconds >= GIVE_UP * app.settings.watchdog_s for seconds in stalled.values()):
             metrics.WATCHDOG_RESTARTS.inc()
-            await app.crash(RuntimeError("a partition was stalled; this process ends, to be started again"))
+            await app.crash(
+                RuntimeError("a partition was stalled; this process ends, to be started again")
+            )
             return
 
 
 def own(app: NotiStream, spans: Mapping[Place, Unacknowledged]) -> Mapping[Place, Unacknowledged]:
     """Those of the partitions that this worker has been assigned."""
     prefix = f"{app.settings.topic_prefix}."
-    assigned = {(tp.topic.removeprefix(prefix), tp.partition) for tp in app.assignor.assigned_actives()}
+    assigned = {
+        (tp.topic.removeprefix(prefix), tp.partition) for tp in app.assignor.assigned_actives()
+    }
     return {place: span for place, span in spans.items() if place in assigned}
 
 

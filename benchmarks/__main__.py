@@ -52,19 +52,46 @@ BUSY = 0.5
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", type=click.IntRange(1),
-              help="How often the figures with a bare limit are measured (3); the median counts.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    help="How often the figures with a bare limit are measured (3); the median counts.",
+)
 @click.option("--quick", is_flag=True, help="One small round: shows that it works, not how fast.")
-@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure only this; can be repeated.")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting of the product, without prefix.")
-@click.option("--profile", is_flag=True, help="Record flame graphs of the worker and the API; slows both.")
+@click.option(
+    "--only", type=click.Choice(PARTS), multiple=True, help="Measure only this; can be repeated."
+)
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of the product, without prefix.",
+)
+@click.option(
+    "--profile", is_flag=True, help="Record flame graphs of the worker and the API; slows both."
+)
 @click.option("--raw", is_flag=True, help="With --profile: stacks as text instead of SVG.")
-@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS / "latest.json",
-              help="Where the result is written (default: benchmarks/results/latest.json).")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also draw it there, as SVG.")
+@click.option(
+    "--json",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=RESULTS / "latest.json",
+    help="Where the result is written (default: benchmarks/results/latest.json).",
+)
+@click.option(
+    "--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also draw it there, as SVG."
+)
 def main(
-    *, rounds: int | None, quick: bool, only: tuple[str, ...], given: tuple[str, ...], profile: bool, raw: bool,
-    path: Path, picture: Path | None,
+    *,
+    rounds: int | None,
+    quick: bool,
+    only: tuple[str, ...],
+    given: tuple[str, ...],
+    profile: bool,
+    raw: bool,
+    path: Path,
+    picture: Path | None,
 ) -> None:
     plan = QUICK if quick else FULL
     plan = replace(plan, rounds=rounds or plan.rounds)
@@ -73,7 +100,9 @@ def main(
     watch = partial(_profile, path.parent, suffix) if profile else unwatched
     console = Console(width=None if sys.stdout.isatty() else 150)
     load = os.getloadavg()[0]
-    console.print(f"{os.cpu_count()} cores, load {load:.2f}, {plan.rounds} round(s)", highlight=False)
+    console.print(
+        f"{os.cpu_count()} cores, load {load:.2f}, {plan.rounds} round(s)", highlight=False
+    )
     if load > BUSY:
         console.print("[yellow]something else is running: trust the ratios, not the figures[/]")
     try:
@@ -97,7 +126,9 @@ def main(
 def _setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not known({name: value}):
-        raise click.BadParameter(f"{text!r}: give NAME=VALUE, as in --set WORKER_CONCURRENCY=128", param_hint="--set")
+        raise click.BadParameter(
+            f"{text!r}: give NAME=VALUE, as in --set WORKER_CONCURRENCY=128", param_hint="--set"
+        )
     return name.upper(), value
 
 
@@ -157,21 +188,34 @@ async def _bench(
         samples = Samples()
         new_site = partial(site, http, endpoints, folder, samples.faults)
         yield Bench(
-            plan=plan, http=http, brokers=endpoints.kafka_brokers, receiver=receiver, watch=watch, samples=samples,
+            plan=plan,
+            http=http,
+            brokers=endpoints.kafka_brokers,
+            receiver=receiver,
+            watch=watch,
+            samples=samples,
             intake=await stack.enter_async_context(new_site(settings)),
             line=await stack.enter_async_context(new_site(settings)),
-            fresh=lambda more={}: new_site({**GATES_ON, **settings, **more}), bare_api=bare_api,
-            services={"postgres": services.postgres.process, "kafka": services.kafka.process})
+            fresh=lambda more={}: new_site({**GATES_ON, **settings, **more}),
+            bare_api=bare_api,
+            services={"postgres": services.postgres.process, "kafka": services.kafka.process},
+        )
 
 
 async def _services(stack: AsyncExitStack, say: Callable[[str], None]) -> LocalServices:
     """Kafka and PostgreSQL: those that the settings name, or the embedded ones, which may run already."""
     settings = load_settings()
     if settings.kafka.protocol != "PLAINTEXT":
-        raise SystemExit("the bare limits speak PLAINTEXT: name such a listener in NOTISTREAM_KAFKA_BROKERS")
+        raise SystemExit(
+            "the bare limits speak PLAINTEXT: name such a listener in NOTISTREAM_KAFKA_BROKERS"
+        )
     services = await asyncio.to_thread(
-        attach_or_start, settings.state_dir, say, database_url=settings.database_url,
-        kafka_brokers=settings.kafka_brokers)
+        attach_or_start,
+        settings.state_dir,
+        say,
+        database_url=settings.database_url,
+        kafka_brokers=settings.kafka_brokers,
+    )
     stack.callback(services.release)
     return services
 

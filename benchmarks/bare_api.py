@@ -1,7 +1,10 @@
-"""The bare limit of creates: aiohttp on uvloop reads the JSON body and answers 202; it stores nothing.
+"""The bare limit of creates: aiohttp on uvloop reads the JSON body and answers 202.
 
-A process of its own: `python -m benchmarks.bare_api PORT [BROKERS TOPIC]`. With a broker it also sends the mark to
-Kafka, not waiting for the answer: then it is the first half of the bare limit of latency.
+It stores nothing.
+
+A process of its own: `python -m benchmarks.bare_api PORT [BROKERS TOPIC]`. With a broker it also
+sends the mark to Kafka, not waiting for the answer: then it is the first half of the bare limit of
+latency.
 """
 
 import sys
@@ -35,14 +38,18 @@ def application(brokers: str | None, topic: str | None) -> web.Application:
         return app
 
     async def producing(running: web.Application) -> AsyncIterator[None]:
-        running[PRODUCER] = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True)
+        running[PRODUCER] = AIOKafkaProducer(
+            bootstrap_servers=brokers, acks="all", enable_idempotence=True
+        )
         await running[PRODUCER].start()
         yield
         await running[PRODUCER].stop()
 
     async def forward(request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
-        await request.app[PRODUCER].send(topic, orjson.dumps({"id": body["content"]}), key=body["recipient"].encode())
+        await request.app[PRODUCER].send(
+            topic, orjson.dumps({"id": body["content"]}), key=body["recipient"].encode()
+        )
         return web.Response(body=ACCEPTED, status=202, content_type="application/json")
 
     app.cleanup_ctx.append(producing)
@@ -52,7 +59,9 @@ def application(brokers: str | None, topic: str | None) -> web.Application:
 
 def main(port: str, brokers: str | None = None, topic: str | None = None) -> None:
     uvloop.install()
-    web.run_app(application(brokers, topic), host="127.0.0.1", port=int(port), access_log=None, print=None)
+    web.run_app(
+        application(brokers, topic), host="127.0.0.1", port=int(port), access_log=None, print=None
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ async def run(*, url: str, rows: int, size: int, connections: int) -> dict[str, 
     pool = await asyncpg.create_pool(url, min_size=connections, max_size=connections)
     try:
         # Same columns, defaults, checks, indexes and fill factor.
-        await pool.execute(f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (LIKE notifications INCLUDING ALL)")
+        await pool.execute(
+            f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (LIKE notifications INCLUDING ALL)"
+        )
         found = await pool.fetch("SELECT * FROM notifications ORDER BY id DESC LIMIT $1", rows)
         ready = [tuple(row.values()) for row in reversed(found)]
         chunks = [ready[at : at + size] for at in range(0, len(ready), size)]

@@ -1,7 +1,10 @@
-"""The bare limit of deliveries: an aiokafka → aiohttp loop. One topic in, one POST out, a commit every second.
+"""The bare limit of deliveries: an aiokafka → aiohttp loop.
 
-A process of its own: `python -m benchmarks.bare_delivery JSON` with brokers, topic, group, url, in_flight and count
-(records after which it ends). It prints `ready` once it has its partitions, and at the end its CPU seconds.
+One topic in, one POST out, a commit every second.
+
+A process of its own: `python -m benchmarks.bare_delivery JSON` with brokers, topic, group, url,
+in_flight and count (records after which it ends). It prints `ready` once it has its partitions, and
+at the end its CPU seconds.
 """
 
 import asyncio
@@ -40,9 +43,13 @@ class Loop:
         task.result()
 
     async def _post(self, mark: str) -> None:
-        body = orjson.dumps({"to": "+905000000001", "channel": "sms", "content": f"{mark} {TEXT.decode()}"})
+        body = orjson.dumps(
+            {"to": "+905000000001", "channel": "sms", "content": f"{mark} {TEXT.decode()}"}
+        )
         async with self._session.post(
-            self._url, data=body, headers={"Content-Type": "application/json", "Idempotency-Key": mark}
+            self._url,
+            data=body,
+            headers={"Content-Type": "application/json", "Idempotency-Key": mark},
         ) as response:
             orjson.loads(await response.read())
 
@@ -52,10 +59,18 @@ class Loop:
             await asyncio.wait(set(self._tasks))
 
 
-async def run(*, brokers: str, topic: str, group: str, url: str, in_flight: int, count: int) -> dict[str, Any]:
+async def run(
+    *, brokers: str, topic: str, group: str, url: str, in_flight: int, count: int
+) -> dict[str, Any]:
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=brokers, group_id=group, auto_offset_reset="earliest", max_poll_records=500,
-        enable_auto_commit=True, auto_commit_interval_ms=1000)
+        topic,
+        bootstrap_servers=brokers,
+        group_id=group,
+        auto_offset_reset="earliest",
+        max_poll_records=500,
+        enable_auto_commit=True,
+        auto_commit_interval_ms=1000,
+    )
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
     async with aiohttp.ClientSession(connector=connector) as session:
         await consumer.start()
@@ -73,7 +88,9 @@ async def run(*, brokers: str, topic: str, group: str, url: str, in_flight: int,
 async def _consume(consumer: AIOKafkaConsumer, loop: Loop, count: int) -> None:
     seen = 0
     while seen < count:
-        for records in (await consumer.getmany(timeout_ms=200, max_records=min(500, count - seen))).values():
+        for records in (
+            await consumer.getmany(timeout_ms=200, max_records=min(500, count - seen))
+        ).values():
             seen += len(records)
             for record in records:
                 await loop.take(record.value)

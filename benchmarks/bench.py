@@ -18,7 +18,10 @@ from benchmarks.processes import BenchError, Role, until
 from benchmarks.product import Site
 
 Watch = Callable[[str, int], AbstractAsyncContextManager[None]]
-GATES_ON: Mapping[str, str] = {"RECIPIENT_RATE_LIMIT": "60/minute", "RATE_LIMIT_PER_CHANNEL": "100000"}
+GATES_ON: Mapping[str, str] = {
+    "RECIPIENT_RATE_LIMIT": "60/minute",
+    "RATE_LIMIT_PER_CHANNEL": "100000",
+}
 """Limits that count every message, and that the bench's own recipients do not reach."""
 
 
@@ -35,8 +38,10 @@ class Bench:
     intake: Site
     line: Site
     fresh: Callable[..., AbstractAsyncContextManager[Site]]
-    """A site for one measurement, with every gate on and what is given more; what still waits at the end is thrown
-    away."""
+    """A site for one measurement, with every gate on and what is given more.
+
+    What still waits at the end is thrown away.
+    """
     brokers: str
     receiver: Role
     bare_api: Role
@@ -48,7 +53,9 @@ class Bench:
     def meter(self, **roles: int) -> Meter:
         """CPU of these processes, of the services and of the receiver."""
         own = {**roles, "receiver": self.receiver.pid}
-        return Meter({**{name: _constant(psutil.Process(pid)) for name, pid in own.items()}, **self.services})
+        return Meter(
+            {**{name: _constant(psutil.Process(pid)) for name, pid in own.items()}, **self.services}
+        )
 
     async def received(self, tag: str = "") -> dict[str, int]:
         """What the receiver has counted since it was reset: of one tag, or in all."""
@@ -62,8 +69,11 @@ class Bench:
         """Let the receiver forget what arrived."""
         await self._ask("reset/")
 
-    async def arrived(self, count: int, tag: str = "", *, patience_s: float = 120.0, step_s: float = 0.05) -> None:
+    async def arrived(
+        self, count: int, tag: str = "", *, patience_s: float = 120.0, step_s: float = 0.05
+    ) -> None:
         """Wait for that many different marks."""
+
         async def enough() -> bool:
             return (await self.received(tag))["unique"] >= count
 
@@ -93,20 +103,25 @@ def _constant(process: psutil.Process) -> Callable[[], psutil.Process]:
     return lambda: process
 
 
-async def pair(turn: int, product: Callable[[], Awaitable[None]], other: Callable[[], Awaitable[None]]) -> None:
+async def pair(
+    turn: int, product: Callable[[], Awaitable[None]], other: Callable[[], Awaitable[None]]
+) -> None:
     """Both, the other one first in every second round, so that a drift of the machine favours neither."""
     for work in (product, other) if turn % 2 == 0 else (other, product):
         await work()
 
 
-async def load(kind: str, api: Role, *, tag: str, shape: Shape = PLAIN, **options: Any) -> dict[str, Any]:
+async def load(
+    kind: str, api: Role, *, tag: str, shape: Shape = PLAIN, **options: Any
+) -> dict[str, Any]:
     """Run the load generator; its report.
 
     Raises:
         BenchError: something was not accepted.
     """
     report = await processes.ask(
-        "benchmarks.load", kind=kind, port=api.port, tag=tag, shape=shape.options(), **options)
+        "benchmarks.load", kind=kind, port=api.port, tag=tag, shape=shape.options(), **options
+    )
     if report["refusal"] or not report["done"]:
         raise BenchError(f"{kind} to {api.url}: {report['refusal'] or 'nothing was accepted'}")
     return report
@@ -115,13 +130,24 @@ async def load(kind: str, api: Role, *, tag: str, shape: Shape = PLAIN, **option
 async def enqueue(
     bench: Bench, api: Role, tag: str, total: int, *, shape: Shape = PLAIN, size: int | None = None
 ) -> dict[str, Any]:
-    """Batches, of the plan's size unless another is given, until the last answer; the report of the load generator."""
+    """Batches, of the plan's size unless another is given, until the last answer.
+
+    The report of the load generator.
+    """
     return await load(
-        "batches", api, tag=tag, shape=shape, connections=bench.plan.batch_connections, total=total,
-        size=size or bench.plan.batch_size)
+        "batches",
+        api,
+        tag=tag,
+        shape=shape,
+        connections=bench.plan.batch_connections,
+        total=total,
+        size=size or bench.plan.batch_size,
+    )
 
 
-async def paced(api: Role, tag: str, *, rate: int, count: int, shape: Shape = PLAIN) -> dict[str, int]:
+async def paced(
+    api: Role, tag: str, *, rate: int, count: int, shape: Shape = PLAIN
+) -> dict[str, int]:
     """Single creates at a steady rate; when each left, by its mark, in nanoseconds since 1970."""
     report = await load("paced", api, tag=tag, shape=shape, connections=16, rate=rate, count=count)
     sent: dict[str, int] = report["sent"]
@@ -134,7 +160,9 @@ def p50_p99(sent: Iterable[tuple[str, int]], arrivals: Mapping[str, int]) -> tup
     return at_share(ordered, 0.5) / 1e6, at_share(ordered, 0.99) / 1e6
 
 
-async def delivered(bench: Bench, api: Role, tag: str, count: int, *, shape: Shape = PLAIN) -> float:
+async def delivered(
+    bench: Bench, api: Role, tag: str, count: int, *, shape: Shape = PLAIN
+) -> float:
     """Deliveries per second of so many, which are accepted while the workers run."""
     await enqueue(bench, api, tag, count, shape=shape)
     await bench.arrived(count, tag, patience_s=600, step_s=0.1)

@@ -16,7 +16,11 @@ class Meter:
 
     def read(self) -> Usage:
         """CPU seconds of each part since its start, its children and former children included."""
-        return {name: _seconds(process) for name, find in self._parts.items() if (process := find()) is not None}
+        return {
+            name: _seconds(process)
+            for name, find in self._parts.items()
+            if (process := find()) is not None
+        }
 
     def since(self, before: Usage) -> Usage:
         """CPU seconds of each part that was there before and is still."""

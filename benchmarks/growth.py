@@ -37,7 +37,10 @@ async def _until_ready(site: Site) -> float:
 
 
 async def workers(bench: Bench) -> None:
-    """A backlog for two workers, and for one; all of them, the services and the receiver share the machine's cores."""
+    """A backlog for two workers, and for one.
+
+    All of them, the services and the receiver share the machine's cores.
+    """
     found = bench.samples
     for turn in range(bench.plan.worker_pairs):
         two = partial(_shared, bench, found.product, f"two{turn}", 2)
@@ -61,13 +64,20 @@ async def million(bench: Bench) -> None:
     plan = bench.plan
     await bench.reset()
     async with bench.fresh() as site, site.worker({}) as worker:
-        portions, meter = plan.million // plan.portion, bench.meter(api=site.api.pid, worker=worker.pid)
+        portions, meter = (
+            plan.million // plan.portion,
+            bench.meter(api=site.api.pid, worker=worker.pid),
+        )
         for number in range(portions):
             before = meter.read()
             speed = await delivered(bench, site.api, f"portion{number}", plan.portion)
             await site.settled()
             bench.samples.spent("notification of a portion", meter.since(before), plan.portion)
-            found = {"million": speed, "million_api": rss_mb(site.api.pid), "million_worker": rss_mb(worker.pid)}
+            found = {
+                "million": speed,
+                "million_api": rss_mb(site.api.pid),
+                "million_worker": rss_mb(worker.pid),
+            }
             for key, value in found.items():
                 bench.samples.notes[f"{key}, each portion"].append(round(value, 1))
                 if number in (1, portions - 1):

@@ -9,10 +9,14 @@ import psutil
 
 
 @click.command()
-@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Of the API process.")
+@click.option(
+    "--url", default="http://127.0.0.1:8080", show_default=True, help="Of the API process."
+)
 @click.option("--pid", type=int, required=True, help="Its process id.")
 @click.option("--count", default=1000, show_default=True)
-@click.option("--seconds", default=60, show_default=True, help="How long they wait; two pings each.")
+@click.option(
+    "--seconds", default=60, show_default=True, help="How long they wait; two pings each."
+)
 def main(url: str, pid: int, count: int, seconds: int) -> None:
     """Half of the sockets are status streams, half inbox streams of as many recipients."""
     asyncio.run(_measure(url, psutil.Process(pid), count, seconds))
@@ -25,7 +29,9 @@ async def _measure(url: str, api: psutil.Process, count: int, seconds: int) -> N
         sockets, began = [], time.monotonic()
         for i in range(count):
             path = "/ws" if i % 2 else "/api/v1/inbox/stream"
-            sockets.append(await session.ws_connect(url + path, headers={"X-Recipient-ID": f"user-{i}"}))
+            sockets.append(
+                await session.ws_connect(url + path, headers={"X-Recipient-ID": f"user-{i}"})
+            )
         opened = time.monotonic() - began
         readers = [asyncio.create_task(socket.receive()) for socket in sockets]
         waiting = await _cpu(api, seconds)
@@ -35,9 +41,10 @@ async def _measure(url: str, api: psutil.Process, count: int, seconds: int) -> N
             reader.cancel()
         await asyncio.gather(*(socket.close() for socket in sockets))
     click.echo(
-        f"{count} sockets: opened in {opened:.1f} s, alive after {seconds} s: {alive}; memory +{grown / 2**20:.1f} MB "
-        f"({grown / count / 1024:.1f} kB each, {before / 2**20:.0f} MB before); CPU {100 * waiting:.2f} % of a core "
-        f"({100 * idle:.2f} % before)")
+        f"{count} sockets: opened in {opened:.1f} s, alive after {seconds} s: {alive}; memory"
+        f" +{grown / 2**20:.1f} MB ({grown / count / 1024:.1f} kB each, {before / 2**20:.0f} MB"
+        f" before); CPU {100 * waiting:.2f} % of a core ({100 * idle:.2f} % before)"
+    )
 
 
 async def _cpu(process: psutil.Process, seconds: float) -> float:

@@ -1,8 +1,8 @@
 """The load generator, a process of its own: prints one JSON object with what it counted.
 
-`python -m benchmarks.load JSON`, where JSON holds `kind` (creates, batches or paced), port, tag, shape (what the
-notifications have in common), and the fields of that kind. Connections are raw asyncio protocols: the generator must
-never be the bottleneck.
+`python -m benchmarks.load JSON`, where JSON holds `kind` (creates, batches or paced), port, tag,
+shape (what the notifications have in common), and the fields of that kind. Connections are raw
+asyncio protocols: the generator must never be the bottleneck.
 """
 
 import asyncio
@@ -68,8 +68,11 @@ class Tally:
         if any(connection.lost for connection in connections):
             self.refusal = self.refusal or "a connection was closed"
         return {
-            "done": self.statuses[202], "seconds": seconds, "refusal": self.refusal,
-            "p50_ms": at_share(ordered, 0.5) / 1e6, "p99_ms": at_share(ordered, 0.99) / 1e6,
+            "done": self.statuses[202],
+            "seconds": seconds,
+            "refusal": self.refusal,
+            "p50_ms": at_share(ordered, 0.5) / 1e6,
+            "p99_ms": at_share(ordered, 0.99) / 1e6,
         }
 
 
@@ -80,11 +83,17 @@ def at_share(ordered: list[int], share: float) -> int:
 
 async def connect(port: int, count: int, answered: Answered) -> list[Connection]:
     loop = asyncio.get_running_loop()
-    return [(await loop.create_connection(lambda: Connection(answered), "127.0.0.1", port))[1] for _ in range(count)]
+    return [
+        (await loop.create_connection(lambda: Connection(answered), "127.0.0.1", port))[1]
+        for _ in range(count)
+    ]
 
 
 class ClosedLoop:
-    """Every connection sends its next request when the last one is answered; `total` requests, or until stopped."""
+    """Every connection sends its next request when the last one is answered.
+
+    `total` requests, or until stopped.
+    """
 
     def __init__(self, requests: Iterator[bytes]) -> None:
         self.tally = Tally()
@@ -130,7 +139,9 @@ async def creates(
     return {**counted.report(took, ready), "cpu_s": used}
 
 
-async def batches(*, port: int, connections: int, tag: str, shape: Shape, total: int, size: int) -> dict[str, Any]:
+async def batches(
+    *, port: int, connections: int, tag: str, shape: Shape, total: int, size: int
+) -> dict[str, Any]:
     """`total` notifications in batches, built before the clock starts."""
     requests = list(messages.batches(tag, total, size, shape))
     loop = ClosedLoop(iter(requests))
@@ -141,8 +152,13 @@ async def batches(*, port: int, connections: int, tag: str, shape: Shape, total:
     return {**loop.tally.report(time.perf_counter() - started, ready), "cpu_s": _cpu_s() - cpu}
 
 
-async def paced(*, port: int, connections: int, tag: str, shape: Shape, rate: int, count: int) -> dict[str, Any]:
-    """Creates at a steady rate, whatever the answers do; `sent` says when each left, nanoseconds since 1970."""
+async def paced(
+    *, port: int, connections: int, tag: str, shape: Shape, rate: int, count: int
+) -> dict[str, Any]:
+    """Creates at a steady rate, whatever the answers do.
+
+    `sent` says when each left, nanoseconds since 1970.
+    """
     # The one that is idle longest comes next: the API closes connections that idle.
     tally, sent, free = Tally(), dict[str, int](), deque[Connection]()
 
@@ -161,7 +177,11 @@ async def paced(*, port: int, connections: int, tag: str, shape: Shape, rate: in
         connection.send(messages.create(tag, number, shape))
         sent[f"{tag}-{number}"] = connection.sent_ns
     await _until(lambda: len(free) == connections)
-    return {**tally.report(time.perf_counter() - started, ready), "cpu_s": _cpu_s() - cpu, "sent": sent}
+    return {
+        **tally.report(time.perf_counter() - started, ready),
+        "cpu_s": _cpu_s() - cpu,
+        "sent": sent,
+    }
 
 
 async def _until(condition: Callable[[], bool], *, patience_s: float = 30.0) -> None:
@@ -176,7 +196,10 @@ def _cpu_s() -> float:
 
 
 KINDS: Mapping[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
-    "creates": creates, "batches": batches, "paced": paced}
+    "creates": creates,
+    "batches": batches,
+    "paced": paced,
+}
 
 
 def main(argument: str) -> None:

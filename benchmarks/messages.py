@@ -20,7 +20,10 @@ class Shape:
     scheduled_at: str | None = None
     api_key: str | None = None
     traced_every: str | None = None
-    """One request in so many is in a trace that its sender keeps; the others are in traces that nobody keeps."""
+    """One request in so many is in a trace that its sender keeps.
+
+    The others are in traces that nobody keeps.
+    """
 
     def options(self) -> dict[str, str]:
         """What differs from the default, as plain data."""
@@ -37,9 +40,16 @@ class Shape:
     def pattern(self, tag: str) -> bytes:
         """One create body with two places for the number: in the recipient, and in the mark `tag-number`."""
         more = {"priority": self.priority, "scheduled_at": self.scheduled_at}
-        fields = "".join(f'"{name}":"{value}",' for name, value in more.items() if value is not None)
+        fields = "".join(
+            f'"{name}":"{value}",' for name, value in more.items() if value is not None
+        )
         return b'{"channel":"%b","recipient":"%b",%b"content":"%b-%%d %b"}' % (
-            self.channel.encode(), RECIPIENTS[self.channel], fields.encode(), tag.encode(), TEXT)
+            self.channel.encode(),
+            RECIPIENTS[self.channel],
+            fields.encode(),
+            tag.encode(),
+            TEXT,
+        )
 
 
 PLAIN = Shape()
@@ -64,7 +74,9 @@ def channel_of(body: bytes) -> bytes:
 
 def create(tag: str, number: int, shape: Shape = PLAIN) -> bytes:
     """The request that creates one notification."""
-    return wire.request("/api/v1/notifications", shape.pattern(tag) % (number, number), shape.headers(number))
+    return wire.request(
+        "/api/v1/notifications", shape.pattern(tag) % (number, number), shape.headers(number)
+    )
 
 
 def creates(tag: str, shape: Shape = PLAIN) -> Iterator[bytes]:
@@ -72,13 +84,19 @@ def creates(tag: str, shape: Shape = PLAIN) -> Iterator[bytes]:
     pattern, number = shape.pattern(tag), 0
     while True:
         number += 1
-        yield wire.request("/api/v1/notifications", pattern % (number, number), shape.headers(number))
+        yield wire.request(
+            "/api/v1/notifications", pattern % (number, number), shape.headers(number)
+        )
 
 
 def batches(tag: str, total: int, size: int, shape: Shape = PLAIN) -> Iterator[bytes]:
     """Requests that create `total` notifications together, `size` in each."""
     pattern = shape.pattern(tag)
     for start in range(0, total, size):
-        items = b",".join(pattern % (number, number) for number in range(start, min(start + size, total)))
+        items = b",".join(
+            pattern % (number, number) for number in range(start, min(start + size, total))
+        )
         headers = shape.headers(start // size)
-        yield wire.request("/api/v1/notifications/batch", b'{"notifications":[%b]}' % items, headers)
+        yield wire.request(
+            "/api/v1/notifications/batch", b'{"notifications":[%b]}' % items, headers
+        )

@@ -18,7 +18,11 @@ Phase = Callable[[Bench, int], Awaitable[None]]
 async def creates(bench: Bench, turn: int) -> None:
     """Figure 1: single creates on one connection and on many."""
     for connections in (1, bench.plan.connections):
-        await pair(turn, partial(_creates, bench, turn, connections), partial(_bare_creates, bench, turn, connections))
+        await pair(
+            turn,
+            partial(_creates, bench, turn, connections),
+            partial(_bare_creates, bench, turn, connections),
+        )
 
 
 async def _creates(bench: Bench, turn: int, connections: int) -> None:
@@ -27,7 +31,13 @@ async def _creates(bench: Bench, turn: int, connections: int) -> None:
     before = meter.read()
     async with bench.watch(f"api-creates-{connections}", api.pid):
         report = await load(
-            "creates", api, tag=f"c{turn}", connections=connections, warm_s=plan.warm_s, seconds=plan.create_s)
+            "creates",
+            api,
+            tag=f"c{turn}",
+            connections=connections,
+            warm_s=plan.warm_s,
+            seconds=plan.create_s,
+        )
     used = meter.since(before)
     key = "creates_1" if connections == 1 else "creates_64"
     bench.samples.product[key].append(report["done"] / report["seconds"])
@@ -36,13 +46,20 @@ async def _creates(bench: Bench, turn: int, connections: int) -> None:
     # The warm-up is in the meter too, at about the same rate.
     count = round(report["done"] * (plan.warm_s + plan.create_s) / plan.create_s)
     bench.samples.spent(f"create, {connections} connections", used, count)
-    bench.samples.spent(f"create, {connections} connections", {"generator": report["cpu_s"]}, report["done"])
+    bench.samples.spent(
+        f"create, {connections} connections", {"generator": report["cpu_s"]}, report["done"]
+    )
 
 
 async def _bare_creates(bench: Bench, turn: int, connections: int) -> None:
     report = await load(
-        "creates", bench.bare_api, tag=f"c{turn}", connections=connections, warm_s=bench.plan.warm_s,
-        seconds=bench.plan.create_s)
+        "creates",
+        bench.bare_api,
+        tag=f"c{turn}",
+        connections=connections,
+        warm_s=bench.plan.warm_s,
+        seconds=bench.plan.create_s,
+    )
     key = "creates_1" if connections == 1 else "creates_64"
     bench.samples.reference[key].append(report["done"] / report["seconds"])
 
@@ -50,13 +67,23 @@ async def _bare_creates(bench: Bench, turn: int, connections: int) -> None:
 async def ceiling(bench: Bench, turn: int) -> None:
     """What the generator and the receiver can do with each other: the ceiling of everything measured with them."""
     report = await load(
-        "creates", bench.receiver, tag=f"g{turn}", connections=bench.plan.connections, warm_s=0.2,
-        seconds=bench.plan.create_s / 2)
-    bench.samples.notes["generator to receiver, requests/s"].append(report["done"] / report["seconds"])
+        "creates",
+        bench.receiver,
+        tag=f"g{turn}",
+        connections=bench.plan.connections,
+        warm_s=0.2,
+        seconds=bench.plan.create_s / 2,
+    )
+    bench.samples.notes["generator to receiver, requests/s"].append(
+        report["done"] / report["seconds"]
+    )
 
 
 async def ingest(bench: Bench, turn: int) -> None:
-    """Figure 2: batches; they become the first backlog of figure 3. The bare COPY needs the product's rows first."""
+    """Figure 2: batches; they become the first backlog of figure 3.
+
+    The bare COPY needs the product's rows first.
+    """
     plan, api = bench.plan, bench.line.api
     meter = bench.meter(api=api.pid)
     before = meter.read()
@@ -66,20 +93,31 @@ async def ingest(bench: Bench, turn: int) -> None:
         await bench.line.published()
     waited_s = asyncio.get_running_loop().time() - started
     bench.samples.notes["until the backlog is on Kafka or held back, s"].append(waited_s)
-    bench.samples.spent("batch item", {**meter.since(before), "generator": report["cpu_s"]}, plan.backlog)
+    bench.samples.spent(
+        "batch item", {**meter.since(before), "generator": report["cpu_s"]}, plan.backlog
+    )
     bench.samples.product["ingest"].append(plan.backlog / report["seconds"])
     copied = await processes.ask(
-        "benchmarks.bare_copy", url=bench.line.database_url, rows=plan.backlog, size=plan.batch_size,
-        connections=plan.batch_connections)
+        "benchmarks.bare_copy",
+        url=bench.line.database_url,
+        rows=plan.backlog,
+        size=plan.batch_size,
+        connections=plan.batch_connections,
+    )
     bench.samples.reference["ingest"].append(copied["done"] / copied["seconds"])
 
 
 async def deliveries(bench: Bench, turn: int) -> None:
-    """Figures 3 and 5: a backlog with every gate on, and one without limits; between them the bare loop.
+    """Figures 3 and 5: a backlog with every gate on, and one without limits.
+
+    Between them the bare loop.
 
     The first backlog is that of figure 2.
     """
-    gated, free = partial(_deliveries, bench, "_gated", GATES_ON), partial(_deliveries, bench, "", {})
+    gated, free = (
+        partial(_deliveries, bench, "_gated", GATES_ON),
+        partial(_deliveries, bench, "", {}),
+    )
     first, second = (gated, free) if turn % 2 == 0 else (free, gated)
     topic = f"{bench.line.prefix}.bare-backlog"
     if turn == 0:  # every round reads it again
@@ -93,7 +131,9 @@ async def deliveries(bench: Bench, turn: int) -> None:
 
 
 async def _deliveries(bench: Bench, variant: str, settings: Mapping[str, str]) -> None:
-    drained = await _drain(bench, f"delivery, {'every gate on' if settings else 'without limits'}", settings)
+    drained = await _drain(
+        bench, f"delivery, {'every gate on' if settings else 'without limits'}", settings
+    )
     bench.samples.product[f"deliveries{variant}"].append(drained.rate)
     if drained.cpu_ms is not None:
         bench.samples.product[f"cpu{variant}"].append(drained.cpu_ms)
@@ -107,7 +147,9 @@ async def holding(bench: Bench, turn: int) -> None:
     async with bench.line.unheld() as api:
         await _backlog(bench, api, f"h{turn}")
         if await bench.line.holds_back():
-            raise BenchError("holding back could not be switched off: benchmarks/unheld.py is out of date")
+            raise BenchError(
+                "holding back could not be switched off: benchmarks/unheld.py is out of date"
+            )
         drained = await _drain(bench, "delivery, nothing held back", {})
     bench.samples.product["holding"].append(bench.samples.product["deliveries"][-1])
     bench.samples.reference["holding"].append(drained.rate)
@@ -153,8 +195,14 @@ async def _bare_deliveries(bench: Bench, topic: str, turn: int) -> None:
     total = bench.plan.backlog
     await bench.reset()
     report = await processes.ask(
-        "benchmarks.bare_delivery", brokers=bench.brokers, topic=topic, group=f"{topic}-{turn}",
-        url=f"{bench.receiver.url}/", in_flight=bench.plan.in_flight, count=total)
+        "benchmarks.bare_delivery",
+        brokers=bench.brokers,
+        topic=topic,
+        group=f"{topic}-{turn}",
+        url=f"{bench.receiver.url}/",
+        in_flight=bench.plan.in_flight,
+        count=total,
+    )
     stats = await bench.received()
     if stats["unique"] != total:
         raise BenchError(f"the bare loop delivered {stats['unique']} of {total}")
@@ -164,13 +212,19 @@ async def _bare_deliveries(bench: Bench, topic: str, turn: int) -> None:
 
 
 async def latency(bench: Bench, turn: int) -> None:
-    """Figure 4: creates at a steady rate until they arrive; bare, a handler that produces and the bare loop."""
+    """Figure 4: creates at a steady rate until they arrive.
+
+    Bare, a handler that produces and the bare loop.
+    """
     await pair(turn, partial(_latency, bench, turn), partial(_bare_latency, bench, turn))
 
 
 async def _latency(bench: Bench, turn: int) -> None:
     async with bench.line.worker(GATES_ON) as worker:
-        async with bench.watch("worker-latency", worker.pid), bench.watch("api-latency", bench.line.api.pid):
+        async with (
+            bench.watch("worker-latency", worker.pid),
+            bench.watch("api-latency", bench.line.api.pid),
+        ):
             p50, p99 = await _paced(bench, bench.line.api, f"p{turn}")
         await bench.line.settled()
     bench.samples.product["latency_p50"].append(p50)
@@ -180,8 +234,13 @@ async def _latency(bench: Bench, turn: int) -> None:
 async def _bare_latency(bench: Bench, turn: int) -> None:
     plan, topic = bench.plan, f"{bench.line.prefix}.bare-latency-{turn}"
     options = {
-        "brokers": bench.brokers, "topic": topic, "group": topic, "url": f"{bench.receiver.url}/",
-        "in_flight": plan.in_flight, "count": plan.latency_count}
+        "brokers": bench.brokers,
+        "topic": topic,
+        "group": topic,
+        "url": f"{bench.receiver.url}/",
+        "in_flight": plan.in_flight,
+        "count": plan.latency_count,
+    }
     await topics.create(bench.brokers, topic)
     async with (
         serving("benchmarks.bare_api", bench.brokers, topic) as api,
@@ -195,7 +254,10 @@ async def _bare_latency(bench: Bench, turn: int) -> None:
 
 
 async def _paced(bench: Bench, api: Role, tag: str) -> tuple[float, float]:
-    """p50 and p99 in milliseconds, from the first byte sent to the arrival; the first seconds do not count."""
+    """p50 and p99 in milliseconds, from the first byte sent to the arrival.
+
+    The first seconds do not count.
+    """
     plan = bench.plan
     await bench.reset()
     sent = await paced(api, tag, rate=plan.latency_rate, count=plan.latency_count)

@@ -15,7 +15,10 @@ STYLE = (
 
 
 def reached(row: Row) -> float | None:
-    """The smallest share of its bounds that a figure reached, 1 and more where it is met; None without a target."""
+    """The smallest share of its bounds that a figure reached, 1 and more where it is met.
+
+    None without a target.
+    """
     figure = row.figure
     shares = [
         *([row.product / figure.least] if figure.least else []),
@@ -31,13 +34,21 @@ def draw(rows: list[Row]) -> str:
     height = TOP + len(shown) * (BAR + GAP) + 8
     room = WIDTH - LABEL - VALUE
     target = LABEL + room / FULL
-    bars = [_bar(row, share, y=TOP + at * (BAR + GAP), room=room) for at, (row, share) in enumerate(shown)]
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
-        f"<title>Share of the target that each figure reached</title><style>{STYLE}</style>",
-        f'<text x="{target:g}" y="24" text-anchor="middle">target</text>',
-        f'<line class="line" x1="{target:g}" x2="{target:g}" y1="30" y2="{height - 6}"/>',
-        *bars, "</svg>", ""])
+    bars = [
+        _bar(row, share, y=TOP + at * (BAR + GAP), room=room)
+        for at, (row, share) in enumerate(shown)
+    ]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
+            f"<title>Share of the target that each figure reached</title><style>{STYLE}</style>",
+            f'<text x="{target:g}" y="24" text-anchor="middle">target</text>',
+            f'<line class="line" x1="{target:g}" x2="{target:g}" y1="30" y2="{height - 6}"/>',
+            *bars,
+            "</svg>",
+            "",
+        ]
+    )
 
 
 def _bar(row: Row, share: float, *, y: float, room: float) -> str:
@@ -46,4 +57,5 @@ def _bar(row: Row, share: float, *, y: float, room: float) -> str:
     return (
         f'<text x="{LABEL - 10}" y="{y + 13:g}" text-anchor="end">{escape(row.figure.title)}</text>'
         f'<rect class="{tone}" x="{LABEL}" y="{y:g}" width="{width:.1f}" height="{BAR}" rx="2"/>'
-        f'<text class="soft" x="{LABEL + width + 6:.1f}" y="{y + 13:g}">{share:.2f}</text>')
+        f'<text class="soft" x="{LABEL + width + 6:.1f}" y="{y + 13:g}">{share:.2f}</text>'
+    )

@@ -49,6 +49,25 @@ class Plan:
 
 FULL = Plan()
 QUICK = Plan(
-    rounds=1, create_s=1.5, warm_s=0.5, backlog=4_000, latency_s=4.0, latency_warm_s=1.0, emails=1_000, slow_sms=1_500,
-    isolation_pairs=1, telemetry_pairs=1, low=4_000, high=50, flood=15_000, due=4_000, due_in_s=4.0, live_s=6.0,
-    counted=4_000, starts=1, worker_pairs=1, million=12_000, portion=4_000)
+    rounds=1,
+    create_s=1.5,
+    warm_s=0.5,
+    backlog=4_000,
+    latency_s=4.0,
+    latency_warm_s=1.0,
+    emails=1_000,
+    slow_sms=1_500,
+    isolation_pairs=1,
+    telemetry_pairs=1,
+    low=4_000,
+    high=50,
+    flood=15_000,
+    due=4_000,
+    due_in_s=4.0,
+    live_s=6.0,
+    counted=4_000,
+    starts=1,
+    worker_pairs=1,
+    million=12_000,
+    portion=4_000,
+)

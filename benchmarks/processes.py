@@ -40,7 +40,11 @@ def free_port() -> int:
 
 
 async def until(
-    condition: Callable[[], Awaitable[T]], *, what: str, patience_s: float = 60.0, step_s: float = 0.05
+    condition: Callable[[], Awaitable[T]],
+    *,
+    what: str,
+    patience_s: float = 60.0,
+    step_s: float = 0.05,
 ) -> T:
     """Wait until the condition's value is true, and return it.
 
@@ -77,8 +81,16 @@ async def running(
     output = log.open("ab") if log else None
     try:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *argv, cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True,
-            limit=1 << 26, stdout=output or asyncio.subprocess.PIPE, stderr=output)
+            sys.executable,
+            "-m",
+            *argv,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+            limit=1 << 26,
+            stdout=output or asyncio.subprocess.PIPE,
+            stderr=output,
+        )
     finally:
         if output:
             output.close()
@@ -134,8 +146,14 @@ async def finish(*argv: str, env: Mapping[str, str], cwd: Path) -> str:
         BenchError: it failed; carries what it said.
     """
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *argv, cwd=cwd, env={**os.environ, **env}, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT)
+        sys.executable,
+        "-m",
+        *argv,
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     said, _ = await child.communicate()
     if child.returncode != 0:
         raise BenchError(f"`{' '.join(argv)}` failed:\n{said.decode(errors='replace')[-2000:]}")

@@ -18,20 +18,27 @@ from notistream.local.services import Endpoints
 from notistream.settings.model import PREFIX, Settings
 
 UNFINISHED = "'pending', 'scheduled', 'processing', 'retrying', 'deferred', 'unknown'"
-# The limits are not what is measured, other than where a measurement sets them; unknown names are left out.
+# The limits are not what is measured, other than where a measurement sets them; unknown names are
+# left out.
 UNLIMITED = {"RATE_LIMIT_PER_CHANNEL": "0", "RECIPIENT_RATE_LIMIT": "0", "API_RATE_LIMIT": "0"}
 
 
 def known(settings: Mapping[str, str]) -> dict[str, str]:
     """Those that this version of the product has."""
-    return {name: value for name, value in settings.items() if name.lower() in Settings.model_fields}
+    return {
+        name: value for name, value in settings.items() if name.lower() in Settings.model_fields
+    }
 
 
 class Site:
     """One installation of its own; everything of it is dropped at the end."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, endpoints: Endpoints, folder: Path, faults: list[str],
+        self,
+        http: aiohttp.ClientSession,
+        endpoints: Endpoints,
+        folder: Path,
+        faults: list[str],
         settings: Mapping[str, str],
     ) -> None:
         self.prefix = f"bench-{uuid.uuid4().hex[:8]}"
@@ -43,12 +50,19 @@ class Site:
         self._folder.mkdir(parents=True)
         self._env = {
             **{name: "" for name in os.environ if name.startswith(PREFIX)},  # empty means unset
-            **_prefixed({
-                **known(UNLIMITED),
-                "DATABASE_URL": self.database_url, "KAFKA_BROKERS": endpoints.kafka_brokers, "AUTH": "off",
-                "TOPIC_PREFIX": self.prefix, "STATE_DIR": str(self._folder), "LOG_LEVEL": "WARNING",
-                "LOG_FORMAT": "json", **settings,
-            }),
+            **_prefixed(
+                {
+                    **known(UNLIMITED),
+                    "DATABASE_URL": self.database_url,
+                    "KAFKA_BROKERS": endpoints.kafka_brokers,
+                    "AUTH": "off",
+                    "TOPIC_PREFIX": self.prefix,
+                    "STATE_DIR": str(self._folder),
+                    "LOG_LEVEL": "WARNING",
+                    "LOG_FORMAT": "json",
+                    **settings,
+                }
+            ),
         }
 
     async def prepare(self) -> None:
@@ -66,7 +80,9 @@ class Site:
             yield self
 
     @asynccontextmanager
-    async def worker(self, settings: Mapping[str, str], *, ready: bool = True) -> AsyncIterator[Role]:
+    async def worker(
+        self, settings: Mapping[str, str], *, ready: bool = True
+    ) -> AsyncIterator[Role]:
         """A worker process; it stops taking work before it ends."""
         async with self._role("worker", "WORKER_PORT", settings, ready=ready) as role:
             yield role
@@ -79,7 +95,12 @@ class Site:
 
     @asynccontextmanager
     async def _role(
-        self, name: str, port_setting: str, settings: Mapping[str, str], *, ready: bool = True,
+        self,
+        name: str,
+        port_setting: str,
+        settings: Mapping[str, str],
+        *,
+        ready: bool = True,
         program: str = "notistream",
     ) -> AsyncIterator[Role]:
         port = free_port()
@@ -95,7 +116,10 @@ class Site:
     async def _ready(self, role: Role, child: asyncio.subprocess.Process) -> None:
         async def answers() -> bool:
             if child.returncode is not None:
-                raise BenchError(f"a process of the product ended:\n{role.log.read_text(errors='replace')[-3000:]}")
+                raise BenchError(
+                    "a process of the product"
+                    f" ended:\n{role.log.read_text(errors='replace')[-3000:]}"
+                )
             try:
                 async with self._http.get(f"{role.url}/health/ready") as answer:
                     return answer.status == 200
@@ -124,14 +148,19 @@ class Site:
 
     async def settled(self) -> None:
         """Wait until no notification waits or is under way, and insist that all were delivered."""
-        await self._until_no(f"SELECT FROM notifications WHERE status IN ({UNFINISHED})", what="the last record")
+        await self._until_no(
+            f"SELECT FROM notifications WHERE status IN ({UNFINISHED})", what="the last record"
+        )
         async with self._connection() as connection:
-            others = await connection.fetchval("SELECT count(*) FROM notifications WHERE status <> 'delivered'")
+            others = await connection.fetchval(
+                "SELECT count(*) FROM notifications WHERE status <> 'delivered'"
+            )
         if others:
             raise BenchError(f"{others} notifications were not delivered")
 
     async def _until_no(self, rows: str, *, what: str) -> None:
         async with self._connection() as connection:
+
             async def none() -> bool:
                 return not await connection.fetchval(f"SELECT EXISTS ({rows})")
 
@@ -148,11 +177,16 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    http: aiohttp.ClientSession, endpoints: Endpoints, folder: Path, faults: list[str], settings: Mapping[str, str]
+    http: aiohttp.ClientSession,
+    endpoints: Endpoints,
+    folder: Path,
+    faults: list[str],
+    settings: Mapping[str, str],
 ) -> AsyncIterator[Site]:
     """A site that serves; its database and topics are dropped with the block.
 
-    What its processes log as an error is added to `faults`: figures of a product in trouble mean little.
+    What its processes log as an error is added to `faults`: figures of a product in trouble mean
+    little.
     """
     made = Site(http, endpoints, folder, faults, settings)
     admin = await asyncpg.connect(endpoints.database_url)

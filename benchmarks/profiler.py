@@ -16,9 +16,21 @@ async def recording(pid: int, path: Path) -> AsyncIterator[None]:
     """Record the process while the block runs, into a file whose ending says what it is: .svg or .txt."""
     path.parent.mkdir(parents=True, exist_ok=True)
     child = await asyncio.create_subprocess_exec(
-        str(PY_SPY), "record", "--pid", str(pid), "--rate", "200", "--gil", "--threads", "--format",
-        FORMATS[path.suffix[1:]], "--output", str(path), stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL)
+        str(PY_SPY),
+        "record",
+        "--pid",
+        str(pid),
+        "--rate",
+        "200",
+        "--gil",
+        "--threads",
+        "--format",
+        FORMATS[path.suffix[1:]],
+        "--output",
+        str(path),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         yield
     finally:

@@ -22,7 +22,10 @@ from benchmarks.messages import channel_of, mark, tag_of
 
 @dataclass(slots=True)
 class Series:
-    """What arrived of one tag; times in nanoseconds since 1970, `arrivals` of the first of each mark."""
+    """What arrived of one tag.
+
+    Times in nanoseconds since 1970, `arrivals` of the first of each mark.
+    """
 
     total: int = 0
     last_ns: int = 0
@@ -57,7 +60,11 @@ class Book:
                 channel, delay_ms = rest.split("/")
                 self.delays[channel.encode()] = int(delay_ms) / 1000
             case "arrivals":
-                return {name.decode(): at for series in self._of(rest) for name, at in series.arrivals.items()}
+                return {
+                    name.decode(): at
+                    for series in self._of(rest)
+                    for name, at in series.arrivals.items()
+                }
             case "stats":
                 return _stats(list(self._of(rest)))
         return {}
@@ -70,8 +77,11 @@ class Book:
 def _stats(found: list[Series]) -> dict[str, int]:
     firsts = [next(iter(series.arrivals.values())) for series in found]
     return {
-        "total": sum(series.total for series in found), "unique": sum(len(series.arrivals) for series in found),
-        "first_ns": min(firsts, default=0), "last_ns": max((series.last_ns for series in found), default=0)}
+        "total": sum(series.total for series in found),
+        "unique": sum(len(series.arrivals) for series in found),
+        "first_ns": min(firsts, default=0),
+        "last_ns": max((series.last_ns for series in found), default=0),
+    }
 
 
 class Responder(asyncio.Protocol):
@@ -96,7 +106,10 @@ class Responder(asyncio.Protocol):
 
     def _deliver(self, body: bytes) -> None:
         delay_s = self._book.note(body)
-        answer = b'{"messageId":"m-%d","status":"accepted","timestamp":"2026-01-01T00:00:00Z"}' % self._book.noted
+        answer = (
+            b'{"messageId":"m-%d","status":"accepted","timestamp":"2026-01-01T00:00:00Z"}'
+            % self._book.noted
+        )
         if delay_s:
             asyncio.get_running_loop().call_later(delay_s, self._answer, 202, answer)
         else:
@@ -110,7 +123,9 @@ class Responder(asyncio.Protocol):
 async def serve(port: int) -> None:
     """Serve on the loopback interface until the process is ended."""
     book = Book()
-    server = await asyncio.get_running_loop().create_server(lambda: Responder(book), "127.0.0.1", port, backlog=2048)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Responder(book), "127.0.0.1", port, backlog=2048
+    )
     await server.serve_forever()
 
 

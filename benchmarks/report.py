@@ -31,19 +31,41 @@ def show(console: Console, rows: list[Row], samples: Samples) -> None:
     for name, values in samples.notes.items():
         console.print(f"{name}: {_number(median(values))}", highlight=False)
     if samples.faults:
-        console.print(f"[red]the product logged {len(samples.faults)} errors[/], the first:", highlight=False)
+        console.print(
+            f"[red]the product logged {len(samples.faults)} errors[/], the first:", highlight=False
+        )
         console.print(samples.faults[0][:FAULT_LENGTH], highlight=False, markup=False)
 
 
 def _figures(rows: list[Row]) -> Table:
-    table = Table(title="Figures: the product, and beside it the bare limit or another reference of the same run")
-    for title in ("figure", "product", "min – max", "reference", "ratio", "target", "", "first seed, tuned"):
+    table = Table(
+        title=(
+            "Figures: the product, and beside it the bare limit or another reference of the"
+            " same run"
+        )
+    )
+    for title in (
+        "figure",
+        "product",
+        "min – max",
+        "reference",
+        "ratio",
+        "target",
+        "",
+        "first seed, tuned",
+    ):
         table.add_column(title, justify="left" if title in ("figure", "target", "") else "right")
     for row in rows:
         table.add_row(
-            row.figure.title, f"{_number(row.product)} {row.figure.unit}", _span(row), _reference(row),
-            "–" if row.ratio is None else f"{row.ratio:.2f}", row.figure.target, VERDICTS[row.met],
-            row.figure.first_seed)
+            row.figure.title,
+            f"{_number(row.product)} {row.figure.unit}",
+            _span(row),
+            _reference(row),
+            "–" if row.ratio is None else f"{row.ratio:.2f}",
+            row.figure.target,
+            VERDICTS[row.met],
+            row.figure.first_seed,
+        )
     return table
 
 
@@ -61,7 +83,9 @@ def _cpu(phases: Mapping[str, Mapping[str, list[float]]]) -> Table:
     for part in PARTS:
         table.add_column(part, justify="right")
     for phase, used in phases.items():
-        table.add_row(phase, *(f"{median(used[part]):.3f}" if part in used else "–" for part in PARTS))
+        table.add_row(
+            phase, *(f"{median(used[part]):.3f}" if part in used else "–" for part in PARTS)
+        )
     return table
 
 
@@ -74,12 +98,19 @@ def _number(value: float | None) -> str:
 def document(
     rows: list[Row], samples: Samples, *, plan: Plan, settings: Mapping[str, str], load: float
 ) -> dict[str, Any]:
-    """The same as plain data, with what it was measured on; `load` is the machine's before the start."""
+    """The same as plain data, with what it was measured on.
+
+    `load` is the machine's before the start.
+    """
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
-            "cores": os.cpu_count(), "load_before": load, "system": platform.platform(),
-            "python": platform.python_version(), "versions": {name: version(name) for name in PACKAGES}},
+            "cores": os.cpu_count(),
+            "load_before": load,
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "versions": {name: version(name) for name in PACKAGES},
+        },
         "plan": asdict(plan),
         "settings": dict(settings),
         "figures": [_plain(row, samples) for row in rows],
@@ -92,9 +123,15 @@ def document(
 def _plain(row: Row, samples: Samples) -> dict[str, Any]:
     key = row.figure.key
     return {
-        "key": key, "title": row.figure.title, "unit": row.figure.unit, "product": row.product,
-        "beside": row.figure.beside, "reference": row.reference,
-        "ratio": row.ratio, "target": row.figure.target, "met": row.met,
+        "key": key,
+        "title": row.figure.title,
+        "unit": row.figure.unit,
+        "product": row.product,
+        "beside": row.figure.beside,
+        "reference": row.reference,
+        "ratio": row.ratio,
+        "target": row.figure.target,
+        "met": row.met,
         "rounds": {"product": samples.product[key], "reference": samples.reference.get(key, [])},
     }
 

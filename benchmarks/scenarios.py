@@ -21,10 +21,18 @@ async def isolation(bench: Bench) -> None:
     plan = bench.plan
     await bench.reset()
     settings = {"WORKER_CONCURRENCY": str(plan.usual_in_flight)}
-    async with bench.fresh() as site, site.worker(settings), bench.slow(email=plan.email_ms, sms=plan.slow_sms_ms):
+    async with (
+        bench.fresh() as site,
+        site.worker(settings),
+        bench.slow(email=plan.email_ms, sms=plan.slow_sms_ms),
+    ):
         await _emails(bench, site.api, "warm")
         for turn in range(plan.isolation_pairs):
-            await pair(turn, partial(_beside_sms, bench, site.api, turn), partial(_alone, bench, site.api, turn))
+            await pair(
+                turn,
+                partial(_beside_sms, bench, site.api, turn),
+                partial(_alone, bench, site.api, turn),
+            )
         await site.settled()
 
 
@@ -42,7 +50,9 @@ async def _beside_sms(bench: Bench, api: Role, turn: int) -> None:
     if after["unique"] == plan.slow_sms:
         raise BenchError(f"{plan.slow_sms} slow sms were over before the emails beside them")
     spent_s = max(after["last_ns"] - before["last_ns"], 1) / 1e9
-    bench.samples.notes["sms/s beside the emails"].append((after["unique"] - before["unique"]) / spent_s)
+    bench.samples.notes["sms/s beside the emails"].append(
+        (after["unique"] - before["unique"]) / spent_s
+    )
     await bench.delay(sms=0)  # the others are not measured
     await bench.arrived(plan.slow_sms, tag)
     await bench.delay(sms=plan.slow_sms_ms)
@@ -64,11 +74,19 @@ async def telemetry(bench: Bench) -> None:
         await pair(turn, product, partial(_told, bench, bench.samples.reference, {}, "untold"))
 
 
-async def _told(bench: Bench, into: dict[str, list[float]], settings: Mapping[str, str], tag: str) -> None:
+async def _told(
+    bench: Bench, into: dict[str, list[float]], settings: Mapping[str, str], tag: str
+) -> None:
     await bench.reset()
     async with bench.fresh(settings) as site:
         await enqueue(
-            bench, site.api, tag, bench.plan.backlog, shape=Shape(traced_every="10"), size=bench.plan.telemetry_batch)
+            bench,
+            site.api,
+            tag,
+            bench.plan.backlog,
+            shape=Shape(traced_every="10"),
+            size=bench.plan.telemetry_batch,
+        )
         await site.published()
         async with site.worker({}, ready=False) as worker, bench.watch(f"worker-{tag}", worker.pid):
             await bench.arrived(bench.plan.backlog, tag)
@@ -84,7 +102,8 @@ async def priority(bench: Bench) -> None:
         await enqueue(bench, site.api, "low", plan.low, shape=Shape(priority="low"))
         await bench.arrived(plan.low // 100, "low")
         sent = await paced(
-            site.api, "high", rate=plan.high_rate, count=plan.high, shape=Shape(priority="high"))
+            site.api, "high", rate=plan.high_rate, count=plan.high, shape=Shape(priority="high")
+        )
         await bench.arrived(plan.high, "high")
         left = plan.low - (await bench.received("low"))["unique"]
         await site.settled()
@@ -102,13 +121,17 @@ async def fairness(bench: Bench) -> None:
     async with bench.fresh() as site, site.worker(settings), bench.slow(sms=plan.flood_ms):
         shape = Shape(api_key=await site.tenant("other"))
         await enqueue(bench, site.api, "flood", plan.flood)
-        took_ms = [await _single(bench, site.api, f"single{number}", shape) for number in range(plan.probes)]
+        took_ms = [
+            await _single(bench, site.api, f"single{number}", shape)
+            for number in range(plan.probes)
+        ]
         flood = await bench.received("flood")
     bench.samples.product["fair_median"].append(median(took_ms))
     bench.samples.product["fair_slowest"].append(max(took_ms))
     bench.samples.notes["the flood meanwhile, deliveries/s"].append(rate(flood))
     bench.samples.notes["of the flood that waited when the last single one arrived"].append(
-        plan.flood - flood["unique"])
+        plan.flood - flood["unique"]
+    )
 
 
 async def _single(bench: Bench, api: Role, tag: str, shape: Shape) -> float:
@@ -131,7 +154,12 @@ async def scheduler(bench: Bench) -> None:
             raise BenchError(f"{plan.due} could not be scheduled in {plan.due_in_s:g} s")
         await asyncio.sleep(ahead_s)
         sent = await paced(
-            site.api, "live", rate=plan.live_rate, count=int(plan.live_rate * plan.live_s), shape=shape)
+            site.api,
+            "live",
+            rate=plan.live_rate,
+            count=int(plan.live_rate * plan.live_s),
+            shape=shape,
+        )
         await bench.arrived(plan.due, "due")
         await bench.arrived(len(sent), "live")
         await site.settled()

@@ -31,8 +31,12 @@ async def fill(brokers: str, name: str, count: int) -> None:
     await producer.start()
     try:
         for number in range(count):
-            record = orjson.dumps({"id": f"bare-{number:031}", "seq": 1, "v": 1})  # as long as a UUID
-            await producer.send(name, record, key=b"00000000-0000-7000-8000-000000000000:+90500%07d" % number)
+            record = orjson.dumps(
+                {"id": f"bare-{number:031}", "seq": 1, "v": 1}
+            )  # as long as a UUID
+            await producer.send(
+                name, record, key=b"00000000-0000-7000-8000-000000000000:+90500%07d" % number
+            )
     finally:
         await producer.stop()  # sends what is left first
 

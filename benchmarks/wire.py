@@ -10,7 +10,9 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def take(buffer: bytearray) -> tuple[bytes, bytes] | None:
-    """Cut the first whole message off the buffer: its head and its body; None while it is incomplete.
+    """Cut the first whole message off the buffer: its head and its body.
+
+    None while it is incomplete.
 
     Raises:
         ValueError: the message is chunked, which nothing here sends or expects.
@@ -43,11 +45,18 @@ def status(head: bytes) -> int:
 
 def request(path: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
     """A POST of a JSON body."""
-    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length:"
+        f" {len(body)}"
+    )
     more = "".join(f"\r\n{name}: {value}" for name, value in headers.items())
     return f"{head}{more}".encode() + END + body
 
 
 def answer(code: int, body: bytes) -> bytes:
     """A JSON answer."""
-    return b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (code, len(body), body)
+    return b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+        code,
+        len(body),
+        body,
+    )

@@ -50,7 +50,10 @@ class ApiOnly(BootStrategy):
 
 
 class _Tables(TableManager):
-    """Starts at once; Faust's own waits a second, in which tables may still be declared: here all are before."""
+    """Starts at once.
+
+    Faust's own waits a second, in which tables may still be declared: here all are before.
+    """
 
     async def on_start(self) -> None:
         """Called by Faust, after the agents have started."""
@@ -97,7 +100,9 @@ class NotiStream(faust.App):
 
     async def on_start(self) -> None:
         """Open the runtime; a worker also waits for PostgreSQL, its slot, Kafka and the topics."""
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)  # Faust makes its own folder, not those above it
+        self.settings.state_dir.mkdir(
+            parents=True, exist_ok=True
+        )  # Faust makes its own folder, not those above it
         try:
             await (self._open_api() if self.api_only else self._open_worker())
         except Misconfigured as exc:
@@ -110,8 +115,10 @@ class NotiStream(faust.App):
 
     async def _open_worker(self) -> None:
         await self.runtime.open(
-            name=f"notistream-worker-{self.settings.worker_slot}", planning=PLANNED_ONCE,
-            checks={"partitions": self._check_partitions})
+            name=f"notistream-worker-{self.settings.worker_slot}",
+            planning=PLANNED_ONCE,
+            checks={"partitions": self._check_partitions},
+        )
         await self._take_slot()
         await self.prepare_topics(self.settings)
         await self.prepare_tables(self)
@@ -131,29 +138,41 @@ class NotiStream(faust.App):
                         continue
                     return
                 if not waits:
-                    log.warning("the worker slot is in use: waiting for it", extra={"slot": self.settings.worker_slot})
+                    log.warning(
+                        "the worker slot is in use: waiting for it",
+                        extra={"slot": self.settings.worker_slot},
+                    )
                     waits = True
             except DatabaseUnavailable:
                 log.warning("waiting for PostgreSQL")
                 deadline = time.monotonic() + SLOT_PATIENCE_S
             if time.monotonic() > deadline:
                 raise Misconfigured(
-                    f"worker slot {self.settings.worker_slot} is in use; set NOTISTREAM_WORKER_SLOT to a free number")
+                    f"worker slot {self.settings.worker_slot} is in use; set NOTISTREAM_WORKER_SLOT"
+                    " to a free number"
+                )
             await asyncio.sleep(STARTUP_RETRY_S)
 
     def _open_lanes(self) -> None:
         metrics.TABLES_RECOVERING.set_function(lambda: not self.tables.actives_ready)
         self.lanes = {
             (channel, priority): Lane(
-                name=f"{channel}.{priority}", limit=self.settings.worker_concurrency, ledger=self.runtime.ledger,
+                name=f"{channel}.{priority}",
+                limit=self.settings.worker_concurrency,
+                ledger=self.runtime.ledger,
                 door=self.runtime.admission.channels[channel].door(priority),
-                deliver=self.runtime.pipeline.deliver, clock=time.monotonic,
+                deliver=self.runtime.pipeline.deliver,
+                clock=time.monotonic,
             )
             for channel, priority in LANES
         }
         for (channel, priority), lane in self.lanes.items():
-            metrics.LANE_IN_FLIGHT.labels(channel, priority.value).set_function(partial(_count, lane, "in_flight"))
-            metrics.LANE_WAITING.labels(channel, priority.value).set_function(partial(_count, lane, "waiting"))
+            metrics.LANE_IN_FLIGHT.labels(channel, priority.value).set_function(
+                partial(_count, lane, "in_flight")
+            )
+            metrics.LANE_WAITING.labels(channel, priority.value).set_function(
+                partial(_count, lane, "waiting")
+            )
 
     def manual(self, stream: StreamT[bytes]) -> Stream[bytes]:
         """The stream without automatic acknowledgement."""
@@ -164,10 +183,12 @@ class NotiStream(faust.App):
         return self.acknowledgements.add(event.message.tp, event.ack, lambda: self.let_go(event))
 
     async def takes(self, event: EventT[bytes], lane: Lane) -> bool:
-        """Whether a record may be worked on; those of a former assignment are let go, they will be read again.
+        """Whether a record may be worked on.
 
-        Faust hands over records of the new assignment before it says that the rebalance has ended, and reads none of
-        them twice: so they wait for the lanes.
+        Those of a former assignment are let go, they will be read again.
+
+        Faust hands over records of the new assignment before it says that the rebalance has ended,
+        and reads none of them twice: so they wait for the lanes.
         """
         while not lane.is_open:
             if (event.message.generation_id or 0) <= self._released_generation:
@@ -226,7 +247,9 @@ class NotiStream(faust.App):
         """Stop taking turns, let claimed ones finish, then leave the group and close."""
         self.release_lanes(self.consumer_generation_id)
         await super().on_stop()
-        await asyncio.gather(*(lane.drain(patience_s=self.settings.lease_s / 2) for lane in self.lanes.values()))
+        await asyncio.gather(
+            *(lane.drain(patience_s=self.settings.lease_s / 2) for lane in self.lanes.values())
+        )
 
     async def on_shutdown(self) -> None:
         """Close what `on_start` opened, after the web server has stopped."""
@@ -243,8 +266,11 @@ def _credentials(kafka: Kafka) -> Credentials | None:
     """The same in Faust's words."""
     if kafka.login:
         return SASLCredentials(
-            mechanism=kafka.login.mechanism, username=kafka.login.username, password=kafka.login.password,
-            ssl_context=kafka.tls)
+            mechanism=kafka.login.mechanism,
+            username=kafka.login.username,
+            password=kafka.login.password,
+            ssl_context=kafka.tls,
+        )
     return SSLCredentials(kafka.tls) if kafka.tls else None
 
 
@@ -262,14 +288,17 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
         "store": "rocksdb://",
         "datadir": str(settings.state_dir.absolute() / f"worker-{settings.worker_slot}"),
         "processing_guarantee": "at_least_once",
-        "broker_commit_interval": 0.25,  # also how old the positions may be that the windows are made from
+        "broker_commit_interval": (
+            0.25
+        ),  # also how old the positions may be that the windows are made from
         "broker_session_timeout": 10.0,
         "broker_heartbeat_interval": 3.0,
         "broker_max_poll_records": POLL_RECORDS,
         "stream_buffer_maxsize": STREAM_BUFFER,
         "stream_wait_empty": True,
-        # A static member that comes back gets its former assignment, with the URL it had then, and Faust insists
-        # that it is the same: so it names the slot, not the port. Nothing routes to it (web_router_enabled).
+        # A static member that comes back gets its former assignment, with the URL it had then, and
+        # Faust insists that it is the same: so it names the slot, not the port. Nothing routes to
+        # it (web_router_enabled).
         "canonical_url": f"http://slot-{settings.worker_slot}.{settings.topic_prefix}.internal",
         "consumer_group_instance_id": f"{settings.topic_prefix}-slot-{settings.worker_slot}",
         "producer_acks": -1,

@@ -33,7 +33,9 @@ class InvalidRequest(NotiStreamError):
 
     def __init__(self, errors: Sequence[FieldError], detail: str | None = None) -> None:
         self.errors = tuple(errors)
-        super().__init__(detail or "; ".join(f"{e.pointer or '/'}: {e.message}" for e in self.errors[:5]))
+        super().__init__(
+            detail or "; ".join(f"{e.pointer or '/'}: {e.message}" for e in self.errors[:5])
+        )
 
 
 class UnreadableBody(NotiStreamError):
@@ -77,7 +79,10 @@ class Unauthorized(NotiStreamError):
 
 
 class AdminOnly(Unauthorized):
-    """Send the admin token in the header X-Admin-Token; while none is configured, nothing here can be reached."""
+    """Send the admin token in the header X-Admin-Token.
+
+    While none is configured, nothing here can be reached.
+    """
 
 
 class Forbidden(NotiStreamError):

@@ -1,4 +1,7 @@
-"""Composition root: the app with its agents, tasks and web routes. `faust -A notistream.main worker` runs it."""
+"""Composition root: the app with its agents, tasks and web routes.
+
+`faust -A notistream.main worker` runs it.
+"""
 
 from typing import cast
 
@@ -13,8 +16,11 @@ from notistream.web.server import reaper
 from notistream.web.server.middleware import MIDDLEWARES
 
 app = NotiStream(
-    load_settings(), prepare_topics=topics.prepare, prepare_tables=tables.rebuild.discard_unusable,
-    web_application_options={"middlewares": MIDDLEWARES})
+    load_settings(),
+    prepare_topics=topics.prepare,
+    prepare_tables=tables.rebuild.discard_unusable,
+    web_application_options={"middlewares": MIDDLEWARES},
+)
 tables.declare(app)
 agents.delivery.declare(app)
 agents.retry.declare(app)

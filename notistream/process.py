@@ -36,9 +36,15 @@ class Process(faust.Worker):
     def _on_startup_end_spinner(self) -> None:
         gc.collect()
         gc.freeze()  # what is loaded now stays: to look through it took 75 ms, in which nobody was served
-        log.info("ready", extra={"role": "api" if self.app.api_only else "worker", "url": self.app.address})
+        log.info(
+            "ready",
+            extra={"role": "api" if self.app.api_only else "worker", "url": self.app.address},
+        )
 
 
 def _give_up() -> None:
-    log.error("the stop took too long, Kafka may be away: ended; the slot's next process takes over what is claimed")
+    log.error(
+        "the stop took too long, Kafka may be away: ended; the slot's next process takes over what"
+        " is claimed"
+    )
     os._exit(1)

@@ -114,10 +114,15 @@ class Runtime:
         self._stack = AsyncExitStack()
 
     async def open(
-        self, *, name: str, planning: Mapping[str, str] = PLANNING,
+        self,
+        *,
+        name: str,
+        planning: Mapping[str, str] = PLANNING,
         checks: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
-        """Open everything that works without PostgreSQL or Kafka being there; they are reached when needed.
+        """Open everything that works without PostgreSQL or Kafka being there.
+
+        They are reached when needed.
 
         Raises:
             Misconfigured: a setting that this process needs is missing or wrong.
@@ -125,38 +130,55 @@ class Runtime:
         settings = self.settings
         metrics.initialise(channels=CHANNELS, priorities=Priority, statuses=Status)
         if not settings.database_url or not settings.kafka_brokers:
-            raise Misconfigured("set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`")
+            raise Misconfigured(
+                "set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`"
+            )
         if settings.otlp_endpoint:
             role = name.removeprefix("notistream-")
-            tracing.configure(endpoint=settings.otlp_endpoint, sampling=settings.trace_sampling, role=role)
+            tracing.configure(
+                endpoint=settings.otlp_endpoint, sampling=settings.trace_sampling, role=role
+            )
             self._stack.push_async_callback(asyncio.to_thread, tracing.close)
         self.database = await open_database(
-            settings.database_url, size=settings.database_pool_size, name=name,
-            planning=planning)
+            settings.database_url, size=settings.database_pool_size, name=name, planning=planning
+        )
         self._stack.push_async_callback(self.database.close)
         self.inbox = Inbox(self.database)
-        self.providers = Providers(settings, Context(
-            timeout_s=settings.webhook_timeout_s, public_url=settings.public_url,
-            shows_addresses=settings.log_addresses, inbox=self.inbox.keep,
-            keep=lambda message, outcome: sandbox.keep(self.database, message, outcome)))
+        self.providers = Providers(
+            settings,
+            Context(
+                timeout_s=settings.webhook_timeout_s,
+                public_url=settings.public_url,
+                shows_addresses=settings.log_addresses,
+                inbox=self.inbox.keep,
+                keep=lambda message, outcome: sandbox.keep(self.database, message, outcome),
+            ),
+        )
         self._stack.push_async_callback(self.providers.aclose)
         kafka = settings.kafka
         self.positions = Positions(
-            kafka=kafka, prefix=settings.topic_prefix, group=settings.topic_prefix)
+            kafka=kafka, prefix=settings.topic_prefix, group=settings.topic_prefix
+        )
         self._stack.push_async_callback(self.positions.close)
         self.windows = Windows(
-            self.positions, self.database, channel_rate=settings.rate_limit_per_channel)
+            self.positions, self.database, channel_rate=settings.rate_limit_per_channel
+        )
         self.relay = Relay(
-            kafka=kafka, prefix=settings.topic_prefix, database=self.database,
-            windows=self.windows)
+            kafka=kafka, prefix=settings.topic_prefix, database=self.database, windows=self.windows
+        )
         self.relay.start()
         self._stack.push_async_callback(self.relay.close)
         self._build_use_cases()
         self._build_delivery()
         self._build_realtime()
         self._build_webhooks()
-        self.readiness = Readiness({
-            "database": lambda: stats.ping(self.database), "kafka": self.relay.check, **(checks or {})})
+        self.readiness = Readiness(
+            {
+                "database": lambda: stats.ping(self.database),
+                "kafka": self.relay.check,
+                **(checks or {}),
+            }
+        )
 
     def _build_use_cases(self) -> None:
         settings, window = self.settings, timedelta(hours=self.settings.idempotency_window_h)
@@ -165,65 +187,103 @@ class Runtime:
         self.templates = Templates(self.database, changed=choice.forget, limits=self.limits())
         self.renderer = Renderer(choice, self.limits().__getitem__)
         self.notifications = Notifications(
-            database=self.database, templates=choice, publish=self.relay.publish, limits=self.limits(),
+            database=self.database,
+            templates=choice,
+            publish=self.relay.publish,
+            limits=self.limits(),
             window=window,
         )
-        self.unsubscribe = UnsubscribeLinks(secrets_of(settings.unsubscribe_secret), settings.public_base)
+        self.unsubscribe = UnsubscribeLinks(
+            secrets_of(settings.unsubscribe_secret), settings.public_base
+        )
         self.erasure = Erasure(
-            self.database, publish=self.relay.publish, also=(inbox.erase, webhooks.erase))
+            self.database, publish=self.relay.publish, also=(inbox.erase, webhooks.erase)
+        )
         self.operations = Operations(self.database, publish=self.relay.publish)
         self.receipts = Receipts(self.database, self.providers.built, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(
-            self.database, check=self.notifications.checked,
-            renderer=self.renderer, providers=self.providers.names(),
-            recipient_rate=parse_rate(settings.recipient_rate_limit), unsubscribe=self.unsubscribe,
+            self.database,
+            check=self.notifications.checked,
+            renderer=self.renderer,
+            providers=self.providers.names(),
+            recipient_rate=parse_rate(settings.recipient_rate_limit),
+            unsubscribe=self.unsubscribe,
         )
         self.replays = Replays(self.database, window=window)
         self.dead_letters = DeadLetters(
-            self.database, prefix=settings.topic_prefix, publish=self.relay.publish)
-        self.burials = {channel: BurialLimit(parse_rate(settings.dlq_limit)) for channel in CHANNELS}
+            self.database, prefix=settings.topic_prefix, publish=self.relay.publish
+        )
+        self.burials = {
+            channel: BurialLimit(parse_rate(settings.dlq_limit)) for channel in CHANNELS
+        }
         self.access = Access(
-            self.database, required=settings.auth == "on", admin_token=token.get_secret_value() if token else None)
+            self.database,
+            required=settings.auth == "on",
+            admin_token=token.get_secret_value() if token else None,
+        )
         self._stack.push_async_callback(self.access.use.close)
         self.request_limit = RequestLimit(
             parse_rate(settings.api_rate_limit if settings.auth == "on" else "0"),
-            partial(request_windows.reserve, self.database))
+            partial(request_windows.reserve, self.database),
+        )
         self.tenancy = Tenancy(self.database)
         self.operators = operators_of(settings)
 
     def _build_delivery(self) -> None:
         settings = self.settings
         self.ledger = DeliveryLedger(
-            self.database, publish=self.relay.publish, owner=settings.worker_slot,
-            lease=timedelta(seconds=settings.lease_s), concurrency=settings.worker_concurrency,
+            self.database,
+            publish=self.relay.publish,
+            owner=settings.worker_slot,
+            lease=timedelta(seconds=settings.lease_s),
+            concurrency=settings.worker_concurrency,
         )
-        self.admission = Admission(settings, self.providers.names(), partial(tokens.take, self.database))
+        self.admission = Admission(
+            settings, self.providers.names(), partial(tokens.take, self.database)
+        )
         self._stack.callback(self.admission.close)
         self.pipeline = Pipeline(
-            ledger=self.ledger, renderer=self.renderer, sender=self.providers,
-            gates=GATES, caps=CapLedger(self.database),
+            ledger=self.ledger,
+            renderer=self.renderer,
+            sender=self.providers,
+            gates=GATES,
+            caps=CapLedger(self.database),
             recipient_limit=RecipientLimit(self.usage, parse_rate(settings.recipient_rate_limit)),
-            burials=self.burials, count=self.count, jitter=random.random, clock=time.monotonic,
+            burials=self.burials,
+            count=self.count,
+            jitter=random.random,
+            clock=time.monotonic,
             unsubscribe=self.unsubscribe,
         )
         self.upkeep = Upkeep(
-            self.database, publish=self.relay.publish, takes_leftovers=lambda: self.relay.takes_leftovers,
-            rooms=self.windows.rooms, jitter=random.random,
+            self.database,
+            publish=self.relay.publish,
+            takes_leftovers=lambda: self.relay.takes_leftovers,
+            rooms=self.windows.rooms,
+            jitter=random.random,
         )
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
         self.gauges = Gauges(self.database, self.positions)
         self.retention = Retention(self.database, spans(settings))
-        self.overviews = Overviews(self.database, self.gauges, audit_every_s=settings.audit_interval_s)
+        self.overviews = Overviews(
+            self.database, self.gauges, audit_every_s=settings.audit_interval_s
+        )
         self._stack.push_async_callback(self.overviews.close)
         self.audit = Audit(self.database, self.positions, lease=timedelta(seconds=settings.lease_s))
 
     def _build_realtime(self) -> None:
         settings = self.settings
         self.realtime = Realtime(
-            self.database, inbox=self.inbox, tokens=WsTokens(secrets_of(settings.jwt_secret)),
-            kafka=settings.kafka, prefix=settings.topic_prefix, queue=settings.ws_queue,
-            per_process=settings.ws_connections, per_tenant=settings.ws_connections_per_tenant)
+            self.database,
+            inbox=self.inbox,
+            tokens=WsTokens(secrets_of(settings.jwt_secret)),
+            kafka=settings.kafka,
+            prefix=settings.topic_prefix,
+            queue=settings.ws_queue,
+            per_process=settings.ws_connections,
+            per_tenant=settings.ws_connections_per_tenant,
+        )
         self._stack.push_async_callback(self.realtime.close)
 
     def _build_webhooks(self) -> None:
@@ -236,7 +296,9 @@ class Runtime:
     async def obey(self) -> None:
         """Hold back what operators have paused, and tell them which breakers are not closed."""
         paused = await pauses.current(self.database)
-        self.admission.pause({(pause.channel, pause.provider): f"paused: {pause}" for pause in paused})
+        self.admission.pause(
+            {(pause.channel, pause.provider): f"paused: {pause}" for pause in paused}
+        )
         await self.pauses.catch_up(paused)
         troubled = [
             OpenBreaker(channel, provider, breaker.state.value, breaker.reason, breaker.blocked_s)
@@ -248,7 +310,10 @@ class Runtime:
 
     def limits(self) -> Mapping[str, int]:
         """Characters that a rendered text may have, per channel."""
-        return {**{name: channel.max_length for name, channel in CHANNELS.items()}, "sms": self.settings.sms_max_length}
+        return {
+            **{name: channel.max_length for name, channel in CHANNELS.items()},
+            "sms": self.settings.sms_max_length,
+        }
 
     async def channel_totals(self, tenant_id: UUID) -> Mapping[str, ChannelTotals]:
         """Sent and failed per channel, zeros included."""
@@ -265,4 +330,6 @@ def allowed_networks(settings: Settings) -> Allowed:
         return allowed_from(settings.webhook_allow_networks)
     except ValueError as exc:
         raise Misconfigured(
-            f"NOTISTREAM_WEBHOOK_ALLOW_NETWORKS: {exc}; write it like 127.0.0.0/8,::1/128,hooks.internal") from None
+            f"NOTISTREAM_WEBHOOK_ALLOW_NETWORKS: {exc}; write it like"
+            " 127.0.0.0/8,::1/128,hooks.internal"
+        ) from None

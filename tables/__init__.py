@@ -12,7 +12,12 @@ from notistream.observability import metrics
 from notistream.tables import channel_stats, rate_limits, rebuild
 
 ENDINGS = (
-    Status.DELIVERED, Status.RETRYING, Status.DEFERRED, Status.FAILED, Status.SUPPRESSED, Status.EXPIRED,
+    Status.DELIVERED,
+    Status.RETRYING,
+    Status.DEFERRED,
+    Status.FAILED,
+    Status.SUPPRESSED,
+    Status.EXPIRED,
     Status.UNKNOWN,
 )
 __all__ = ["channel_stats", "declare", "rate_limits", "rebuild"]
@@ -29,4 +34,6 @@ def declare(app: NotiStream) -> None:
     app.runtime.count = stats.add
     for channel in CHANNELS:
         for status in ENDINGS:
-            metrics.ENDINGS.labels(channel, status.value).set_function(partial(stats.per_second, channel, status.value))
+            metrics.ENDINGS.labels(channel, status.value).set_function(
+                partial(stats.per_second, channel, status.value)
+            )

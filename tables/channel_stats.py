@@ -24,17 +24,25 @@ class ChannelStats:
         """Count one delivery that ended."""
         event = origin.event
         if isinstance(event, EventT) and self._table.owns(event):
-            self._table.count(origin.partition, f"{origin.partition}:{channel}:{status}", time.time(), add=1)
+            self._table.count(
+                origin.partition, f"{origin.partition}:{channel}:{status}", time.time(), add=1
+            )
 
     def per_second(self, channel: str, status: str) -> float:
         """Deliveries per second that ended so, in the last full window."""
         at = time.time() - WINDOW_S
-        return sum(
-            self._table.look(partition, f"{partition}:{channel}:{status}", at) for partition in range(self._partitions)
-        ) / WINDOW_S
+        return (
+            sum(
+                self._table.look(partition, f"{partition}:{channel}:{status}", at)
+                for partition in range(self._partitions)
+            )
+            / WINDOW_S
+        )
 
 
 def declare(app: NotiStream, write: Write) -> ChannelStats:
     """The table of the app's live figures."""
-    table = add_table(app, WindowCounter(app, name=STATS_TABLE, window_s=WINDOW_S, gather_s=GATHER_S, write=write))
+    table = add_table(
+        app, WindowCounter(app, name=STATS_TABLE, window_s=WINDOW_S, gather_s=GATHER_S, write=write)
+    )
     return ChannelStats(table, app.settings.topic_partitions)

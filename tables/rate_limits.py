@@ -24,8 +24,10 @@ class RecipientUsageTable:
             return None
         key = f"{channel}:{origin.key.decode(errors='replace')}"
         usage = Usage(
-            now_s, current=self._table.count(origin.partition, key, now_s),
-            previous=self._table.count(origin.partition, key, now_s - rate.window_s))
+            now_s,
+            current=self._table.count(origin.partition, key, now_s),
+            previous=self._table.count(origin.partition, key, now_s - rate.window_s),
+        )
         if not wait_s(rate, usage):
             self._table.count(origin.partition, key, now_s, add=1)
         return usage
@@ -43,5 +45,8 @@ def _event(origin: Origin) -> EventT[bytes]:
 def declare(app: NotiStream, write: Write) -> RecipientUsageTable:
     """The table of the app's recipient limit."""
     window_s = parse_rate(app.settings.recipient_rate_limit).window_s
-    return RecipientUsageTable(add_table(app, WindowCounter(
-        app, name=USAGE_TABLE, window_s=window_s, gather_s=0, write=write)))
+    return RecipientUsageTable(
+        add_table(
+            app, WindowCounter(app, name=USAGE_TABLE, window_s=window_s, gather_s=0, write=write)
+        )
+    )

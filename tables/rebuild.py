@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 async def discard_unusable(app: NotiStream) -> list[Path]:
-    """The folders that were thrown away. Called after the topics are prepared, before Faust opens any file."""
+    """The folders that were thrown away.
+
+    Called after the topics are prepared, before Faust opens any file.
+    """
     tables = [table for table in app.tables.values() if isinstance(table, WindowCounter)]
     ends = await _ends(app, [table.changelog_topic_name for table in tables])
     found = []
@@ -64,7 +67,11 @@ async def _ends(app: NotiStream, topics: list[str]) -> dict[TopicPartition, int]
     consumer = AIOKafkaConsumer(**app.settings.kafka.options, group_id=None)
     try:
         await consumer.start()
-        partitions = [TopicPartition(topic, p) for topic in topics for p in range(app.settings.topic_partitions)]
+        partitions = [
+            TopicPartition(topic, p)
+            for topic in topics
+            for p in range(app.settings.topic_partitions)
+        ]
         return dict(await consumer.end_offsets(partitions))
     finally:
         await consumer.stop()

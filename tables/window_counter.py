@@ -1,8 +1,9 @@
 """A windowed Faust table of counts, by wall-clock windows, whose changelog is written in bursts.
 
-Faust would follow the time stamps of events (one from the future switches a limiter off), send a changelog record per
-change, and remember every change until its window expires. Here the window is given, of the values that a key takes
-within a few milliseconds only the last is sent, and RocksDB itself drops what is old.
+Faust would follow the time stamps of events (one from the future switches a limiter off), send a
+changelog record per change, and remember every change until its window expires. Here the window is
+given, of the values that a key takes within a few milliseconds only the last is sent, and RocksDB
+itself drops what is old.
 """
 
 import asyncio
@@ -21,25 +22,38 @@ log = logging.getLogger(__name__)
 KEPT_WINDOWS = 10
 KEEP_PATIENCE_S = 3.0
 ROCKSDB = {
-    "write_buffer_size": 1 << 20, "max_write_buffer_number": 2, "target_file_size_base": 4 << 20,
-    "block_cache_size": 2 << 20, "max_open_files": 64,
+    "write_buffer_size": 1 << 20,
+    "max_write_buffer_number": 2,
+    "target_file_size_base": 4 << 20,
+    "block_cache_size": 2 << 20,
+    "max_open_files": 64,
 }  # per partition: about 4 MB, and the indexes of open files. Larger ones were no faster, Faust's own take gigabytes
 
 Write = Callable[[str, int, Sequence[tuple[bytes, bytes]]], Awaitable[int]]
-"""Appends (key, value) records to a topic's partition, answers the offset of the last; raises when Kafka did not."""
+"""Appends (key, value) records to a topic's partition, answers the offset of the last.
+
+Raises when Kafka did not.
+"""
 
 
 class WindowCounter(Table[Any, int]):
     """Counts per key and wall-clock window of `window_s` seconds.
 
-    Changes are written in bursts, one after the other: what comes while one is on its way, and `gather_s` seconds
-    more, is the next.
+    Changes are written in bursts, one after the other: what comes while one is on its way, and
+    `gather_s` seconds more, is the next.
     """
 
-    def __init__(self, app: NotiStream, *, name: str, window_s: int, gather_s: float, write: Write) -> None:
+    def __init__(
+        self, app: NotiStream, *, name: str, window_s: int, gather_s: float, write: Write
+    ) -> None:
         super().__init__(
-            app, name=name, default=int, partitions=app.settings.topic_partitions,
-            options={**ROCKSDB, "ttl": KEPT_WINDOWS * window_s}, beacon=app.tables.beacon)
+            app,
+            name=name,
+            default=int,
+            partitions=app.settings.topic_partitions,
+            options={**ROCKSDB, "ttl": KEPT_WINDOWS * window_s},
+            beacon=app.tables.beacon,
+        )
         self.tumbling(window_s, expires=KEPT_WINDOWS * window_s)
         self._notistream = app
         self._window_s = window_s
@@ -73,7 +87,10 @@ class WindowCounter(Table[Any, int]):
         return self.count(partition, key, at) if partition in opened else 0
 
     def owns(self, event: EventT[bytes]) -> bool:
-        """Whether the event's partition is still this worker's; a later write would reopen its store."""
+        """Whether the event's partition is still this worker's.
+
+        A later write would reopen its store.
+        """
         message, generation = event.message, self._notistream.consumer_generation_id
         if message.generation_id != generation or self._notistream.rebalancing:
             return False
@@ -88,7 +105,10 @@ class WindowCounter(Table[Any, int]):
         return self._owned[1]
 
     async def kept(self) -> bool:
-        """Wait until all that was counted until now is on the changelog topic; False where Kafka did not in time."""
+        """Wait until all that was counted until now is on the changelog topic.
+
+        False where Kafka did not in time.
+        """
         return self._burst is None or await asyncio.shield(self._burst)
 
     def _note(self, partition: int, name: bytes, value: bytes) -> None:
@@ -105,7 +125,10 @@ class WindowCounter(Table[Any, int]):
             await asyncio.wait([self._sent])
         await asyncio.sleep(self._gather_s)
         dirty, self._dirty, self._sent, self._burst = self._dirty, {}, self._burst, None
-        appends = {asyncio.create_task(self._append(partition, values)) for partition, values in dirty.items()}
+        appends = {
+            asyncio.create_task(self._append(partition, values))
+            for partition, values in dirty.items()
+        }
         self._appends |= appends
         for append in appends:
             append.add_done_callback(self._appended)
@@ -115,7 +138,9 @@ class WindowCounter(Table[Any, int]):
     def _appended(self, append: "asyncio.Task[None]") -> None:
         self._appends.discard(append)
         if not append.cancelled() and (error := append.exception()):
-            log.warning("counts could not be kept", extra={"table": self.name, "error": repr(error)})
+            log.warning(
+                "counts could not be kept", extra={"table": self.name, "error": repr(error)}
+            )
 
     async def _append(self, partition: int, values: dict[bytes, bytes]) -> None:
         topic = self.changelog_topic_name

@@ -53,10 +53,19 @@ class Collector:
 
 def _span(service: str, span: Any) -> Span:
     return Span(
-        service, span.name, span.kind, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(),
-        _values(span.attributes), [(e.name, _values(e.attributes)) for e in span.events],
-        [(link.trace_id.hex(), link.span_id.hex()) for link in span.links], span.status.code == 2,
-        span.start_time_unix_nano, span.end_time_unix_nano)
+        service,
+        span.name,
+        span.kind,
+        span.trace_id.hex(),
+        span.span_id.hex(),
+        span.parent_span_id.hex(),
+        _values(span.attributes),
+        [(e.name, _values(e.attributes)) for e in span.events],
+        [(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
+        span.status.code == 2,
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
+    )
 
 
 def _values(attributes: Any) -> dict[str, Any]:

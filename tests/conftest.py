@@ -1,4 +1,7 @@
-"""Fixtures that every test can ask for, whose services start when the first test does; and the time of a run."""
+"""Fixtures that every test can ask for, whose services start when the first test does.
+
+And the time of a run.
+"""
 
 import os
 import time
@@ -12,7 +15,9 @@ from tests.stack import running
 __all__ = ["database_url", "endpoints", "running", "topics_prefix"]
 
 BEGIN_BY = float(os.environ.get("TEST_BEGIN_BY", "inf"))
-"""Seconds since 1970 after which no test begins: CI ends in time on a slow machine too, and says what it left out."""
+"""Seconds since 1970 after which no test begins: CI ends in time on a slow machine too, and says
+what it left out.
+"""
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from notistream.web.openapi.text import text
 DOCUMENT: dict[str, Any] = json.loads(text())
 OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     shown["operationId"]: (path, method, shown)
-    for path, item in DOCUMENT["paths"].items() for method, shown in item.items()}
+    for path, item in DOCUMENT["paths"].items()
+    for method, shown in item.items()
+}
 """Path, method and description by operationId."""
 
 
@@ -27,11 +29,17 @@ def resolved(shown: dict[str, Any]) -> Any:
 
 
 def operation_of(request: httpx.Request) -> tuple[str, dict[str, Any]]:
-    """OperationId and description, by method and path; a path without parameters goes before one with."""
+    """OperationId and description, by method and path.
+
+    A path without parameters goes before one with.
+    """
     path = request.url.raw_path.decode().partition("?")[0]
     found = [
-        (template.count("{"), name, shown) for name, (template, method, shown) in OPERATIONS.items()
-        if method.upper() == request.method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)]
+        (template.count("{"), name, shown)
+        for name, (template, method, shown) in OPERATIONS.items()
+        if method.upper() == request.method
+        and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+    ]
     assert found, f"no operation for {request.method} {path}"
     _, name, shown = min(found, key=lambda one: one[0])
     return name, shown
@@ -40,12 +48,15 @@ def operation_of(request: httpx.Request) -> tuple[str, dict[str, Any]]:
 def validate(value: Any, schema: dict[str, Any]) -> None:
     """Raises ValidationError; formats count too."""
     Draft202012Validator(
-        {**schema, "components": DOCUMENT["components"]}, format_checker=Draft202012Validator.FORMAT_CHECKER,
+        {**schema, "components": DOCUMENT["components"]},
+        format_checker=Draft202012Validator.FORMAT_CHECKER,
     ).validate(value)
 
 
 class Documented(httpx.AsyncHTTPTransport):
-    """Sends requests, and insists that each answer is one of those that the document has for the operation."""
+    """Sends requests, and insists that each answer is one of those that the document has for the
+    operation.
+    """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)

@@ -1,4 +1,7 @@
-"""A receiver of webhooks for tests: what arrived, byte for byte; each path answers as the test says."""
+"""A receiver of webhooks for tests: what arrived, byte for byte.
+
+Each path answers as the test says.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

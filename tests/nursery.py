@@ -1,8 +1,9 @@
-"""Starts processes of the product, if it can from one that has loaded its modules already: half of what a start costs.
+"""Starts processes of the product, if it can from one that has loaded its modules already: half of
+what a start costs.
 
-`python -m tests.nursery SOCKET` forks a child for each connection to its socket, which asks in one line of JSON, and
-answers with two lines: the child's pid, and its exit status when it has ended. When its standard input is closed, so by
-the end of the test run, it ends its children and itself.
+`python -m tests.nursery SOCKET` forks a child for each connection to its socket, which asks in one
+line of JSON, and answers with two lines: the child's pid, and its exit status when it has ended.
+When its standard input is closed, so by the end of the test run, it ends its children and itself.
 """
 
 import asyncio
@@ -29,9 +30,19 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).parents[1]
 PRODUCT = "notistream"
 LOADED = (
-    "notistream.agents", "notistream.tables", "notistream.app", "notistream.commands.run", "notistream.commands.migrate",
-    "notistream.commands.topics", "notistream.kafka.topics", "notistream.web.server.reaper", "notistream.web.routes",
-    "faust.stores.rocksdb", "faust.transport.drivers.aiokafka", "faust.web.drivers.aiohttp", "uvloop",
+    "notistream.agents",
+    "notistream.tables",
+    "notistream.app",
+    "notistream.commands.run",
+    "notistream.commands.migrate",
+    "notistream.commands.topics",
+    "notistream.kafka.topics",
+    "notistream.web.server.reaper",
+    "notistream.web.routes",
+    "faust.stores.rocksdb",
+    "faust.transport.drivers.aiokafka",
+    "faust.web.drivers.aiohttp",
+    "uvloop",
 )
 """What every role loads; none of it reads a setting, starts a thread or an event loop."""
 
@@ -44,7 +55,9 @@ def environment() -> dict[str, str]:
 class Child:
     """A process that the nursery started; as asyncio's own, of which it has what tests use."""
 
-    def __init__(self, pid: int, ended: asyncio.StreamReader, connection: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, pid: int, ended: asyncio.StreamReader, connection: asyncio.StreamWriter
+    ) -> None:
         self.pid = pid
         self.returncode: int | None = None
         self._connection = connection
@@ -67,16 +80,29 @@ class Child:
         self.send_signal(signal.SIGKILL)
 
 
-async def start(*argv: str, env: dict[str, str], output: Path) -> Child | asyncio.subprocess.Process:
-    """`python -m argv…` in the project's root and a session of its own; what it says is added to `output`.
+async def start(
+    *argv: str, env: dict[str, str], output: Path
+) -> Child | asyncio.subprocess.Process:
+    """`python -m argv…` in the project's root and a session of its own.
 
-    Another program than the product, and one that is told where to look for modules, get an interpreter of their own.
+    What it says is added to `output`.
+
+    Another program than the product, and one that is told where to look for modules, get an
+    interpreter of their own.
     """
     if argv[0] != PRODUCT or "PYTHONPATH" in env:
         with output.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                sys.executable,
+                "-m",
+                *argv,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
     output.touch()  # noqa: ASYNC240
     reader, writer = await asyncio.open_unix_connection(_nursery())
     writer.write(json.dumps({"argv": argv, "env": env, "output": str(output)}).encode() + b"\n")
@@ -95,8 +121,12 @@ def _nursery() -> str:
     folder = tempfile.mkdtemp(prefix="nursery-")
     path = f"{folder}/socket"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.nursery", path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        start_new_session=True)
+        [sys.executable, "-m", "tests.nursery", path],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
     assert process.stdin
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"

@@ -1,4 +1,7 @@
-"""A webhook receiver with a ledger of its own: what arrived, how often, in which order; it fails on demand."""
+"""A webhook receiver with a ledger of its own: what arrived, how often, in which order.
+
+It fails on demand.
+"""
 
 import asyncio
 import time
@@ -15,7 +18,10 @@ from tests.serving import listening
 
 @dataclass
 class Receiver:
-    """`calls` in order of arrival, each with its time `at`; `answer` decides what each is told, `slow` how late."""
+    """`calls` in order of arrival, each with its time `at`.
+
+    `answer` decides what each is told, `slow` how late.
+    """
 
     url: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -29,7 +35,12 @@ class Receiver:
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.json()
         headers = request.headers
-        call = {**body, "key": headers.get("Idempotency-Key"), "headers": dict(headers), "at": time.time()}
+        call = {
+            **body,
+            "key": headers.get("Idempotency-Key"),
+            "headers": dict(headers),
+            "at": time.time(),
+        }
         self.calls.append(call)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
@@ -38,7 +49,11 @@ class Receiver:
             if 200 <= status < 300:
                 self.accepted[call["key"]] += 1
             await self.pause(call, request)
-            answer = {"messageId": f"m-{len(self.calls)}", "status": "accepted", "timestamp": "2026-01-01T00:00:00Z"}
+            answer = {
+                "messageId": f"m-{len(self.calls)}",
+                "status": "accepted",
+                "timestamp": "2026-01-01T00:00:00Z",
+            }
             return web.json_response(answer, status=status, headers=headers)
         finally:
             self.in_flight -= 1

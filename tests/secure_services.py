@@ -1,4 +1,6 @@
-"""A Kafka and a PostgreSQL that only let in whom they know: TLS, client certificates, passwords, each on a port."""
+"""A Kafka and a PostgreSQL that only let in whom they know: TLS, client certificates, passwords,
+each on a port.
+"""
 
 import os
 import shlex
@@ -35,12 +37,16 @@ def files(folder: Path) -> Files:
 
 
 class SecureBroker(Broker):
-    """The embedded broker, with a listener for each way to be let in, beside the plain one of its own health check."""
+    """The embedded broker, with a listener for each way to be let in, beside the plain one of its
+    own health check.
+    """
 
     def __init__(self, directory: Path, registry: Registry, own: Files, clients: Files) -> None:
         super().__init__(directory, registry, lambda _line: None)
         self._own, self._clients = own, clients
-        self.tls, self.mutual, self.login, self.clear = (f"{HOST}:{port}" for port in ports.choose(HOST, 4))
+        self.tls, self.mutual, self.login, self.clear = (
+            f"{HOST}:{port}" for port in ports.choose(HOST, 4)
+        )
 
     def _write_config(self, port: int, controller_port: int) -> None:
         super()._write_config(port, controller_port)
@@ -51,22 +57,36 @@ class SecureBroker(Broker):
         properties = {
             "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port},{extra}",
             "advertised.listeners": f"PLAINTEXT://{HOST}:{port},{extra}",
-            "listener.security.protocol.map":
-                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,MUTUAL:SSL,LOGIN:SASL_SSL,CLEAR:SASL_PLAINTEXT",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,MUTUAL:SSL,LOGIN:SASL_SSL,CLEAR:SASL_PLAINTEXT"
+            ),
             "inter.broker.listener.name": "PLAINTEXT",
-            "ssl.keystore.type": "PEM", "ssl.keystore.location": str(pem),
-            "ssl.truststore.type": "PEM", "ssl.truststore.location": str(self._clients.ca),
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(pem),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self._clients.ca),
             "listener.name.mutual.ssl.client.auth": "required",
             "listener.name.clear.sasl.enabled.mechanisms": "SCRAM-SHA-512",
-            "listener.name.clear.scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
+            "listener.name.clear.scram-sha-512.sasl.jaas.config": (
+                f"{module}.scram.ScramLoginModule required;"
+            ),
             "listener.name.login.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
-            "listener.name.login.plain.sasl.jaas.config":
-                f'{module}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";',
-            "listener.name.login.scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
+            "listener.name.login.plain.sasl.jaas.config": (
+                f'{module}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            ),
+            "listener.name.login.scram-sha-512.sasl.jaas.config": (
+                f"{module}.scram.ScramLoginModule required;"
+            ),
         }
         path = self._dir / "server.properties"
-        kept = [line for line in path.read_text().splitlines() if line.partition("=")[0] not in properties]
-        path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in properties.items())]) + "\n")
+        kept = [
+            line
+            for line in path.read_text().splitlines()
+            if line.partition("=")[0] not in properties
+        ]
+        path.write_text(
+            "\n".join([*kept, *(f"{name}={value}" for name, value in properties.items())]) + "\n"
+        )
 
     def _format(self, java: list[str], *options: str) -> None:
         super()._format(java, "--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]")
@@ -85,7 +105,9 @@ def secure_kafka(folder: Path, own: Files, clients: Files) -> Iterator[SecureBro
 
 @contextmanager
 def secure_postgres(folder: Path, own: Files) -> Iterator[str]:
-    """Yield the URL of a database that is reached over TLS and with a password alone, without what it says of TLS."""
+    """Yield the URL of a database that is reached over TLS and with a password alone, without what
+    it says of TLS.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "postgres"
     programs = Programs(data)
@@ -96,17 +118,31 @@ def secure_postgres(folder: Path, own: Files) -> Iterator[str]:
         (data / name).chmod(0o600)
         owner = data.stat()
         os.chown(data / name, owner.st_uid, owner.st_gid)
-    (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+    (data / "pg_hba.conf").write_text(
+        "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+    )
     port = ports.choose(HOST, 1)[0]
     options = ["-h", HOST, "-p", str(port), "-k", str(data), "-c", "ssl=on", "-c", "fsync=off"]
     status, said = programs.run(
-        "pg_ctl", "-D", str(data), "-l", str(data / "server.log"), "-o", shlex.join(options), "-w", "start")
+        "pg_ctl",
+        "-D",
+        str(data),
+        "-l",
+        str(data / "server.log"),
+        "-o",
+        shlex.join(options),
+        "-w",
+        "start",
+    )
     assert status == 0, said + (data / "server.log").read_text()
     try:
         for statement in (
-            f"CREATE ROLE {DB_USER} LOGIN SUPERUSER PASSWORD '{DB_PASSWORD}'", f"CREATE DATABASE app OWNER {DB_USER}"):
+            f"CREATE ROLE {DB_USER} LOGIN SUPERUSER PASSWORD '{DB_PASSWORD}'",
+            f"CREATE DATABASE app OWNER {DB_USER}",
+        ):
             status, said = programs.run(
-                "psql", "-XAtq", "-h", str(data), "-p", str(port), "-U", "postgres", "-c", statement)
+                "psql", "-XAtq", "-h", str(data), "-p", str(port), "-U", "postgres", "-c", statement
+            )
             assert status == 0, said
         yield f"postgresql://{DB_USER}:{DB_PASSWORD}@{HOST}:{port}/app"
     finally:

@@ -1,4 +1,6 @@
-"""What integration tests stand on: one broker and one PostgreSQL per run, a database and topics per test."""
+"""What integration tests stand on: one broker and one PostgreSQL per run, a database and topics per
+test.
+"""
 
 import hashlib
 import os
@@ -23,10 +25,14 @@ _TEMPLATE_LOCK = 7_301_962_002
 
 @contextmanager
 def session_services() -> Iterator[Endpoints]:
-    """Yield the services of this run; all xdist workers share them, the last one to leave stops and deletes them."""
+    """Yield the services of this run.
+
+    All xdist workers share them, the last one to leave stops and deletes them.
+    """
     _stop_abandoned()
     services = attach_or_start(
-        _folder(), durable=False,
+        _folder(),
+        durable=False,
         database_url=os.environ.get("NOTISTREAM_DATABASE_URL"),
         kafka_brokers=os.environ.get("NOTISTREAM_KAFKA_BROKERS"),
     )
@@ -38,7 +44,9 @@ def session_services() -> Iterator[Endpoints]:
 
 @contextmanager
 def dedicated_services() -> Iterator[LocalServices]:
-    """Yield services that no other test uses, for what stops, kills and restarts `.kafka` or `.postgres`."""
+    """Yield services that no other test uses, for what stops, kills and restarts `.kafka` or
+    `.postgres`.
+    """
     services = attach_or_start(dedicated_folder(), durable=False)
     try:
         yield services
@@ -47,13 +55,19 @@ def dedicated_services() -> Iterator[LocalServices]:
 
 
 def dedicated_folder() -> Path:
-    """Return a state folder of its own; if this run is killed, a later one stops and deletes what is in it."""
+    """Return a state folder of its own.
+
+    If this run is killed, a later one stops and deletes what is in it.
+    """
     return _folder(f"-{uuid.uuid4().hex[:8]}")
 
 
 @asynccontextmanager
 async def fresh_database(endpoints: Endpoints) -> AsyncIterator[str]:
-    """Yield the URL of a migrated database of its own; it is dropped afterwards, whoever is still connected."""
+    """Yield the URL of a migrated database of its own.
+
+    It is dropped afterwards, whoever is still connected.
+    """
     admin = await asyncpg.connect(endpoints.database_url)
     try:
         name = await _create_database(admin, endpoints.database_url)
@@ -64,10 +78,14 @@ async def fresh_database(endpoints: Endpoints) -> AsyncIterator[str]:
 
 
 async def create_database(endpoints: Endpoints) -> str:
-    """Return the URL of a migrated database that stays, for services that are stopped and then deleted."""
+    """Return the URL of a migrated database that stays, for services that are stopped and then
+    deleted.
+    """
     admin = await asyncpg.connect(endpoints.database_url)
     try:
-        return database_named(endpoints.database_url, await _create_database(admin, endpoints.database_url))
+        return database_named(
+            endpoints.database_url, await _create_database(admin, endpoints.database_url)
+        )
     finally:
         await admin.close()
 
@@ -105,12 +123,18 @@ async def _template(admin: asyncpg.Connection, url: str) -> str:
     name = f"template_{hashlib.sha256(steps.encode()).hexdigest()[:16]}"
     await admin.execute(f"SELECT pg_advisory_lock({_TEMPLATE_LOCK})")
     try:
-        if not await admin.fetchval("SELECT datistemplate FROM pg_database WHERE datname = $1", name):
-            await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # of a run that was killed
+        if not await admin.fetchval(
+            "SELECT datistemplate FROM pg_database WHERE datname = $1", name
+        ):
+            await admin.execute(
+                f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+            )  # of a run that was killed
             await admin.execute(f"CREATE DATABASE {name}")
             await migrate.up(database_named(url, name))
             # Nobody connects, and the server leaves it alone: a template in use cannot be copied.
-            await admin.execute(f"ALTER DATABASE {name} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")
+            await admin.execute(
+                f"ALTER DATABASE {name} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"
+            )
     finally:
         await admin.execute(f"SELECT pg_advisory_unlock({_TEMPLATE_LOCK})")
     return name
@@ -126,7 +150,11 @@ def _stop_abandoned() -> None:
     """Stop what earlier runs left when they were killed; runs that are still going keep theirs."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*"):
         run = folder.name.removeprefix(_FOLDERS).partition("-")[0]
-        if run.isdigit() and not psutil.pid_exists(int(run)) and folder.stat().st_uid == os.geteuid():
+        if (
+            run.isdigit()
+            and not psutil.pid_exists(int(run))
+            and folder.stat().st_uid == os.geteuid()
+        ):
             stop_unused(folder, delete=True)
 
 

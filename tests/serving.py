@@ -8,7 +8,10 @@ from aiohttp import web
 
 @asynccontextmanager
 async def listening(app: web.Application, *, shutdown_s: float = 60.0) -> AsyncIterator[str]:
-    """Its address, without a slash at the end; requests under way at the end of the block have `shutdown_s`."""
+    """Its address, without a slash at the end.
+
+    Requests under way at the end of the block have `shutdown_s`.
+    """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_s)
     await runner.setup()
     try:

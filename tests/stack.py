@@ -24,8 +24,12 @@ ROOT = nursery.ROOT
 PATIENCE_S = 60.0
 PRIVATE = re.compile(
     rb"\+\d{9,15}\b|[\w.+-]+@[\w-]+\.\w+|\bns_(?:live|test)_[\w-]{20,}|\bwhsec_[\w+/=]{8,}|\beyJ[\w-]+\.[\w-]+\."
-    rb"|test-admin-token|postgresql://\w+:\w+@")
-"""What stands in no log and no span: numbers, addresses, keys, tokens. Every test with processes looks for it."""
+    rb"|test-admin-token|postgresql://\w+:\w+@"
+)
+"""What stands in no log and no span: numbers, addresses, keys, tokens.
+
+Every test with processes looks for it.
+"""
 
 
 def free_port() -> int:
@@ -34,7 +38,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def until(condition: Callable[[], Awaitable[Any] | Any], *, what: str, patience_s: float = PATIENCE_S) -> Any:
+async def until(
+    condition: Callable[[], Awaitable[Any] | Any], *, what: str, patience_s: float = PATIENCE_S
+) -> Any:
     """Wait until the condition holds; its value."""
     deadline = asyncio.get_running_loop().time() + patience_s
     while True:
@@ -49,9 +55,14 @@ async def until(condition: Callable[[], Awaitable[Any] | Any], *, what: str, pat
 
 
 class Process:
-    """One role of the product, in a session of its own; `module` is what runs it, with arguments of its own."""
+    """One role of the product, in a session of its own.
 
-    def __init__(self, role: str, env: dict[str, str], port: int, log: Path, module: Sequence[str]) -> None:
+    `module` is what runs it, with arguments of its own.
+    """
+
+    def __init__(
+        self, role: str, env: dict[str, str], port: int, log: Path, module: Sequence[str]
+    ) -> None:
         self.role = role
         self.module = module
         self.env = env
@@ -80,7 +91,9 @@ class Process:
         except TimeoutError:
             self.child.kill()
             await self.child.wait()
-            raise AssertionError(f"{self.role} did not stop in {patience_s:g} s\n{self.tail()}") from None
+            raise AssertionError(
+                f"{self.role} did not stop in {patience_s:g} s\n{self.tail()}"
+            ) from None
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
@@ -89,16 +102,31 @@ class Process:
 class Stack:
     """An API, any number of workers, and a client for both."""
 
-    def __init__(self, *, database_url: str, brokers: str, prefix: str, folder: Path, settings: dict[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        brokers: str,
+        prefix: str,
+        folder: Path,
+        settings: dict[str, str],
+    ) -> None:
         self.database_url = database_url
         self._folder = folder
         self._env = {
             **nursery.environment(),
-            "NOTISTREAM_DATABASE_URL": database_url, "NOTISTREAM_KAFKA_BROKERS": brokers, "NOTISTREAM_AUTH": "off",
-            "NOTISTREAM_TOPIC_PREFIX": prefix, "NOTISTREAM_STATE_DIR": str(folder), "NOTISTREAM_LOG_FORMAT": "json",
-            "NOTISTREAM_TOPIC_PARTITIONS": "2", "NOTISTREAM_ADMIN_TOKEN": "test-admin-token-0123456789",
-            "NOTISTREAM_RATE_LIMIT_PER_CHANNEL": "0", "NOTISTREAM_BREAKER_OPEN_S": "2",
-            "NOTISTREAM_TRACE_SAMPLING": "1", "NOTISTREAM_TRACE_URL": "http://traces.example/trace/{trace_id}",
+            "NOTISTREAM_DATABASE_URL": database_url,
+            "NOTISTREAM_KAFKA_BROKERS": brokers,
+            "NOTISTREAM_AUTH": "off",
+            "NOTISTREAM_TOPIC_PREFIX": prefix,
+            "NOTISTREAM_STATE_DIR": str(folder),
+            "NOTISTREAM_LOG_FORMAT": "json",
+            "NOTISTREAM_TOPIC_PARTITIONS": "2",
+            "NOTISTREAM_ADMIN_TOKEN": "test-admin-token-0123456789",
+            "NOTISTREAM_RATE_LIMIT_PER_CHANNEL": "0",
+            "NOTISTREAM_BREAKER_OPEN_S": "2",
+            "NOTISTREAM_TRACE_SAMPLING": "1",
+            "NOTISTREAM_TRACE_URL": "http://traces.example/trace/{trace_id}",
         }
         self._settings = settings
         self.processes: list[Process] = []
@@ -120,7 +148,9 @@ class Stack:
         return self
 
     async def _seed(self) -> None:
-        """As `notistream seed --demo`, without a process of its own: most of the suite's stacks begin so."""
+        """As `notistream seed --demo`, without a process of its own: most of the suite's stacks
+        begin so.
+        """
         database = await open_database(self.database_url, size=2, name="seed")
         try:
             await seed_demo(database)
@@ -137,10 +167,21 @@ class Stack:
 
     def _insist_on_privacy(self) -> None:
         for process in self.processes:
-            found = sorted({match.decode(errors="replace") for match in PRIVATE.findall(process.log.read_bytes())})
+            found = sorted(
+                {
+                    match.decode(errors="replace")
+                    for match in PRIVATE.findall(process.log.read_bytes())
+                }
+            )
             assert not found, f"{process.role} logged {found[:5]}; see {process.log}"
         # As text: in the bytes of ids and times anything can be found.
-        found = sorted({match.decode() for span in self._told.spans for match in PRIVATE.findall(str(span).encode())})
+        found = sorted(
+            {
+                match.decode()
+                for span in self._told.spans
+                for match in PRIVATE.findall(str(span).encode())
+            }
+        )
         assert not found, f"spans tell {found[:5]}"
 
     async def _end(self, process: Process) -> None:
@@ -153,7 +194,11 @@ class Stack:
         """Run a command of the product's CLI to its end; what it printed."""
         self._commands += 1
         status, said = await nursery.run(
-            nursery.PRODUCT, *command, env=self._env, output=self._folder / f"command-{self._commands}.log")
+            nursery.PRODUCT,
+            *command,
+            env=self._env,
+            output=self._folder / f"command-{self._commands}.log",
+        )
         assert status == 0, said
         return said
 
@@ -177,7 +222,9 @@ class Stack:
         return await self._start(role, env, port)
 
     async def _start(self, role: str, env: dict[str, str], port: int) -> Process:
-        process = Process(role, env, port, self._folder / f"{role}-{len(self.processes)}.log", self.module)
+        process = Process(
+            role, env, port, self._folder / f"{role}-{len(self.processes)}.log", self.module
+        )
         self.processes.append(process)
         await process.start()
         return process
@@ -185,29 +232,44 @@ class Stack:
     async def again(
         self, former: Process, *, patience_s: float = PATIENCE_S, supervised: bool = False
     ) -> Process:
-        """Start a process like one that has ended, and wait for it: a port of its own, all other settings the same.
+        """Start a process like one that has ended, and wait for it: a port of its own, all other
+        settings the same.
 
-        One that is `supervised` is started again when it ends meanwhile, as a worker does that Kafka leaves just then.
+        One that is `supervised` is started again when it ends meanwhile, as a worker does that
+        Kafka leaves just then.
         """
         port = free_port()
-        env = {**former.env, "NOTISTREAM_PORT" if former.role == "api" else "NOTISTREAM_WORKER_PORT": str(port)}
+        env = {
+            **former.env,
+            "NOTISTREAM_PORT" if former.role == "api" else "NOTISTREAM_WORKER_PORT": str(port),
+        }
         process = await self._start(former.role, env, port)
         await self._up(process, patience_s=patience_s, supervised=supervised)
         return process
 
-    async def _up(self, process: Process, *, patience_s: float = PATIENCE_S, supervised: bool = False) -> None:
+    async def _up(
+        self, process: Process, *, patience_s: float = PATIENCE_S, supervised: bool = False
+    ) -> None:
         """Wait until an API answers, or a worker is ready."""
 
         async def up() -> bool:
             if supervised and not process.alive:
                 await process.start()
             assert process.alive, f"the {process.role} ended while it started\n{process.tail()}"
-            return await (self._answers(process) if process.role == "api" else self._status(process, 200))
+            return await (
+                self._answers(process) if process.role == "api" else self._status(process, 200)
+            )
 
-        await until(up, what=f"the {process.role} to be up, see {process.log}", patience_s=patience_s)
+        await until(
+            up, what=f"the {process.role} to be up, see {process.log}", patience_s=patience_s
+        )
 
     async def ready(self, process: Process, *, patience_s: float = PATIENCE_S) -> None:
-        await until(lambda: self._status(process, 200), what=f"{process.role} to be ready", patience_s=patience_s)
+        await until(
+            lambda: self._status(process, 200),
+            what=f"{process.role} to be ready",
+            patience_s=patience_s,
+        )
 
     async def _answers(self, process: Process) -> bool:
         try:
@@ -227,7 +289,9 @@ class Stack:
     def base(self) -> str:
         return next(p.url for p in self.processes if p.role == "api" and p.alive)
 
-    async def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
+    async def call(
+        self, method: str, path: str, body: Any = None, **options: Any
+    ) -> tuple[int, Any]:
         """Call the API; status and JSON."""
         async with self.http.request(method, f"{self.base}{path}", json=body, **options) as answer:
             return answer.status, await answer.json(content_type=None)
@@ -241,7 +305,9 @@ class Stack:
 
     async def batch(self, items: list[dict[str, Any]]) -> str:
         """Create a batch that must be accepted whole; its id."""
-        status, answer = await self.call("POST", "/api/v1/notifications/batch", {"notifications": items})
+        status, answer = await self.call(
+            "POST", "/api/v1/notifications/batch", {"notifications": items}
+        )
         assert status == 202, answer
         assert answer["batch"]["rejected_count"] == 0
         return str(answer["batch"]["id"])
@@ -251,14 +317,18 @@ class Stack:
         assert status == 200, answer
         return dict(answer)
 
-    async def ended(self, notification_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+    async def ended(
+        self, notification_id: str, *, patience_s: float = PATIENCE_S
+    ) -> dict[str, Any]:
         """The notification once it is in a terminal status."""
 
         async def final() -> dict[str, Any] | None:
             found = await self.get(notification_id)
             return found if found["final"] else None
 
-        found: dict[str, Any] = await until(final, what=f"{notification_id} to end", patience_s=patience_s)
+        found: dict[str, Any] = await until(
+            final, what=f"{notification_id} to end", patience_s=patience_s
+        )
         return found
 
     async def batch_ended(self, batch_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
@@ -268,7 +338,9 @@ class Stack:
             _, found = await self.call("GET", f"/api/v1/batches/{batch_id}")
             return dict(found) if found["pending_count"] == 0 else None
 
-        found: dict[str, Any] = await until(final, what=f"batch {batch_id} to end", patience_s=patience_s)
+        found: dict[str, Any] = await until(
+            final, what=f"batch {batch_id} to end", patience_s=patience_s
+        )
         return found
 
     async def metric(self, process: Process, name: str, **labels: str) -> float:
@@ -276,7 +348,9 @@ class Stack:
         async with self.http.get(f"{process.url}/metrics") as answer:
             text = await answer.text()
         return sum(
-            sample.value for family in text_string_to_metric_families(text) for sample in family.samples
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
             if sample.name == name and all(sample.labels.get(k) == v for k, v in labels.items())
         )
 
@@ -288,7 +362,8 @@ async def stack(
     """A stack whose processes are ended with the block."""
     names = {f"NOTISTREAM_{name}": value for name, value in settings.items()}
     async with Stack(
-        database_url=database_url, brokers=brokers, prefix=prefix, folder=folder, settings=names) as running:
+        database_url=database_url, brokers=brokers, prefix=prefix, folder=folder, settings=names
+    ) as running:
         yield running
 
 
@@ -297,18 +372,34 @@ async def running(
     endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path: Path
 ) -> AsyncIterator[tuple[Stack, Receiver]]:
     """A receiver, an API and a way to start workers."""
-    async with receiver() as ledger, stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        WEBHOOK_URL=ledger.url,
-    ) as product:
+    async with (
+        receiver() as ledger,
+        stack(
+            database_url=database_url,
+            brokers=endpoints.kafka_brokers,
+            prefix=topics_prefix,
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+        ) as product,
+    ):
         await product.api()
         yield product, ledger
 
 
-def messages(count: int, recipients: int | None = None, start: int = 0, **fields: Any) -> list[dict[str, Any]]:
-    """Items of a batch: to so many recipients in turn, numbered from `start`; the content counts from 0."""
+def messages(
+    count: int, recipients: int | None = None, start: int = 0, **fields: Any
+) -> list[dict[str, Any]]:
+    """Items of a batch: to so many recipients in turn, numbered from `start`.
+
+    The content counts from 0.
+    """
     recipients = recipients or count
     return [
-        {"channel": "sms", "recipient": f"+9050{start + i % recipients:08}", "content": str(i), **fields}
+        {
+            "channel": "sms",
+            "recipient": f"+9050{start + i % recipients:08}",
+            "content": str(i),
+            **fields,
+        }
         for i in range(count)
     ]

@@ -39,7 +39,9 @@ class FilledSite(Site):
         await self._run("migrate", "up")
         async with self._connection() as connection:
             await fill(connection, self._rows, report=click.echo)
-            size = await connection.fetchval("SELECT pg_size_pretty(pg_database_size(current_database()))")
+            size = await connection.fetchval(
+                "SELECT pg_size_pretty(pg_database_size(current_database()))"
+            )
             click.echo(f"the database has {size}")
         for command in (("topics",), ("seed", "--demo")):
             await self._run(*command)
@@ -52,24 +54,42 @@ class FilledSite(Site):
 
 @click.command(help=__doc__)
 @click.option("--rows", type=click.IntRange(1000), default=1_000_000, show_default=True)
-@click.option("--requests", type=click.IntRange(10), default=300, show_default=True, help="Of each kind.")
-@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the figures.")
+@click.option(
+    "--requests", type=click.IntRange(10), default=300, show_default=True, help="Of each kind."
+)
+@click.option(
+    "--json",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the figures.",
+)
 def main(*, rows: int, requests: int, path: Path | None) -> None:
     load = os.getloadavg()[0]
-    click.echo(f"{os.cpu_count()} cores, load {load:.2f}, {rows:,} notifications, {requests} requests of each kind")
+    click.echo(
+        f"{os.cpu_count()} cores, load {load:.2f}, {rows:,} notifications, {requests} requests of"
+        " each kind"
+    )
     figures = asyncio.run(_run(rows, requests))
     click.echo(f"{'':34}{'p50 ms':>9}{'p99 ms':>9}{'most ms':>9}")
     for name, found in figures.items():
         click.echo(f"{name:34}{found['p50']:9.1f}{found['p99']:9.1f}{found['max']:9.1f}")
     if path:
-        path.write_text(json.dumps({"rows": rows, "load": load, "figures": figures}, indent=2) + "\n")
+        path.write_text(
+            json.dumps({"rows": rows, "load": load, "figures": figures}, indent=2) + "\n"
+        )
 
 
 async def _run(rows: int, requests: int) -> Figures:
     settings = load_settings()
-    with tempfile.TemporaryDirectory(prefix="notistream-size-") as folder, attach_or_start(
-        settings.state_dir, click.echo, database_url=settings.database_url, kafka_brokers=settings.kafka_brokers,
-    ) as endpoints:
+    with (
+        tempfile.TemporaryDirectory(prefix="notistream-size-") as folder,
+        attach_or_start(
+            settings.state_dir,
+            click.echo,
+            database_url=settings.database_url,
+            kafka_brokers=settings.kafka_brokers,
+        ) as endpoints,
+    ):
         async with aiohttp.ClientSession(headers={"X-Admin-Token": TOKEN}) as http:
             site = FilledSite(http, endpoints, Path(folder), [], {"ADMIN_TOKEN": TOKEN}, rows=rows)
             admin = await asyncpg.connect(endpoints.database_url)
@@ -108,7 +128,10 @@ async def _get(http: aiohttp.ClientSession, url: str, path: Callable[[], str]) -
 
 
 async def _timed(work: Callable[[], Awaitable[object]], times: int) -> Mapping[str, float]:
-    """One after the other; the first ten, for which statements are prepared and plans made, count too."""
+    """One after the other.
+
+    The first ten, for which statements are prepared and plans made, count too.
+    """
     took = []
     for _ in range(times):
         began = time.perf_counter()
@@ -116,8 +139,10 @@ async def _timed(work: Callable[[], Awaitable[object]], times: int) -> Mapping[s
         took.append((time.perf_counter() - began) * 1000)
     ordered = sorted(took)
     return {
-        "p50": statistics.median(took), "p99": ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)],
-        "max": ordered[-1]}
+        "p50": statistics.median(took),
+        "p99": ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)],
+        "max": ordered[-1],
+    }
 
 
 if __name__ == "__main__":

@@ -29,12 +29,17 @@ class Known:
 async def known(connection: asyncpg.Connection) -> Known:
     """Chosen over the whole span of time."""
     rows = await connection.fetch(
-        "SELECT n.id, n.recipient, n.recipient_id, n.batch_id FROM notifications n JOIN tenants t ON t.id = n.tenant_id"
-        " WHERE t.name = 'default' AND n.created_at IS NOT NULL AND hashtext(n.id::text) % $1 = 0 LIMIT 2000",
-        max(int(await connection.fetchval("SELECT count(*) FROM notifications")) // 4000, 1))
+        "SELECT n.id, n.recipient, n.recipient_id, n.batch_id FROM notifications n JOIN tenants t"
+        " ON t.id = n.tenant_id WHERE t.name = 'default' AND n.created_at IS NOT NULL AND"
+        " hashtext(n.id::text) % $1 = 0 LIMIT 2000",
+        max(int(await connection.fetchval("SELECT count(*) FROM notifications")) // 4000, 1),
+    )
     return Known(
-        [str(r["id"]) for r in rows], [r["recipient"] for r in rows if r["recipient"]],
-        [r["recipient_id"] for r in rows], [str(r["batch_id"]) for r in rows if r["batch_id"]])
+        [str(r["id"]) for r in rows],
+        [r["recipient"] for r in rows if r["recipient"]],
+        [r["recipient_id"] for r in rows],
+        [str(r["batch_id"]) for r in rows if r["batch_id"]],
+    )
 
 
 def questions(known: Known) -> Mapping[str, Callable[[], str]]:
@@ -72,11 +77,16 @@ def questions(known: Known) -> Mapping[str, Callable[[], str]]:
 
 def statements(database: Database) -> Mapping[str, Callable[[], Awaitable[object]]]:
     """What the console and the gauges ask, beside the API."""
-    lanes = [(channel, priority) for channel in ("sms", "email") for priority in ("high", "normal", "low")]
+    lanes = [
+        (channel, priority)
+        for channel in ("sms", "email")
+        for priority in ("high", "normal", "low")
+    ]
     return {
         "console: newest of all": lambda: notification_search.search(database, Wanted(), limit=50),
         "console: one status of all": lambda: notification_search.search(
-            database, Wanted(status="unknown"), limit=50),
+            database, Wanted(status="unknown"), limit=50
+        ),
         "gauge: open dead letters": lambda: gauges.dead_letters(database),
         "gauge: lateness": lambda: gauges.lateness_s(database, lanes),
     }

@@ -1,4 +1,7 @@
-"""Rows of every large table, made by PostgreSQL itself; used by `make size` and, in small, by the tests."""
+"""Rows of every large table, made by PostgreSQL itself.
+
+Used by `make size` and, in small, by the tests.
+"""
 
 import re
 import time
@@ -17,7 +20,10 @@ PORTION = 100_000
 
 
 async def fill(
-    connection: asyncpg.Connection, count: int, *, recipients: int | None = None,
+    connection: asyncpg.Connection,
+    count: int,
+    *,
+    recipients: int | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Store `count` notifications of twelve months and all that belongs to them, and let PostgreSQL look at them."""
@@ -26,8 +32,13 @@ async def fill(
     began = time.monotonic()
     for first in range(1, count + 1, PORTION):
         await connection.execute(
-            STATEMENTS["notifications"], first, min(first + PORTION - 1, count), count, SPAN,
-            recipients or max(count // 10, 1))
+            STATEMENTS["notifications"],
+            first,
+            min(first + PORTION - 1, count),
+            count,
+            SPAN,
+            recipients or max(count // 10, 1),
+        )
     report(f"{count:,} notifications in {time.monotonic() - began:.0f} s")
     for name, statement in STATEMENTS.items():
         if name not in ("tenants", "notifications"):

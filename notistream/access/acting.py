@@ -6,11 +6,13 @@ from uuid import UUID
 from notistream.db.pool import Database, Queryable
 
 
-def within(database: Database, tenant_id: UUID, actor: str | None) -> AbstractAsyncContextManager[Queryable]:
+def within(
+    database: Database, tenant_id: UUID, actor: str | None
+) -> AbstractAsyncContextManager[Queryable]:
     """A transaction: of the tenant, behind its wall, where no operator is named.
 
-    The role of a tenant notes what it does under its own name only, so an operator acts outside of it; every statement
-    names the tenant all the same.
+    The role of a tenant notes what it does under its own name only, so an operator acts outside of
+    it; every statement names the tenant all the same.
     """
     return database.transaction() if actor else database.of(tenant_id).transaction()
 

@@ -50,14 +50,19 @@ def digest(key: str) -> bytes:
 
 
 class Access:
-    """Checks keys, remembering each answer for a few seconds; so long a key that was revoked still works."""
+    """Checks keys, remembering each answer for a few seconds.
+
+    So long a key that was revoked still works.
+    """
 
     def __init__(self, database: Database, *, required: bool, admin_token: str | None) -> None:
         self._database = database
         self._required = required
         self._admin_token = admin_token
         self._known: dict[bytes, tuple[Principal, float]] = {}
-        self._unknown: dict[bytes, float] = {}  # apart, so that who guesses does not push out those who know
+        self._unknown: dict[
+            bytes, float
+        ] = {}  # apart, so that who guesses does not push out those who know
         self._default: Principal | None = None
         self.guesses = Guesses()
         self.use = KeyUse(lambda ago: tenants.note_use(database, ago))
@@ -100,7 +105,9 @@ class Access:
         if self._default is None:
             found = await tenants.get_by_name(self._database, DEFAULT_TENANT)
             if found is None:
-                raise DatabaseUnavailable("tenant `default` is missing: run `notistream seed --demo`")
+                raise DatabaseUnavailable(
+                    "tenant `default` is missing: run `notistream seed --demo`"
+                )
             self._default = Principal(found.id)
         return self._default
 

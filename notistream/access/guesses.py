@@ -1,4 +1,7 @@
-"""Guessed keys: an address that is refused again and again is told to wait; what it knows still works."""
+"""Guessed keys: an address that is refused again and again is told to wait.
+
+What it knows still works.
+"""
 
 import ipaddress
 import time
@@ -13,9 +16,14 @@ ADDRESSES = 10_000
 
 
 class Guesses:
-    """Counts refusals per peer address and minute, in this process; when it knows too many addresses it forgets all."""
+    """Counts refusals per peer address and minute, in this process.
 
-    def __init__(self, allowed: int = ALLOWED, *, clock: Callable[[], float] = time.monotonic) -> None:
+    When it knows too many addresses it forgets all.
+    """
+
+    def __init__(
+        self, allowed: int = ALLOWED, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._allowed = allowed
         self._clock = clock
         self._refused: dict[str, tuple[int, float]] = {}
@@ -34,7 +42,9 @@ class Guesses:
             self._refused.clear()
         self._refused[address] = (times + 1, ends_at)
         if times >= self._allowed:
-            raise TooManyRequests("too many requests without a valid key", retry_after_s=ceil(ends_at - now))
+            raise TooManyRequests(
+                "too many requests without a valid key", retry_after_s=ceil(ends_at - now)
+            )
 
 
 def _network(peer: str) -> str:
@@ -43,4 +53,8 @@ def _network(peer: str) -> str:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:
         return peer
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+    return (
+        str(address)
+        if address.version == 4
+        else str(ipaddress.ip_network((address, 64), strict=False))
+    )

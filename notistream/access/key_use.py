@@ -18,10 +18,16 @@ WRITES_EVERY_S = 60.0
 
 
 class KeyUse:
-    """Writes a key's use within seconds the first time, then once a minute; `write` is told seconds since the use."""
+    """Writes a key's use within seconds the first time, then once a minute.
+
+    `write` is told seconds since the use.
+    """
 
     def __init__(
-        self, write: Callable[[Mapping[UUID, float]], Awaitable[None]], *, clock: Callable[[], float] = time.monotonic
+        self,
+        write: Callable[[Mapping[UUID, float]], Awaitable[None]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._write = write
         self._clock = clock

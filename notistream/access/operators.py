@@ -53,7 +53,10 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """A token's holder; `key_id` names the key that signs their sessions, and leads neither to it nor to the token."""
+    """A token's holder.
+
+    `key_id` names the key that signs their sessions, and leads neither to it nor to the token.
+    """
 
     name: str
     role: Role
@@ -68,7 +71,9 @@ class _Holder:
         return self._derived(f"key of {self.role} {self.name}").hex()[:16]
 
     def _derived(self, purpose: str) -> bytes:
-        return hmac.new(self.token.encode(), f"notistream console {purpose}".encode(), hashlib.sha256).digest()
+        return hmac.new(
+            self.token.encode(), f"notistream console {purpose}".encode(), hashlib.sha256
+        ).digest()
 
 
 class Operators:
@@ -78,7 +83,11 @@ class Operators:
     """
 
     def __init__(
-        self, tokens: Mapping[str, str], readers: Mapping[str, str] | None = None, *, local: str | None = None
+        self,
+        tokens: Mapping[str, str],
+        readers: Mapping[str, str] | None = None,
+        *,
+        local: str | None = None,
     ) -> None:
         """With `local`, a secret, everybody who reaches this process is let in, as an operator of that name."""
         holders = [
@@ -86,7 +95,9 @@ class Operators:
             *(_Holder(name, Role.READER, token) for name, token in (readers or {}).items()),
         ]
         self._local = _Holder("local", Role.OPERATOR, f"local {local}") if local else None
-        self._holders = {holder.key_id: holder for holder in (*holders, *filter(None, [self._local]))}
+        self._holders = {
+            holder.key_id: holder for holder in (*holders, *filter(None, [self._local]))
+        }
         self.guesses = Guesses(WRONG_TOKENS)
 
     @property
@@ -101,7 +112,11 @@ class Operators:
             Unauthorized: it is nobody's.
         """
         # All are compared, so that the time tells nothing.
-        found = [h for h in self._holders.values() if hmac.compare_digest(h.token.encode(), token.encode())]
+        found = [
+            h
+            for h in self._holders.values()
+            if hmac.compare_digest(h.token.encode(), token.encode())
+        ]
         if not found:
             raise Unauthorized("this token is nobody's")
         return _issue(found[0])
@@ -113,15 +128,23 @@ class Operators:
         return _issue(self._local)
 
     def verify(self, session: str | None) -> Operator | None:
-        """Whose session it is; None where it is none, was changed, has ended, or its token is no longer valid."""
+        """Whose session it is.
+
+        None where it is none, was changed, has ended, or its token is no longer valid.
+        """
         if not session:
             return None
         try:
             key_id = jwt.get_unverified_header(session)["kid"]
             holder = self._holders[key_id]
             claims = jwt.decode(
-                session, holder.key, algorithms=[ALGORITHM], audience=AUDIENCE, leeway=LEEWAY_S,
-                options={"require": list(CLAIMS), "strict_aud": True})
+                session,
+                holder.key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                leeway=LEEWAY_S,
+                options={"require": list(CLAIMS), "strict_aud": True},
+            )
         except (jwt.PyJWTError, KeyError, TypeError, ValueError):
             return None
         return Operator(holder.name, holder.role, key_id, str(claims["jti"]))
@@ -145,7 +168,11 @@ class Operators:
             text = base64.urlsafe_b64decode(packed).decode()
         except ValueError:
             return None
-        return text if hmac.compare_digest(tag.encode(), self._tag(operator, "seal:" + text).encode()) else None
+        return (
+            text
+            if hmac.compare_digest(tag.encode(), self._tag(operator, "seal:" + text).encode())
+            else None
+        )
 
     def _tag(self, operator: Operator, purpose: str) -> str:
         message = f"{operator.session}:{purpose}".encode()
@@ -155,16 +182,25 @@ class Operators:
 def _issue(holder: _Holder) -> str:
     now = int(time.time())
     claims = {
-        "aud": AUDIENCE, "sub": holder.name, "jti": secrets.token_urlsafe(16), "iat": now, "exp": now + SESSION_S}
+        "aud": AUDIENCE,
+        "sub": holder.name,
+        "jti": secrets.token_urlsafe(16),
+        "iat": now,
+        "exp": now + SESSION_S,
+    }
     return jwt.encode(claims, holder.key, algorithm=ALGORITHM, headers={"kid": holder.key_id})
 
 
 def operators_of(settings: Settings) -> Operators:
     """Those whom the settings name; everybody where no key is needed and only this machine can ask."""
     tokens = {name: token.get_secret_value() for name, token in settings.console_tokens.items()}
-    readers = {name: token.get_secret_value() for name, token in settings.console_read_tokens.items()}
+    readers = {
+        name: token.get_secret_value() for name, token in settings.console_read_tokens.items()
+    }
     if settings.admin_token is not None:
         tokens["admin"] = settings.admin_token.get_secret_value()
     local = settings.auth == "off" and settings.host in LOOPBACK
     # With the admin token sessions outlive a restart; without one they end with the process.
-    return Operators(tokens, readers, local=(tokens.get("admin") or secrets.token_urlsafe(32)) if local else None)
+    return Operators(
+        tokens, readers, local=(tokens.get("admin") or secrets.token_urlsafe(32)) if local else None
+    )

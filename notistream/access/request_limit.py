@@ -15,7 +15,10 @@ from notistream.observability import metrics
 log = logging.getLogger(__name__)
 
 PARTS = 50
-"""A process reserves about this part of a limit at a time; what it does not use of that lapses with the window."""
+"""A process reserves about this part of a limit at a time.
+
+What it does not use of that lapses with the window.
+"""
 PATIENCE_S = 1.5
 UNMETERED_S = 1.0
 MANY_KEYS = 10_000
@@ -45,13 +48,19 @@ class _Budget:
 
 
 class RequestLimit:
-    """Never more requests than `rate` in a window of the database's clock; `reserve` takes a share of one.
+    """Never more requests than `rate` in a window of the database's clock.
 
-    While PostgreSQL does not answer, requests are let through uncounted: what they want of it is refused anyway.
+    `reserve` takes a share of one.
+
+    While PostgreSQL does not answer, requests are let through uncounted: what they want of it is
+    refused anyway.
     """
 
     def __init__(
-        self, rate: Rate, reserve: Callable[[UUID, Rate, int], Awaitable[Reserved]], *,
+        self,
+        rate: Rate,
+        reserve: Callable[[UUID, Rate, int], Awaitable[Reserved]],
+        *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.rate = rate
@@ -89,7 +98,10 @@ class RequestLimit:
         return self._budgets.setdefault(key_id, _Budget())
 
     async def _refilled(self, key_id: UUID, budget: _Budget) -> bool:
-        """Wait for a share; all requests that wait share one statement. False where it did not come in time."""
+        """Wait for a share; all requests that wait share one statement.
+
+        False where it did not come in time.
+        """
         refill = budget.refill or self._refill(key_id, budget)
         await asyncio.wait({refill}, timeout=PATIENCE_S)
         if refill.done():

@@ -1,4 +1,7 @@
-"""Tenants and their keys, as an administrator sees to them; each act is in the audit log, in its transaction."""
+"""Tenants and their keys, as an administrator sees to them.
+
+Each act is in the audit log, in its transaction.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -79,9 +82,17 @@ class Tenancy:
         return issued
 
     async def revoke(
-        self, *, tenant_id: UUID | None = None, key_id: UUID | None = None, prefix: str | None = None, actor: str
+        self,
+        *,
+        tenant_id: UUID | None = None,
+        key_id: UUID | None = None,
+        prefix: str | None = None,
+        actor: str,
     ) -> StoredKey:
-        """Stop a key, of this tenant where one is given, within seconds. Repeating it does no harm; raises NotFound."""
+        """Stop a key, of this tenant where one is given, within seconds.
+
+        Repeating it does no harm; raises NotFound.
+        """
         async with self._database.transaction() as db:
             key, _ = await _locked(db, tenant_id, key_id, prefix)
             if await tenants.revoke_key(db, key.id):
@@ -89,8 +100,14 @@ class Tenancy:
         return key
 
     async def rotate(
-        self, *, tenant_id: UUID | None = None, key_id: UUID | None = None, prefix: str | None = None,
-        overlap: timedelta = OVERLAP, expires_at: datetime | None = None, actor: str,
+        self,
+        *,
+        tenant_id: UUID | None = None,
+        key_id: UUID | None = None,
+        prefix: str | None = None,
+        overlap: timedelta = OVERLAP,
+        expires_at: datetime | None = None,
+        actor: str,
     ) -> IssuedKey:
         """Make a key to take the place of another, which works on for the overlap.
 
@@ -110,14 +127,23 @@ class Tenancy:
                 expires_at = datetime.now(UTC) + (old.expires_at - old.created_at)
             issued = await _issue(db, old.tenant_id, old.name, old.kind, expires_at)
             ending = await tenants.replace_key(db, old.id, by=issued.stored.id, overlap=overlap)
-            await _note(db, actor, "key.rotate", issued.stored, replaces=old.prefix, until=ending.expires_at)
+            await _note(
+                db, actor, "key.rotate", issued.stored, replaces=old.prefix, until=ending.expires_at
+            )
         return issued
 
 
 def _check(name: str) -> None:
     if not name.strip() or name != name.strip() or CONTROL.search(name) or len(name) > MAX_NAME:
-        raise InvalidRequest([FieldError(
-            "/name", f"must have 1 to {MAX_NAME} characters, no control characters, and no blanks around them")])
+        raise InvalidRequest(
+            [
+                FieldError(
+                    "/name",
+                    f"must have 1 to {MAX_NAME} characters, no control characters, and no blanks"
+                    " around them",
+                )
+            ]
+        )
 
 
 def _check_future(expires_at: datetime | None) -> None:
@@ -134,12 +160,29 @@ async def _locked(
     return found
 
 
-async def _issue(db: Queryable, tenant_id: UUID, name: str, kind: str, expires_at: datetime | None) -> IssuedKey:
+async def _issue(
+    db: Queryable, tenant_id: UUID, name: str, kind: str, expires_at: datetime | None
+) -> IssuedKey:
     secret, prefix, hashed = new_key(kind)
-    return IssuedKey(secret, await tenants.issue_key(
-        db, tenant_id, name=name, kind=kind, prefix=prefix, digest=hashed, expires_at=expires_at))
+    return IssuedKey(
+        secret,
+        await tenants.issue_key(
+            db, tenant_id, name=name, kind=kind, prefix=prefix, digest=hashed, expires_at=expires_at
+        ),
+    )
 
 
 async def _note(db: Queryable, actor: str, action: str, key: StoredKey, **details: object) -> None:
-    await audit_log.record(db, actor, action, key.prefix, {
-        "tenant_id": str(key.tenant_id), "key_id": str(key.id), "name": key.name, "kind": key.kind, **details})
+    await audit_log.record(
+        db,
+        actor,
+        action,
+        key.prefix,
+        {
+            "tenant_id": str(key.tenant_id),
+            "key_id": str(key.id),
+            "name": key.name,
+            "kind": key.kind,
+            **details,
+        },
+    )

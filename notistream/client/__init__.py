@@ -1,4 +1,7 @@
-"""A client of the HTTP API, blocking and awaited; it knows nothing of the server, and loads nothing of it."""
+"""A client of the HTTP API, blocking and awaited.
+
+It knows nothing of the server, and loads nothing of it.
+"""
 
 try:
     from notistream.client.answers import (
@@ -34,11 +37,40 @@ except ModuleNotFoundError as exc:
     missing = (exc.name or "").partition(".")[0]
     if missing not in {"httpx", "websockets"}:
         raise
-    raise ImportError(f"notistream.client needs {missing}: pip install 'notistream[client]'", name=missing) from exc
+    raise ImportError(
+        f"notistream.client needs {missing}: pip install 'notistream[client]'", name=missing
+    ) from exc
 
 __all__ = [
-    "NO_RETRIES", "START", "ApiError", "AsyncClient", "Batch", "BatchAccepted", "Client", "ClientError", "Conflict",
-    "InboxMessage", "InvalidRequest", "InvalidSignature", "NotFound", "Notification", "Page", "Preferences", "Preview",
-    "Problem", "Recipient", "Retries", "StatusUpdate", "Template", "TokenExpired", "TooManyRequests", "Trace",
-    "Unauthorized", "Unavailable", "UnexpectedAnswer", "Unreachable", "Webhook", "verify",
+    "NO_RETRIES",
+    "START",
+    "ApiError",
+    "AsyncClient",
+    "Batch",
+    "BatchAccepted",
+    "Client",
+    "ClientError",
+    "Conflict",
+    "InboxMessage",
+    "InvalidRequest",
+    "InvalidSignature",
+    "NotFound",
+    "Notification",
+    "Page",
+    "Preferences",
+    "Preview",
+    "Problem",
+    "Recipient",
+    "Retries",
+    "StatusUpdate",
+    "Template",
+    "TokenExpired",
+    "TooManyRequests",
+    "Trace",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "Webhook",
+    "verify",
 ]

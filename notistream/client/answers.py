@@ -1,4 +1,7 @@
-"""What the service answers about notifications, as frozen values; fields that a newer service adds are let be."""
+"""What the service answers about notifications, as frozen values.
+
+Fields that a newer service adds are let be.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +37,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """A notification and where it is on its way; `content` is the rendered text, once it is rendered."""
+    """A notification and where it is on its way.
+
+    `content` is the rendered text, once it is rendered.
+    """
 
     id: str
     tenant_id: str
@@ -98,13 +104,19 @@ class Problem:
     errors: tuple[FieldProblem, ...] = ()
     trace_id: str = ""
     id: str | None = None
-    """With code duplicate_idempotency_key: the notification that has the key; the whole of it is beside."""
+    """With code duplicate_idempotency_key: the notification that has the key.
+
+    The whole of it is beside.
+    """
     notification: Notification | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """How far a batch is: pending + delivered + failed + cancelled = total; refused items are apart."""
+    """How far a batch is: pending + delivered + failed + cancelled = total.
+
+    Refused items are apart.
+    """
 
     id: str
     tenant_id: str
@@ -133,7 +145,9 @@ class BatchAccepted:
     @property
     def refused(self) -> Mapping[int, Problem]:
         """By their place in the request."""
-        return {place: one for place, one in enumerate(self.notifications) if isinstance(one, Problem)}
+        return {
+            place: one for place, one in enumerate(self.notifications) if isinstance(one, Problem)
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,12 +51,21 @@ def new_key() -> str:
 
 def content_of(call: Call[Any]) -> bytes | None:
     """The body as JSON: moments and ids as text."""
-    return None if call.body is None else json.dumps(call.body, default=_text, ensure_ascii=False).encode()
+    return (
+        None
+        if call.body is None
+        else json.dumps(call.body, default=_text, ensure_ascii=False).encode()
+    )
 
 
 def query_of(call: Call[Any]) -> list[tuple[str, str]]:
     """The parameters; those that are None are left out, a sequence is repeated."""
-    return [(name, _word(one)) for name, value in call.query.items() for one in _several(value) if one is not None]
+    return [
+        (name, _word(one))
+        for name, value in call.query.items()
+        for one in _several(value)
+        if one is not None
+    ]
 
 
 def headers_of(call: Call[Any]) -> list[tuple[bytes, bytes]]:

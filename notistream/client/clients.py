@@ -40,18 +40,34 @@ class _Operations(Generic[S_co]):
 class Client(_Operations[Sender]):
     """Blocks until the answer is there; may be used by several threads.
 
-    `api_key` is a tenant's, or `token` a recipient's. `timeout_s` is for each attempt, not for the whole call. `tls`
-    says which certificates are trusted, where not the usual ones. `transport` is httpx's, for tests and proxies.
+    `api_key` is a tenant's, or `token` a recipient's. `timeout_s` is for each attempt, not for the
+    whole call. `tls` says which certificates are trusted, where not the usual ones. `transport` is
+    httpx's, for tests and proxies.
     """
 
     def __init__(
-        self, base_url: str = BASE_URL, *, api_key: str | None = None, token: str | None = None,
-        timeout_s: float = TIMEOUT_S, retries: Retries = Retries(),  # noqa: B008 - frozen
-        tls: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None,
+        self,
+        base_url: str = BASE_URL,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        retries: Retries = Retries(),  # noqa: B008 - frozen
+        tls: ssl.SSLContext | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        super().__init__(Sender(httpx.Client(
-            base_url=base_url, headers=_headers(api_key, token), timeout=timeout_s, verify=tls or True,
-            transport=transport), retries))
+        super().__init__(
+            Sender(
+                httpx.Client(
+                    base_url=base_url,
+                    headers=_headers(api_key, token),
+                    timeout=timeout_s,
+                    verify=tls or True,
+                    transport=transport,
+                ),
+                retries,
+            )
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -68,15 +84,37 @@ class AsyncClient(_Operations[AsyncSender]):
     """Is awaited, and has streams besides; otherwise as Client."""
 
     def __init__(
-        self, base_url: str = BASE_URL, *, api_key: str | None = None, token: str | None = None,
-        timeout_s: float = TIMEOUT_S, retries: Retries = Retries(),  # noqa: B008 - frozen
-        tls: ssl.SSLContext | None = None, transport: httpx.AsyncBaseTransport | None = None,
+        self,
+        base_url: str = BASE_URL,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        retries: Retries = Retries(),  # noqa: B008 - frozen
+        tls: ssl.SSLContext | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         headers = _headers(api_key, token)
-        super().__init__(AsyncSender(httpx.AsyncClient(
-            base_url=base_url, headers=headers, timeout=timeout_s, verify=tls or True, transport=transport), retries))
+        super().__init__(
+            AsyncSender(
+                httpx.AsyncClient(
+                    base_url=base_url,
+                    headers=headers,
+                    timeout=timeout_s,
+                    verify=tls or True,
+                    transport=transport,
+                ),
+                retries,
+            )
+        )
         self.streams = Streams(
-            base_url, headers=headers, timeout_s=timeout_s, retries=retries, tls=tls, inbox=self.inbox)
+            base_url,
+            headers=headers,
+            timeout_s=timeout_s,
+            retries=retries,
+            tls=tls,
+            inbox=self.inbox,
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,7 +10,10 @@ class ClientError(Exception):
 
 
 class Unreachable(ClientError):
-    """No answer came, after all repetitions; a call that changes something may have been carried out."""
+    """No answer came, after all repetitions.
+
+    A call that changes something may have been carried out.
+    """
 
 
 class UnexpectedAnswer(ClientError):
@@ -28,11 +31,13 @@ class InvalidSignature(ClientError):
 class ApiError(ClientError):
     """The service refused the call.
 
-    `attempts` is how often it was sent. After more than one, a Conflict or NotFound may be about what an earlier
-    attempt has done, whose answer was lost.
+    `attempts` is how often it was sent. After more than one, a Conflict or NotFound may be about
+    what an earlier attempt has done, whose answer was lost.
     """
 
-    def __init__(self, problem: Problem, *, attempts: int = 1, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, problem: Problem, *, attempts: int = 1, retry_after_s: float | None = None
+    ) -> None:
         self.problem = problem
         self.attempts = attempts
         self.retry_after_s = retry_after_s

@@ -1,4 +1,7 @@
-"""Operations on recipients' inboxes; with a recipient's token instead of a key no recipient is named."""
+"""Operations on recipients' inboxes.
+
+With a recipient's token instead of a key no recipient is named.
+"""
 
 from collections.abc import Mapping
 
@@ -20,32 +23,55 @@ class Inbox(Group[S_co]):
 
     @listing
     def list(
-        self, recipient_id: str | None = None, *, unread: bool = False, cursor: str | None = None,
+        self,
+        recipient_id: str | None = None,
+        *,
+        unread: bool = False,
+        cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[InboxMessage]]:
         """List messages, newest first."""
         return Call(
-            method="GET", path=at("inbox"), headers=owner(recipient_id), read=page(InboxMessage),
-            query={"unread": True if unread else None, "cursor": cursor, "page_size": page_size})
+            method="GET",
+            path=at("inbox"),
+            headers=owner(recipient_id),
+            read=page(InboxMessage),
+            query={"unread": True if unread else None, "cursor": cursor, "page_size": page_size},
+        )
 
     @operation
     def count_unread(self, recipient_id: str | None = None) -> Call[Unread]:
         """Count unread messages."""
-        return Call(method="GET", path=at("inbox", "unread-count"), headers=owner(recipient_id), read=one(Unread))
+        return Call(
+            method="GET",
+            path=at("inbox", "unread-count"),
+            headers=owner(recipient_id),
+            read=one(Unread),
+        )
 
     @operation
     def mark_read(self, message_id: Id, recipient_id: str | None = None) -> Call[None]:
         """Mark a message as read."""
         return Call(
-            method="POST", path=at("inbox", message_id, "read"), headers=owner(recipient_id), body={}, changes=False,
-            read=nothing)
+            method="POST",
+            path=at("inbox", message_id, "read"),
+            headers=owner(recipient_id),
+            body={},
+            changes=False,
+            read=nothing,
+        )
 
     @operation
     def mark_all_read(self, recipient_id: str | None = None) -> Call[None]:
         """Mark all messages as read."""
         return Call(
-            method="POST", path=at("inbox", "read-all"), headers=owner(recipient_id), body={}, changes=False,
-            read=nothing)
+            method="POST",
+            path=at("inbox", "read-all"),
+            headers=owner(recipient_id),
+            body={},
+            changes=False,
+            read=nothing,
+        )
 
     @operation
     def token(self, recipient_id: str, *, ttl_s: int | None = None) -> Call[Token]:

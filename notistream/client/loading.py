@@ -64,15 +64,31 @@ def _composed(origin: Any, inner: tuple[Any, ...], value: Any) -> Any:
 def _record(kind: Any, value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise TypeError(f"it is {type(value).__name__}, not an object")
-    return kind(**{name: _load(hint, value[name]) for name, hint in _hints(cast("type", kind)) if name in value})
+    return kind(
+        **{
+            name: _load(hint, value[name])
+            for name, hint in _hints(cast("type", kind))
+            if name in value
+        }
+    )
 
 
 def _fitting(kinds: tuple[Any, ...], value: Any) -> Any:
-    """The first dataclass of which every field without a default is there; else the first kind that is not None."""
+    """The first dataclass of which every field without a default is there.
+
+    Else the first kind that is not None.
+    """
     some = [kind for kind in kinds if kind is not type(None)]
     if not isinstance(value, Mapping):
         return some[0]
-    return next((kind for kind in some if is_dataclass(kind) and _needed(cast("type", kind)) <= value.keys()), some[0])
+    return next(
+        (
+            kind
+            for kind in some
+            if is_dataclass(kind) and _needed(cast("type", kind)) <= value.keys()
+        ),
+        some[0],
+    )
 
 
 @cache

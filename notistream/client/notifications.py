@@ -28,32 +28,59 @@ class Notifications(Group[S_co]):
     def create(
         self, *, request_key: str | None = None, **message: Unpack[bodies.NewNotification]
     ) -> Call[Notification]:
-        """Accept a notification; `request_key` takes the place of the Idempotency-Key that is made for each call."""
+        """Accept a notification.
+
+        `request_key` takes the place of the Idempotency-Key that is made for each call.
+        """
         return Call(
-            method="POST", path=at("notifications"), body=message, key=request_key or new_key(),
-            read=one(Notification))
+            method="POST",
+            path=at("notifications"),
+            body=message,
+            key=request_key or new_key(),
+            read=one(Notification),
+        )
 
     @operation
     def batch(
-        self, notifications: Sequence[bodies.NewNotification], *, atomic: bool = False, request_key: str | None = None
+        self,
+        notifications: Sequence[bodies.NewNotification],
+        *,
+        atomic: bool = False,
+        request_key: str | None = None,
     ) -> Call[BatchAccepted]:
         """Accept up to 1000 notifications, each on its own; with `atomic` all or none."""
         return Call(
-            method="POST", path=at("notifications", "batch"), query={"atomic": True} if atomic else {},
-            body={"notifications": notifications}, key=request_key or new_key(), read=one(BatchAccepted))
+            method="POST",
+            path=at("notifications", "batch"),
+            query={"atomic": True} if atomic else {},
+            body={"notifications": notifications},
+            key=request_key or new_key(),
+            read=one(BatchAccepted),
+        )
 
     @operation
-    def bulk(self, *, request_key: str | None = None, **message: Unpack[bodies.NewBulk]) -> Call[BatchAccepted]:
+    def bulk(
+        self, *, request_key: str | None = None, **message: Unpack[bodies.NewBulk]
+    ) -> Call[BatchAccepted]:
         """Accept one message to up to 1000 recipients."""
         return Call(
-            method="POST", path=at("notifications", "bulk"), body=message, key=request_key or new_key(),
-            read=one(BatchAccepted))
+            method="POST",
+            path=at("notifications", "bulk"),
+            body=message,
+            key=request_key or new_key(),
+            read=one(BatchAccepted),
+        )
 
     @operation
     def preview(self, **message: Unpack[bodies.NewNotification]) -> Call[Preview]:
         """Say what would become of a notification, and why; nothing is sent or stored."""
         return Call(
-            method="POST", path=at("notifications", "preview"), body=message, changes=False, read=one(Preview))
+            method="POST",
+            path=at("notifications", "preview"),
+            body=message,
+            changes=False,
+            read=one(Preview),
+        )
 
     @operation
     def get(self, notification_id: Id) -> Call[Notification]:
@@ -62,35 +89,58 @@ class Notifications(Group[S_co]):
 
     @listing
     def list(
-        self, *, cursor: str | None = None, page_size: int | None = None,
+        self,
+        *,
+        cursor: str | None = None,
+        page_size: int | None = None,
         **which: Unpack[bodies.NotificationFilter],
     ) -> Call[Page[Notification]]:
         """List notifications, newest first."""
         return Call(
-            method="GET", path=at("notifications"), query={**which, "cursor": cursor, "page_size": page_size},
-            read=page(Notification))
+            method="GET",
+            path=at("notifications"),
+            query={**which, "cursor": cursor, "page_size": page_size},
+            read=page(Notification),
+        )
 
     @operation
     def trace(self, notification_id: Id) -> Call[Trace]:
         """Show every decision and every attempt."""
-        return Call(method="GET", path=at("notifications", notification_id, "trace"), read=one(Trace))
+        return Call(
+            method="GET", path=at("notifications", notification_id, "trace"), read=one(Trace)
+        )
 
     @operation
     def cancel(self, notification_id: Id) -> Call[Notification]:
         """Cancel a notification that still waits; otherwise Conflict."""
-        return Call(method="PATCH", path=at("notifications", notification_id, "cancel"), read=one(Notification))
+        return Call(
+            method="PATCH",
+            path=at("notifications", notification_id, "cancel"),
+            read=one(Notification),
+        )
 
     @operation
-    def reschedule(self, notification_id: Id, **schedule: Unpack[bodies.Schedule]) -> Call[Notification]:
+    def reschedule(
+        self, notification_id: Id, **schedule: Unpack[bodies.Schedule]
+    ) -> Call[Notification]:
         """Change when a waiting notification is due."""
-        return Call(method="PATCH", path=at("notifications", notification_id), body=schedule, read=one(Notification))
+        return Call(
+            method="PATCH",
+            path=at("notifications", notification_id),
+            body=schedule,
+            read=one(Notification),
+        )
 
     @operation
     def resend(self, notification_id: Id, *, request_key: str | None = None) -> Call[Notification]:
         """Send once more what has ended."""
         return Call(
-            method="POST", path=at("notifications", notification_id, "resend"), body={}, key=request_key or new_key(),
-            read=one(Notification))
+            method="POST",
+            path=at("notifications", notification_id, "resend"),
+            body={},
+            key=request_key or new_key(),
+            read=one(Notification),
+        )
 
     @operation
     def resolve(
@@ -98,13 +148,18 @@ class Notifications(Group[S_co]):
     ) -> Call[Notification]:
         """Say what became of one whose outcome is unknown."""
         return Call(
-            method="POST", path=at("notifications", notification_id, "resolve"), body={"outcome": outcome},
-            read=one(Notification))
+            method="POST",
+            path=at("notifications", notification_id, "resolve"),
+            body={"outcome": outcome},
+            read=one(Notification),
+        )
 
     @operation
     def recall(self, **which: Unpack[bodies.Recall]) -> Call[Recalled]:
         """Cancel all that match and still wait."""
-        return Call(method="POST", path=at("notifications", "recall"), body=which, read=one(Recalled))
+        return Call(
+            method="POST", path=at("notifications", "recall"), body=which, read=one(Recalled)
+        )
 
     @operation
     def figures(self) -> Call[Figures]:
@@ -113,14 +168,25 @@ class Notifications(Group[S_co]):
 
     @listing
     def sandbox(
-        self, *, recipient: str | None = None, channel: bodies.Channel | str | None = None, cursor: str | None = None,
+        self,
+        *,
+        recipient: str | None = None,
+        channel: bodies.Channel | str | None = None,
+        cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[SandboxMessage]]:
         """List what the sandbox kept of a test key's notifications instead of sending it, newest first."""
         return Call(
-            method="GET", path=at("sandbox", "messages"),
-            query={"recipient": recipient, "channel": channel, "cursor": cursor, "page_size": page_size},
-            read=page(SandboxMessage))
+            method="GET",
+            path=at("sandbox", "messages"),
+            query={
+                "recipient": recipient,
+                "channel": channel,
+                "cursor": cursor,
+                "page_size": page_size,
+            },
+            read=page(SandboxMessage),
+        )
 
 
 class Batches(Group[S_co]):
@@ -134,4 +200,10 @@ class Batches(Group[S_co]):
     @operation
     def cancel(self, batch_id: Id) -> Call[Batch]:
         """Cancel what still waits of a batch."""
-        return Call(method="POST", path=at("batches", batch_id, "cancel"), body={}, changes=False, read=one(Batch))
+        return Call(
+            method="POST",
+            path=at("batches", batch_id, "cancel"),
+            body={},
+            changes=False,
+            read=one(Batch),
+        )

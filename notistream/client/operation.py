@@ -31,7 +31,9 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator, as `propert
     @overload
     def __get__(self, group: Group[Sender], owner: Any = None) -> Callable[P, T]: ...
     @overload
-    def __get__(self, group: Group[AsyncSender], owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(
+        self, group: Group[AsyncSender], owner: Any = None
+    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
     @overload
     def __get__(self, group: None, owner: Any = None) -> "operation[P, T]": ...
     def __get__(self, group: Group[Any] | None, owner: Any = None) -> Any:
@@ -55,7 +57,9 @@ class listing(Generic[P, T]):  # noqa: N801
     @overload
     def __get__(self, group: Group[Sender], owner: Any = None) -> Callable[P, Pages[T]]: ...
     @overload
-    def __get__(self, group: Group[AsyncSender], owner: Any = None) -> Callable[P, AsyncPages[T]]: ...
+    def __get__(
+        self, group: Group[AsyncSender], owner: Any = None
+    ) -> Callable[P, AsyncPages[T]]: ...
     @overload
     def __get__(self, group: None, owner: Any = None) -> "listing[P, T]": ...
     def __get__(self, group: Group[Any] | None, owner: Any = None) -> Any:
@@ -65,6 +69,10 @@ class listing(Generic[P, T]):  # noqa: N801
         @wraps(self.describe.__get__(group))
         def walk(*args: P.args, **kwargs: P.kwargs) -> Any:
             call = self.describe(group, *args, **kwargs)
-            return Pages(group.sender, call) if isinstance(group.sender, Sender) else AsyncPages(group.sender, call)
+            return (
+                Pages(group.sender, call)
+                if isinstance(group.sender, Sender)
+                else AsyncPages(group.sender, call)
+            )
 
         return walk

@@ -61,4 +61,8 @@ class AsyncPages(Generic[T]):
 
 
 def _following(call: Call[Page[T]], page: Page[T]) -> Call[Page[T]] | None:
-    return replace(call, query={**call.query, "cursor": page.next_cursor}) if page.next_cursor else None
+    return (
+        replace(call, query={**call.query, "cursor": page.next_cursor})
+        if page.next_cursor
+        else None
+    )

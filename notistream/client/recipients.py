@@ -17,7 +17,9 @@ class Recipients(Group[S_co]):
     @operation
     def put(self, recipient_id: str, **contact: Unpack[bodies.Contact]) -> Call[Recipient]:
         """Create or replace a recipient."""
-        return Call(method="PUT", path=at("recipients", recipient_id), body=contact, read=one(Recipient))
+        return Call(
+            method="PUT", path=at("recipients", recipient_id), body=contact, read=one(Recipient)
+        )
 
     @operation
     def get(self, recipient_id: str) -> Call[Recipient]:
@@ -25,11 +27,16 @@ class Recipients(Group[S_co]):
         return Call(method="GET", path=at("recipients", recipient_id), read=one(Recipient))
 
     @listing
-    def list(self, *, cursor: str | None = None, page_size: int | None = None) -> Call[Page[Recipient]]:
+    def list(
+        self, *, cursor: str | None = None, page_size: int | None = None
+    ) -> Call[Page[Recipient]]:
         """List recipients by id."""
         return Call(
-            method="GET", path=at("recipients"), query={"cursor": cursor, "page_size": page_size},
-            read=page(Recipient))
+            method="GET",
+            path=at("recipients"),
+            query={"cursor": cursor, "page_size": page_size},
+            read=page(Recipient),
+        )
 
     @operation
     def erase(self, recipient_id: str) -> Call[Erased]:
@@ -43,13 +50,19 @@ class RecipientPreferences(Group[S_co]):
     @operation
     def get(self, recipient_id: str) -> Call[Preferences]:
         """Show what holds for a recipient, who need not be stored."""
-        return Call(method="GET", path=at("recipients", recipient_id, "preferences"), read=one(Preferences))
+        return Call(
+            method="GET", path=at("recipients", recipient_id, "preferences"), read=one(Preferences)
+        )
 
     @operation
     def put(self, recipient_id: str, **wishes: Unpack[bodies.Wishes]) -> Call[Preferences]:
         """Replace all that a recipient wishes."""
         return Call(
-            method="PUT", path=at("recipients", recipient_id, "preferences"), body=wishes, read=one(Preferences))
+            method="PUT",
+            path=at("recipients", recipient_id, "preferences"),
+            body=wishes,
+            read=one(Preferences),
+        )
 
 
 class Devices(Group[S_co]):
@@ -58,7 +71,9 @@ class Devices(Group[S_co]):
     @operation
     def register(self, **device: Unpack[bodies.NewDevice]) -> Call[Device]:
         """Register or refresh a device token: it becomes the recipient's newest, and no other recipient's."""
-        return Call(method="POST", path=at("device-tokens"), body=device, changes=False, read=one(Device))
+        return Call(
+            method="POST", path=at("device-tokens"), body=device, changes=False, read=one(Device)
+        )
 
     @operation
     def forget(self, token: str) -> Call[None]:
@@ -71,12 +86,27 @@ class Suppressions(Group[S_co]):
 
     @listing
     def list(
-        self, *, channel: Channel | str | None = None, address: str | None = None, category: str | None = None,
-        cursor: str | None = None, page_size: int | None = None,
+        self,
+        *,
+        channel: Channel | str | None = None,
+        address: str | None = None,
+        category: str | None = None,
+        cursor: str | None = None,
+        page_size: int | None = None,
     ) -> Call[Page[Suppression]]:
         """List them by channel, address and category."""
-        return Call(method="GET", path=at("suppressions"), read=page(Suppression), query={
-            "channel": channel, "address": address, "category": category, "cursor": cursor, "page_size": page_size})
+        return Call(
+            method="GET",
+            path=at("suppressions"),
+            read=page(Suppression),
+            query={
+                "channel": channel,
+                "address": address,
+                "category": category,
+                "cursor": cursor,
+                "page_size": page_size,
+            },
+        )
 
     @operation
     def put(self, **entry: Unpack[bodies.NewSuppression]) -> Call[Suppression]:

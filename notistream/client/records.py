@@ -58,7 +58,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatePreview:
-    """What a template makes of some values; `body` is None where `errors` says why it cannot be rendered."""
+    """What a template makes of some values.
+
+    `body` is None where `errors` says why it cannot be rendered.
+    """
 
     subject: str | None = None
     body: str | None = None
@@ -182,7 +185,10 @@ class WebhookCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """An event on its way to an endpoint; `payload` and `history` only where one delivery is asked for."""
+    """An event on its way to an endpoint.
+
+    `payload` and `history` only where one delivery is asked for.
+    """
 
     id: str
     webhook_id: str

@@ -11,7 +11,12 @@ from notistream.client.call import Call
 
 Outcome = httpx.Response | httpx.RequestError
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.DecodingError, httpx.TooManyRedirects)
+HOPELESS = (
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.DecodingError,
+    httpx.TooManyRedirects,
+)
 PASSING = frozenset({502, 503, 504})
 
 
@@ -35,9 +40,18 @@ NO_RETRIES = Retries(attempts=1)
 
 
 def next_wait_s(
-    call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries, jitter: float, now: datetime
+    call: Call[Any],
+    outcome: Outcome,
+    *,
+    attempt: int,
+    retries: Retries,
+    jitter: float,
+    now: datetime,
 ) -> float | None:
-    """Seconds until the call is sent again; None: what came is the end of it. `attempt` is 1 for the first."""
+    """Seconds until the call is sent again; None: what came is the end of it.
+
+    `attempt` is 1 for the first.
+    """
     if attempt >= retries.attempts or not _worth_another(call, outcome):
         return None
     wait_s = max(retry_after_s(outcome, now=now) or 0.0, retries.backoff_s(attempt, jitter))

@@ -1,4 +1,7 @@
-"""The two ways a call is sent, blocking and awaited; everything that can be decided is decided elsewhere."""
+"""The two ways a call is sent, blocking and awaited.
+
+Everything that can be decided is decided elsewhere.
+"""
 
 import asyncio
 import json
@@ -76,13 +79,23 @@ class AsyncSender:
 def _prepared(call: Call[Any]) -> Mapping[str, Any]:
     """Made once per call: every attempt has the same body and key, byte for byte."""
     return {
-        "method": call.method, "url": call.path, "params": query_of(call), "content": content_of(call),
-        "headers": headers_of(call)}
+        "method": call.method,
+        "url": call.path,
+        "params": query_of(call),
+        "content": content_of(call),
+        "headers": headers_of(call),
+    }
 
 
 def _wait_s(call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries) -> float | None:
     return next_wait_s(
-        call, outcome, attempt=attempt, retries=retries, jitter=random.random(), now=datetime.now(UTC))  # noqa: S311
+        call,
+        outcome,
+        attempt=attempt,
+        retries=retries,
+        jitter=random.random(),  # noqa: S311
+        now=datetime.now(UTC),
+    )
 
 
 def ended(call: Call[T], outcome: Outcome, *, attempts: int) -> T:
@@ -98,8 +111,11 @@ def ended(call: Call[T], outcome: Outcome, *, attempts: int) -> T:
         raise Unreachable(f"{call.method} {call.path}: {what} (attempts: {attempts})") from outcome
     if not outcome.is_success:
         raise refused(
-            outcome.status_code, outcome.content, attempts=attempts,
-            retry_after_s=retry_after_s(outcome, now=datetime.now(UTC)))
+            outcome.status_code,
+            outcome.content,
+            attempts=attempts,
+            retry_after_s=retry_after_s(outcome, now=datetime.now(UTC)),
+        )
     return call.read(_json(outcome.content) if outcome.content else None)
 
 
@@ -110,7 +126,9 @@ def refused(
     try:
         problem = loading.one(Problem)(_json(content))
     except UnexpectedAnswer:
-        problem = Problem(code="unexpected_answer", status=status, detail=content[:SHOWN].decode(errors="replace"))
+        problem = Problem(
+            code="unexpected_answer", status=status, detail=content[:SHOWN].decode(errors="replace")
+        )
     return refusal(problem, attempts=attempts, retry_after_s=retry_after_s)
 
 
@@ -118,4 +136,6 @@ def _json(content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError as exc:
-        raise UnexpectedAnswer(f"the answer is not JSON: {content[:SHOWN].decode(errors='replace')}") from exc
+        raise UnexpectedAnswer(
+            f"the answer is not JSON: {content[:SHOWN].decode(errors='replace')}"
+        ) from exc

@@ -17,10 +17,16 @@ TOLERANCE_S = 300
 
 
 def verify(
-    body: bytes, headers: Mapping[str, str], secrets: str | Sequence[str], *, tolerance_s: int = TOLERANCE_S,
+    body: bytes,
+    headers: Mapping[str, str],
+    secrets: str | Sequence[str],
+    *,
+    tolerance_s: int = TOLERANCE_S,
     now_s: float | None = None,
 ) -> Any:
-    """The event of a call, if one of the secrets has signed it; while one is rotated, pass the new and the old one.
+    """The event of a call, if one of the secrets has signed it.
+
+    While one is rotated, pass the new and the old one.
 
     `body` as it came, not parsed and written again. `now_s` is in seconds since 1970.
 
@@ -29,14 +35,19 @@ def verify(
     """
     given = {name.lower(): value for name, value in headers.items()}
     identity, moment, signatures = (
-        given.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature"))
+        given.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    )
     if not (moment.isascii() and moment.isdigit()):
         raise InvalidSignature("the header webhook-timestamp is missing or no number of seconds")
     if abs((time.time() if now_s is None else now_s) - int(moment)) > tolerance_s:
         raise InvalidSignature("the header webhook-timestamp is too old, or ahead of this clock")
     text = f"{identity}.{moment}.".encode() + body
-    wanted = [_signature(text, _key(one)) for one in ([secrets] if isinstance(secrets, str) else secrets)]
-    if not any(hmac.compare_digest(one.encode(), other) for one in signatures.split() for other in wanted):
+    wanted = [
+        _signature(text, _key(one)) for one in ([secrets] if isinstance(secrets, str) else secrets)
+    ]
+    if not any(
+        hmac.compare_digest(one.encode(), other) for one in signatures.split() for other in wanted
+    ):
         raise InvalidSignature("no signature of the call is one of these secrets'")
     return json.loads(body)
 

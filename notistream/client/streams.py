@@ -44,12 +44,25 @@ class Streams:
     """What comes, as it comes; each iterator ends only with an error, or when it is left."""
 
     def __init__(
-        self, base_url: str, *, headers: Mapping[str, str], timeout_s: float, retries: Retries,
-        tls: ssl.SSLContext | None, inbox: Inbox[AsyncSender],
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        retries: Retries,
+        tls: ssl.SSLContext | None,
+        inbox: Inbox[AsyncSender],
     ) -> None:
         parts = urlsplit(base_url)
         self._base = urlunsplit(
-            ("wss" if parts.scheme == "https" else "ws", parts.netloc, parts.path.rstrip("/"), "", ""))
+            (
+                "wss" if parts.scheme == "https" else "ws",
+                parts.netloc,
+                parts.path.rstrip("/"),
+                "",
+                "",
+            )
+        )
         self._headers = headers
         self._timeout_s = timeout_s
         self._retries = retries
@@ -59,7 +72,8 @@ class Streams:
     async def statuses(self) -> AsyncGenerator[StatusUpdate, None]:
         """Status updates from now on, the recipient's with a token, otherwise the tenant's.
 
-        What happens while the connection is away is not told later: what holds is what `notifications.get` says.
+        What happens while the connection is away is not told later: what holds is what
+        `notifications.get` says.
         """
         read = one(StatusUpdate)
         async with aclosing(self._frames(lambda: self._base + "/ws", {})) as frames:
@@ -69,12 +83,17 @@ class Streams:
     async def inbox(
         self, recipient_id: str | None = None, *, since: Id | None = None
     ) -> AsyncGenerator[InboxMessage, None]:
-        """Messages after the one with the id `since` (START: all), or from now on; each once, in order."""
+        """Messages after the one with the id `since` (START: all), or from now on.
+
+        Each once, in order.
+        """
         # Without a place to go on from, what comes while the connection is away would be missed.
         place = str(since) if since is not None else await self._newest(recipient_id)
         read = one(InboxMessage)
         path = f"{self._base}{API}/inbox/stream?"
-        async with aclosing(self._frames(lambda: path + urlencode({"since": place}), owner(recipient_id))) as frames:
+        async with aclosing(
+            self._frames(lambda: path + urlencode({"since": place}), owner(recipient_id))
+        ) as frames:
             async for frame in frames:
                 message = read(frame)
                 place = message.id
@@ -84,7 +103,9 @@ class Streams:
         page = await self._inbox.list(recipient_id, page_size=1).page()
         return page.data[0].id if page.data else START
 
-    async def _frames(self, address: Address, headers: Mapping[str, str]) -> AsyncGenerator[Any, None]:
+    async def _frames(
+        self, address: Address, headers: Mapping[str, str]
+    ) -> AsyncGenerator[Any, None]:
         failures = 0
         while True:
             asked_s = 0.0
@@ -107,11 +128,19 @@ class Streams:
 
     def _connection(self, address: str, headers: Mapping[str, str]) -> connect:
         # The library writes header fields in ISO 8859-1; recipient ids are sent in UTF-8.
-        named = {name: value.encode().decode("latin-1") for name, value in {**self._headers, **headers}.items()}
+        named = {
+            name: value.encode().decode("latin-1")
+            for name, value in {**self._headers, **headers}.items()
+        }
         agent = named.pop("User-Agent", None)
         return _Connection(
-            address, additional_headers=named, user_agent_header=agent, open_timeout=self._timeout_s, compression=None,
-            **self._tls)
+            address,
+            additional_headers=named,
+            user_agent_header=agent,
+            open_timeout=self._timeout_s,
+            compression=None,
+            **self._tls,
+        )
 
 
 def _object(frame: str | bytes) -> Any:

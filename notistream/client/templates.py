@@ -26,18 +26,27 @@ class Templates(Group[S_co]):
 
     @listing
     def list(
-        self, *, channel: bodies.Channel | str | None = None, name: str | None = None, cursor: str | None = None,
+        self,
+        *,
+        channel: bodies.Channel | str | None = None,
+        name: str | None = None,
+        cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[Template]]:
         """List the tenant's own templates, newest first."""
         return Call(
-            method="GET", path=at("templates"),
-            query={"channel": channel, "name": name, "cursor": cursor, "page_size": page_size}, read=page(Template))
+            method="GET",
+            path=at("templates"),
+            query={"channel": channel, "name": name, "cursor": cursor, "page_size": page_size},
+            read=page(Template),
+        )
 
     @operation
     def replace(self, template_id: Id, **template: Unpack[bodies.NextTemplate]) -> Call[Template]:
         """Make the next version; what is left out of the text is gone in it."""
-        return Call(method="PUT", path=at("templates", template_id), body=template, read=one(Template))
+        return Call(
+            method="PUT", path=at("templates", template_id), body=template, read=one(Template)
+        )
 
     @operation
     def delete(self, template_id: Id) -> Call[None]:
@@ -50,18 +59,30 @@ class Templates(Group[S_co]):
     ) -> Call[Page[TemplateVersion]]:
         """List the versions of a template, newest first."""
         return Call(
-            method="GET", path=at("templates", template_id, "versions"),
-            query={"cursor": cursor, "page_size": page_size}, read=page(TemplateVersion))
+            method="GET",
+            path=at("templates", template_id, "versions"),
+            query={"cursor": cursor, "page_size": page_size},
+            read=page(TemplateVersion),
+        )
 
     @operation
     def preview(self, template_id: Id, **values: Unpack[bodies.Values]) -> Call[TemplatePreview]:
         """Render a template with values."""
         return Call(
-            method="POST", path=at("templates", template_id, "preview"), body=values, changes=False,
-            read=one(TemplatePreview))
+            method="POST",
+            path=at("templates", template_id, "preview"),
+            body=values,
+            changes=False,
+            read=one(TemplatePreview),
+        )
 
     @operation
     def preview_unsaved(self, **template: Unpack[bodies.UnsavedTemplate]) -> Call[TemplatePreview]:
         """Render a template that is not stored."""
         return Call(
-            method="POST", path=at("templates", "preview"), body=template, changes=False, read=one(TemplatePreview))
+            method="POST",
+            path=at("templates", "preview"),
+            body=template,
+            changes=False,
+            read=one(TemplatePreview),
+        )

@@ -25,10 +25,16 @@ class Webhooks(Group[S_co]):
         return Call(method="GET", path=at("webhooks", webhook_id), read=one(Webhook))
 
     @listing
-    def list(self, *, cursor: str | None = None, page_size: int | None = None) -> Call[Page[Webhook]]:
+    def list(
+        self, *, cursor: str | None = None, page_size: int | None = None
+    ) -> Call[Page[Webhook]]:
         """List endpoints, newest first."""
         return Call(
-            method="GET", path=at("webhooks"), query={"cursor": cursor, "page_size": page_size}, read=page(Webhook))
+            method="GET",
+            path=at("webhooks"),
+            query={"cursor": cursor, "page_size": page_size},
+            read=page(Webhook),
+        )
 
     @operation
     def put(self, webhook_id: Id, **endpoint: Unpack[bodies.Endpoint]) -> Call[Webhook]:
@@ -44,30 +50,57 @@ class Webhooks(Group[S_co]):
     def rotate_secret(self, webhook_id: Id, *, secret: str | None = None) -> Call[Webhook]:
         """Sign with a new secret; for 24 hours with the one before too."""
         return Call(
-            method="POST", path=at("webhooks", webhook_id, "rotate-secret"),
-            body={} if secret is None else {"secret": secret}, read=one(Webhook))
+            method="POST",
+            path=at("webhooks", webhook_id, "rotate-secret"),
+            body={} if secret is None else {"secret": secret},
+            read=one(Webhook),
+        )
 
     @operation
     def test(self, webhook_id: Id) -> Call[Delivery]:
         """Send an event of the type `webhook.test`."""
-        return Call(method="POST", path=at("webhooks", webhook_id, "test"), body={}, read=one(Delivery))
+        return Call(
+            method="POST", path=at("webhooks", webhook_id, "test"), body={}, read=one(Delivery)
+        )
 
     @listing
     def deliveries(
-        self, webhook_id: Id, *, status: str | None = None, event_type: str | None = None, cursor: str | None = None,
+        self,
+        webhook_id: Id,
+        *,
+        status: str | None = None,
+        event_type: str | None = None,
+        cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[Delivery]]:
         """List what an endpoint was told, newest first."""
-        return Call(method="GET", path=at("webhooks", webhook_id, "deliveries"), read=page(Delivery), query={
-            "status": status, "event_type": event_type, "cursor": cursor, "page_size": page_size})
+        return Call(
+            method="GET",
+            path=at("webhooks", webhook_id, "deliveries"),
+            read=page(Delivery),
+            query={
+                "status": status,
+                "event_type": event_type,
+                "cursor": cursor,
+                "page_size": page_size,
+            },
+        )
 
     @operation
     def delivery(self, webhook_id: Id, delivery_id: Id) -> Call[Delivery]:
         """Show what was sent, and every call."""
-        return Call(method="GET", path=at("webhooks", webhook_id, "deliveries", delivery_id), read=one(Delivery))
+        return Call(
+            method="GET",
+            path=at("webhooks", webhook_id, "deliveries", delivery_id),
+            read=one(Delivery),
+        )
 
     @operation
     def redeliver(self, webhook_id: Id, **which: Unpack[bodies.Redelivery]) -> Call[Redelivered]:
         """Send a delivery again, or those of a span of time."""
         return Call(
-            method="POST", path=at("webhooks", webhook_id, "redeliver"), body=which, read=one(Redelivered))
+            method="POST",
+            path=at("webhooks", webhook_id, "redeliver"),
+            body=which,
+            read=one(Redelivered),
+        )

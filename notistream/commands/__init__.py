@@ -9,12 +9,31 @@ from notistream import __version__
 from notistream.errors import Misconfigured, NotiStreamError
 
 MODULES = {
-    "api": "run", "audit": "audit", "dev": "dev", "dlq": "dlq", "doctor": "doctor", "generate": "generate",
-    "keys": "keys", "migrate": "migrate", "pause": "pauses", "providers": "providers", "replay": "replay",
-    "resume": "pauses", "retention": "retention", "seed": "seed", "send": "send", "tenants": "keys", "top": "top",
-    "topics": "topics", "trace": "trace", "worker": "run",
+    "api": "run",
+    "audit": "audit",
+    "dev": "dev",
+    "dlq": "dlq",
+    "doctor": "doctor",
+    "generate": "generate",
+    "keys": "keys",
+    "migrate": "migrate",
+    "pause": "pauses",
+    "providers": "providers",
+    "replay": "replay",
+    "resume": "pauses",
+    "retention": "retention",
+    "seed": "seed",
+    "send": "send",
+    "tenants": "keys",
+    "top": "top",
+    "topics": "topics",
+    "trace": "trace",
+    "worker": "run",
 }
-"""Each command, and where it is. Loaded when it is asked for: all together take longer than most of them run."""
+"""Each command, and where it is.
+
+Loaded when it is asked for: all together take longer than most of them run.
+"""
 
 
 class _Cli(click.Group):
@@ -26,7 +45,9 @@ class _Cli(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in MODULES:
             return None
-        command = getattr(importlib.import_module(f"notistream.commands.{MODULES[cmd_name]}"), cmd_name)
+        command = getattr(
+            importlib.import_module(f"notistream.commands.{MODULES[cmd_name]}"), cmd_name
+        )
         assert isinstance(command, click.Command)
         return command
 

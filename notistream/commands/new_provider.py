@@ -24,7 +24,9 @@ def write(name: str, parent: Path) -> Path:
         FileExistsError: the folder is there.
     """
     if not NAME.fullmatch(name):
-        raise ValueError("a name is made of small letters, digits and _, such as `acme`; it begins with a letter")
+        raise ValueError(
+            "a name is made of small letters, digits and _, such as `acme`; it begins with a letter"
+        )
     if name in installed():
         raise ValueError(f"`{name}` is installed already, from {installed()[name].package}")
     folder = parent / f"notistream-{name}"

@@ -26,9 +26,15 @@ class Span(click.ParamType):
 
     name = "span"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
         found = value if isinstance(value, timedelta) else span(value)
-        return self.fail(f"{value!r} is not a span such as 7d, 12h, 30m", param, ctx) if found is None else found
+        return (
+            self.fail(f"{value!r} is not a span such as 7d, 12h, 30m", param, ctx)
+            if found is None
+            else found
+        )
 
 
 class Moment(click.ParamType):
@@ -39,7 +45,9 @@ class Moment(click.ParamType):
     def __init__(self, *, ahead: bool = False) -> None:
         self._sign = 1 if ahead else -1
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
         if isinstance(value, datetime):
             return value
         if (away := span(value)) is not None:
@@ -48,8 +56,11 @@ class Moment(click.ParamType):
             found = datetime.fromisoformat(value)
         except ValueError:
             self.fail(
-                f"{value!r} is neither a date and time such as 2026-01-31T09:00:00Z nor a span such as 7d, 12h, 30m",
-                param, ctx)
+                f"{value!r} is neither a date and time such as 2026-01-31T09:00:00Z nor a span such"
+                " as 7d, 12h, 30m",
+                param,
+                ctx,
+            )
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 

@@ -22,14 +22,29 @@ R = TypeVar("R")
 @click.option("--reason", default="", help="Why; for the other operators.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def pause(channel: str, provider: str | None, reason: str, *, as_json: bool) -> None:
-    """Hold back all messages of CHANNEL, or those that PROVIDER would send; nothing is lost, no attempt is used."""
-    stored = _with_pauses(channel, provider, lambda pauses, wanted: pauses.pause(wanted, actor=CLI, reason=reason))
+    """Hold back all messages of CHANNEL, or those that PROVIDER would send.
+
+    Nothing is lost, no attempt is used.
+    """
+    stored = _with_pauses(
+        channel, provider, lambda pauses, wanted: pauses.pause(wanted, actor=CLI, reason=reason)
+    )
     if as_json:
-        click.echo(orjson.dumps({
-            "channel": stored.pause.channel, "provider": stored.pause.provider, "reason": stored.reason,
-            "paused_at": stored.paused_at}).decode())
+        click.echo(
+            orjson.dumps(
+                {
+                    "channel": stored.pause.channel,
+                    "provider": stored.pause.provider,
+                    "reason": stored.reason,
+                    "paused_at": stored.paused_at,
+                }
+            ).decode()
+        )
         return
-    click.echo(f"paused {stored.pause}; go on with: notistream resume {str(stored.pause).replace('/', ' ')}")
+    click.echo(
+        f"paused {stored.pause}; go on with: notistream resume"
+        f" {str(stored.pause).replace('/', ' ')}"
+    )
 
 
 @click.command()
@@ -44,13 +59,18 @@ def resume(channel: str, provider: str | None, *, as_json: bool) -> None:
 
     paused, released = _with_pauses(channel, provider, work)
     if as_json:
-        click.echo(orjson.dumps(
-            {"channel": paused.channel, "provider": paused.provider, "released": released}).decode())
+        click.echo(
+            orjson.dumps(
+                {"channel": paused.channel, "provider": paused.provider, "released": released}
+            ).decode()
+        )
         return
     click.echo(f"resumed {paused}; messages that were held back and are due now: {released}")
 
 
-def _with_pauses(channel: str, provider: str | None, work: Callable[[Pauses, Pause], Awaitable[R]]) -> R:
+def _with_pauses(
+    channel: str, provider: str | None, work: Callable[[Pauses, Pause], Awaitable[R]]
+) -> R:
     """Run `work` on what the names mean; names that are unknown are a usage error."""
     with settings_with_services() as settings:
         names = chosen(settings)

@@ -1,4 +1,7 @@
-"""`notistream providers`: which are installed, which serve which channel; `new` writes one to begin with."""
+"""`notistream providers`: which are installed, which serve which channel.
+
+`new` writes one to begin with.
+"""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,7 +57,9 @@ def _installed(plugin: Plugin, settings: Settings) -> Installed:
     try:
         read_provider_settings(plugin.name, settings)
     except Misconfigured as exc:
-        return Installed(plugin.name, channels, configured=False, package=plugin.package, why_not=exc.detail)
+        return Installed(
+            plugin.name, channels, configured=False, package=plugin.package, why_not=exc.detail
+        )
     return Installed(plugin.name, channels, configured=True, package=plugin.package)
 
 
@@ -70,4 +75,7 @@ def new(name: str) -> None:
         raise click.ClickException(str(exc)) from None
     click.echo(f"{folder.name}/ is written. Next:")
     click.echo(f"  pip install -e {folder.name}    # then `notistream providers` lists it")
-    click.echo(f"  pytest {folder.name}            # the contract, on a local server of the vendor's protocol")
+    click.echo(
+        f"  pytest {folder.name}            # the contract, on a local server of the vendor's"
+        " protocol"
+    )

@@ -15,8 +15,15 @@ from notistream.settings.plugins import BUILT_IN
 
 WIDTH = 110
 NOTE = "<!-- Derived by `make generate`: change the source, not this page. -->"
-RANGES = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "minLength": "{} characters or more"}
-INDEX = re.compile(r"CREATE (?P<unique>UNIQUE )?INDEX (?P<name>\S+) ON \S+ USING (?P<method>\w+) (?P<rest>.+)")
+RANGES = {
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "≤ {}",
+    "minLength": "{} characters or more",
+}
+INDEX = re.compile(
+    r"CREATE (?P<unique>UNIQUE )?INDEX (?P<name>\S+) ON \S+ USING (?P<method>\w+) (?P<rest>.+)"
+)
 
 Comments = Mapping[tuple[str, str | None], str]
 
@@ -24,8 +31,9 @@ Comments = Mapping[tuple[str, str | None], str]
 def env_example() -> str:
     """`.env.example`: every setting with its meaning, commented out at its default."""
     lines = textwrap.wrap(
-        "Every setting of NotiStream at its default. Copy this file to `.env` and uncomment what you change; the real"
-        " environment wins over `.env`. Unknown names and bad values stop the start.",
+        "Every setting of NotiStream at its default. Copy this file to `.env` and uncomment what"
+        " you change; the real environment wins over `.env`. Unknown names and bad values stop the"
+        " start.",
         WIDTH - 2,
     )
     lines = [f"# {line}" for line in lines]
@@ -40,21 +48,46 @@ def env_example() -> str:
 def settings_page() -> str:
     """`docs/settings.md`: the same as a table."""
     rows = [
-        (f"`{name}`", f"`{_default(schema)}`" if _default(schema) else "", _allowed(schema), schema["description"])
+        (
+            f"`{name}`",
+            f"`{_default(schema)}`" if _default(schema) else "",
+            _allowed(schema),
+            schema["description"],
+        )
         for name, schema in _settings()
     ]
-    return "\n".join([
-        NOTE, "", "# Settings", "",
-        "Read once at the start from the environment and from `.env` in the working directory; the environment wins.",
-        "An empty value counts as unset. Unknown `NOTISTREAM_…` names and bad values stop the start.", "",
-        *table(("setting", "default", "values", "meaning"), rows), "",
-    ])
+    return "\n".join(
+        [
+            NOTE,
+            "",
+            "# Settings",
+            "",
+            (
+                "Read once at the start from the environment and from `.env` in the working"
+                " directory; the environment wins."
+            ),
+            (
+                "An empty value counts as unset. Unknown `NOTISTREAM_…` names and bad values stop"
+                " the start."
+            ),
+            "",
+            *table(("setting", "default", "values", "meaning"), rows),
+            "",
+        ]
+    )
 
 
 def schema_page(schema: Schema, migrations: Sequence[str]) -> str:
     """`docs/db-schema.md`: what the migrations make; `--` comments of theirs explain it."""
     comments = {key: text for sql in migrations for key, text in sql_comments(sql).items()}
-    lines = [NOTE, "", "# Database schema", "", "Made by `migrations/`. Times are `timestamptz`, ids are UUIDv7.", ""]
+    lines = [
+        NOTE,
+        "",
+        "# Database schema",
+        "",
+        "Made by `migrations/`. Times are `timestamptz`, ids are UUIDv7.",
+        "",
+    ]
     for found in schema.tables:
         lines += [*_table_section(found, comments), ""]
     lines += ["## Functions", ""]
@@ -70,7 +103,9 @@ def sql_comments(sql: str) -> Comments:
     above: list[str] = []
     table = ""
     for line in sql.splitlines():
-        if match := re.match(r"(?:CREATE|ALTER) (?:TABLE|FUNCTION) (?:IF (?:NOT )?EXISTS )?(\w+)", line):
+        if match := re.match(
+            r"(?:CREATE|ALTER) (?:TABLE|FUNCTION) (?:IF (?:NOT )?EXISTS )?(\w+)", line
+        ):
             table = match[1]
             if above:
                 found[table, None] = " ".join(above)
@@ -126,8 +161,13 @@ def _table_section(found: Table, comments: Comments) -> Iterator[str]:
     if about := found.comment or comments.get((found.name, None)):
         yield from (about, "")
     rows = [
-        (f"`{c.name}`", c.type, "" if c.nullable else "not null", f"`{c.default}`" if c.default else "",
-         c.comment or comments.get((found.name, c.name), ""))
+        (
+            f"`{c.name}`",
+            c.type,
+            "" if c.nullable else "not null",
+            f"`{c.default}`" if c.default else "",
+            c.comment or comments.get((found.name, c.name), ""),
+        )
         for c in found.columns
     ]
     yield from table(("column", "type", "", "default", "meaning"), rows)

@@ -1,4 +1,7 @@
-"""`docs/http.md`: the OpenAPI document as a page to read; operations by tag, then the shapes that they speak of."""
+"""`docs/http.md`: the OpenAPI document as a page to read.
+
+Operations by tag, then the shapes that they speak of.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,22 +11,45 @@ from notistream.commands.reference import NOTE, table
 
 Shape = Mapping[str, Any]
 WHO = {
-    "apiKey": "`X-API-Key`", "recipientToken": "a recipient's token", "adminToken": "`X-Admin-Token`",
+    "apiKey": "`X-API-Key`",
+    "recipientToken": "a recipient's token",
+    "adminToken": "`X-Admin-Token`",
 }
 
 
 def http_page(document: Shape) -> str:
     """Derived as docs/api.yaml is, and from the same values."""
     lines = [
-        NOTE, "", "# HTTP API", "", f"{document['info']['description']} For tools: [api.yaml](api.yaml) (OpenAPI",
-        f"{document['openapi']}), which a running API serves at `/openapi.json`, with a page to try it at `/docs`.", ""]
+        NOTE,
+        "",
+        "# HTTP API",
+        "",
+        f"{document['info']['description']} For tools: [api.yaml](api.yaml) (OpenAPI",
+        (
+            f"{document['openapi']}), which a running API serves at `/openapi.json`, with a page to"
+            " try it at `/docs`."
+        ),
+        "",
+    ]
     for tag in document["tags"]:
         found = [
-            (path, method, operation) for path, item in document["paths"].items() for method, operation in item.items()
-            if operation["tags"] == [tag["name"]]]
+            (path, method, operation)
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+            if operation["tags"] == [tag["name"]]
+        ]
         lines += [f"## {tag['name']}", "", tag["description"], ""]
-        lines += [line for path, method, operation in found for line in _operation(document, path, method, operation)]
-    lines += ["## Shapes", "", "What bodies and answers consist of. A field with * must be there.", ""]
+        lines += [
+            line
+            for path, method, operation in found
+            for line in _operation(document, path, method, operation)
+        ]
+    lines += [
+        "## Shapes",
+        "",
+        "What bodies and answers consist of. A field with * must be there.",
+        "",
+    ]
     for name, schema in document["components"]["schemas"].items():
         lines += [f"### {_short(name)}", "", *_shape(schema), ""]
     return "\n".join(lines)
@@ -40,13 +66,23 @@ def _operation(document: Shape, path: str, method: str, operation: Shape) -> Ite
     for content in operation.get("requestBody", {}).get("content", {}).values():
         yield from (f"Body: {_type(content['schema'])}", "")
         for example in list(content["examples"].values())[:1]:
-            yield from ("```json", json.dumps(example["value"], indent=2, ensure_ascii=False), "```", "")
+            yield from (
+                "```json",
+                json.dumps(example["value"], indent=2, ensure_ascii=False),
+                "```",
+                "",
+            )
     yield from _answers(operation["responses"])
     yield ""
 
 
 def _parameter(parameter: Shape) -> Sequence[str]:
-    return f"`{parameter['name']}`", parameter["in"], _type(parameter["schema"]), parameter.get("description", "")
+    return (
+        f"`{parameter['name']}`",
+        parameter["in"],
+        _type(parameter["schema"]),
+        parameter.get("description", ""),
+    )
 
 
 def _answers(responses: Shape) -> Iterator[str]:
@@ -59,7 +95,10 @@ def _answers(responses: Shape) -> Iterator[str]:
 
 def _answer(status: str, answer: Shape) -> Sequence[str]:
     shapes = {
-        _type(content["schema"]) for kind, content in answer.get("content", {}).items() if not kind.startswith("text/")}
+        _type(content["schema"])
+        for kind, content in answer.get("content", {}).items()
+        if not kind.startswith("text/")
+    }
     return status, answer["description"], ", ".join(sorted(shapes))
 
 
@@ -69,7 +108,8 @@ def _shape(schema: Shape) -> Iterator[str]:
     needed = schema.get("required", ())
     rows = [
         (f"`{name}`{'*' if name in needed else ''}", _type(field), field.get("description", ""))
-        for name, field in schema.get("properties", {}).items()]
+        for name, field in schema.get("properties", {}).items()
+    ]
     yield from table(("field", "type", "meaning"), rows) if rows else (_type(schema),)
 
 
@@ -109,4 +149,8 @@ def _resolved(document: Shape, shown: Shape) -> Shape:
 def _short(name: str) -> str:
     """Pydantic spells out the module where two shapes have one name."""
     *modules, shape = name.split("__")
-    return "".join(part.capitalize() for part in modules[-1].split("_")[:-1]) + shape if modules else shape
+    return (
+        "".join(part.capitalize() for part in modules[-1].split("_")[:-1]) + shape
+        if modules
+        else shape
+    )

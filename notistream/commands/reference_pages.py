@@ -40,19 +40,37 @@ wherever they run. Exit status: 0 done, 1 failed, 2 asked wrongly.
 
 def metrics_page() -> str:
     """`docs/metrics.md`: every metric as it is called on the wire."""
-    return _page("Metrics", ABOUT_METRICS, *table(("metric", "type", "labels", "meaning"), sorted(_metrics())))
+    return _page(
+        "Metrics",
+        ABOUT_METRICS,
+        *table(("metric", "type", "labels", "meaning"), sorted(_metrics())),
+    )
 
 
 def events_page() -> str:
     """`docs/events.md`: each type of event, its fields, and who is told."""
-    told = [(f"`{name}`", "yes" if name in EVENT_TYPES else "", about) for name, about in event.TYPES.items()]
+    told = [
+        (f"`{name}`", "yes" if name in EVENT_TYPES else "", about)
+        for name, about in event.TYPES.items()
+    ]
     return _page(
-        "Events", ABOUT_EVENTS, *table(("type", "webhooks", "when"), told), "",
-        "## Data of `notification.…`", "", "What is not known is left out. New fields may come.", "",
-        *table(("field", "meaning"), _named(event.NOTIFICATION_DATA)), "",
-        "## Data of `device_token.deactivated`", "",
-        *table(("field", "meaning"), _named(event.DEVICE_DATA)), "",
-        "## A record on Kafka", ABOUT_RECORD.rstrip())
+        "Events",
+        ABOUT_EVENTS,
+        *table(("type", "webhooks", "when"), told),
+        "",
+        "## Data of `notification.…`",
+        "",
+        "What is not known is left out. New fields may come.",
+        "",
+        *table(("field", "meaning"), _named(event.NOTIFICATION_DATA)),
+        "",
+        "## Data of `device_token.deactivated`",
+        "",
+        *table(("field", "meaning"), _named(event.DEVICE_DATA)),
+        "",
+        "## A record on Kafka",
+        ABOUT_RECORD.rstrip(),
+    )
 
 
 def errors_page() -> str:
@@ -60,19 +78,28 @@ def errors_page() -> str:
     kinds = sorted((kind.status, kind.code, kind) for kind in errors.every() if _is_an_answer(kind))
     rows = [
         (f"`{code}`", NOT_OVER_HTTP.get(code, str(status)), (kind.__doc__ or kind.title).strip())
-        for status, code, kind in kinds]
+        for status, code, kind in kinds
+    ]
     return _page("Error codes", ABOUT_ERRORS, *table(("code", "status", "meaning"), rows))
 
 
 def cli_page(root: click.Command) -> str:
     """`docs/cli.md`: every command with its arguments and options, as `--help` shows them."""
-    return _page("Command line", ABOUT_COMMANDS, *(
-        line for path, command in commands(root)
-        if command.params or not isinstance(command, click.Group)
-        for line in _command(path, command)))
+    return _page(
+        "Command line",
+        ABOUT_COMMANDS,
+        *(
+            line
+            for path, command in commands(root)
+            if command.params or not isinstance(command, click.Group)
+            for line in _command(path, command)
+        ),
+    )
 
 
-def commands(command: click.Command, *above: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(
+    command: click.Command, *above: str
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """The command and all below it, each with its path."""
     path = (*above, command.name or "") if above else ("notistream",)
     yield path, command
@@ -105,7 +132,9 @@ def _command(path: Sequence[str], command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=" ".join(path))
     usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
     yield from (f"## {' '.join(path)}", "", f"`{usage}`", "")
-    yield from (line.strip() for line in (command.help or "").replace("\b", "").strip().splitlines())
+    yield from (
+        line.strip() for line in (command.help or "").replace("\b", "").strip().splitlines()
+    )
     yield ""
     records = (parameter.get_help_record(context) for parameter in command.params)
     if options := [(f"`{names}`", about) for names, about in filter(None, records)]:

@@ -9,7 +9,14 @@ from uuid import UUID
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from uuid_utils.compat import uuid7
 
 from notistream.commands.parameters import MOMENT, tenant_id
@@ -17,7 +24,14 @@ from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.pool import Database
 from notistream.db.range_replays import Group, Range, StoredReplay
-from notistream.dead_letters.range_replay import MOST_PER_S, PER_S, RUNNING, STOPPED, RangeReplays, Survey
+from notistream.dead_letters.range_replay import (
+    MOST_PER_S,
+    PER_S,
+    RUNNING,
+    STOPPED,
+    RangeReplays,
+    Survey,
+)
 from notistream.domain.notification import CHANNEL_NAMES, TERMINAL
 
 STEP_S = 0.2
@@ -48,16 +62,35 @@ class _Wanted:
 
 
 @click.command()
-@click.option("--since", type=MOMENT, help="Accepted since then: a date and time (UTC), or a span such as 2h.")
+@click.option(
+    "--since", type=MOMENT, help="Accepted since then: a date and time (UTC), or a span such as 2h."
+)
 @click.option("--until", type=MOMENT, help="Accepted before then. Default: now.")
 @click.option("--channel", type=click.Choice(list(CHANNEL_NAMES)), help="Only of this channel.")
 @click.option("--tenant", help="Only of this tenant (name or id).")
 @click.option(
-    "--status", "statuses", multiple=True, type=click.Choice(ENDED), default=["failed"], show_default=True,
-    help="May be repeated. `delivered` sends what was delivered a second time.")
-@click.option("--rate", type=click.FloatRange(0, MOST_PER_S, min_open=True), help=f"Per second. Default: {PER_S:g}.")
-@click.option("--id", "replay_id", type=click.UUID, help="Of this replay: it sends nothing twice, and can be resumed.")
-@click.option("--yes", is_flag=True, help="Send. Without it, the command only says what would be sent.")
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(ENDED),
+    default=["failed"],
+    show_default=True,
+    help="May be repeated. `delivered` sends what was delivered a second time.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, MOST_PER_S, min_open=True),
+    help=f"Per second. Default: {PER_S:g}.",
+)
+@click.option(
+    "--id",
+    "replay_id",
+    type=click.UUID,
+    help="Of this replay: it sends nothing twice, and can be resumed.",
+)
+@click.option(
+    "--yes", is_flag=True, help="Send. Without it, the command only says what would be sent."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent (the default).")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @click.pass_context
@@ -89,8 +122,12 @@ async def _replay(database: Database, wanted: _Wanted) -> bool:
             found = await _finish(replays, found, wanted)
         return _show_state(found, wanted)
     meant = Range(
-        since=wanted.since, until=wanted.until, channel=wanted.channel, statuses=wanted.statuses,
-        tenant_id=await tenant_id(database, wanted.tenant))
+        since=wanted.since,
+        until=wanted.until,
+        channel=wanted.channel,
+        statuses=wanted.statuses,
+        tenant_id=await tenant_id(database, wanted.tenant),
+    )
     survey = await _survey(replays, meant, replay_id)
     rate = wanted.rate or PER_S
     if not wanted.yes or not wanted.as_json:
@@ -104,17 +141,27 @@ async def _replay(database: Database, wanted: _Wanted) -> bool:
 async def _survey(replays: RangeReplays, meant: Range, replay_id: UUID) -> Survey:
     console = Console(stderr=True)
     columns = SpinnerColumn(), TextColumn("{task.completed:,} found")
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("survey", total=None)
         return await replays.survey(
-            meant, replay_id=replay_id, on_page=lambda count: progress.advance(task, count))
+            meant, replay_id=replay_id, on_page=lambda count: progress.advance(task, count)
+        )
 
 
 async def _finish(replays: RangeReplays, started: StoredReplay, wanted: _Wanted) -> StoredReplay:
-    """Take steps beside the workers, so that it comes to its end where there are none, too; Ctrl-C stops it."""
+    """Take steps beside the workers, so that it comes to its end where there are none, too.
+
+    Ctrl-C stops it.
+    """
     console = Console(stderr=True)
     columns = (
-        TextColumn(f"replay {started.id}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        TextColumn(f"replay {started.id}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     hidden = wanted.as_json or not console.is_terminal
     with Progress(*columns, console=console, disable=hidden) as progress:
         task = progress.add_task("replay", total=started.total)
@@ -133,8 +180,10 @@ def _show_state(found: StoredReplay, wanted: _Wanted) -> bool:
     if wanted.as_json:
         click.echo(orjson.dumps(asdict(found), default=str, option=orjson.OPT_UTC_Z).decode())
     else:
-        click.echo(f"replay {found.id} is {found.state}: {found.queued:,} queued again, {found.skipped:,} skipped, "
-                   f"of {found.total:,}")
+        click.echo(
+            f"replay {found.id} is {found.state}: {found.queued:,} queued again, {found.skipped:,}"
+            f" skipped, of {found.total:,}"
+        )
         if found.state == STOPPED:
             click.echo(f"go on with: notistream replay --id {found.id} --yes")
     return found.state == STOPPED
@@ -142,23 +191,46 @@ def _show_state(found: StoredReplay, wanted: _Wanted) -> bool:
 
 def _show_survey(survey: Survey, meant: Range, *, rate: float, wanted: _Wanted) -> None:
     if wanted.as_json:
-        click.echo(orjson.dumps({
-            "dry_run": True, "range": asdict(meant), "total": survey.total, "to_send": survey.count("send"),
-            "skipped": survey.total - survey.count("send"), "perhaps_again": survey.perhaps_again,
-            "replayed_before": survey.replayed_before, "groups": [asdict(group) for group in survey.groups],
-        }, default=str, option=orjson.OPT_UTC_Z).decode())
+        click.echo(
+            orjson.dumps(
+                {
+                    "dry_run": True,
+                    "range": asdict(meant),
+                    "total": survey.total,
+                    "to_send": survey.count("send"),
+                    "skipped": survey.total - survey.count("send"),
+                    "perhaps_again": survey.perhaps_again,
+                    "replayed_before": survey.replayed_before,
+                    "groups": [asdict(group) for group in survey.groups],
+                },
+                default=str,
+                option=orjson.OPT_UTC_Z,
+            ).decode()
+        )
         return
     if survey.groups:
         click.echo(f"{'CHANNEL':8} {'STATUS':10} {'TEMPLATE':20} {'COUNT':>9}  WHAT")
     for group in survey.groups:
-        click.echo(f"{group.channel:8} {group.status:10} {(group.template or '-')[:20]:20} {group.count:>9,}"
-                   f"  {VERDICTS[group.verdict]}{_doubt(group)}")
+        click.echo(
+            f"{group.channel:8} {group.status:10} {(group.template or '-')[:20]:20}"
+            f" {group.count:>9,}  {VERDICTS[group.verdict]}{_doubt(group)}"
+        )
     to_send = survey.count("send")
-    click.echo(f"{survey.total:,} found, {to_send:,} to send: about {to_send / rate:,.0f} s at {rate:g} per second")
-    again = sum(group.count for group in survey.groups if group.status == "delivered" and group.verdict == "send")
+    click.echo(
+        f"{survey.total:,} found, {to_send:,} to send: about {to_send / rate:,.0f} s at {rate:g}"
+        " per second"
+    )
+    again = sum(
+        group.count
+        for group in survey.groups
+        if group.status == "delivered" and group.verdict == "send"
+    )
     if again:
-        click.secho(f"WARNING: {again:,} of them were delivered. Their recipients get them a SECOND time.",
-                    fg="red", bold=True)
+        click.secho(
+            f"WARNING: {again:,} of them were delivered. Their recipients get them a SECOND time.",
+            fg="red",
+            bold=True,
+        )
     if survey.replayed_before:
         click.echo(f"{survey.replayed_before:,} were replayed under this id before")
     if not wanted.yes:

@@ -22,12 +22,26 @@ def retention(*, dry_run: bool, as_json: bool) -> None:
     """
     with settings_with_services() as settings:
         kept = {table: span.days for table, span in spans(settings).items()}
-        counts = with_database(settings, lambda database: _run(
-            Retention(database, spans(settings)), really=not dry_run)) if kept else {}
+        counts = (
+            with_database(
+                settings,
+                lambda database: _run(Retention(database, spans(settings)), really=not dry_run),
+            )
+            if kept
+            else {}
+        )
     if as_json:
-        click.echo(orjson.dumps({
-            "dry_run": dry_run,
-            "tables": {table: {"days": kept[table], "deleted": count} for table, count in counts.items()}}).decode())
+        click.echo(
+            orjson.dumps(
+                {
+                    "dry_run": dry_run,
+                    "tables": {
+                        table: {"days": kept[table], "deleted": count}
+                        for table, count in counts.items()
+                    },
+                }
+            ).decode()
+        )
     else:
         _show(kept, counts, dry_run=dry_run)
 
@@ -35,9 +49,13 @@ def retention(*, dry_run: bool, as_json: bool) -> None:
 async def _run(work: Retention, *, really: bool) -> Mapping[str, int]:
     columns = SpinnerColumn(), TextColumn("{task.description}: {task.completed:,}")
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         tasks = {table: progress.add_task(table, total=None) for table in stored.TABLES}
-        return await work.run(really=really, on_step=lambda table, count: progress.advance(tasks[table], count))
+        return await work.run(
+            really=really, on_step=lambda table, count: progress.advance(tasks[table], count)
+        )
 
 
 def _show(kept: Mapping[str, int], counts: Mapping[str, int], *, dry_run: bool) -> None:

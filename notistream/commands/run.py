@@ -35,12 +35,15 @@ def _run(settings: Settings, *, serve_only: bool) -> None:
         raise Misconfigured(why if serve_only else f"{why}; for one more worker, {slot}")
     _export(settings)
     uvloop.install()
-    from notistream.main import app  # noqa: PLC0415 - building the app reads the settings exported just now
+    # Building the app reads the settings that were exported just now.
+    from notistream.main import app  # noqa: PLC0415
 
     if serve_only:
         app.serve_only()
     try:
-        app.Worker(loglevel=settings.log_level, redirect_stdouts=False, quiet=True).execute_from_commandline()
+        app.Worker(
+            loglevel=settings.log_level, redirect_stdouts=False, quiet=True
+        ).execute_from_commandline()
     except SystemExit:
         if app.refusal is not None:
             raise app.refusal from None
@@ -50,4 +53,3 @@ def _run(settings: Settings, *, serve_only: bool) -> None:
 def _export(settings: Settings) -> None:
     os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url or ""
     os.environ[f"{PREFIX}KAFKA_BROKERS"] = settings.kafka_brokers or ""
-

@@ -78,7 +78,11 @@ def view(texts: Mapping[str, str | None]) -> View:
         ended=_by(seen, "finished_total", "status"),
         duplicates=_sum(seen, "possible_duplicates_total"),
         breakers=_breakers(seen),
-        dead_letters={channel: count for channel, count in _most(seen, "dead_letters", "channel").items() if count},
+        dead_letters={
+            channel: count
+            for channel, count in _most(seen, "dead_letters", "channel").items()
+            if count
+        },
         outbox=_max(seen, "outbox_entries"),
         outbox_oldest_s=_max(seen, "outbox_oldest_seconds"),
         late_s=_max(seen, "scheduler_lateness_seconds"),
@@ -91,10 +95,15 @@ def view(texts: Mapping[str, str | None]) -> View:
 def situation(now: View) -> Situation:
     """What of a look may need attention."""
     return Situation(
-        silent=[url for url, there in now.processes.items() if not there], breakers=now.breakers,
-        dead_letters={channel: int(count) for channel, count in now.dead_letters.items()}, stalled=int(now.stalled),
-        audit_missing=int(now.audit_missing), outbox_oldest_s=now.outbox_oldest_s, late_s=now.late_s,
-        oldest_s={_channel_and_priority(name): lane.oldest_s for name, lane in now.lanes.items()})
+        silent=[url for url, there in now.processes.items() if not there],
+        breakers=now.breakers,
+        dead_letters={channel: int(count) for channel, count in now.dead_letters.items()},
+        stalled=int(now.stalled),
+        audit_missing=int(now.audit_missing),
+        outbox_oldest_s=now.outbox_oldest_s,
+        late_s=now.late_s,
+        oldest_s={_channel_and_priority(name): lane.oldest_s for name, lane in now.lanes.items()},
+    )
 
 
 def _channel_and_priority(lane: str) -> tuple[str, str]:

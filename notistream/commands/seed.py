@@ -17,8 +17,11 @@ KEY_NAME = "seed"
 KEYS_LOOKED_AT = 1000
 DEMO_RECIPIENT = "user-123"
 DEMO_CONTACT = Contact(
-    email="user-123@example.com", phone="+905000000001", push_tokens=("device-token-user-123",),
-    timezone="Europe/Istanbul", locale="en",
+    email="user-123@example.com",
+    phone="+905000000001",
+    push_tokens=("device-token-user-123",),
+    timezone="Europe/Istanbul",
+    locale="en",
 )
 
 
@@ -31,7 +34,8 @@ async def seed_demo(database: Database) -> None:
 async def seed_tenant(database: Database, name: str) -> tuple[bool, IssuedKey]:
     """A tenant with a recipient and a key, which is shown only now; whether the tenant is new.
 
-    A tenant that was seeded before keeps one seed key: it is rotated, so that whoever uses it has a day to change.
+    A tenant that was seeded before keeps one seed key: it is rotated, so that whoever uses it has a
+    day to change.
     """
     tenancy = Tenancy(database)
     try:
@@ -40,17 +44,24 @@ async def seed_tenant(database: Database, name: str) -> tuple[bool, IssuedKey]:
         tenant, new = await tenants.create(database, name)
     await contacts.put(database, tenant.id, DEMO_RECIPIENT, DEMO_CONTACT)
     known = await tenants.list_keys(database, tenant.id, before=None, limit=KEYS_LOOKED_AT)
-    lasting = [k for k in known if k.name == KEY_NAME and k.revoked_at is None and k.expires_at is None]
+    lasting = [
+        k for k in known if k.name == KEY_NAME and k.revoked_at is None and k.expires_at is None
+    ]
     if lasting:
         return new, await tenancy.rotate(key_id=lasting[0].id, actor=CLI)
-    return new, await tenancy.issue(tenant.id, name=KEY_NAME, kind="live", expires_at=None, actor=CLI)
+    return new, await tenancy.issue(
+        tenant.id, name=KEY_NAME, kind="live", expires_at=None, actor=CLI
+    )
 
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Only the `default` tenant of AUTH=off, without a key.")
 @click.option("--tenant", default="demo", show_default=True, help="Name of the tenant to make.")
 def seed(*, demo: bool, tenant: str) -> None:
-    """Make a tenant, a key and a recipient, and say how to use them; again: a new key in the place of the old one."""
+    """Make a tenant, a key and a recipient, and say how to use them.
+
+    Again: a new key in the place of the old one.
+    """
     with settings_with_services() as settings:
         with_database(settings, seed_demo)
         if demo:
@@ -63,8 +74,14 @@ def seed(*, demo: bool, tenant: str) -> None:
 
 def _what_is_there(tenant: str, *, new: bool) -> str:
     texts = ", ".join(f"{name} ({channel})" for channel, name in starters())
-    again = "" if new else (
-        "\nThe tenant was there. A seed key that it had works for another 24 hours; this one takes its place.")
+    again = (
+        ""
+        if new
+        else (
+            "\nThe tenant was there. A seed key that it had works for another 24 hours; this one"
+            " takes its place."
+        )
+    )
     return f"tenant {tenant}\nrecipient {DEMO_RECIPIENT}\nstarter templates {texts}{again}"
 
 
@@ -74,4 +91,5 @@ def _how_to_use(base: str, key: str) -> str:
         f"curl -X POST {base}/notifications \\\n"
         f"  -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \\\n"
         f"""  -d '{{"recipient_id":"{DEMO_RECIPIENT}","channel":"email","template_id":"welcome","""
-        """"payload":{"name":"Alice"}}'""")
+        """"payload":{"name":"Alice"}}'"""
+    )

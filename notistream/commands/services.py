@@ -15,19 +15,29 @@ R = TypeVar("R")
 
 @contextmanager
 def settings_with_services() -> Iterator[Settings]:
-    """Settings whose database_url and kafka_brokers are set; attaches to, or starts, the local services."""
+    """Settings whose database_url and kafka_brokers are set.
+
+    Attaches to, or starts, the local services.
+    """
     settings = load_settings()
     if settings.database_url and settings.kafka_brokers:
         yield settings
         return
-    from notistream.local.services import attach_or_start  # noqa: PLC0415 - an extra that servers do not install
+    # An extra that servers do not install.
+    from notistream.local.services import attach_or_start  # noqa: PLC0415
 
     with attach_or_start(
-        settings.state_dir, lambda line: click.echo(line, err=True), database_url=settings.database_url,
+        settings.state_dir,
+        lambda line: click.echo(line, err=True),
+        database_url=settings.database_url,
         kafka_brokers=settings.kafka_brokers,
     ) as endpoints:
-        yield settings.model_copy(update={
-            "database_url": endpoints.database_url, "kafka_brokers": endpoints.kafka_brokers})
+        yield settings.model_copy(
+            update={
+                "database_url": endpoints.database_url,
+                "kafka_brokers": endpoints.kafka_brokers,
+            }
+        )
 
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) -> R:

@@ -21,9 +21,15 @@ may come after what is sent from now on."""
 
 @click.command()
 @click.option(
-    "--grow", "count", type=click.IntRange(1, 1000), metavar="N",
-    help="Give every topic N partitions: source, retry, dead-letter, event and changelog topics together. Refused "
-    "while workers run. See docs/scaling.md.")
+    "--grow",
+    "count",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help=(
+        "Give every topic N partitions: source, retry, dead-letter, event and changelog topics"
+        " together. Refused while workers run. See docs/scaling.md."
+    ),
+)
 def topics(count: int | None) -> None:
     """Create missing topics; fails where one has other partitions or replicas than configured."""
     with settings_with_services() as settings:
@@ -46,10 +52,17 @@ async def _grow(settings: Settings, database: Database, count: int) -> int:
     while (running := await slots.live(database)) and time.monotonic() < deadline:
         await asyncio.sleep(0.2)  # PostgreSQL may not have missed yet one that has just stopped
     if running:
-        raise Conflict(f"stop the workers first: {', '.join(f'slot {slot}' for slot in running)} still runs")
+        raise Conflict(
+            f"stop the workers first: {', '.join(f'slot {slot}' for slot in running)} still runs"
+        )
     wanted = kafka_topics.specs(settings.model_copy(update={"topic_partitions": count}))
     grown = await kafka_topics.grow(settings.kafka, wanted, group=settings.topic_prefix)
     if grown:
         await audit_log.record(
-            database, CLI, "topics.grow", settings.topic_prefix, {"partitions": count, "topics": len(grown)})
+            database,
+            CLI,
+            "topics.grow",
+            settings.topic_prefix,
+            {"partitions": count, "topics": len(grown)},
+        )
     return len(grown)

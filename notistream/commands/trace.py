@@ -26,7 +26,12 @@ SHOWN_INPUT = 60
 
 @click.command()
 @click.argument("notification_id", metavar="ID", type=click.UUID)
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output: the same as GET …/trace answers.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Machine-readable output: the same as GET …/trace answers.",
+)
 def trace(notification_id: UUID, *, as_json: bool) -> None:
     """Show why notification ID, of any tenant, is where it is: every gate, every provider call."""
 
@@ -46,27 +51,47 @@ def trace(notification_id: UUID, *, as_json: bool) -> None:
 
 
 def _head(notification: StoredNotification, queue: QueuePlace | None) -> Iterator[str]:
-    yield f"{notification.id}  {notification.channel}  {notification.priority}  {notification.status}"
+    yield (
+        f"{notification.id}  {notification.channel}  {notification.priority}  {notification.status}"
+    )
     facts = {
-        "tenant": notification.tenant_id, "to": notification.recipient_id or notification.recipient,
-        "template": notification.template_name, "reason": notification.reason,
+        "tenant": notification.tenant_id,
+        "to": notification.recipient_id or notification.recipient,
+        "template": notification.template_name,
+        "reason": notification.reason,
         "next": _at(notification.due_at) if notification.due_at else None,
         "expires": _at(notification.expires_at) if notification.expires_at else None,
-        "queued": f"{_at(queue.queued_at)} in {queue.lane}, {PLACES[queue.place].format(ahead=queue.ahead)}"
-        if queue else None,
+        "queued": (
+            f"{_at(queue.queued_at)} in {queue.lane},"
+            f" {PLACES[queue.place].format(ahead=queue.ahead)}"
+            if queue
+            else None
+        ),
     }
     yield from (f"  {name:9} {value}" for name, value in facts.items() if value is not None)
 
 
 def _lines(timeline: Timeline) -> Iterator[str]:
-    """Gates of one moment that passed share a line; a call comes after the gates that let it through."""
+    """Gates of one moment that passed share a line.
+
+    A call comes after the gates that let it through.
+    """
     events: list[tuple[tuple[datetime, int], StoredStep | Call]] = [
-        *(((step.at, 0), step) for step in timeline.steps), *(((c.started_at, 1), c) for c in timeline.attempts)]
+        *(((step.at, 0), step) for step in timeline.steps),
+        *(((c.started_at, 1), c) for c in timeline.attempts),
+    ]
     events.sort(key=lambda event: event[0])
-    for (moment, _, silent), group in groupby(events, key=lambda event: (*event[0], _is_silent(event[1]))):
+    for (moment, _, silent), group in groupby(
+        events, key=lambda event: (*event[0], _is_silent(event[1]))
+    ):
         shown = [event for _, event in group]
         if silent:
-            yield _line(moment, "gates", "passed", ", ".join(e.gate for e in shown if isinstance(e, StoredStep)))
+            yield _line(
+                moment,
+                "gates",
+                "passed",
+                ", ".join(e.gate for e in shown if isinstance(e, StoredStep)),
+            )
             continue
         yield from (_call(event) if isinstance(event, Call) else _step(event) for event in shown)
 
@@ -78,7 +103,9 @@ def _is_silent(event: StoredStep | Call) -> bool:
 def _step(step: StoredStep) -> str:
     inputs = " ".join(f"{name}={str(value)[:SHOWN_INPUT]}" for name, value in step.inputs.items())
     due = f" → {_at(step.next_eligible_at)}" if step.next_eligible_at else ""
-    return _line(step.at, step.gate, step.verdict, step.reason + due + (f"  ({inputs})" if inputs else ""))
+    return _line(
+        step.at, step.gate, step.verdict, step.reason + due + (f"  ({inputs})" if inputs else "")
+    )
 
 
 def _call(call: Call) -> str:
@@ -86,7 +113,9 @@ def _call(call: Call) -> str:
     late = f"reported late: {call.late_outcome}" if call.late_outcome else None
     chain = f"chain {call.chain}" if call.chain > 1 else None
     said: Sequence[str | None] = (call.provider, took, call.error, late, chain)
-    return _line(call.started_at, f"attempt {call.number}", call.outcome, ", ".join(s for s in said if s))
+    return _line(
+        call.started_at, f"attempt {call.number}", call.outcome, ", ".join(s for s in said if s)
+    )
 
 
 def _line(at: datetime, what: str, verdict: str, words: str) -> str:

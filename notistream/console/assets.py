@@ -18,10 +18,15 @@ async def serve(request: web.Request) -> web.StreamResponse:
     found = FILES.get(request.match_info["name"])
     if found is None:
         raise NotFound(f"there is nothing at {request.path[:200]}")
-    return web.FileResponse(found, headers={
-        "Content-Type": f"{KINDS[found.suffix]}; charset=utf-8", "Cache-Control": "max-age=31536000, immutable",
-        "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'",
-    })
+    return web.FileResponse(
+        found,
+        headers={
+            "Content-Type": f"{KINDS[found.suffix]}; charset=utf-8",
+            "Cache-Control": "max-age=31536000, immutable",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'",
+        },
+    )
 
 
 @cache

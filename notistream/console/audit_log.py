@@ -12,7 +12,9 @@ SIZE = 50
 async def show(request: web.Request) -> web.Response:
     before = request.query.get("before", "")
     entries = await audit_log.list_page(
-        request.app[RUNTIME].database, before=int(before) if before.isdecimal() and len(before) < 19 else None,
-        limit=SIZE + 1)
+        request.app[RUNTIME].database,
+        before=int(before) if before.isdecimal() and len(before) < 19 else None,
+        limit=SIZE + 1,
+    )
     older = f"?before={entries[SIZE - 1].id}" if len(entries) > SIZE else None
     return page(request, "audit_log.html", entries=entries[:SIZE], older=older, first=not before)

@@ -49,20 +49,38 @@ class Chart:
 
 
 def chart(
-    title: str, series: Mapping[str, Values], *, labels: Sequence[str], unit: str = "", top: float | None = None,
+    title: str,
+    series: Mapping[str, Values],
+    *,
+    labels: Sequence[str],
+    unit: str = "",
+    top: float | None = None,
     nothing: str = "",
 ) -> Chart:
-    """A chart of equally spaced values; `labels` name the moments. `top` fixes the scale, else the largest does."""
-    largest = top or nice(max((value for values in series.values() for value in values if value), default=1.0))
+    """A chart of equally spaced values; `labels` name the moments.
+
+    `top` fixes the scale, else the largest does.
+    """
+    largest = top or nice(
+        max((value for values in series.values() for value in values if value), default=1.0)
+    )
     count = max(len(labels), 2)
     xs = [LEFT + (WIDTH - LEFT - RIGHT) * at / (count - 1) for at in range(count)]
     drawn = any(value is not None for values in series.values() for value in values)
     return Chart(
-        title=title, lines=[_line(name, values, xs, largest) for name, values in series.items()],
-        rows=[Tick(round(_y(largest * part / 4, largest), 1), _short(largest * part / 4) + unit)
-              for part in (0, 2, 4)],
-        columns=[Tick(round(xs[at], 1), labels[at]) for at in sorted({0, len(labels) // 2, len(labels) - 1})],
-        slices=_slices(series, labels, xs, unit), nothing="" if drawn else nothing)
+        title=title,
+        lines=[_line(name, values, xs, largest) for name, values in series.items()],
+        rows=[
+            Tick(round(_y(largest * part / 4, largest), 1), _short(largest * part / 4) + unit)
+            for part in (0, 2, 4)
+        ],
+        columns=[
+            Tick(round(xs[at], 1), labels[at])
+            for at in sorted({0, len(labels) // 2, len(labels) - 1})
+        ],
+        slices=_slices(series, labels, xs, unit),
+        nothing="" if drawn else nothing,
+    )
 
 
 def nice(value: float) -> float:
@@ -97,9 +115,16 @@ def _slices(
     width = round((xs[-1] - xs[0]) / (len(xs) - 1), 1)
     found = []
     for at, label in enumerate(labels):
-        said = [f"{name} {_short(value)}{unit}" for name, values in series.items()
-                if (value := values[at]) is not None]
-        found.append(Slice(round(xs[at] - width / 2, 1), width, f"{label}: {', '.join(said) or 'not measured'}"))
+        said = [
+            f"{name} {_short(value)}{unit}"
+            for name, values in series.items()
+            if (value := values[at]) is not None
+        ]
+        found.append(
+            Slice(
+                round(xs[at] - width / 2, 1), width, f"{label}: {', '.join(said) or 'not measured'}"
+            )
+        )
     return found
 
 

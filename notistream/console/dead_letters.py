@@ -49,9 +49,15 @@ def wanted(query: MultiMapping[str], *, replayed: bool | None = False) -> Filter
     """Which are meant; raises InvalidRequest."""
     asks = asked(query)
     meant = Filter(
-        tenant_id=asks.uuid("tenant_id"), channel=asks.channel(), reason=asks.text("reason"),
-        notification_id=asks.uuid("notification_id"), template=asks.text("template"), since=asks.moment("since"),
-        until=asks.moment("until"), replayed=replayed)
+        tenant_id=asks.uuid("tenant_id"),
+        channel=asks.channel(),
+        reason=asks.text("reason"),
+        notification_id=asks.uuid("notification_id"),
+        template=asks.text("template"),
+        since=asks.moment("since"),
+        until=asks.moment("until"),
+        replayed=replayed,
+    )
     asks.check()
     return meant
 
@@ -66,16 +72,29 @@ async def show_many(request: web.Request) -> web.Response:
     chosen = WEEK if query.get("range") == WEEK.name else DAY
     values = {name: query.get(name, "") for name in (*FIELDS, "shown", "range")}
     return page(
-        request, "dead_letters.html", entries=entries[:SIZE], kinds=kinds, values=values, ranges=(DAY, WEEK),
-        chosen=chosen, drawn=await _chart(request, chosen, meant.channel), refresh_s=REFRESH_S, first=before is None,
+        request,
+        "dead_letters.html",
+        entries=entries[:SIZE],
+        kinds=kinds,
+        values=values,
+        ranges=(DAY, WEEK),
+        chosen=chosen,
+        drawn=await _chart(request, chosen, meant.channel),
+        refresh_s=REFRESH_S,
+        first=before is None,
         older=address(HERE, values, before=entries[SIZE - 1].id) if len(entries) > SIZE else None,
-        link=lambda path, **changed: address(f"{HERE}{path}", values, **changed), shown=shown, choices=SHOWN)
+        link=lambda path, **changed: address(f"{HERE}{path}", values, **changed),
+        shown=shown,
+        choices=SHOWN,
+    )
 
 
 async def _chart(request: web.Request, chosen: Range, channel: str | None) -> Chart:
     until = datetime.now(UTC)
     since = datetime.fromtimestamp((until - chosen.length).timestamp() // 1800 * 1800, UTC)
-    found = await stored.over_time(request.app[RUNTIME].database, since=since, every=chosen.step, channel=channel)
+    found = await stored.over_time(
+        request.app[RUNTIME].database, since=since, every=chosen.step, channel=channel
+    )
     return drawn(found, since=since, until=until, chosen=chosen)
 
 
@@ -87,7 +106,8 @@ def drawn(found: Sequence[Burials], *, since: datetime, until: datetime, chosen:
     return chart(
         f"Buried per {'30 minutes' if chosen is DAY else '4 hours'}",
         {channel: [counts.get((channel, at), 0) for at in moments] for channel in CHANNELS},
-        labels=[at.strftime(form) for at in moments])
+        labels=[at.strftime(form) for at in moments],
+    )
 
 
 async def show(request: web.Request) -> web.Response:
@@ -96,24 +116,41 @@ async def show(request: web.Request) -> web.Response:
     text, encoding = readable(found.value)
     key, _ = readable(found.key)
     return page(
-        request, "dead_letter.html", found=found, obstacle=forecast.obstacle, key=key, encoding=encoding,
-        text=text[:BYTES_SHOWN] if text else text, cut=len(text or "") > BYTES_SHOWN,
-        headers=[(name, readable(value)[0]) for name, value in found.headers])
+        request,
+        "dead_letter.html",
+        found=found,
+        obstacle=forecast.obstacle,
+        key=key,
+        encoding=encoding,
+        text=text[:BYTES_SHOWN] if text else text,
+        cut=len(text or "") > BYTES_SHOWN,
+        headers=[(name, readable(value)[0]) for name, value in found.headers],
+    )
 
 
 async def preview(request: web.Request) -> web.Response:
-    """What a replay or a deletion of some would do, or a replay of all that match; nothing is done yet."""
+    """What a replay or a deletion of some would do, or a replay of all that match.
+
+    Nothing is done yet.
+    """
     letters, ids = request.app[RUNTIME].dead_letters, _ids(request.query.getall("id", []))
     if not ids and "all" not in request.query:
-        raise InvalidRequest([FieldError("/id", "tick at least one dead letter")], "tick at least one dead letter")
+        raise InvalidRequest(
+            [FieldError("/id", "tick at least one dead letter")], "tick at least one dead letter"
+        )
     if ids:
         return page(
-            request, "dead_letters_preview.html", forecasts=await letters.forecast(ids),
-            deletes=request.query.get("do") == "delete")
+            request,
+            "dead_letters_preview.html",
+            forecasts=await letters.forecast(ids),
+            deletes=request.query.get("do") == "delete",
+        )
     meant = wanted(request.query)
     until = meant.until or datetime.now(UTC)
     values = {**{name: request.query.get(name, "") for name in FIELDS}, "until": until.isoformat()}
-    return page(request, "dead_letters_preview_all.html", kinds=await letters.kinds(meant), values=values)
+    return page(
+        request, "dead_letters_preview_all.html", kinds=await letters.kinds(meant), values=values
+    )
 
 
 def _ids(given: Sequence[str]) -> list[UUID]:
@@ -125,7 +162,9 @@ def _ids(given: Sequence[str]) -> list[UUID]:
 
 async def replay(request: web.Request) -> web.Response:
     ids = _ids(request[FORM].getall("id", []))
-    outcome = await request.app[RUNTIME].dead_letters.replay_listed(ids, actor=request[OPERATOR].actor)
+    outcome = await request.app[RUNTIME].dead_letters.replay_listed(
+        ids, actor=request[OPERATOR].actor
+    )
     left = f", {outcome.skipped} could not be" if outcome.skipped else ""
     return done(request, HERE, f"Queued again: {outcome.replayed}{left}.")
 
@@ -140,20 +179,33 @@ async def replay_all(request: web.Request) -> web.Response:
     """One step of a long replay; the page that comes back goes on with the next, while it is open."""
     form = request[FORM]
     progress = asked(form)
-    after, so_far = progress.cursor("after"), {name: _count(form, name) for name in ("total", "replayed", "skipped")}
+    after, so_far = (
+        progress.cursor("after"),
+        {name: _count(form, name) for name in ("total", "replayed", "skipped")},
+    )
     meant = wanted(filled(form))
     progress.check()
     outcome = await request.app[RUNTIME].dead_letters.replay_matching(
-        meant, actor=request[OPERATOR].actor, limit=STEP, after=after)
+        meant, actor=request[OPERATOR].actor, limit=STEP, after=after
+    )
     replayed, skipped = so_far["replayed"] + outcome.replayed, so_far["skipped"] + outcome.skipped
     if outcome.last_id is None:
         left = f", {skipped} could not be" if skipped else ""
         return done(request, HERE, f"Queued again: {replayed}{left}.")
     values = {name: form.get(name, "") for name in FIELDS}
     return page(
-        request, "dead_letters_progress.html", replayed=replayed, skipped=skipped,
-        values={**values, "after": outcome.last_id, "total": max(so_far["total"], replayed + skipped),
-                "replayed": replayed, "skipped": skipped})
+        request,
+        "dead_letters_progress.html",
+        replayed=replayed,
+        skipped=skipped,
+        values={
+            **values,
+            "after": outcome.last_id,
+            "total": max(so_far["total"], replayed + skipped),
+            "replayed": replayed,
+            "skipped": skipped,
+        },
+    )
 
 
 def _count(form: MultiMapping[str], name: str) -> int:

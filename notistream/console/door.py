@@ -47,7 +47,9 @@ async def _check_action(request: web.Request, operator: Operator) -> None:
     check_origin(request)
     request[FORM] = form = await read_form(request)
     if not request.app[RUNTIME].operators.is_form_token(operator, form.get(TOKEN_FIELD, "")):
-        raise Forbidden("this form is not of your session; load the page again and repeat what you did")
+        raise Forbidden(
+            "this form is not of your session; load the page again and repeat what you did"
+        )
     if not operator.may_act and request.path != "/console/sign-out":
         raise Forbidden(f"{operator.name} may look, but not act")
 
@@ -60,12 +62,16 @@ def check_origin(request: web.Request) -> None:
 
 
 def _to_sign_in(request: web.Request) -> web.Response:
-    """A link from elsewhere brings no cookie along (SameSite=Strict); the same page asked for by ours does."""
+    """A link from elsewhere brings no cookie along (SameSite=Strict).
+
+    The same page asked for by ours does.
+    """
     here = request.rel_url.path_qs if request.method in LOOKING else "/console"
     if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method in LOOKING:
         return page(request, "again.html", again=here)
     return web.Response(
-        status=303, headers={**SAFE, "Location": f"/console/sign-in?{urlencode({'next': here})}"})
+        status=303, headers={**SAFE, "Location": f"/console/sign-in?{urlencode({'next': here})}"}
+    )
 
 
 def wanted_page(given: str | None) -> str:

@@ -15,7 +15,9 @@ def filled(query: MultiMapping[str]) -> MultiDict[str]:
     """The fields that were filled in; those of type datetime-local say no zone."""
     return MultiDict(
         (name, f"{text}{':00' if text.count(':') == 1 else ''}Z" if ZONELESS.match(text) else text)
-        for name, value in query.items() if (text := value.strip()))
+        for name, value in query.items()
+        if (text := value.strip())
+    )
 
 
 def asked(query: MultiMapping[str]) -> Query:
@@ -25,5 +27,7 @@ def asked(query: MultiMapping[str]) -> Query:
 
 def address(path: str, given: Mapping[str, object], **changed: object) -> str:
     """A page's address with the same fields but those changed; None and empty ones are left out."""
-    fields = {name: value for name, value in {**given, **changed}.items() if value not in (None, "")}
+    fields = {
+        name: value for name, value in {**given, **changed}.items() if value not in (None, "")
+    }
     return f"{path}?{urlencode(fields)}" if fields else path

@@ -9,13 +9,19 @@ NOTHING = "–"
 
 
 def moment(at: datetime | None, now: datetime) -> Markup | str:
-    """How long ago, with the exact time (UTC) on hover; a script keeps it true while the page stands."""
+    """How long ago, with the exact time (UTC) on hover.
+
+    A script keeps it true while the page stands.
+    """
     if at is None:
         return NOTHING
     at = at.astimezone(UTC)
     exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
-        at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), exact, ago((now - at).total_seconds()))
+        at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        exact,
+        ago((now - at).total_seconds()),
+    )
 
 
 def ago(seconds: float) -> str:

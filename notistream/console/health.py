@@ -80,8 +80,13 @@ async def show(request: web.Request) -> web.Response:
     runtime, examination = request.app[RUNTIME], request.app[EXAMINATION]
     examination.begin(runtime)
     return page(
-        request, "health.html", examination=examination, settings=list(shown(runtime.settings)), version=__version__,
-        refresh_s=REFRESH_S)
+        request,
+        "health.html",
+        examination=examination,
+        settings=list(shown(runtime.settings)),
+        version=__version__,
+        refresh_s=REFRESH_S,
+    )
 
 
 async def examine(runtime: Runtime) -> Sequence[Finding]:
@@ -92,22 +97,33 @@ async def examine(runtime: Runtime) -> Sequence[Finding]:
         return [finding async for finding in diagnosis.of_database(settings.database_url or "")]
 
     async def kafka() -> Sequence[Finding]:
-        return [finding async for finding in diagnosis.of_kafka(
-            settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted))]
+        return [
+            finding
+            async for finding in diagnosis.of_kafka(
+                settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted)
+            )
+        ]
 
     async def providers() -> Sequence[Finding]:
         return await diagnosis.of_providers(runtime.providers, patience_s=PATIENCE_S)
 
     checks = {"database": database(), "kafka": kafka(), "providers": providers()}
-    found = await asyncio.gather(*(asyncio.wait_for(check, PATIENCE_S + 1) for check in checks.values()),
-                                 return_exceptions=True)
-    return [finding for name, one in zip(checks, found, strict=True) for finding in _of(name, one)] + [
-        diagnosis.of_admin_token(settings)]
+    found = await asyncio.gather(
+        *(asyncio.wait_for(check, PATIENCE_S + 1) for check in checks.values()),
+        return_exceptions=True,
+    )
+    return [
+        finding for name, one in zip(checks, found, strict=True) for finding in _of(name, one)
+    ] + [diagnosis.of_admin_token(settings)]
 
 
 def _of(name: str, found: Sequence[Finding] | BaseException) -> Sequence[Finding]:
     if isinstance(found, BaseException):
-        detail = "did not end in time" if isinstance(found, TimeoutError) else f"failed: {type(found).__name__}"
+        detail = (
+            "did not end in time"
+            if isinstance(found, TimeoutError)
+            else f"failed: {type(found).__name__}"
+        )
         return [Finding(name, "failed", f"the check {detail}", "look at the log of this process")]
     return found
 
@@ -117,7 +133,11 @@ def shown(settings: Settings) -> Iterator[Setting]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         yield Setting(
-            PREFIX + name.upper(), _words(value), name in settings.model_fields_set, field.description or "")
+            PREFIX + name.upper(),
+            _words(value),
+            name in settings.model_fields_set,
+            field.description or "",
+        )
 
 
 def _words(value: object) -> str:

@@ -32,7 +32,11 @@ PLACES = (
 
 def menu(routes: RouteTable, path: str) -> Sequence[Place]:
     """What is served, and which of it this path belongs to."""
-    return [Place(place, label, _within(path, place)) for place, label in PLACES if routes.find("GET", place)]
+    return [
+        Place(place, label, _within(path, place))
+        for place, label in PLACES
+        if routes.find("GET", place)
+    ]
 
 
 def _within(path: str, place: str) -> bool:

@@ -43,40 +43,67 @@ async def show_many(request: web.Request) -> web.Response:
         if wanted_id is not None and await trace.find(db, wanted_id) is not None:
             return web.Response(status=302, headers={**SAFE, "Location": f"{HERE}/{wanted_id}"})
         before = query.cursor("before")
-        found = await _search(request, query, before) if wanted_id is None else await _batch(request, wanted_id, before)
+        found = (
+            await _search(request, query, before)
+            if wanted_id is None
+            else await _batch(request, wanted_id, before)
+        )
     except InvalidRequest as exc:
         return await _list(request, NOTHING_FOUND, first=True, status=422, errors=exc.errors)
-    return await _list(request, found, first=before is None, refresh_s=REFRESH_S if before is None else 0)
+    return await _list(
+        request, found, first=before is None, refresh_s=REFRESH_S if before is None else 0
+    )
 
 
 async def _search(request: web.Request, query: Query, before: UUID | None) -> Found:
     db = request.app[RUNTIME].database
     tenant = query.text("tenant")
     wanted = Wanted(
-        status=query.word("status", list(Status)), channel=query.channel(), recipient=query.text("recipient"),
-        template=query.text("template"), since=query.moment("since"), until=query.moment("until"), before=before)
+        status=query.word("status", list(Status)),
+        channel=query.channel(),
+        recipient=query.text("recipient"),
+        template=query.text("template"),
+        since=query.moment("since"),
+        until=query.moment("until"),
+        before=before,
+    )
     query.check()
     owner = await tenant_field.meant(db, tenant)
     return await notification_search.search(
-        db, replace(wanted, tenant_id=owner.id if owner else None), limit=SIZE)
+        db, replace(wanted, tenant_id=owner.id if owner else None), limit=SIZE
+    )
 
 
 async def _batch(request: web.Request, batch_id: UUID, before: UUID | None) -> Found:
     found = await notification_search.of_batch(
-        request.app[RUNTIME].database, batch_id, before=before, limit=SIZE)
+        request.app[RUNTIME].database, batch_id, before=before, limit=SIZE
+    )
     if not found.notifications:
         raise InvalidRequest([FieldError("/id", "no notification and no batch has this id")])
     return found
 
 
-async def _list(request: web.Request, found: Found, *, first: bool, status: int = 200, **more: Any) -> web.Response:
+async def _list(
+    request: web.Request, found: Found, *, first: bool, status: int = 200, **more: Any
+) -> web.Response:
     db = request.app[RUNTIME].database
     values = {name: request.query.get(name, "") for name in FIELDS}
     return page(
-        request, "notifications.html", status=status, found=found, values=values, first=first,
-        newest=address(HERE, values), older=address(HERE, values, before=found.older) if found.older else None,
-        tenants=await notification_search.tenant_names(db, [one.tenant_id for one in found.notifications]),
-        offered=await tenant_field.offered(db), stretch=notification_search.STRETCH, **{"errors": (), **more})
+        request,
+        "notifications.html",
+        status=status,
+        found=found,
+        values=values,
+        first=first,
+        newest=address(HERE, values),
+        older=address(HERE, values, before=found.older) if found.older else None,
+        tenants=await notification_search.tenant_names(
+            db, [one.tenant_id for one in found.notifications]
+        ),
+        offered=await tenant_field.offered(db),
+        stretch=notification_search.STRETCH,
+        **{"errors": (), **more},
+    )
 
 
 async def show(request: web.Request) -> web.Response:
@@ -86,11 +113,21 @@ async def show(request: web.Request) -> web.Response:
     text = await runtime.previews.text(stored)
     trace_id = await notification_search.trace_id(runtime.database, stored.id)
     return page(
-        request, "notification.html", one=stored, owner=owner, **_shown(text, stored.channel),
-        timeline=await timeline_of(runtime.database, stored), key=_own_key(stored), as_json=_as_json,
-        trace_id=trace_id, trace_url=_trace_url(runtime.settings.trace_url, trace_id),
-        cancellable=stored.status in WAITING, ended=stored.status in TERMINAL, refresh_s=REFRESH_S,
-        sandbox=SANDBOX if stored.test and request.app[ROUTE_TABLE].find("GET", SANDBOX) else None)
+        request,
+        "notification.html",
+        one=stored,
+        owner=owner,
+        **_shown(text, stored.channel),
+        timeline=await timeline_of(runtime.database, stored),
+        key=_own_key(stored),
+        as_json=_as_json,
+        trace_id=trace_id,
+        trace_url=_trace_url(runtime.settings.trace_url, trace_id),
+        cancellable=stored.status in WAITING,
+        ended=stored.status in TERMINAL,
+        refresh_s=REFRESH_S,
+        sandbox=SANDBOX if stored.test and request.app[ROUTE_TABLE].find("GET", SANDBOX) else None,
+    )
 
 
 def _trace_url(pattern: str | None, trace_id: str | None) -> str | None:
@@ -111,13 +148,18 @@ async def preview_resend(request: web.Request) -> web.Response:
     if stored.status not in TERMINAL and stored.status != Status.UNKNOWN:
         raise NotResendable(f"notification {stored.id} is {stored.status}: it has not ended")
     return page(
-        request, "notification_resend.html", one=stored,
-        preview=await request.app[RUNTIME].previews.resend(stored))
+        request,
+        "notification_resend.html",
+        one=stored,
+        preview=await request.app[RUNTIME].previews.resend(stored),
+    )
 
 
 async def cancel(request: web.Request) -> web.Response:
     stored = await _stored(request)
-    await request.app[RUNTIME].operations.cancel(stored.tenant_id, stored.id, actor=request[OPERATOR].actor)
+    await request.app[RUNTIME].operations.cancel(
+        stored.tenant_id, stored.id, actor=request[OPERATOR].actor
+    )
     return done(request, f"{HERE}/{stored.id}", "The notification was cancelled.")
 
 
@@ -127,8 +169,10 @@ async def resend(request: web.Request) -> web.Response:
     if chain != str(stored.chain):
         raise NotResendable("it was sent again since this form was shown; look at it first")
     sender = Sender(
-        tenant_id=stored.tenant_id, correlation_id=stored.correlation_id or uuid4().hex,
-        request_key=f"console chain {chain}")
+        tenant_id=stored.tenant_id,
+        correlation_id=stored.correlation_id or uuid4().hex,
+        request_key=f"console chain {chain}",
+    )
     await request.app[RUNTIME].operations.resend(sender, stored.id, actor=request[OPERATOR].actor)
     return done(request, f"{HERE}/{stored.id}", "The notification was queued to be sent once more.")
 
@@ -139,7 +183,8 @@ async def resolve(request: web.Request) -> web.Response:
     if outcome not in list(Outcome):
         raise InvalidRequest([FieldError("/outcome", f"must be one of {', '.join(Outcome)}")])
     await request.app[RUNTIME].operations.resolve(
-        stored.tenant_id, stored.id, Outcome(outcome), actor=request[OPERATOR].actor)
+        stored.tenant_id, stored.id, Outcome(outcome), actor=request[OPERATOR].actor
+    )
     return done(request, f"{HERE}/{stored.id}", f"The unknown outcome was resolved: {outcome}.")
 
 
@@ -154,7 +199,11 @@ async def _stored(request: web.Request) -> StoredNotification:
 def _shown(text: Text | Unrenderable, channel: str) -> Mapping[str, Any]:
     if isinstance(text, Unrenderable):
         return {"text": None, "unrenderable": text.reason, "sms": None}
-    return {"text": text, "unrenderable": None, "sms": segments(text.content) if channel == "sms" else None}
+    return {
+        "text": text,
+        "unrenderable": None,
+        "sms": segments(text.content) if channel == "sms" else None,
+    }
 
 
 def _own_key(stored: StoredNotification) -> str | None:

@@ -40,10 +40,17 @@ async def show(request: web.Request) -> web.Response:
     since = _floor(until - chosen.length, chosen.step)
     spans = await overviews.series(since=since, every=chosen.step)
     return page(
-        request, "overview.html", found=found, ranges=RANGES, chosen=chosen, refresh_s=REFRESH_S,
+        request,
+        "overview.html",
+        found=found,
+        ranges=RANGES,
+        chosen=chosen,
+        refresh_s=REFRESH_S,
         pausable=[str(pause) for pause in runtime.pauses.all()],
         charts=charts(spans, since=since, until=until, step=chosen.step),
-        totals={channel: found.last_hour.get(channel, Totals()) for channel in CHANNELS}, all=_sum(found.last_hour))
+        totals={channel: found.last_hour.get(channel, Totals()) for channel in CHANNELS},
+        all=_sum(found.last_hour),
+    )
 
 
 async def to_it(_request: web.Request) -> web.Response:
@@ -56,12 +63,19 @@ def _floor(at: datetime, step: timedelta) -> datetime:
 
 def _sum(totals: Mapping[str, Totals]) -> Totals:
     return Totals(
-        sent=sum(t.sent for t in totals.values()), failed=sum(t.failed for t in totals.values()),
-        latency_ms_sum=sum(t.latency_ms_sum for t in totals.values()))
+        sent=sum(t.sent for t in totals.values()),
+        failed=sum(t.failed for t in totals.values()),
+        latency_ms_sum=sum(t.latency_ms_sum for t in totals.values()),
+    )
 
 
-def charts(spans: Sequence[Span], *, since: datetime, until: datetime, step: timedelta) -> Sequence[Chart]:
-    """Three charts of full steps; the minute that runs is not in them, because it would look like a slump."""
+def charts(
+    spans: Sequence[Span], *, since: datetime, until: datetime, step: timedelta
+) -> Sequence[Chart]:
+    """Three charts of full steps.
+
+    The minute that runs is not in them, because it would look like a slump.
+    """
     moments = [since + step * at for at in range(int((until - since) / step))]
     found = {(span.channel, span.at): span for span in spans}
     labels = [f"{at:%H:%M}" for at in moments]
@@ -74,7 +88,12 @@ def charts(spans: Sequence[Span], *, since: datetime, until: datetime, step: tim
 
     nothing = "nothing ended" if spans else "not measured: no worker ran"
     return (
-        chart("Delivered per minute", values(lambda span: span.sent / span.minutes), labels=labels, nothing=nothing),
+        chart(
+            "Delivered per minute",
+            values(lambda span: span.sent / span.minutes),
+            labels=labels,
+            nothing=nothing,
+        ),
         chart("Success", values(_success), labels=labels, top=100.0, unit="%", nothing=nothing),
         chart("Mean time to delivery, ms", values(_latency), labels=labels, nothing=nothing),
     )

@@ -1,4 +1,7 @@
-"""Handlers that hold back a channel or one of its providers, and let it go on; their forms are on the overview."""
+"""Handlers that hold back a channel or one of its providers, and let it go on.
+
+Their forms are on the overview.
+"""
 
 from aiohttp import web
 from multidict import MultiDict
@@ -15,8 +18,13 @@ async def pause(request: web.Request) -> web.Response:
     """Hold back what the form names."""
     form = request[FORM]
     stored = await request.app[RUNTIME].pauses.pause(
-        _wanted(request, form), actor=request[OPERATOR].actor, reason=form.get("reason", "").strip())
-    return done(request, OVERVIEW, f"Paused {stored.pause}. Its messages wait; none is lost, no attempt is used.")
+        _wanted(request, form), actor=request[OPERATOR].actor, reason=form.get("reason", "").strip()
+    )
+    return done(
+        request,
+        OVERVIEW,
+        f"Paused {stored.pause}. Its messages wait; none is lost, no attempt is used.",
+    )
 
 
 async def resume(request: web.Request) -> web.Response:

@@ -38,21 +38,34 @@ class PreferenceForm:
 
 
 def stored_form(stored: StoredPreferences) -> PreferenceForm:
-    return PreferenceForm([_fields(name, stored.channels.get(name, {})) for name in CHANNELS], stored.categories)
+    return PreferenceForm(
+        [_fields(name, stored.channels.get(name, {})) for name in CHANNELS], stored.categories
+    )
 
 
 def _fields(name: str, document: Mapping[str, Any]) -> ChannelFields:
     quiet, cap = document.get("quiet_hours") or {}, document.get("frequency_cap") or {}
     return ChannelFields(
-        name, document.get("enabled", True), quiet.get("start", ""), quiet.get("end", ""),
-        str(cap.get("count", "")), str(cap.get("per", "day")))
+        name,
+        document.get("enabled", True),
+        quiet.get("start", ""),
+        quiet.get("end", ""),
+        str(cap.get("count", "")),
+        str(cap.get("per", "day")),
+    )
 
 
 def sent_form(form: MultiDict[str]) -> PreferenceForm:
     """As it was sent, right or wrong."""
     channels = [
-        ChannelFields(name, f"{name}.enabled" in form, *(
-            form.get(f"{name}.{field}", "").strip() for field in ("start", "end", "count", "per")))
+        ChannelFields(
+            name,
+            f"{name}.enabled" in form,
+            *(
+                form.get(f"{name}.{field}", "").strip()
+                for field in ("start", "end", "count", "per")
+            ),
+        )
         for name in CHANNELS
     ]
     return PreferenceForm(channels, dict(_categories(form)))
@@ -66,12 +79,17 @@ def _categories(form: MultiDict[str]) -> Iterator[tuple[str, bool]]:
 
 def read(form: PreferenceForm) -> StoredPreferences:
     """Raises InvalidRequest with a pointer to every wrong field."""
-    body = {"channels": {c.name: _document(c) for c in form.channels}, "categories": dict(form.categories)}
+    body = {
+        "channels": {c.name: _document(c) for c in form.channels},
+        "categories": dict(form.categories),
+    }
     return preferences(parse(PUT_PREFERENCES, dump(body)))
 
 
 def _document(fields: ChannelFields) -> Mapping[str, Any]:
-    quiet = {"start": fields.start[:5], "end": fields.end[:5]} if fields.start or fields.end else None
+    quiet = (
+        {"start": fields.start[:5], "end": fields.end[:5]} if fields.start or fields.end else None
+    )
     cap = {"count": _number(fields.count), "per": _number(fields.per)} if fields.count else None
     return {"enabled": fields.enabled, "quiet_hours": quiet, "frequency_cap": cap}
 

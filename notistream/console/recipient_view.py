@@ -64,7 +64,13 @@ class RecipientView:
 
     def suppression_of(self, mark: str) -> StoredSuppression | None:
         return next(
-            (one for one in self.suppressions if self.mark(one.channel, one.address, one.category) == mark), None)
+            (
+                one
+                for one in self.suppressions
+                if self.mark(one.channel, one.address, one.category) == mark
+            ),
+            None,
+        )
 
 
 async def view_of(database: Database, tenant: StoredTenant, recipient_id: str) -> RecipientView:
@@ -75,9 +81,15 @@ async def view_of(database: Database, tenant: StoredTenant, recipient_id: str) -
     stored = await recipients.get(database, tenant.id, recipient_id)
     addresses = addresses_of(recipient_id, known)
     return RecipientView(
-        tenant, recipient_id, stored, await device_tokens.list_of(database, tenant.id, recipient_id),
-        await preferences.get(database, tenant.id, recipient_id), addresses,
-        await suppressions.of_addresses(database, tenant.id, addresses), stored.timezone if stored else "UTC")
+        tenant,
+        recipient_id,
+        stored,
+        await device_tokens.list_of(database, tenant.id, recipient_id),
+        await preferences.get(database, tenant.id, recipient_id),
+        addresses,
+        await suppressions.of_addresses(database, tenant.id, addresses),
+        stored.timezone if stored else "UTC",
+    )
 
 
 def _wish(channel: str, wanted: ChannelPreference, zone: str) -> Wish:

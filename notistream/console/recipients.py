@@ -1,4 +1,7 @@
-"""Handlers of the recipients' pages: who there is, how one is reached and what one wishes; contacts are masked."""
+"""Handlers of the recipients' pages: who there is, how one is reached and what one wishes.
+
+Contacts are masked.
+"""
 
 from aiohttp import web
 
@@ -27,13 +30,27 @@ async def show_many(request: web.Request) -> web.Response:
     wanted, first = query.text("tenant"), query.text("from")
     query.check()
     chosen = await choice(request, wanted)
-    found = [] if chosen.tenant is None else await recipients.list_from(
-        request.app[RUNTIME].database, chosen.tenant.id, first=first, limit=SIZE + 1)
+    found = (
+        []
+        if chosen.tenant is None
+        else await recipients.list_from(
+            request.app[RUNTIME].database, chosen.tenant.id, first=first, limit=SIZE + 1
+        )
+    )
     given = {"tenant": wanted, "from": first}
     more = address(HERE, {**given, "from": found[SIZE].id}) if len(found) > SIZE else None
     return page(
-        request, "recipients.html", chosen=chosen, recipients=found[:SIZE], first=first, more=more, masked=masked,
-        link=lambda one: address(f"{HERE}/one", {"tenant": chosen.tenant and chosen.tenant.id, "id": one.id}))
+        request,
+        "recipients.html",
+        chosen=chosen,
+        recipients=found[:SIZE],
+        first=first,
+        more=more,
+        masked=masked,
+        link=lambda one: address(
+            f"{HERE}/one", {"tenant": chosen.tenant and chosen.tenant.id, "id": one.id}
+        ),
+    )
 
 
 async def show(request: web.Request) -> web.Response:
@@ -44,16 +61,31 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _one(
-    request: web.Request, found: RecipientView, *, status: int = 200, shown: bool = False, **said: object
+    request: web.Request,
+    found: RecipientView,
+    *,
+    status: int = 200,
+    shown: bool = False,
+    **said: object,
 ) -> web.Response:
     return page(
-        request, "recipient.html", status=status, found=found, shown=shown, masked=masked,
-        periods=preference_form.PERIODS, wishes=(preference_form.WANTED, preference_form.UNWANTED),
-        **{"errors": (), "form": preference_form.stored_form(found.preferences), **said})
+        request,
+        "recipient.html",
+        status=status,
+        found=found,
+        shown=shown,
+        masked=masked,
+        periods=preference_form.PERIODS,
+        wishes=(preference_form.WANTED, preference_form.UNWANTED),
+        **{"errors": (), "form": preference_form.stored_form(found.preferences), **said},
+    )
 
 
 async def reveal(request: web.Request) -> web.Response:
-    """The page with contacts; an answer and no address, so that it is asked for, and noted, each time."""
+    """The page with contacts.
+
+    An answer and no address, so that it is asked for, and noted, each time.
+    """
     found, support = await _meant(request)
     await support.reveal(found.id)
     return await _one(request, found, shown=True)
@@ -74,15 +106,20 @@ async def suppress(request: web.Request) -> web.Response:
     category, note = form.get("category", "").strip(), form.get("note", "").strip()
     place = found.address_of(form.get("address", ""))
     try:
-        refuse_wrong({
-            "/address": None if place else "must be one of the recipient's",
-            "/category": category_error(category) if category else None,
-            "/note": nul_error(note) or length_error(note, MAX_NOTE)})
+        refuse_wrong(
+            {
+                "/address": None if place else "must be one of the recipient's",
+                "/category": category_error(category) if category else None,
+                "/note": nul_error(note) or length_error(note, MAX_NOTE),
+            }
+        )
     except InvalidRequest as exc:
         return await _one(request, found, status=exc.status, errors=exc.errors)
     assert place is not None, "or it was refused"
     channel, to = place
-    await support.suppress(found.id, channel=channel, address=to, category=category, note=note or None)
+    await support.suppress(
+        found.id, channel=channel, address=to, category=category, note=note or None
+    )
     return done(request, _back(found), f"Suppressed: {channel} to {masked(to)}.")
 
 
@@ -91,20 +128,30 @@ async def unsuppress(request: web.Request) -> web.Response:
     entry = found.suppression_of(request[FORM].get("entry", ""))
     if entry is None:
         raise NotFound("this address is not on the suppression list any more")
-    await support.unsuppress(found.id, channel=entry.channel, address=entry.address, category=entry.category)
+    await support.unsuppress(
+        found.id, channel=entry.channel, address=entry.address, category=entry.category
+    )
     return done(request, _back(found), f"Removed from the suppression list: {entry.channel}.")
 
 
 async def erase(request: web.Request) -> web.Response:
     found, _ = await _meant(request)
     if request[FORM].get("typed", "").strip() != found.id.strip():
-        return await _one(request, found, status=422, errors=[
-            FieldError("/confirmation", "is not this recipient's id: nothing was erased")])
+        return await _one(
+            request,
+            found,
+            status=422,
+            errors=[FieldError("/confirmation", "is not this recipient's id: nothing was erased")],
+        )
     erased = await request.app[RUNTIME].erasure.erase(
-        found.tenant.id, found.id, actor=request[OPERATOR].actor)
-    return done(request, address(HERE, {"tenant": found.tenant.id}), (
-        f"The recipient was erased, from {erased.notifications} notifications; {erased.cancelled} of them still waited "
-        "and were cancelled."))
+        found.tenant.id, found.id, actor=request[OPERATOR].actor
+    )
+    return done(
+        request,
+        address(HERE, {"tenant": found.tenant.id}),
+        f"The recipient was erased, from {erased.notifications} notifications; {erased.cancelled}"
+        " of them still waited and were cancelled.",
+    )
 
 
 async def _meant(request: web.Request) -> tuple[RecipientView, RecipientSupport]:
@@ -112,7 +159,8 @@ async def _meant(request: web.Request) -> tuple[RecipientView, RecipientSupport]
     form = request[FORM]
     found = await _view(request, form.get("tenant", ""), form.get("id", ""))
     return found, RecipientSupport(
-        request.app[RUNTIME].database, found.tenant.id, actor=request[OPERATOR].actor)
+        request.app[RUNTIME].database, found.tenant.id, actor=request[OPERATOR].actor
+    )
 
 
 async def _view(request: web.Request, tenant: str, recipient_id: str) -> RecipientView:

@@ -21,9 +21,12 @@ FLASH = "notistream_flash"
 THEME = "notistream_theme"
 THEMES = ("light", "dark")
 SAFE: Mapping[str, str] = {
-    # `same-origin` and not `no-referrer`: without a referrer browsers send forms with `Origin: null`.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    # `same-origin` and not `no-referrer`: without a referrer browsers send forms with `Origin:
+    # null`.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
+        " 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -31,43 +34,88 @@ SAFE: Mapping[str, str] = {
 }
 # A text that somebody else wrote, shown in a frame: no scripts, no requests, an origin of its own.
 FRAMED: Mapping[str, str] = {
-    **SAFE, "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "frame-ancestors 'self'"}
+    **SAFE,
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        "frame-ancestors 'self'"
+    ),
+}
 TONES: Mapping[str, str] = {
-    Status.DELIVERED: "good", Status.FAILED: "bad", Status.UNKNOWN: "warn", Status.RETRYING: "warn",
-    Status.DEFERRED: "wait", Status.SCHEDULED: "wait", Status.PENDING: "wait", Status.PROCESSING: "wait",
-    Status.CANCELLED: "quiet", Status.SUPPRESSED: "quiet", Status.EXPIRED: "quiet",
+    Status.DELIVERED: "good",
+    Status.FAILED: "bad",
+    Status.UNKNOWN: "warn",
+    Status.RETRYING: "warn",
+    Status.DEFERRED: "wait",
+    Status.SCHEDULED: "wait",
+    Status.PENDING: "wait",
+    Status.PROCESSING: "wait",
+    Status.CANCELLED: "quiet",
+    Status.SUPPRESSED: "quiet",
+    Status.EXPIRED: "quiet",
 }
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, auto_reload=False,
-        trim_blocks=True, lstrip_blocks=True)
+        loader=FileSystemLoader(PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(
-        duration=formats.duration, count=formats.count, percent=formats.percent, milliseconds=formats.milliseconds,
-        tail=formats.tail, pretty=formats.pretty)
+        duration=formats.duration,
+        count=formats.count,
+        percent=formats.percent,
+        milliseconds=formats.milliseconds,
+        tail=formats.tail,
+        pretty=formats.pretty,
+    )
     environment.globals.update(
-        asset=assets.address, tones=TONES, channels=list(CHANNELS), statuses=[str(status) for status in Status],
-        priorities=[str(priority) for priority in Priority], nothing=formats.NOTHING)
+        asset=assets.address,
+        tones=TONES,
+        channels=list(CHANNELS),
+        statuses=[str(status) for status in Status],
+        priorities=[str(priority) for priority in Priority],
+        nothing=formats.NOTHING,
+    )
     return environment
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     """A page for whoever asks; a message of the action before it is shown once.
 
-    Templates know `operator` (None before signing in), `form_token`, `at` (when it was rendered) and `moment`.
+    Templates know `operator` (None before signing in), `form_token`, `at` (when it was rendered)
+    and `moment`.
     """
-    now, operator, operators = datetime.now(UTC), request.get(OPERATOR), request.app[RUNTIME].operators
+    now, operator, operators = (
+        datetime.now(UTC),
+        request.get(OPERATOR),
+        request.app[RUNTIME].operators,
+    )
     theme, flash = request.cookies.get(THEME, ""), request.cookies.get(FLASH)
     said = operators.unseal(operator, flash) if operator and flash else None
-    text = _environment().get_template(template).render({
-        "operator": operator, "form_token": operators.form_token(operator) if operator else "",
-        "places": navigation.menu(request.app[ROUTE_TABLE], request.path) if operator else (), "at": now,
-        "theme": theme if theme in THEMES else "", "said": said, "moment": partial(formats.moment, now=now),
-        "refresh_s": 0, **values,
-    })
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            {
+                "operator": operator,
+                "form_token": operators.form_token(operator) if operator else "",
+                "places": (
+                    navigation.menu(request.app[ROUTE_TABLE], request.path) if operator else ()
+                ),
+                "at": now,
+                "theme": theme if theme in THEMES else "",
+                "said": said,
+                "moment": partial(formats.moment, now=now),
+                "refresh_s": 0,
+                **values,
+            }
+        )
+    )
     response = web.Response(text=text, status=status, content_type="text/html", headers=SAFE)
     if flash:
         response.del_cookie(FLASH, path="/console")
@@ -84,8 +132,14 @@ def done(request: web.Request, to: str, said: str) -> web.Response:
     response = web.Response(status=303, headers={**SAFE, "Location": to})
     operators = request.app[RUNTIME].operators
     response.set_cookie(
-        FLASH, operators.seal(request[OPERATOR], said), path="/console", httponly=True, samesite="Strict",
-        secure=is_https(request), max_age=60)
+        FLASH,
+        operators.seal(request[OPERATOR], said),
+        path="/console",
+        httponly=True,
+        samesite="Strict",
+        secure=is_https(request),
+        max_age=60,
+    )
     return response
 
 

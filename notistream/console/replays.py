@@ -29,8 +29,12 @@ def wanted(query: MultiMapping[str]) -> tuple[Range, float]:
     asks, given = asked(query), filled(query)
     since, until = asks.moment("since"), asks.moment("until")
     meant = Range(
-        since=since or datetime.now(UTC), until=until, channel=asks.channel(), tenant_id=asks.uuid("tenant_id"),
-        statuses=tuple(sorted(set(given.getall("status", ["failed"])) & set(ENDED))) or ("failed",))
+        since=since or datetime.now(UTC),
+        until=until,
+        channel=asks.channel(),
+        tenant_id=asks.uuid("tenant_id"),
+        statuses=tuple(sorted(set(given.getall("status", ["failed"])) & set(ENDED))) or ("failed",),
+    )
     asks.check()
     if since is None:
         raise InvalidRequest([FieldError("/query/since", "must be given")])
@@ -45,7 +49,9 @@ def _rate(given: str | None) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate <= MOST_PER_S:
-        raise InvalidRequest([FieldError("/query/rate", f"must be a number above 0, at most {MOST_PER_S:g}")])
+        raise InvalidRequest(
+            [FieldError("/query/rate", f"must be a number above 0, at most {MOST_PER_S:g}")]
+        )
     return rate
 
 
@@ -53,9 +59,16 @@ async def show_many(request: web.Request) -> web.Response:
     before = asked(request.query).cursor("before")
     found = await request.app[RUNTIME].range_replays.list_page(before=before, limit=SIZE + 1)
     return page(
-        request, "replays.html", found=found[:SIZE], first=before is None, refresh_s=REFRESH_S, ended=ENDED,
-        older=address(HERE, {}, before=found[SIZE - 1].id) if len(found) > SIZE else None, per_s=f"{PER_S:g}",
-        since=(datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"))
+        request,
+        "replays.html",
+        found=found[:SIZE],
+        first=before is None,
+        refresh_s=REFRESH_S,
+        ended=ENDED,
+        older=address(HERE, {}, before=found[SIZE - 1].id) if len(found) > SIZE else None,
+        per_s=f"{PER_S:g}",
+        since=(datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"),
+    )
 
 
 async def preview(request: web.Request) -> web.Response:
@@ -63,7 +76,9 @@ async def preview(request: web.Request) -> web.Response:
     meant, rate = wanted(request.query)
     replay_id = uuid7()
     survey = await request.app[RUNTIME].range_replays.survey(meant, replay_id=replay_id)
-    return page(request, "replay_preview.html", meant=meant, rate=rate, survey=survey, replay_id=replay_id)
+    return page(
+        request, "replay_preview.html", meant=meant, rate=rate, survey=survey, replay_id=replay_id
+    )
 
 
 async def start(request: web.Request) -> web.Response:
@@ -74,8 +89,12 @@ async def start(request: web.Request) -> web.Response:
     replay_id, total = ids.uuid("id") or uuid7(), form.get("total", "0")
     ids.check()
     await request.app[RUNTIME].range_replays.start(
-        replay_id, meant, rate=rate, total=int(total) if total.isdecimal() and len(total) < 10 else 0,
-        actor=request[OPERATOR].actor)
+        replay_id,
+        meant,
+        rate=rate,
+        total=int(total) if total.isdecimal() and len(total) < 10 else 0,
+        actor=request[OPERATOR].actor,
+    )
     return done(request, HERE, "The replay has started.")
 
 

@@ -15,7 +15,10 @@ from notistream.web.server.context import RUNTIME
 
 
 async def ask(request: web.Request) -> web.Response:
-    """The form; where the console is open, straight in. Only by a name of this machine: others may be a trick."""
+    """The form; where the console is open, straight in.
+
+    Only by a name of this machine: others may be a trick.
+    """
     operators, to = request.app[RUNTIME].operators, wanted_page(request.query.get("next"))
     if operators.is_open and urlsplit(f"//{request.host}").hostname in LOOPBACK:
         return _let_in(request, operators.sign_in_local(), to)
@@ -51,6 +54,12 @@ async def leave(_request: web.Request) -> web.Response:
 def _let_in(request: web.Request, session: str, to: str) -> web.Response:
     response = web.Response(status=303, headers={**SAFE, "Location": to})
     response.set_cookie(
-        COOKIE, session, path="/console", max_age=SESSION_S, httponly=True, samesite="Strict",
-        secure=is_https(request))
+        COOKIE,
+        session,
+        path="/console",
+        max_age=SESSION_S,
+        httponly=True,
+        samesite="Strict",
+        secure=is_https(request),
+    )
     return response

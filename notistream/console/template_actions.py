@@ -22,8 +22,13 @@ from notistream.web.server.context import RUNTIME
 
 
 async def preview(request: web.Request) -> web.Response:
-    """The page again, with what it would send; it answers 200 also where something is wrong: that is what it shows."""
-    return await editor.show(request, template_form.read(request[FORM]), owned=await _owned(request))
+    """The page again, with what it would send.
+
+    It answers 200 also where something is wrong: that is what it shows.
+    """
+    return await editor.show(
+        request, template_form.read(request[FORM]), owned=await _owned(request)
+    )
 
 
 async def _owned(request: web.Request) -> Owned | None:
@@ -46,29 +51,44 @@ async def create(request: web.Request) -> web.Response:
     try:
         tenant = await tenant_field.chosen(runtime.database, form.tenant)
         stored = await runtime.templates.create(
-            tenant.id, name=form.name, channel=form.channel, content=form.content(), metadata={},
-            is_active=form.is_active, actor=request[OPERATOR].actor)
+            tenant.id,
+            name=form.name,
+            channel=form.channel,
+            content=form.content(),
+            metadata={},
+            is_active=form.is_active,
+            actor=request[OPERATOR].actor,
+        )
     except InvalidRequest as exc:
         return await editor.show(request, form, status=exc.status, errors=exc.errors)
     except TemplateExists as exc:
-        return await editor.show(request, form, status=exc.status, errors=[FieldError("/name", exc.detail)])
+        return await editor.show(
+            request, form, status=exc.status, errors=[FieldError("/name", exc.detail)]
+        )
     return done(request, f"{HERE}/{stored.id}", f"The template {stored.name} was stored.")
 
 
 async def save(request: web.Request) -> web.Response:
-    """Make the next version; where somebody was faster, the form stays, and names the version that it would undo."""
+    """Make the next version.
+
+    Where somebody was faster, the form stays, and names the version that it would undo.
+    """
     form, runtime = template_form.read(request[FORM]), request.app[RUNTIME]
     owned = await editor.owned(runtime, path_id(request))
     try:
         stored = await runtime.templates.replace(
-            owned.stored.tenant_id, owned.stored.id,
+            owned.stored.tenant_id,
+            owned.stored.id,
             Replacement(content=form.content(), is_active=form.is_active, expected=form.expected()),
-            actor=request[OPERATOR].actor)
+            actor=request[OPERATOR].actor,
+        )
     except InvalidRequest as exc:
         return await editor.show(request, form, owned=owned, status=exc.status, errors=exc.errors)
     except TemplateChanged as exc:
         now = await editor.owned(runtime, owned.stored.id)
-        return await editor.show(request, form, owned=now, status=exc.status, saved=now.stored.version)
+        return await editor.show(
+            request, form, owned=now, status=exc.status, saved=now.stored.version
+        )
     return done(request, f"{HERE}/{stored.id}", f"Version {stored.version} was saved.")
 
 
@@ -79,7 +99,11 @@ async def send_test(request: web.Request) -> web.Response:
     try:
         sent = await _test(runtime, owned, form, actor=request[OPERATOR].actor)
     except (InvalidRequest, Conflict) as exc:
-        errors = exc.errors if isinstance(exc, InvalidRequest) else [FieldError("/recipient", exc.detail)]
+        errors = (
+            exc.errors
+            if isinstance(exc, InvalidRequest)
+            else [FieldError("/recipient", exc.detail)]
+        )
         return await editor.show(request, form, owned=owned, status=exc.status, errors=errors)
     return done(request, f"/console/notifications/{sent}", "A test was sent to the sandbox.")
 
@@ -88,12 +112,21 @@ async def _test(runtime: Runtime, owned: Owned, form: TemplateForm, *, actor: st
     """Raises InvalidRequest where a create would be refused, before anything is noted."""
     variables, locale = form.values()
     draft = Draft(
-        channel=owned.stored.channel, recipient=form.recipient, template=str(owned.stored.id), variables=variables,
-        locale=locale)
+        channel=owned.stored.channel,
+        recipient=form.recipient,
+        template=str(owned.stored.id),
+        variables=variables,
+        locale=locale,
+    )
     sender = Sender(tenant_id=owned.tenant.id, correlation_id=uuid4().hex, test=True)
     await runtime.notifications.checked(draft, sender)
-    await audit_log.record(runtime.database, actor, "template.test", str(owned.stored.id), {
-        "tenant_id": str(owned.tenant.id), "correlation_id": sender.correlation_id})
+    await audit_log.record(
+        runtime.database,
+        actor,
+        "template.test",
+        str(owned.stored.id),
+        {"tenant_id": str(owned.tenant.id), "correlation_id": sender.correlation_id},
+    )
     return (await runtime.notifications.create(draft, sender)).id
 
 

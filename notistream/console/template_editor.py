@@ -22,7 +22,11 @@ from notistream.web.server.context import ROUTE_TABLE, RUNTIME
 HERE = "/console/templates"
 SANDBOX = "/console/sandbox"
 SANDBOX_ADDRESSES: Mapping[str, str] = {
-    "sms": "+15005550006", "email": "ada@example.com", "push": "device-of-a-test", "in_app": "reader-of-a-test"}
+    "sms": "+15005550006",
+    "email": "ada@example.com",
+    "push": "device-of-a-test",
+    "in_app": "reader-of-a-test",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ async def tried(runtime: Runtime, form: TemplateForm) -> Tried:
     try:
         variables, locale = form.values()
         variant, found = await runtime.templates.preview(
-            form.content(), variables, channel=form.channel, locale=locale)
+            form.content(), variables, channel=form.channel, locale=locale
+        )
     except InvalidRequest as exc:
         return Tried(errors=exc.errors)
     return Tried(found, variant)
@@ -68,22 +73,42 @@ async def tried(runtime: Runtime, form: TemplateForm) -> Tried:
 
 async def sample(runtime: Runtime, template: StoredTemplate | Starter) -> Mapping[str, Any]:
     """A value for every variable, to begin with: its own name."""
-    _, found = await runtime.templates.preview(template.content, {}, channel=template.channel, locale=None)
+    _, found = await runtime.templates.preview(
+        template.content, {}, channel=template.channel, locale=None
+    )
     return {name: name for name in found.variables}
 
 
 async def show(
-    request: web.Request, form: TemplateForm, *, owned: Owned | None = None, from_starter: Starter | None = None,
-    status: int = 200, errors: Sequence[FieldError] = (), saved: int | None = None, frame: str | None = None,
+    request: web.Request,
+    form: TemplateForm,
+    *,
+    owned: Owned | None = None,
+    from_starter: Starter | None = None,
+    status: int = 200,
+    errors: Sequence[FieldError] = (),
+    saved: int | None = None,
+    frame: str | None = None,
     taken: int | None = None,
 ) -> web.Response:
     """The form with its preview.
 
-    `saved` is the version that somebody else has made meanwhile, `taken` the older one whose text this is, `frame`
-    where the HTML of what is shown lies.
+    `saved` is the version that somebody else has made meanwhile, `taken` the older one whose text
+    this is, `frame` where the HTML of what is shown lies.
     """
     sandbox = SANDBOX if request.app[ROUTE_TABLE].find("GET", SANDBOX) else None
     return page(
-        request, "template.html", status=status, form=form, owned=owned, starter=from_starter, errors=errors,
-        saved=saved, frame=frame, taken=taken, tried=await tried(request.app[RUNTIME], form), sandbox=sandbox,
-        address=form.recipient or SANDBOX_ADDRESSES.get(form.channel, ""))
+        request,
+        "template.html",
+        status=status,
+        form=form,
+        owned=owned,
+        starter=from_starter,
+        errors=errors,
+        saved=saved,
+        frame=frame,
+        taken=taken,
+        tried=await tried(request.app[RUNTIME], form),
+        sandbox=sandbox,
+        address=form.recipient or SANDBOX_ADDRESSES.get(form.channel, ""),
+    )

@@ -56,8 +56,15 @@ class TemplateForm:
         everybody, *others = self.texts
         written = [one for one in others if not one.is_blank]
         tags = [one.tag for one in written]
-        wrong = [FieldError("/variants", "every language needs its tag, such as pt or pt-BR")] if "" in tags else [
-            FieldError(f"/variants/{tag}", "is there twice") for tag in dict.fromkeys(tags) if tags.count(tag) > 1]
+        wrong = (
+            [FieldError("/variants", "every language needs its tag, such as pt or pt-BR")]
+            if "" in tags
+            else [
+                FieldError(f"/variants/{tag}", "is there twice")
+                for tag in dict.fromkeys(tags)
+                if tags.count(tag) > 1
+            ]
+        )
         if wrong:
             raise InvalidRequest(wrong)
         return TemplateVersion(everybody.text(), {one.tag: one.text() for one in written})
@@ -68,9 +75,13 @@ class TemplateForm:
             given = orjson.loads(self.variables.strip() or "{}")
             variables = json_object(given) if isinstance(given, dict) else None
         except ValueError as exc:
-            raise InvalidRequest([FieldError("/variables", f"must be a JSON object: {exc}")]) from None
+            raise InvalidRequest(
+                [FieldError("/variables", f"must be a JSON object: {exc}")]
+            ) from None
         if variables is None:
-            raise InvalidRequest([FieldError("/variables", "must be a JSON object, such as {\"name\": \"Ada\"}")])
+            raise InvalidRequest(
+                [FieldError("/variables", 'must be a JSON object, such as {"name": "Ada"}')]
+            )
         if self.locale and (error := locale_error(self.locale)):
             raise InvalidRequest([FieldError("/locale", error)])
         return variables, self.locale or None
@@ -89,23 +100,45 @@ def read(fields: MultiDict[str]) -> TemplateForm:
     """As a browser sends it: with line ends of two characters."""
     columns = [[_lines(value) for value in fields.getall(part, [])] for part in PARTS]
     texts = [
-        Written(tag.strip(), subject, body, html) for tag, subject, body, html in zip_longest(*columns, fillvalue="")]
+        Written(tag.strip(), subject, body, html)
+        for tag, subject, body, html in zip_longest(*columns, fillvalue="")
+    ]
     return TemplateForm(
-        tenant=fields.get("tenant", "").strip(), name=fields.get("name", "").strip(),
-        channel=fields.get("channel", ""), version=fields.get("version", ""), is_active="is_active" in fields,
-        texts=texts or [Written()], variables=_lines(fields.get("variables", "")),
-        locale=fields.get("locale", "").strip(), recipient=fields.get("recipient", "").strip())
+        tenant=fields.get("tenant", "").strip(),
+        name=fields.get("name", "").strip(),
+        channel=fields.get("channel", ""),
+        version=fields.get("version", ""),
+        is_active="is_active" in fields,
+        texts=texts or [Written()],
+        variables=_lines(fields.get("variables", "")),
+        locale=fields.get("locale", "").strip(),
+        recipient=fields.get("recipient", "").strip(),
+    )
 
 
 def filled(
-    content: TemplateVersion, *, tenant: str, name: str, channel: str, version: int | None = None,
-    is_active: bool = True, sample: Mapping[str, Any] | None = None,
+    content: TemplateVersion,
+    *,
+    tenant: str,
+    name: str,
+    channel: str,
+    version: int | None = None,
+    is_active: bool = True,
+    sample: Mapping[str, Any] | None = None,
 ) -> TemplateForm:
     """A form that shows what is stored."""
     return TemplateForm(
-        tenant=tenant, name=name, channel=CHANNEL_NAMES[channel], version=str(version or ""), is_active=is_active,
-        texts=[_written("", content.text), *(_written(tag, text) for tag, text in content.variants.items())],
-        variables=orjson.dumps(sample or {}, option=orjson.OPT_INDENT_2).decode())
+        tenant=tenant,
+        name=name,
+        channel=CHANNEL_NAMES[channel],
+        version=str(version or ""),
+        is_active=is_active,
+        texts=[
+            _written("", content.text),
+            *(_written(tag, text) for tag, text in content.variants.items()),
+        ],
+        variables=orjson.dumps(sample or {}, option=orjson.OPT_INDENT_2).decode(),
+    )
 
 
 def _written(tag: str, text: TemplateText) -> Written:

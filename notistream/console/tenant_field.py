@@ -15,7 +15,9 @@ async def meant(db: Queryable, text: str | None) -> StoredTenant | None:
     """None where the field is empty; raises InvalidRequest where it is nobody's name or id."""
     if not text:
         return None
-    found = None if nul_error(text) else await tenants.get_by_name(db, text) or await _by_id(db, text)
+    found = (
+        None if nul_error(text) else await tenants.get_by_name(db, text) or await _by_id(db, text)
+    )
     if found is None:
         raise InvalidRequest([FieldError("/tenant", f"there is no tenant {text[:100]!r}")])
     return found

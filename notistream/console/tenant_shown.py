@@ -1,4 +1,7 @@
-"""Whose things a page shows: the tenant that was asked for, or the one to begin with; and ids in its address."""
+"""Whose things a page shows: the tenant that was asked for, or the one to begin with.
+
+And ids in its address.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +29,9 @@ async def choice(request: web.Request, wanted: str | None) -> Choice:
     """Without a wish the tenant `default`, or the newest. Raises InvalidRequest."""
     database = request.app[RUNTIME].database
     offered = await tenant_field.offered(database)
-    found = await tenant_field.meant(database, wanted) or await tenants.get_by_name(database, DEFAULT_TENANT)
+    found = await tenant_field.meant(database, wanted) or await tenants.get_by_name(
+        database, DEFAULT_TENANT
+    )
     if found is None and offered:
         found = await tenants.get_by_name(database, offered[0])
     return Choice(found, offered)

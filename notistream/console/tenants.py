@@ -1,4 +1,7 @@
-"""Handlers of the tenants' pages: who there is, with which keys and figures; keys issued, rotated, revoked."""
+"""Handlers of the tenants' pages: who there is, with which keys and figures.
+
+Keys issued, rotated, revoked.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -39,15 +42,22 @@ async def _list(request: web.Request, status: int = 200, **said: object) -> web.
     found = await request.app[RUNTIME].tenancy.list_page(before=before, limit=SIZE + 1)
     older = address("", {"before": found[SIZE - 1].id}) if len(found) > SIZE else None
     return page(
-        request, "tenants.html", status=status, tenants=found[:SIZE], older=older, first=before is None,
-        **{"errors": (), "values": {}, **said})
+        request,
+        "tenants.html",
+        status=status,
+        tenants=found[:SIZE],
+        older=older,
+        first=before is None,
+        **{"errors": (), "values": {}, **said},
+    )
 
 
 async def create(request: web.Request) -> web.Response:
     form = request[FORM]
     try:
         made = await request.app[RUNTIME].tenancy.create(
-            form.get("name", "").strip(), actor=request[OPERATOR].actor)
+            form.get("name", "").strip(), actor=request[OPERATOR].actor
+        )
     except InvalidRequest as exc:
         return await _list(request, 422, errors=exc.errors, values=form)
     except TenantExists as exc:
@@ -67,17 +77,31 @@ async def _one(request: web.Request, status: int = 200, **said: object) -> web.R
     keys = await runtime.tenancy.keys(tenant_id, before=before, limit=SIZE + 1)
     older = address("", {"before": keys[SIZE - 1].id}) if len(keys) > SIZE else None
     return page(
-        request, "tenant.html", status=status, tenant=tenant, keys=keys[:SIZE], older=older, first=before is None,
-        totals=await runtime.channel_totals(tenant_id), kinds=KINDS, overlaps=OVERLAPS, state=state,
-        **{"errors": (), "values": {}, **said})
+        request,
+        "tenant.html",
+        status=status,
+        tenant=tenant,
+        keys=keys[:SIZE],
+        older=older,
+        first=before is None,
+        totals=await runtime.channel_totals(tenant_id),
+        kinds=KINDS,
+        overlaps=OVERLAPS,
+        state=state,
+        **{"errors": (), "values": {}, **said},
+    )
 
 
 async def issue(request: web.Request) -> web.Response:
     form, tenant_id = request[FORM], id_of(request)
     try:
         issued = await request.app[RUNTIME].tenancy.issue(
-            tenant_id, name=form.get("name", "").strip(), kind=_kind(form), expires_at=_expiry(form),
-            actor=request[OPERATOR].actor)
+            tenant_id,
+            name=form.get("name", "").strip(),
+            kind=_kind(form),
+            expires_at=_expiry(form),
+            actor=request[OPERATOR].actor,
+        )
     except InvalidRequest as exc:
         return await _one(request, 422, errors=exc.errors, values=form)
     return await _shown_once(request, issued, replaces=None)
@@ -87,7 +111,11 @@ async def rotate(request: web.Request) -> web.Response:
     form, tenant_id, key_id = request[FORM], id_of(request), _key_id(request[FORM])
     try:
         issued = await request.app[RUNTIME].tenancy.rotate(
-            tenant_id=tenant_id, key_id=key_id, overlap=_overlap(form), actor=request[OPERATOR].actor)
+            tenant_id=tenant_id,
+            key_id=key_id,
+            overlap=_overlap(form),
+            actor=request[OPERATOR].actor,
+        )
     except (KeyEnded, InvalidRequest) as exc:
         return await _one(request, exc.status, errors=[FieldError("/key", exc.detail)])
     return await _shown_once(request, issued, replaces=OVERLAPS[form["overlap"]])
@@ -96,14 +124,23 @@ async def rotate(request: web.Request) -> web.Response:
 async def revoke(request: web.Request) -> web.Response:
     tenant_id = id_of(request)
     key = await request.app[RUNTIME].tenancy.revoke(
-        tenant_id=tenant_id, key_id=_key_id(request[FORM]), actor=request[OPERATOR].actor)
-    return done(request, f"{HERE}/{tenant_id}", f"The key {key.prefix}… is revoked; it stops within five seconds.")
+        tenant_id=tenant_id, key_id=_key_id(request[FORM]), actor=request[OPERATOR].actor
+    )
+    return done(
+        request,
+        f"{HERE}/{tenant_id}",
+        f"The key {key.prefix}… is revoked; it stops within five seconds.",
+    )
 
 
-async def _shown_once(request: web.Request, issued: IssuedKey, *, replaces: str | None) -> web.Response:
+async def _shown_once(
+    request: web.Request, issued: IssuedKey, *, replaces: str | None
+) -> web.Response:
     """The answer itself, and not a page to go on to: the key is kept nowhere."""
     tenant = await request.app[RUNTIME].tenancy.get(issued.stored.tenant_id)
-    return page(request, "tenant_key.html", status=201, tenant=tenant, issued=issued, replaces=replaces)
+    return page(
+        request, "tenant_key.html", status=201, tenant=tenant, issued=issued, replaces=replaces
+    )
 
 
 def state(key: StoredKey, at: datetime) -> tuple[str, str]:

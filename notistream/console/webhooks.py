@@ -44,10 +44,16 @@ async def show_many(request: web.Request) -> web.Response:
     wanted = query.text("tenant")
     query.check()
     chosen = await choice(request, wanted)
-    found = [] if chosen.tenant is None else await request.app[RUNTIME].webhooks.list_page(
-        chosen.tenant.id, before=None, limit=MOST)
+    found = (
+        []
+        if chosen.tenant is None
+        else await request.app[RUNTIME].webhooks.list_page(
+            chosen.tenant.id, before=None, limit=MOST
+        )
+    )
     return page(
-        request, "webhooks.html", chosen=chosen, endpoints=found, state=state, refresh_s=REFRESH_S)
+        request, "webhooks.html", chosen=chosen, endpoints=found, state=state, refresh_s=REFRESH_S
+    )
 
 
 async def show(request: web.Request) -> web.Response:
@@ -55,20 +61,43 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _one(request: web.Request, status: int = 200, **said: object) -> web.Response:
-    webhooks, tenant_id, endpoint_id = request.app[RUNTIME].webhooks, id_of(request, "tenant_id"), id_of(request)
+    webhooks, tenant_id, endpoint_id = (
+        request.app[RUNTIME].webhooks,
+        id_of(request, "tenant_id"),
+        id_of(request),
+    )
     query = asked(request.query)
-    before, wanted, kind = query.cursor("before"), query.word("status", STATUSES), query.word("type", KINDS)
+    before, wanted, kind = (
+        query.cursor("before"),
+        query.word("status", STATUSES),
+        query.word("type", KINDS),
+    )
     query.check()
     endpoint = await webhooks.get(tenant_id, endpoint_id)
     found = await webhooks.deliveries(
-        tenant_id, endpoint_id, before=before, status=wanted, kind=kind, limit=SIZE + 1)
+        tenant_id, endpoint_id, before=before, status=wanted, kind=kind, limit=SIZE + 1
+    )
     given, here = {"status": wanted, "type": kind}, f"{HERE}/{tenant_id}/{endpoint_id}"
     older = address(here, {**given, "before": found[SIZE - 1].id}) if len(found) > SIZE else None
     return page(
-        request, "webhook.html", status=status, endpoint=endpoint, state=state(endpoint), deliveries=found[:SIZE],
-        kinds=KINDS, delivery_statuses=STATUSES, given=given, here=here, older=older, tones_of=TONES,
-        first=address(here, given) if before else True, refresh_s=0 if before or status != 200 else REFRESH_S,
-        failing_for=FAILING_FOR, ended=list(ENDED), **{"errors": (), "values": {}, **said})
+        request,
+        "webhook.html",
+        status=status,
+        endpoint=endpoint,
+        state=state(endpoint),
+        deliveries=found[:SIZE],
+        kinds=KINDS,
+        delivery_statuses=STATUSES,
+        given=given,
+        here=here,
+        older=older,
+        tones_of=TONES,
+        first=address(here, given) if before else True,
+        refresh_s=0 if before or status != 200 else REFRESH_S,
+        failing_for=FAILING_FOR,
+        ended=list(ENDED),
+        **{"errors": (), "values": {}, **said},
+    )
 
 
 async def show_delivery(request: web.Request) -> web.Response:
@@ -78,15 +107,35 @@ async def show_delivery(request: web.Request) -> web.Response:
     delivery = await webhooks.delivery(tenant_id, endpoint_id, id_of(request, "delivery_id"))
     calls = [{**call, "at": _moment(call.get("at"))} for call in reversed(delivery.history)]
     return page(
-        request, "webhook_delivery.html", endpoint=endpoint, delivery=delivery, calls=calls,
-        here=f"{HERE}/{tenant_id}/{endpoint_id}", tones_of=TONES, most=len(SCHEDULE_S), refresh_s=REFRESH_S)
+        request,
+        "webhook_delivery.html",
+        endpoint=endpoint,
+        delivery=delivery,
+        calls=calls,
+        here=f"{HERE}/{tenant_id}/{endpoint_id}",
+        tones_of=TONES,
+        most=len(SCHEDULE_S),
+        refresh_s=REFRESH_S,
+    )
 
 
 async def switch(request: web.Request) -> web.Response:
-    tenant_id, endpoint_id, on = id_of(request, "tenant_id"), id_of(request), request[FORM].get("on") == "1"
-    changed = await support(request).switch(tenant_id, endpoint_id, on=on, actor=request[OPERATOR].actor)
-    said = "The endpoint is switched on; what waited goes out." if on else "The endpoint is switched off."
-    return done(request, f"{HERE}/{tenant_id}/{endpoint_id}", said if changed else "It was so already.")
+    tenant_id, endpoint_id, on = (
+        id_of(request, "tenant_id"),
+        id_of(request),
+        request[FORM].get("on") == "1",
+    )
+    changed = await support(request).switch(
+        tenant_id, endpoint_id, on=on, actor=request[OPERATOR].actor
+    )
+    said = (
+        "The endpoint is switched on; what waited goes out."
+        if on
+        else "The endpoint is switched off."
+    )
+    return done(
+        request, f"{HERE}/{tenant_id}/{endpoint_id}", said if changed else "It was so already."
+    )
 
 
 async def test(request: web.Request) -> web.Response:
@@ -96,30 +145,39 @@ async def test(request: web.Request) -> web.Response:
     except Conflict as exc:
         return await _one(request, exc.status, refused=exc.detail)
     return done(
-        request, f"{HERE}/{tenant_id}/{endpoint_id}/deliveries/{queued.id}",
-        "A test event is queued; a worker sends it at once.")
+        request,
+        f"{HERE}/{tenant_id}/{endpoint_id}/deliveries/{queued.id}",
+        "A test event is queued; a worker sends it at once.",
+    )
 
 
 async def redeliver(request: web.Request) -> web.Response:
     """One delivery."""
     tenant_id, endpoint_id = id_of(request, "tenant_id"), id_of(request)
     delivery_id = _delivery_id(request[FORM].get("delivery", ""))
-    await support(request).redeliver(tenant_id, endpoint_id, delivery_id, actor=request[OPERATOR].actor)
+    await support(request).redeliver(
+        tenant_id, endpoint_id, delivery_id, actor=request[OPERATOR].actor
+    )
     return done(
-        request, f"{HERE}/{tenant_id}/{endpoint_id}/deliveries/{delivery_id}",
-        "It is queued again, from the beginning.")
+        request,
+        f"{HERE}/{tenant_id}/{endpoint_id}/deliveries/{delivery_id}",
+        "It is queued again, from the beginning.",
+    )
 
 
 async def redeliver_span(request: web.Request) -> web.Response:
     tenant_id, endpoint_id, form = id_of(request, "tenant_id"), id_of(request), request[FORM]
     try:
         count = await support(request).redeliver_span(
-            tenant_id, endpoint_id, _span(Query(filled(form))), actor=request[OPERATOR].actor)
+            tenant_id, endpoint_id, _span(Query(filled(form))), actor=request[OPERATOR].actor
+        )
     except InvalidRequest as exc:
         return await _one(request, exc.status, errors=exc.errors, values=form)
     except Conflict as exc:
         return await _one(request, exc.status, refused=exc.detail)
-    return done(request, f"{HERE}/{tenant_id}/{endpoint_id}", f"{count} deliveries are queued again.")
+    return done(
+        request, f"{HERE}/{tenant_id}/{endpoint_id}", f"{count} deliveries are queued again."
+    )
 
 
 def _span(query: Query) -> Span:

@@ -81,12 +81,25 @@ class LastRun:
 
 
 async def page(
-    db: Queryable, window: Window, *, after: UUID, limit: int, lease: timedelta, horizons: Mapping[str, datetime]
+    db: Queryable,
+    window: Window,
+    *,
+    after: UUID,
+    limit: int,
+    lease: timedelta,
+    horizons: Mapping[str, datetime],
 ) -> Page:
     """The next page of the window; see the statement for `horizons`."""
     row = await db.fetchrow(
-        SQL["page"], after, window.last_id, window.tenant_id, limit, lease, list(horizons),
-        list(horizons.values()), window.since,
+        SQL["page"],
+        after,
+        window.last_id,
+        window.tenant_id,
+        limit,
+        lease,
+        list(horizons),
+        list(horizons.values()),
+        window.since,
     )
     assert row is not None
     return Page(
@@ -99,7 +112,15 @@ async def page(
 def _suspect(columns: Sequence[Any]) -> Suspect:
     notification_id, tenant_id, topic, status, seq, key, hour, queued_at = columns
     return Suspect(
-        UUID(notification_id), UUID(tenant_id), topic, status, seq, key.encode(), _moment(hour), _moment(queued_at))
+        UUID(notification_id),
+        UUID(tenant_id),
+        topic,
+        status,
+        seq,
+        key.encode(),
+        _moment(hour),
+        _moment(queued_at),
+    )
 
 
 def _moment(epoch: float) -> datetime:

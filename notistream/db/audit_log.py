@@ -25,8 +25,13 @@ class AuditEntry:
     details: Mapping[str, Any]
 
 
-async def record(db: Queryable, actor: str, action: str, target: str, details: Mapping[str, Any] | None = None) -> None:
-    """Note an action; `actor` is CLI, ADMIN, WORKER or a tenant's id, `action` a word such as `dlq.replay`."""
+async def record(
+    db: Queryable, actor: str, action: str, target: str, details: Mapping[str, Any] | None = None
+) -> None:
+    """Note an action.
+
+    `actor` is CLI, ADMIN, WORKER or a tenant's id, `action` a word such as `dlq.replay`.
+    """
     await db.fetch(SQL["record"], actor, action, storable(target), details or {})
 
 

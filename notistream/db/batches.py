@@ -11,13 +11,19 @@ SQL = load("batches")
 FIELDS = tuple(f.name for f in fields(StoredBatch))
 
 
-async def create(db: Queryable, batch_id: UUID, tenant_id: UUID, *, total: int, rejected: int) -> StoredBatch:
+async def create(
+    db: Queryable, batch_id: UUID, tenant_id: UUID, *, total: int, rejected: int
+) -> StoredBatch:
     """Store a batch of `total` accepted and `rejected` refused items."""
     row = await db.fetchrow(SQL["create"], batch_id, tenant_id, total, rejected)
     assert row is not None
     return StoredBatch(
-        id=batch_id, tenant_id=tenant_id, total_count=total, rejected_count=rejected,
-        created_at=row["created_at"], statuses={"pending": total},
+        id=batch_id,
+        tenant_id=tenant_id,
+        total_count=total,
+        rejected_count=rejected,
+        created_at=row["created_at"],
+        statuses={"pending": total},
     )
 
 

@@ -43,5 +43,11 @@ async def list_all(db: Queryable) -> list[ToldBreaker]:
 async def replace(db: Queryable, slot: int, breakers: Sequence[OpenBreaker]) -> None:
     """Make these the breakers of the slot that are not closed."""
     await db.fetch(
-        SQL["replace"], slot, [b.channel for b in breakers], [b.provider for b in breakers],
-        [b.state for b in breakers], [storable(b.reason) for b in breakers], [b.probe_in_s for b in breakers])
+        SQL["replace"],
+        slot,
+        [b.channel for b in breakers],
+        [b.provider for b in breakers],
+        [b.state for b in breakers],
+        [storable(b.reason) for b in breakers],
+        [b.probe_in_s for b in breakers],
+    )

@@ -22,8 +22,12 @@ class CapLedger:
         """See `delivery.ports.Caps`."""
         who = (claimed.tenant_id, claimed.recipient_id, claimed.channel)
         async with self._database.transaction() as db:
-            await db.fetchrow(SQL["lock"], str(who[0]), *who[1:])  # a statement of its own: the next one sees all
-            row = await db.fetchrow(SQL["take"], *who, claimed.id, cap.count, timedelta(seconds=cap.window_s))
+            await db.fetchrow(
+                SQL["lock"], str(who[0]), *who[1:]
+            )  # a statement of its own: the next one sees all
+            row = await db.fetchrow(
+                SQL["take"], *who, claimed.id, cap.count, timedelta(seconds=cap.window_s)
+            )
         assert row is not None
         return CapUse(row["allowed"], row["used"], row["free_at"])
 

@@ -34,5 +34,8 @@ async def forget(db: Queryable) -> None:
 
 
 async def series(db: Queryable, *, since: datetime, every: timedelta) -> Sequence[Span]:
-    """What was measured since a full minute, by channel and in the order of time; not measured: no span."""
+    """What was measured since a full minute, by channel and in the order of time.
+
+    Not measured: no span.
+    """
     return [Span(**dict(row)) for row in await db.fetch(SQL["series"], since, every)]

@@ -67,7 +67,13 @@ class Filter:
     def values(self) -> tuple[Any, ...]:
         """As the queries take them."""
         return (
-            self.tenant_id, self.channel, self.reason, self.notification_id, self.template, self.since, self.until,
+            self.tenant_id,
+            self.channel,
+            self.reason,
+            self.notification_id,
+            self.template,
+            self.since,
+            self.until,
             self.replayed,
         )
 
@@ -123,13 +129,25 @@ class Reference:
 async def bury_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
     """Keep it as a dead letter, once per place; what is to be published for it."""
     about = {
-        "dlq.topic": record.topic, "dlq.partition": str(record.partition), "dlq.offset": str(record.offset),
-        "dlq.reason": storable(record.reason), "dlq.id": str(record.id),
+        "dlq.topic": record.topic,
+        "dlq.partition": str(record.partition),
+        "dlq.offset": str(record.offset),
+        "dlq.reason": storable(record.reason),
+        "dlq.id": str(record.id),
     }
     found = _headers(record)
     row = await db.fetchrow(
-        SQL["bury_record"], record.id, record.channel, storable(record.reason), record.topic, record.partition,
-        record.offset, record.key, record.value, found, [*found, *map(list, about.items())],
+        SQL["bury_record"],
+        record.id,
+        record.channel,
+        storable(record.reason),
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        found,
+        [*found, *map(list, about.items())],
     )
     return outbox_entries(row["entries"]) if row else []
 
@@ -144,10 +162,17 @@ def _headers(record: BadRecord) -> list[list[Any]]:
 async def keep_records(db: Queryable, records: Sequence[BadRecord]) -> frozenset[UUID]:
     """Make sure that these are in the table; the ids of those that were not."""
     rows = await db.fetch(
-        SQL["keep_records"], [r.id for r in records], [r.channel for r in records],
-        [storable(r.reason) for r in records], [storable(r.topic) for r in records], [r.partition for r in records],
-        [r.offset for r in records], [r.key for r in records], [r.value for r in records],
-        [_json(_headers(r)) for r in records], [r.created_at for r in records],
+        SQL["keep_records"],
+        [r.id for r in records],
+        [r.channel for r in records],
+        [storable(r.reason) for r in records],
+        [storable(r.topic) for r in records],
+        [r.partition for r in records],
+        [r.offset for r in records],
+        [r.key for r in records],
+        [r.value for r in records],
+        [_json(_headers(r)) for r in records],
+        [r.created_at for r in records],
     )
     return frozenset(row["id"] for row in rows)
 
@@ -155,22 +180,35 @@ async def keep_records(db: Queryable, records: Sequence[BadRecord]) -> frozenset
 async def keep_failures(db: Queryable, failures: Sequence[FailedDelivery]) -> frozenset[UUID]:
     """Make sure that these are in the table; the ids of those that were not."""
     rows = await db.fetch(
-        SQL["keep_failures"], [f.id for f in failures], [f.notification_id for f in failures],
-        [f.tenant_id for f in failures], [f.channel for f in failures],
-        [storable(f.reason) or "failed" for f in failures], [f.attempts for f in failures],
-        [f.chain for f in failures], [storable(f.topic) for f in failures], [f.partition for f in failures],
-        [f.offset for f in failures], [f.key for f in failures], [_json(f.history) for f in failures],
+        SQL["keep_failures"],
+        [f.id for f in failures],
+        [f.notification_id for f in failures],
+        [f.tenant_id for f in failures],
+        [f.channel for f in failures],
+        [storable(f.reason) or "failed" for f in failures],
+        [f.attempts for f in failures],
+        [f.chain for f in failures],
+        [storable(f.topic) for f in failures],
+        [f.partition for f in failures],
+        [f.offset for f in failures],
+        [f.key for f in failures],
+        [_json(f.history) for f in failures],
         [f.created_at for f in failures],
     )
     return frozenset(row["id"] for row in rows)
 
 
 def _json(value: Any) -> str:
-    """As text, because an array of lists would get two dimensions; without NUL, which jsonb cannot hold."""
+    """As text, because an array of lists would get two dimensions.
+
+    Without NUL, which jsonb cannot hold.
+    """
     return NUL.sub(r"\1", orjson.dumps(value).decode())
 
 
-async def list_page(db: Queryable, shown: Filter, *, before: UUID | None = None, limit: int) -> list[DeadLetter]:
+async def list_page(
+    db: Queryable, shown: Filter, *, before: UUID | None = None, limit: int
+) -> list[DeadLetter]:
     """At most `limit`, newest first."""
     rows = await db.fetch(SQL["list"], before, *shown.values(), limit)
     return [DeadLetter(**dict(row)) for row in rows]
@@ -181,7 +219,8 @@ async def kinds(db: Queryable, meant: Filter, *, limit: int) -> Kinds:
     rows = await db.fetch(SQL["kinds"], *meant.values(), limit)
     return Kinds(
         rows[0]["total"] if rows else 0,
-        [Kind(row["channel"], row["reason"], row["undecodable"], row["count"]) for row in rows])
+        [Kind(row["channel"], row["reason"], row["undecodable"], row["count"]) for row in rows],
+    )
 
 
 async def over_time(
@@ -196,7 +235,10 @@ async def prospects(db: Queryable, ids: Sequence[UUID]) -> list[Prospect]:
     return [
         Prospect(
             letter=DeadLetter(**{name: row[name] for name in DeadLetter.__dataclass_fields__}),
-            notification_status=row["notification_status"], lost=row["lost"], size=row["size"])
+            notification_status=row["notification_status"],
+            lost=row["lost"],
+            size=row["size"],
+        )
         for row in await db.fetch(SQL["prospects"], ids)
     ]
 
@@ -205,7 +247,9 @@ async def next_references(
     db: Queryable, meant: Filter, *, after: UUID | None = None, limit: int
 ) -> list[Reference]:
     """At most `limit`, oldest first."""
-    return [Reference(**dict(row)) for row in await db.fetch(SQL["next"], after, *meant.values(), limit)]
+    return [
+        Reference(**dict(row)) for row in await db.fetch(SQL["next"], after, *meant.values(), limit)
+    ]
 
 
 async def references(db: Queryable, ids: Sequence[UUID]) -> list[Reference]:
@@ -220,7 +264,10 @@ async def get(db: Queryable, entry_id: UUID) -> WholeDeadLetter | None:
         return None
     shown = {name: row[name] for name in DeadLetter.__dataclass_fields__}
     return WholeDeadLetter(
-        **shown, key=row["key"], value=row["value"], history=row["calls"] or [],
+        **shown,
+        key=row["key"],
+        value=row["value"],
+        history=row["calls"] or [],
         notification_status=row["notification_status"],
         headers=[(name, _bytes(text)) for name, text in row["headers"]],
     )
@@ -232,8 +279,13 @@ def _bytes(text: Mapping[str, str] | str | None) -> bytes | None:
     return None if text is None else base64.b64decode(text["base64"])
 
 
-async def replay_records(db: Queryable, ids: Sequence[UUID], *, prefix: str, largest: int) -> Replayed:
-    """Send undecodable records to the topics that they came from, at most once; `prefix` of the topics' names."""
+async def replay_records(
+    db: Queryable, ids: Sequence[UUID], *, prefix: str, largest: int
+) -> Replayed:
+    """Send undecodable records to the topics that they came from, at most once.
+
+    `prefix` of the topics' names.
+    """
     row = await db.fetchrow(SQL["replay_records"], ids, prefix, largest)
     assert row is not None
     return Replayed(frozenset(row["replayed"]), outbox_entries(row["entries"]))

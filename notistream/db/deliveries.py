@@ -14,7 +14,14 @@ from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import storable
 from notistream.delivery.ports import Origin, Parking, Turn
-from notistream.domain.notification import CHANNELS, NO_WISHES, AddressKind, Claimed, OnUnknown, Priority
+from notistream.domain.notification import (
+    CHANNELS,
+    NO_WISHES,
+    AddressKind,
+    Claimed,
+    OnUnknown,
+    Priority,
+)
 from notistream.domain.outcome import Finish, Step
 from notistream.domain.preference import Preferences, preferences_from
 from notistream.domain.recipient import device_mark
@@ -23,9 +30,29 @@ from notistream.kafka.records import OutboxEntry, outbox_entries
 SQL = load("deliveries")
 TIMER_GRACE = timedelta(seconds=5)
 COPIED = (
-    "id", "tenant_id", "channel", "recipient_id", "content", "subject", "template_id", "template_name",
-    "template_version", "template_variables", "expires_at", "category", "correlation_id", "traceparent", "chain",
-    "attempts", "lease_token", "claimed_at", "next_provider", "timezone", "suppressed", "locale", "test",
+    "id",
+    "tenant_id",
+    "channel",
+    "recipient_id",
+    "content",
+    "subject",
+    "template_id",
+    "template_name",
+    "template_version",
+    "template_variables",
+    "expires_at",
+    "category",
+    "correlation_id",
+    "traceparent",
+    "chain",
+    "attempts",
+    "lease_token",
+    "claimed_at",
+    "next_provider",
+    "timezone",
+    "suppressed",
+    "locale",
+    "test",
     "erased",
 )
 
@@ -33,11 +60,15 @@ COPIED = (
 async def claim(
     db: Queryable, turns: Sequence[Turn], *, owner: int, lease: timedelta, call_before: float
 ) -> Mapping[UUID, Claimed]:
-    """Claim for worker slot `owner`; what is missing in the answer was taken, cancelled or is stale.
+    """Claim for worker slot `owner`.
+
+    What is missing in the answer was taken, cancelled or is stale.
 
     `call_before` is half a lease from now, on this process's monotonic clock.
     """
-    rows = await db.fetch(SQL["claim"], [t.id for t in turns], [t.seq for t in turns], uuid7(), owner, lease)
+    rows = await db.fetch(
+        SQL["claim"], [t.id for t in turns], [t.seq for t in turns], uuid7(), owner, lease
+    )
     clock = call_before - lease.total_seconds() / 2
     return {row["id"]: _claimed(row, clock, call_before) for row in rows}
 
@@ -46,11 +77,20 @@ def _claimed(row: asyncpg.Record, clock: float, call_before: float) -> Claimed:
     preferences, fault = wishes(row)
     devices = _devices(row) if row["push_tokens"] else ()
     return Claimed(
-        **{name: row[name] for name in COPIED}, devices=devices,
-        recipient=row["recipient"] or (
-            next(reversed(devices), None) if row["push_tokens"] else contact(row, row["channel"], row["recipient_id"])),
-        priority=Priority(row["priority"]), on_unknown=OnUnknown(row["on_unknown"]), preferences=preferences,
-        preferences_fault=fault, claimed_clock=clock, call_before=call_before,
+        **{name: row[name] for name in COPIED},
+        devices=devices,
+        recipient=row["recipient"]
+        or (
+            next(reversed(devices), None)
+            if row["push_tokens"]
+            else contact(row, row["channel"], row["recipient_id"])
+        ),
+        priority=Priority(row["priority"]),
+        on_unknown=OnUnknown(row["on_unknown"]),
+        preferences=preferences,
+        preferences_fault=fault,
+        claimed_clock=clock,
+        call_before=call_before,
     )
 
 
@@ -105,11 +145,22 @@ async def finish(db: Queryable, items: Sequence[Finishing]) -> Changed:
     """End deliveries under their lease tokens; a missing id means that the lease was lost."""
     ends = [item.end for item in items]
     row = await db.fetchrow(
-        SQL["finish"], [i.id for i in items], [i.lease_token for i in items], [e.status.value for e in ends],
-        [storable(e.reason) for e in ends], [e.delay_s for e in ends], [e.outcome.value for e in ends],
-        [storable(e.error) for e in ends], [e.provider for e in ends], [storable(e.provider_message_id) for e in ends],
-        [e.duration_ms for e in ends], [storable(e.subject) for e in ends], [storable(e.content) for e in ends],
-        [_steps(e.steps) for e in ends], [uuid7() for _ in ends], [e.next_provider for e in ends],
+        SQL["finish"],
+        [i.id for i in items],
+        [i.lease_token for i in items],
+        [e.status.value for e in ends],
+        [storable(e.reason) for e in ends],
+        [e.delay_s for e in ends],
+        [e.outcome.value for e in ends],
+        [storable(e.error) for e in ends],
+        [e.provider for e in ends],
+        [storable(e.provider_message_id) for e in ends],
+        [e.duration_ms for e in ends],
+        [storable(e.subject) for e in ends],
+        [storable(e.content) for e in ends],
+        [_steps(e.steps) for e in ends],
+        [uuid7() for _ in ends],
+        [e.next_provider for e in ends],
         [i.origin.topic if i.origin else None for i in items],
         [i.origin.partition if i.origin else None for i in items],
         [i.origin.offset if i.origin else None for i in items],
@@ -124,7 +175,11 @@ def _steps(steps: Sequence[Step]) -> str:
 
 
 def _step(step: Step) -> Mapping[str, Any]:
-    shown: dict[str, Any] = {"gate": step.gate, "verdict": step.verdict, "reason": storable(step.reason)}
+    shown: dict[str, Any] = {
+        "gate": step.gate,
+        "verdict": step.verdict,
+        "reason": storable(step.reason),
+    }
     if step.inputs:
         shown["inputs"] = step.inputs
     if step.next_eligible_at:
@@ -135,18 +190,29 @@ def _step(step: Step) -> Mapping[str, Any]:
 async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> Changed:
     """Note a stale worker's outcome; its id is in the answer when its success was still accepted."""
     row = await db.fetchrow(
-        SQL["finish_late"], claimed.id, claimed.chain, claimed.attempts, end.outcome.value, end.provider,
+        SQL["finish_late"],
+        claimed.id,
+        claimed.chain,
+        claimed.attempts,
+        end.outcome.value,
+        end.provider,
         storable(end.provider_message_id),
     )
     assert row is not None
-    return Changed(frozenset([claimed.id] if row["accepted"] else ()), outbox_entries(row["entries"]))
+    return Changed(
+        frozenset([claimed.id] if row["accepted"] else ()), outbox_entries(row["entries"])
+    )
 
 
 async def park(db: Queryable, items: Sequence[Parking]) -> Changed:
     """Turn pending into deferred, without using an attempt."""
     row = await db.fetchrow(
-        SQL["park"], [i.turn.id for i in items], [i.turn.seq for i in items], [i.delay_s for i in items],
-        [i.gate for i in items], [i.reason for i in items],
+        SQL["park"],
+        [i.turn.id for i in items],
+        [i.turn.seq for i in items],
+        [i.delay_s for i in items],
+        [i.gate for i in items],
+        [i.reason for i in items],
     )
     assert row is not None
     return Changed(frozenset(row["parked"]), outbox_entries(row["entries"]))
@@ -161,18 +227,31 @@ class Queued:
 
 
 async def queue(db: Queryable, turns: Sequence[Turn]) -> Queued:
-    """Turn waiting into pending for the turns that are due; others that no longer wait change nothing."""
+    """Turn waiting into pending for the turns that are due.
+
+    Others that no longer wait change nothing.
+    """
     row = await db.fetchrow(SQL["queue"], [t.id for t in turns], [t.seq for t in turns])
     assert row is not None
     early = {Turn(UUID(e[0]), e[1]): float(e[2]) for e in row["early"] or ()}
     return Queued(outbox_entries(row["entries"]), early)
 
 
-async def queue_due(db: Queryable, rooms: Mapping[tuple[str, str], int]) -> tuple[int, list[OutboxEntry]]:
-    """Queue what is due, oldest first, as many per (channel, priority) as `rooms` says; how many, what to publish."""
+async def queue_due(
+    db: Queryable, rooms: Mapping[tuple[str, str], int]
+) -> tuple[int, list[OutboxEntry]]:
+    """Queue what is due, oldest first, as many per (channel, priority) as `rooms` says.
+
+    How many, what to publish.
+    """
     lanes = list(rooms)
     row = await db.fetchrow(
-        SQL["queue_due"], TIMER_GRACE, [lane[0] for lane in lanes], [lane[1] for lane in lanes], list(rooms.values()))
+        SQL["queue_due"],
+        TIMER_GRACE,
+        [lane[0] for lane in lanes],
+        [lane[1] for lane in lanes],
+        list(rooms.values()),
+    )
     assert row is not None
     return row["count"], outbox_entries(row["entries"])
 
@@ -185,8 +264,13 @@ class EndedLease:
     ids: Sequence[UUID]
 
 
-async def lock_ended_leases(db: Queryable, *, limit: int, owner: int | None = None) -> list[EndedLease]:
-    """Leases whose time has passed and, at its start, all that `owner` left; locked in this transaction."""
+async def lock_ended_leases(
+    db: Queryable, *, limit: int, owner: int | None = None
+) -> list[EndedLease]:
+    """Leases whose time has passed and, at its start, all that `owner` left.
+
+    Locked in this transaction.
+    """
     rows = await db.fetch(SQL["lock_ended_leases"], limit, owner)
     return [EndedLease(row["token"], row["ids"]) for row in rows]
 
@@ -207,11 +291,20 @@ class Orphan:
 async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
     """What is still processing under these leases."""
     rows = await db.fetch(
-        SQL["orphans"], [i for lease in leases for i in lease.ids], [lease.token for lease in leases])
+        SQL["orphans"],
+        [i for lease in leases for i in lease.ids],
+        [lease.token for lease in leases],
+    )
     return [
         Orphan(
-            r["id"], Priority(r["priority"]), r["attempts"], r["chain"], OnUnknown(r["on_unknown"]), r["lease_token"],
-            r["next_provider"])
+            r["id"],
+            Priority(r["priority"]),
+            r["attempts"],
+            r["chain"],
+            OnUnknown(r["on_unknown"]),
+            r["lease_token"],
+            r["next_provider"],
+        )
         for r in rows
     ]
 
@@ -219,5 +312,3 @@ async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
 async def drop_leases(db: Queryable, leases: Sequence[EndedLease]) -> None:
     """Forget leases that are settled."""
     await db.fetch(SQL["drop_leases"], [lease.token for lease in leases])
-
-

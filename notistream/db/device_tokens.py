@@ -25,7 +25,9 @@ class StoredToken:
 
 async def list_of(db: Queryable, tenant_id: UUID, recipient_id: str) -> list[StoredToken]:
     """Newest first."""
-    return [StoredToken(**dict(row)) for row in await db.fetch(SQL["list_of"], tenant_id, recipient_id)]
+    return [
+        StoredToken(**dict(row)) for row in await db.fetch(SQL["list_of"], tenant_id, recipient_id)
+    ]
 
 
 async def lock(db: Queryable, tenant_id: UUID) -> None:
@@ -38,7 +40,9 @@ async def replace(db: Queryable, tenant_id: UUID, recipient_id: str, tokens: Seq
     await db.fetch(SQL["replace"], tenant_id, recipient_id, list(tokens))
 
 
-async def register(db: Queryable, tenant_id: UUID, recipient_id: str, token: str, *, platform: str | None) -> None:
+async def register(
+    db: Queryable, tenant_id: UUID, recipient_id: str, token: str, *, platform: str | None
+) -> None:
     """Make a token the newest of this recipient and nobody else's; to be called under `lock`."""
     await db.fetch(SQL["register"], tenant_id, recipient_id, token, platform, MAX_TOKENS)
 
@@ -49,13 +53,24 @@ async def forget(db: Queryable, tenant_id: UUID, token: str) -> bool:
 
 
 async def deactivate(
-    db: Queryable, tenant_id: UUID, tokens: Sequence[str], *, before: datetime, suppress: bool, note: str | None,
+    db: Queryable,
+    tenant_id: UUID,
+    tokens: Sequence[str],
+    *,
+    before: datetime,
+    suppress: bool,
+    note: str | None,
     notification_id: UUID,
 ) -> list[OutboxEntry]:
-    """Drop tokens that a provider called dead, unless they were registered after `before`; what is to be published.
+    """Drop tokens that a provider called dead, unless they were registered after `before`.
 
-    Repeating it is harmless. With `suppress`, tokens that no recipient has are put on the suppression list.
+    What is to be published.
+
+    Repeating it is harmless. With `suppress`, tokens that no recipient has are put on the
+    suppression list.
     """
-    row = await db.fetchrow(SQL["deactivate"], tenant_id, list(tokens), before, suppress, note, notification_id)
+    row = await db.fetchrow(
+        SQL["deactivate"], tenant_id, list(tokens), before, suppress, note, notification_id
+    )
     assert row is not None
     return outbox_entries(row["entries"])

@@ -34,7 +34,13 @@ async def known(db: Queryable, tenant_id: UUID, recipient_id: str) -> Known:
 
 
 async def page(
-    db: Queryable, tenant_id: UUID, recipient_id: str, addresses: Addresses, *, after: UUID | None, size: int
+    db: Queryable,
+    tenant_id: UUID,
+    recipient_id: str,
+    addresses: Addresses,
+    *,
+    after: UUID | None,
+    size: int,
 ) -> tuple[Sequence[UUID], UUID | None]:
     """Which of the next `size` notifications are the recipient's, and where the page after begins: None at the end."""
     row = await db.fetchrow(SQL["page"], tenant_id, after, size, recipient_id, *_columns(addresses))
@@ -58,22 +64,35 @@ async def erase(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, tombston
     return Erased(row["erased"], row["cancelled"], outbox_entries(row["entries"]))
 
 
-async def forget_sandbox(db: Queryable, tenant_id: UUID, recipient_id: str, names: Sequence[str]) -> int:
+async def forget_sandbox(
+    db: Queryable, tenant_id: UUID, recipient_id: str, names: Sequence[str]
+) -> int:
     """Delete what the sandbox was given for the recipient, or for one of the addresses; how many."""
     return len(await db.fetch(SQL["forget_sandbox"], tenant_id, recipient_id, list(names)))
 
 
-async def erase_records(db: Queryable, tenant_id: UUID, names: Sequence[str], words: Sequence[str]) -> int:
+async def erase_records(
+    db: Queryable, tenant_id: UUID, names: Sequence[str], words: Sequence[str]
+) -> int:
     """Erase undecodable records whose key is that of a name, or whose bytes have one of the words."""
     return len(await db.fetch(SQL["erase_records"], tenant_id, list(names), list(words), REASON))
 
 
 async def forget_answers(
-    db: Queryable, tenant_id: UUID, words: Sequence[str], *, after: tuple[str, str] | None, size: int
+    db: Queryable,
+    tenant_id: UUID,
+    words: Sequence[str],
+    *,
+    after: tuple[str, str] | None,
+    size: int,
 ) -> tuple[int, tuple[str, str] | None]:
-    """Forget stored answers that have one of the words, among the next `size`; how many, and where to go on."""
+    """Forget stored answers that have one of the words, among the next `size`.
+
+    How many, and where to go on.
+    """
     row = await db.fetchrow(
-        SQL["forget_answers"], tenant_id, *(after or (None, None)), size, list(words))
+        SQL["forget_answers"], tenant_id, *(after or (None, None)), size, list(words)
+    )
     assert row is not None
     return row["count"], (row["route"], row["key"]) if row["route"] is not None else None
 
@@ -83,7 +102,9 @@ async def keep_suppressions(
 ) -> None:
     """Turn suppressions of the addresses, and opt-outs (channel, address, category), into ones without the address."""
     channels, listed, categories = ([o[i] for o in opt_outs] for i in range(3))
-    await db.fetch(SQL["keep_suppressions"], tenant_id, *_columns(addresses), channels, listed, categories)
+    await db.fetch(
+        SQL["keep_suppressions"], tenant_id, *_columns(addresses), channels, listed, categories
+    )
 
 
 async def forget(db: Queryable, tenant_id: UUID, recipient_id: str) -> None:

@@ -24,7 +24,9 @@ async def dead_letters(db: Queryable) -> Mapping[str, int]:
 
 async def lateness_s(db: Queryable, lanes: Collection[tuple[str, str]]) -> float:
     """Seconds by which the most overdue notification of these lanes (channel, priority) is late."""
-    row = await db.fetchrow(SQL["lateness"], [lane[0] for lane in lanes], [lane[1] for lane in lanes])
+    row = await db.fetchrow(
+        SQL["lateness"], [lane[0] for lane in lanes], [lane[1] for lane in lanes]
+    )
     assert row is not None
     seconds: float = row["seconds"]
     return seconds
@@ -32,4 +34,7 @@ async def lateness_s(db: Queryable, lanes: Collection[tuple[str, str]]) -> float
 
 async def outbox(db: Queryable) -> Mapping[str, Waiting]:
     """What is not published yet, by topic without the prefix."""
-    return {row["topic"]: Waiting(row["entries"], row["oldest_s"]) for row in await db.fetch(SQL["outbox"])}
+    return {
+        row["topic"]: Waiting(row["entries"], row["oldest_s"])
+        for row in await db.fetch(SQL["outbox"])
+    }

@@ -23,8 +23,8 @@ PAUSE_TIMES = 8
 def by_load(flushed: int, took_s: float) -> float:
     """No pause after a single item, longer ones the larger the group.
 
-    Where items come faster than they could be flushed one by one, groups grow by this, and with them the pauses;
-    otherwise they stay small.
+    Where items come faster than they could be flushed one by one, groups grow by this, and with
+    them the pauses; otherwise they stay small.
     """
     return min(min(flushed - 1, PAUSE_TIMES) * took_s, PAUSE_MOST_S)
 
@@ -37,9 +37,9 @@ def no_pause(_flushed: int, _took_s: float) -> float:
 class GroupCommit(Generic[T, R]):
     """Coalesces `submit` calls into calls of `flush`, which answers one result per item, in order.
 
-    At most `in_flight` flushes run at once; while they run, and during the `pause` after each, items gather; `enough`
-    of them end the pause. A flush that fails for a reason that lies in one item is repeated item by item, so that
-    neighbours do not suffer.
+    At most `in_flight` flushes run at once; while they run, and during the `pause` after each,
+    items gather; `enough` of them end the pause. A flush that fails for a reason that lies in one
+    item is repeated item by item, so that neighbours do not suffer.
     """
 
     def __init__(
@@ -78,7 +78,10 @@ class GroupCommit(Generic[T, R]):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[: self._max_size], self._waiting[self._max_size :]
+                group, self._waiting = (
+                    self._waiting[: self._max_size],
+                    self._waiting[self._max_size :],
+                )
                 began = loop.time()
                 await self._commit(group)
                 await self._gather(self._pause(len(group), loop.time() - began))

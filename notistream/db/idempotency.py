@@ -33,18 +33,29 @@ class StoredAnswer:
 OURS = StoredAnswer(b"", None, None, None)
 
 
-async def begin(db: Queryable, key: RequestKey, body_hash: bytes, *, window: timedelta) -> StoredAnswer | None:
+async def begin(
+    db: Queryable, key: RequestKey, body_hash: bytes, *, window: timedelta
+) -> StoredAnswer | None:
     """OURS, or what is known of the request that has the key; None where that has just given it up."""
     if await db.fetchrow(SQL["begin"], key.tenant_id, key.route, key.key, body_hash, window):
         return OURS
     row = await db.fetchrow(SQL["find"], key.tenant_id, key.route, key.key)
-    return StoredAnswer(row["body_hash"], row["status"], row["headers"], row["body"]) if row else None
+    return (
+        StoredAnswer(row["body_hash"], row["status"], row["headers"], row["body"]) if row else None
+    )
 
 
 async def complete(db: Queryable, key: RequestKey, answer: StoredAnswer) -> None:
     """Keep the answer for repetitions."""
     await db.fetch(
-        SQL["complete"], key.tenant_id, key.route, key.key, answer.status, answer.headers, answer.body)
+        SQL["complete"],
+        key.tenant_id,
+        key.route,
+        key.key,
+        answer.status,
+        answer.headers,
+        answer.body,
+    )
 
 
 async def abandon(db: Queryable, key: RequestKey) -> None:

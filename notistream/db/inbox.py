@@ -39,23 +39,35 @@ def message_id(message: Message) -> UUID:
 async def keep(db: Queryable, messages: Sequence[Message]) -> int:
     """Store what is not there yet, each at the end of its recipient's inbox; how many that were."""
     rows = await db.fetch(
-        SQL["keep"], [message_id(m) for m in messages], [m.tenant_id for m in messages],
-        [m.recipient for m in messages], [m.notification_id for m in messages],
-        [storable(m.subject) for m in messages], [storable(m.content) for m in messages],
+        SQL["keep"],
+        [message_id(m) for m in messages],
+        [m.tenant_id for m in messages],
+        [m.recipient for m in messages],
+        [m.notification_id for m in messages],
+        [storable(m.subject) for m in messages],
+        [storable(m.content) for m in messages],
         [m.payload for m in messages],
     )
     return len(rows)
 
 
 async def page(
-    db: Queryable, tenant_id: UUID, recipient_id: str, *, before: UUID | None, unread: bool, limit: int
+    db: Queryable,
+    tenant_id: UUID,
+    recipient_id: str,
+    *,
+    before: UUID | None,
+    unread: bool,
+    limit: int,
 ) -> list[InboxMessage]:
     """At most `limit`, newest first; nothing where there is no message `before`."""
     query = SQL["unread_page" if unread else "page"]
     return _messages(await db.fetch(query, tenant_id, recipient_id, before, limit))
 
 
-async def after(db: Queryable, tenant_id: UUID, recipient_id: str, *, seq: int, limit: int) -> list[InboxMessage]:
+async def after(
+    db: Queryable, tenant_id: UUID, recipient_id: str, *, seq: int, limit: int
+) -> list[InboxMessage]:
     """At most `limit` that came later, oldest first."""
     return _messages(await db.fetch(SQL["after"], tenant_id, recipient_id, seq, limit))
 
@@ -81,7 +93,9 @@ Owner = tuple[UUID, str]
 async def last_seqs(db: Queryable, owners: Iterable[Owner]) -> Mapping[Owner, int]:
     """The same for many inboxes at once; those that never had a message are left out."""
     wanted = list(owners)
-    rows = await db.fetch(SQL["last_seqs"], [tenant for tenant, _ in wanted], [recipient for _, recipient in wanted])
+    rows = await db.fetch(
+        SQL["last_seqs"], [tenant for tenant, _ in wanted], [recipient for _, recipient in wanted]
+    )
     return {(row["tenant_id"], row["recipient_id"]): row["last_seq"] for row in rows}
 
 
@@ -118,8 +132,15 @@ async def erase(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
 def _messages(rows: Sequence[asyncpg.Record]) -> list[InboxMessage]:
     return [
         InboxMessage(
-            id=row["id"], seq=row["seq"], notification_id=row["notification_id"], recipient_id=row["recipient_id"],
-            title=row["title"], body=row["body"], payload=row["payload"], read_at=row["read_at"],
-            created_at=row["created_at"])
+            id=row["id"],
+            seq=row["seq"],
+            notification_id=row["notification_id"],
+            recipient_id=row["recipient_id"],
+            title=row["title"],
+            body=row["body"],
+            payload=row["payload"],
+            read_at=row["read_at"],
+            created_at=row["created_at"],
+        )
         for row in rows
     ]

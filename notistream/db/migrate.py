@@ -53,7 +53,9 @@ def _read(path: Path) -> Migration:
     if match is None:
         raise Misconfigured(f"{path.name}: a migration is named 0001_what_it_does.up.sql")
     down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
-    return Migration(int(match["number"]), match["name"], path.read_text("utf-8"), down.read_text("utf-8"))
+    return Migration(
+        int(match["number"]), match["name"], path.read_text("utf-8"), down.read_text("utf-8")
+    )
 
 
 async def up(url: str) -> list[Migration]:
@@ -71,7 +73,9 @@ async def up(url: str) -> list[Migration]:
                 await connection.execute(migration.up)
                 await connection.execute(
                     "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
-                    migration.number, migration.name, migration.checksum,
+                    migration.number,
+                    migration.name,
+                    migration.checksum,
                 )
         return todo
 
@@ -83,7 +87,9 @@ async def down(url: str, *, steps: int = 1) -> list[Migration]:
         for migration in undone:
             async with connection.transaction():
                 await connection.execute(migration.down)
-                await connection.execute("DELETE FROM schema_migrations WHERE number = $1", migration.number)
+                await connection.execute(
+                    "DELETE FROM schema_migrations WHERE number = $1", migration.number
+                )
         return undone
 
 
@@ -94,11 +100,21 @@ async def status(url: str) -> list[tuple[Migration, bool]]:
 
 
 @asynccontextmanager
-async def _locked(url: str) -> AsyncIterator[tuple["asyncpg.Connection[asyncpg.Record]", dict[int, str]]]:
+async def _locked(
+    url: str,
+) -> AsyncIterator[tuple["asyncpg.Connection[asyncpg.Record]", dict[int, str]]]:
     try:
         connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-        raise DatabaseUnavailable(f"PostgreSQL is not reachable ({exc}); see NOTISTREAM_DATABASE_URL") from exc
+    except (
+        OSError,
+        TimeoutError,
+        ValueError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+    ) as exc:
+        raise DatabaseUnavailable(
+            f"PostgreSQL is not reachable ({exc}); see NOTISTREAM_DATABASE_URL"
+        ) from exc
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         await connection.execute(LEDGER)
@@ -109,7 +125,9 @@ async def _locked(url: str) -> AsyncIterator[tuple["asyncpg.Connection[asyncpg.R
 
 
 def _refuse_changed(applied: dict[int, str]) -> None:
-    changed: Sequence[Migration] = [m for m in known() if applied.get(m.number, m.checksum) != m.checksum]
+    changed: Sequence[Migration] = [
+        m for m in known() if applied.get(m.number, m.checksum) != m.checksum
+    ]
     if changed:
         names = ", ".join(map(str, changed))
         raise Misconfigured(f"changed after it was applied: {names}; add a new migration instead")

@@ -19,7 +19,10 @@ STRETCH = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is searched; None means any. `recipient` is exactly an address or an id as the sender gave it."""
+    """What is searched; None means any.
+
+    `recipient` is exactly an address or an id as the sender gave it.
+    """
 
     tenant_id: UUID | None = None
     status: str | None = None
@@ -59,7 +62,10 @@ class FoundNotification:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Matches, newest first; `older` is the cursor of what follows; `stopped`: the stretch ended before the page."""
+    """Matches, newest first; `older` is the cursor of what follows.
+
+    `stopped`: the stretch ended before the page.
+    """
 
     notifications: Sequence[FoundNotification]
     older: UUID | None
@@ -77,9 +83,12 @@ async def search(db: Queryable, wanted: Wanted, *, limit: int, stretch: int = ST
     return Found(found, end, stopped=end is not None)
 
 
-async def _end(db: Queryable, wanted: Wanted, below: UUID, above: UUID, stretch: int) -> UUID | None:
+async def _end(
+    db: Queryable, wanted: Wanted, below: UUID, above: UUID, stretch: int
+) -> UUID | None:
     row = await db.fetchrow(
-        SQL["end_of_stretch"], wanted.tenant_id, below, above, wanted.tenant_id is not None, stretch)
+        SQL["end_of_stretch"], wanted.tenant_id, below, above, wanted.tenant_id is not None, stretch
+    )
     return row["id"] if row else None
 
 
@@ -88,7 +97,10 @@ async def _matching(
 ) -> list[FoundNotification]:
     asked = (below, above, wanted.status, wanted.channel, wanted.recipient, wanted.template, limit)
     rows = await (
-        db.fetch(SQL["of_tenant"], wanted.tenant_id, *asked) if wanted.tenant_id else db.fetch(SQL["of_all"], *asked))
+        db.fetch(SQL["of_tenant"], wanted.tenant_id, *asked)
+        if wanted.tenant_id
+        else db.fetch(SQL["of_all"], *asked)
+    )
     return [FoundNotification(**dict(row)) for row in rows]
 
 

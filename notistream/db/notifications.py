@@ -29,25 +29,49 @@ class Created:
 async def create(db: Queryable, new: Sequence[NewNotification], *, window: timedelta) -> Created:
     """Store all at once; those whose body idempotency key is taken are left out of `ids`."""
     row = await db.fetchrow(
-        SQL["create"], [n.id for n in new], [n.tenant_id for n in new], [n.batch_id for n in new],
-        [n.channel for n in new], [n.priority.value for n in new], [n.recipient for n in new],
-        [n.recipient_id for n in new], [n.subject for n in new], [n.content for n in new],
-        [n.template_id for n in new], [n.template_name for n in new], [n.template_version for n in new],
-        [n.template_variables for n in new], [n.category for n in new], [n.type for n in new],
-        [n.metadata for n in new], [n.on_unknown.value for n in new], [n.idempotency_key for n in new],
-        [n.correlation_id for n in new], [n.traceparent for n in new], [n.scheduled_at for n in new],
-        [n.expires_at for n in new], [n.locale for n in new], [n.test for n in new], window,
+        SQL["create"],
+        [n.id for n in new],
+        [n.tenant_id for n in new],
+        [n.batch_id for n in new],
+        [n.channel for n in new],
+        [n.priority.value for n in new],
+        [n.recipient for n in new],
+        [n.recipient_id for n in new],
+        [n.subject for n in new],
+        [n.content for n in new],
+        [n.template_id for n in new],
+        [n.template_name for n in new],
+        [n.template_version for n in new],
+        [n.template_variables for n in new],
+        [n.category for n in new],
+        [n.type for n in new],
+        [n.metadata for n in new],
+        [n.on_unknown.value for n in new],
+        [n.idempotency_key for n in new],
+        [n.correlation_id for n in new],
+        [n.traceparent for n in new],
+        [n.scheduled_at for n in new],
+        [n.expires_at for n in new],
+        [n.locale for n in new],
+        [n.test for n in new],
+        window,
     )
     assert row is not None
     return Created(
-        row["at"], frozenset(row["created"]), frozenset(row["scheduled"]), outbox_entries(row["entries"]))
+        row["at"],
+        frozenset(row["created"]),
+        frozenset(row["scheduled"]),
+        outbox_entries(row["entries"]),
+    )
 
 
 async def find_by_keys(
     db: Queryable, keys: Sequence[tuple[UUID, str]]
 ) -> Mapping[tuple[UUID, str], StoredNotification]:
     """The notifications that hold these (tenant, idempotency key) pairs now."""
-    rows = await db.fetch(SQL["find_by_keys"], [tenant for tenant, _ in keys], [key for _, key in keys])
+    rows = await db.fetch(
+        SQL["find_by_keys"], [tenant for tenant, _ in keys], [key for _, key in keys]
+    )
     return {(row["tenant_id"], row["key"]): stored_notification(row) for row in rows}
 
 
@@ -79,7 +103,10 @@ class Filter:
 
     @property
     def span(self) -> tuple[UUID, UUID]:
-        """Ids that may match: below the first, not below the second. An id has the clock of an API process."""
+        """Ids that may match: below the first, not below the second.
+
+        An id has the clock of an API process.
+        """
         below = id_at(self.date_to, later=CLOCKS_APART) if self.date_to else LAST
         above = id_at(self.date_from, later=-CLOCKS_APART) if self.date_from else FIRST
         return min(below, self.before or LAST), above
@@ -87,7 +114,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Newest first; `older` is the cursor of what follows, which may be set though the page is not full."""
+    """Newest first.
+
+    `older` is the cursor of what follows, which may be set though the page is not full.
+    """
 
     notifications: Sequence[StoredNotification]
     older: UUID | None
@@ -96,7 +126,10 @@ class Page:
 async def list_page(
     db: Queryable, tenant_id: UUID, shown: Filter, *, limit: int, stretch: int = STRETCH
 ) -> Page:
-    """At most `limit`. Of filters that no index knows, the next `stretch` notifications are looked at and no more."""
+    """At most `limit`.
+
+    Of filters that no index knows, the next `stretch` notifications are looked at and no more.
+    """
     below, above = shown.span
     look = stretch if shown.looks_through else limit + 1
     found = await _matching(db, tenant_id, shown, look, limit + 1)
@@ -113,11 +146,27 @@ async def _matching(
 ) -> list[StoredNotification]:
     """By the index that finds least."""
     asked = (
-        tenant_id, *shown.span, shown.statuses, shown.channel, shown.template, shown.date_from, shown.date_to)
+        tenant_id,
+        *shown.span,
+        shown.statuses,
+        shown.channel,
+        shown.template,
+        shown.date_from,
+        shown.date_to,
+    )
     if shown.recipient:
-        rows = await db.fetch(SQL["list_recipient"], *asked, limit, shown.recipient, shown.recipient_id, shown.batch_id)
+        rows = await db.fetch(
+            SQL["list_recipient"],
+            *asked,
+            limit,
+            shown.recipient,
+            shown.recipient_id,
+            shown.batch_id,
+        )
     elif shown.recipient_id:
-        rows = await db.fetch(SQL["list_recipient_id"], *asked, limit, shown.recipient_id, shown.batch_id)
+        rows = await db.fetch(
+            SQL["list_recipient_id"], *asked, limit, shown.recipient_id, shown.batch_id
+        )
     elif shown.batch_id:
         rows = await db.fetch(SQL["list_batch"], *asked, limit, shown.batch_id)
     else:
@@ -128,7 +177,10 @@ async def _matching(
 async def cancel(
     db: Queryable, tenant_id: UUID, notification_id: UUID
 ) -> tuple[StoredNotification, list[OutboxEntry]] | None:
-    """The cancelled notification and what is to be published; None where it does not exist or waits no more."""
+    """The cancelled notification and what is to be published.
+
+    None where it does not exist or waits no more.
+    """
     row = await db.fetchrow(SQL["cancel"], tenant_id, notification_id)
     return (stored_notification(row), outbox_entries(row["entries"])) if row else None
 

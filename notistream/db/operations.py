@@ -29,7 +29,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a page of the tenant's notifications holds of a selection; `before` is the cursor of the next page."""
+    """What a page of the tenant's notifications holds of a selection.
+
+    `before` is the cursor of the next page.
+    """
 
     waiting: Sequence[UUID]
     too_late: int
@@ -41,8 +44,15 @@ async def candidates(
 ) -> Candidates:
     """Look at the `limit` newest before the cursor; a batch is one page."""
     row = await db.fetchrow(
-        SQL["candidates"], tenant_id, before, limit, selection.template, selection.category, selection.batch_id,
-        selection.channel)
+        SQL["candidates"],
+        tenant_id,
+        before,
+        limit,
+        selection.template,
+        selection.category,
+        selection.batch_id,
+        selection.channel,
+    )
     assert row is not None
     more = selection.batch_id is None and row["size"] == limit
     return Candidates(row["waiting"], row["too_late"], row["last"] if more else None)
@@ -51,7 +61,10 @@ async def candidates(
 async def cancel(
     db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, gate: str, reason: str
 ) -> tuple[int, list[OutboxEntry]]:
-    """Cancel those that still wait; how many, and what to publish. `gate` and `reason` go to the trace."""
+    """Cancel those that still wait; how many, and what to publish.
+
+    `gate` and `reason` go to the trace.
+    """
     row = await db.fetchrow(SQL["cancel"], tenant_id, ids, gate, storable(reason))
     assert row is not None
     return row["count"], outbox_entries(row["entries"])
@@ -64,29 +77,46 @@ async def lock(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredN
 
 
 async def reschedule(
-    db: Queryable, tenant_id: UUID, notification_id: UUID, *, scheduled_at: datetime | None, expires_at: datetime | None
+    db: Queryable,
+    tenant_id: UUID,
+    notification_id: UUID,
+    *,
+    scheduled_at: datetime | None,
+    expires_at: datetime | None,
 ) -> StoredNotification | None:
     """Let what waits become due at another moment, None being now; None where it waits no more."""
     row = await db.fetchrow(SQL["reschedule"], tenant_id, notification_id, scheduled_at, expires_at)
     return stored_notification(row) if row else None
 
 
-async def resolve_delivered(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> list[OutboxEntry]:
+async def resolve_delivered(
+    db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
+) -> list[OutboxEntry]:
     """End an unknown outcome as delivered; what to publish, nothing where it is not unknown."""
     row = await db.fetchrow(SQL["resolve_delivered"], tenant_id, notification_id, reason)
     assert row is not None
     return outbox_entries(row["entries"])
 
 
-async def resolve_failed(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> list[OutboxEntry]:
-    """End an unknown outcome as failed, with a dead letter; what to publish, nothing where it is not unknown."""
+async def resolve_failed(
+    db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
+) -> list[OutboxEntry]:
+    """End an unknown outcome as failed, with a dead letter.
+
+    What to publish, nothing where it is not unknown.
+    """
     row = await db.fetchrow(SQL["resolve_failed"], tenant_id, notification_id, reason, uuid7())
     assert row is not None
     return outbox_entries(row["entries"])
 
 
-async def resolve_resend(db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str) -> Turn | None:
-    """Make an unknown outcome due now, to be queued in the same transaction; None where it is not unknown."""
+async def resolve_resend(
+    db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
+) -> Turn | None:
+    """Make an unknown outcome due now, to be queued in the same transaction.
+
+    None where it is not unknown.
+    """
     row = await db.fetchrow(SQL["resolve_resend"], tenant_id, notification_id, reason)
     return Turn(row["id"], row["seq"]) if row else None
 

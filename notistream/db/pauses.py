@@ -34,7 +34,9 @@ class StoredPause:
 
 
 def _stored(row: asyncpg.Record) -> StoredPause:
-    return StoredPause(Pause(row["channel"], row["provider"] or None), row["reason"], row["paused_at"])
+    return StoredPause(
+        Pause(row["channel"], row["provider"] or None), row["reason"], row["paused_at"]
+    )
 
 
 async def current(db: Queryable) -> frozenset[Pause]:
@@ -60,7 +62,9 @@ async def resume(db: Queryable, paused: Pause) -> bool:
 
 
 async def release(db: Queryable, channel: str, *, limit: int) -> int:
-    """Make at most `limit` messages that pauses of the channel hold back due now; how many that were.
+    """Make at most `limit` messages that pauses of the channel hold back due now.
+
+    How many that were.
 
     No timer has them, so the scheduler need not leave them the grace that it leaves to timers.
     """

@@ -15,10 +15,12 @@ from notistream.errors import DatabaseUnavailable
 ACQUIRE_TIMEOUT_S = 1.5
 COMMAND_TIMEOUT_S = 15.0
 
-# Statements here read few rows of large tables, in the order of an index. A bitmap reads all that match before the
-# first row comes out, for example everything of a large tenant: the planner takes each tenant for an average one.
+# Statements here read few rows of large tables, in the order of an index. A bitmap reads all that
+# match before the first row comes out, for example everything of a large tenant: the planner takes
+# each tenant for an average one.
 PLANNING = {"jit": "off", "enable_bitmapscan": "off"}
-# Workers run few statements all the time: one plan for any arguments saves a claim of one message 0.9 ms of planning.
+# Workers run few statements all the time: one plan for any arguments saves a claim of one message
+# 0.9 ms of planning.
 PLANNED_ONCE = {**PLANNING, "plan_cache_mode": "force_generic_plan"}
 
 UNAVAILABLE = (
@@ -49,7 +51,8 @@ class Statements(ABC):
         """Run one statement in a transaction of its own; a deadlock is retried once.
 
         Raises:
-            DatabaseUnavailable: no connection within 1.5 s, or it broke; a statement that was under way
+            DatabaseUnavailable: no connection within 1.5 s, or it broke; a statement that was under
+              way
                 may have been committed.
         """
         try:
@@ -93,7 +96,9 @@ class Database(Statements):
         async with self._connection() as connection:
             try:
                 await connection.execute(
-                    f"BEGIN; SET LOCAL ROLE notistream_tenant; SET LOCAL notistream.tenant = '{tenant_id}'")
+                    "BEGIN; SET LOCAL ROLE notistream_tenant; SET LOCAL notistream.tenant ="
+                    f" '{tenant_id}'"
+                )
                 yield connection
                 await connection.execute("COMMIT")
             except BaseException:
@@ -117,7 +122,10 @@ class Database(Statements):
 
 
 class TenantDatabase(Statements):
-    """A tenant's view of the database; every statement runs in the tenant's role, see `migrations/0003_…`."""
+    """A tenant's view of the database.
+
+    Every statement runs in the tenant's role, see `migrations/0003_…`.
+    """
 
     def __init__(self, database: Database, tenant_id: UUID) -> None:
         self._database = database
@@ -146,11 +154,20 @@ async def _roll_back(connection: Any) -> None:
 async def open_database(
     url: str, *, size: int, name: str, planning: Mapping[str, str] = PLANNING
 ) -> Database:
-    """A Database of at most `size` connections, named `name` in pg_stat_activity; never waits for PostgreSQL."""
+    """A Database of at most `size` connections, named `name` in pg_stat_activity.
+
+    Never waits for PostgreSQL.
+    """
     pool = await asyncpg.create_pool(
-        url, min_size=0, max_size=size, timeout=ACQUIRE_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S,
-        init=use_json, server_settings={"application_name": name, **planning},
-        max_inactive_connection_lifetime=60, reset=_nothing_to_reset,
+        url,
+        min_size=0,
+        max_size=size,
+        timeout=ACQUIRE_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        init=use_json,
+        server_settings={"application_name": name, **planning},
+        max_inactive_connection_lifetime=60,
+        reset=_nothing_to_reset,
     )
     return Database(pool)
 
@@ -162,4 +179,8 @@ async def _nothing_to_reset(_connection: Any) -> None:
 async def use_json(connection: Any) -> None:
     """Make jsonb speak orjson on a connection."""
     await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads)
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: orjson.dumps(value).decode(),
+        decoder=orjson.loads,
+    )

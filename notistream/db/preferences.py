@@ -33,7 +33,9 @@ async def put(
     db: Queryable, tenant_id: UUID, recipient_id: str, wanted: StoredPreferences
 ) -> StoredPreferences:
     """Replace everything."""
-    return _stored(await db.fetchrow(SQL["put"], tenant_id, recipient_id, wanted.channels, wanted.categories))
+    return _stored(
+        await db.fetchrow(SQL["put"], tenant_id, recipient_id, wanted.channels, wanted.categories)
+    )
 
 
 async def put_channels(
@@ -43,7 +45,9 @@ async def put_channels(
     return _stored(await db.fetchrow(SQL["put_channels"], tenant_id, recipient_id, channels))
 
 
-async def turn_category_off(db: Queryable, tenant_id: UUID, recipient_id: str, category: str) -> None:
+async def turn_category_off(
+    db: Queryable, tenant_id: UUID, recipient_id: str, category: str
+) -> None:
     """Note that the recipient does not want this category."""
     await db.fetch(SQL["turn_category_off"], tenant_id, recipient_id, category)
 

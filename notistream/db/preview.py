@@ -41,27 +41,54 @@ class BlockedProvider:
 async def facts(db: Queryable, new: NewNotification) -> Facts:
     """As of now, or of the moment for which it is scheduled."""
     row = await db.fetchrow(
-        SQL["facts"], new.tenant_id, new.channel, new.recipient, new.recipient_id, new.scheduled_at,
-        new.category, new.locale)
+        SQL["facts"],
+        new.tenant_id,
+        new.channel,
+        new.recipient,
+        new.recipient_id,
+        new.scheduled_at,
+        new.category,
+        new.locale,
+    )
     assert row is not None
     preferences, fault = wishes(row)
     return Facts(
-        at=row["at"], contact=new.recipient or contact(row, new.channel, new.recipient_id), timezone=row["timezone"],
-        preferences=preferences, preferences_fault=fault, suppressed=row["suppressed"], locale=row["locale"],
+        at=row["at"],
+        contact=new.recipient or contact(row, new.channel, new.recipient_id),
+        timezone=row["timezone"],
+        preferences=preferences,
+        preferences_fault=fault,
+        suppressed=row["suppressed"],
+        locale=row["locale"],
     )
 
 
 async def cap_use(
-    db: Queryable, tenant_id: UUID, recipient_id: str, channel: str, cap: FrequencyCap, *, at: datetime
+    db: Queryable,
+    tenant_id: UUID,
+    recipient_id: str,
+    channel: str,
+    cap: FrequencyCap,
+    *,
+    at: datetime,
 ) -> CapUse:
     """What asking the cap would answer at that moment, without being counted."""
     row = await db.fetchrow(
-        SQL["cap_uses"], tenant_id, recipient_id, channel, cap.count, timedelta(seconds=cap.window_s), at)
+        SQL["cap_uses"],
+        tenant_id,
+        recipient_id,
+        channel,
+        cap.count,
+        timedelta(seconds=cap.window_s),
+        at,
+    )
     assert row is not None
     return CapUse(row["used"] < cap.count, row["used"], row["free_at"])
 
 
-async def blocked_providers(db: Queryable, channel: str, *, at: datetime) -> Sequence[BlockedProvider]:
+async def blocked_providers(
+    db: Queryable, channel: str, *, at: datetime
+) -> Sequence[BlockedProvider]:
     """Pauses, and breakers that are open on every live worker."""
     return [
         BlockedProvider(row["provider"] or None, row["reason"], row["until"])

@@ -32,8 +32,8 @@ class Range:
 class Group:
     """How many of a channel, status and template a replay would treat alike.
 
-    `verdict`: send, or why not: replayed, duplicate, expired, suppressed, unwanted. `perhaps_again` of those to send
-    may have reached their recipient before.
+    `verdict`: send, or why not: replayed, duplicate, expired, suppressed, unwanted. `perhaps_again`
+    of those to send may have reached their recipient before.
     """
 
     channel: str
@@ -85,17 +85,35 @@ class Runnable:
 
 
 async def page(
-    db: Queryable, meant: Range, *, until: datetime, replay_id: UUID, after: UUID | None, scan: int, take: int
+    db: Queryable,
+    meant: Range,
+    *,
+    until: datetime,
+    replay_id: UUID,
+    after: UUID | None,
+    scan: int,
+    take: int,
 ) -> RangePage:
     """The next `take` of a range among the next `scan` rows after the id `after`, or from its beginning."""
     row = await db.fetchrow(
-        SQL["page"], replay_id, after or id_at(meant.since, later=-CLOCKS_APART), id_at(until, later=CLOCKS_APART),
-        meant.since, until, list(meant.statuses), meant.channel, meant.tenant_id, scan, take,
+        SQL["page"],
+        replay_id,
+        after or id_at(meant.since, later=-CLOCKS_APART),
+        id_at(until, later=CLOCKS_APART),
+        meant.since,
+        until,
+        list(meant.statuses),
+        meant.channel,
+        meant.tenant_id,
+        scan,
+        take,
     )
     assert row is not None
     return RangePage(
         [ReplayItem(*pair) for pair in zip(row["ids"], row["chains"], strict=True)],
-        [Group(*columns) for columns in row["groups"] or ()], row["last_id"], row["at_end"],
+        [Group(*columns) for columns in row["groups"] or ()],
+        row["last_id"],
+        row["at_end"],
     )
 
 
@@ -133,7 +151,9 @@ async def lock_next(db: Queryable, only: UUID | None) -> Runnable | None:
 
 async def advance(db: Queryable, replay_id: UUID, done: RangePage, *, queued: int) -> None:
     """Note what was done, in the transaction that does it."""
-    await db.fetch(SQL["advance"], replay_id, queued, done.count - queued, done.last_id, done.at_end)
+    await db.fetch(
+        SQL["advance"], replay_id, queued, done.count - queued, done.last_id, done.at_end
+    )
 
 
 async def count_replayed(db: Queryable, replay_id: UUID) -> int:
@@ -146,8 +166,10 @@ async def count_replayed(db: Queryable, replay_id: UUID) -> int:
 def document(meant: Range) -> Mapping[str, Any]:
     """A range as JSON."""
     return {
-        "since": meant.since.isoformat(), "until": meant.until.isoformat() if meant.until else None,
-        "channel": meant.channel, "tenant_id": str(meant.tenant_id) if meant.tenant_id else None,
+        "since": meant.since.isoformat(),
+        "until": meant.until.isoformat() if meant.until else None,
+        "channel": meant.channel,
+        "tenant_id": str(meant.tenant_id) if meant.tenant_id else None,
         "statuses": list(meant.statuses),
     }
 
@@ -155,15 +177,24 @@ def document(meant: Range) -> Mapping[str, Any]:
 def _range(document: Mapping[str, Any]) -> Range:
     until, tenant_id = document["until"], document["tenant_id"]
     return Range(
-        since=datetime.fromisoformat(document["since"]), until=datetime.fromisoformat(until) if until else None,
-        channel=document["channel"], tenant_id=UUID(tenant_id) if tenant_id else None,
+        since=datetime.fromisoformat(document["since"]),
+        until=datetime.fromisoformat(until) if until else None,
+        channel=document["channel"],
+        tenant_id=UUID(tenant_id) if tenant_id else None,
         statuses=tuple(document["statuses"]),
     )
 
 
 def _replay(row: asyncpg.Record) -> StoredReplay:
     return StoredReplay(
-        id=row["id"], range=_range(row["filter"]), rate=row["rate"], state=row["state"], total=row["total"],
-        queued=row["queued"], skipped=row["skipped"], last_id=row["last_id"], created_at=row["created_at"],
+        id=row["id"],
+        range=_range(row["filter"]),
+        rate=row["rate"],
+        state=row["state"],
+        total=row["total"],
+        queued=row["queued"],
+        skipped=row["skipped"],
+        last_id=row["last_id"],
+        created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

@@ -22,14 +22,22 @@ class Applied:
     entries: list[OutboxEntry]
 
 
-async def apply(db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime) -> Applied:
+async def apply(
+    db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime
+) -> Applied:
     """Keep a receipt that outweighs the one before, with the suppression and the event that follow from it."""
     sent = sent_as(receipt.key)
     reason = SUPPRESSES.get(receipt.state)
     row = await db.fetchrow(
-        SQL["apply"], provider, storable(receipt.message_id), *(sent or (None, None)), _shown(receipt, now),
-        [state.value for state in outweighed(receipt.state)], reason.value if reason else None,
-        storable(receipt.address))
+        SQL["apply"],
+        provider,
+        storable(receipt.message_id),
+        *(sent or (None, None)),
+        _shown(receipt, now),
+        [state.value for state in outweighed(receipt.state)],
+        reason.value if reason else None,
+        storable(receipt.address),
+    )
     assert row is not None
     return Applied(row["known"], row["moved"], outbox_entries(row["entries"]))
 
@@ -42,17 +50,34 @@ def _shown(receipt: ProviderReceipt, now: datetime) -> dict[str, str | None]:
 async def keep(db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime) -> None:
     """Keep a receipt of an unknown message for a while."""
     await db.fetch(
-        SQL["keep"], provider, storable(receipt.message_id), receipt.state.value, receipt.at or now,
-        storable(receipt.detail), storable(receipt.address))
+        SQL["keep"],
+        provider,
+        storable(receipt.message_id),
+        receipt.state.value,
+        receipt.at or now,
+        storable(receipt.detail),
+        storable(receipt.address),
+    )
 
 
 async def take_known(db: Queryable) -> list[tuple[str, ProviderReceipt]]:
-    """Kept receipts whose message is recorded by now, with their providers; they are kept no longer."""
+    """Kept receipts whose message is recorded by now, with their providers.
+
+    They are kept no longer.
+    """
     return [
-        (row["provider"], ProviderReceipt(
-            message_id=row["message_id"], state=ReceiptState(row["state"]), at=row["at"], detail=row["detail"],
-            address=row["address"]))
-        for row in await db.fetch(SQL["take_known"])]
+        (
+            row["provider"],
+            ProviderReceipt(
+                message_id=row["message_id"],
+                state=ReceiptState(row["state"]),
+                at=row["at"],
+                detail=row["detail"],
+                address=row["address"],
+            ),
+        )
+        for row in await db.fetch(SQL["take_known"])
+    ]
 
 
 async def forget(db: Queryable, *, after: timedelta) -> Sequence[tuple[str, str]]:

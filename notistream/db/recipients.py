@@ -37,7 +37,14 @@ def _stored(row: asyncpg.Record) -> StoredRecipient:
 async def put(db: Queryable, tenant_id: UUID, recipient_id: str, contact: Contact) -> bool:
     """Create or replace a recipient, device tokens left aside; whether it is new."""
     row = await db.fetchrow(
-        SQL["put"], tenant_id, recipient_id, contact.email, contact.phone, contact.timezone, contact.locale)
+        SQL["put"],
+        tenant_id,
+        recipient_id,
+        contact.email,
+        contact.phone,
+        contact.timezone,
+        contact.locale,
+    )
     assert row is not None
     return bool(row["created"])
 
@@ -47,12 +54,16 @@ async def get(db: Queryable, tenant_id: UUID, recipient_id: str) -> StoredRecipi
     return _stored(row) if row else None
 
 
-async def list_page(db: Queryable, tenant_id: UUID, *, after: str | None, limit: int) -> list[StoredRecipient]:
+async def list_page(
+    db: Queryable, tenant_id: UUID, *, after: str | None, limit: int
+) -> list[StoredRecipient]:
     """At most `limit`, by id."""
     return [_stored(row) for row in await db.fetch(SQL["list"], tenant_id, after, limit)]
 
 
-async def list_from(db: Queryable, tenant_id: UUID, *, first: str | None, limit: int) -> list[StoredRecipient]:
+async def list_from(
+    db: Queryable, tenant_id: UUID, *, first: str | None, limit: int
+) -> list[StoredRecipient]:
     """At most `limit`, by id, from this one on."""
     return [_stored(row) for row in await db.fetch(SQL["list_from"], tenant_id, first or "", limit)]
 

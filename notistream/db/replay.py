@@ -29,14 +29,23 @@ class Replayed:
 
 
 async def replay(
-    db: Queryable, *, replay_id: UUID, items: Sequence[ReplayItem], statuses: Sequence[str], reason: str
+    db: Queryable,
+    *,
+    replay_id: UUID,
+    items: Sequence[ReplayItem],
+    statuses: Sequence[str],
+    reason: str,
 ) -> Replayed:
     """Queue again what is in one of these terminal statuses, each at most once per `replay_id`.
 
     `reason` goes to the trace. A missing id had another status or chain, or this replay has had it.
     """
     row = await db.fetchrow(
-        SQL["replay"], replay_id, [i.notification_id for i in items], [i.chain for i in items], list(statuses),
+        SQL["replay"],
+        replay_id,
+        [i.notification_id for i in items],
+        [i.chain for i in items],
+        list(statuses),
         storable(reason),
     )
     assert row is not None

@@ -11,15 +11,28 @@ from notistream.db.queries import load
 SQL = load("retention")
 LOCK = 7_301_962_005
 TABLES = (
-    "dead_letters", "notifications", "batches", "templates", "inbox_messages", "webhook_deliveries", "audit_log")
+    "dead_letters",
+    "notifications",
+    "batches",
+    "templates",
+    "inbox_messages",
+    "webhook_deliveries",
+    "audit_log",
+)
 """In the order that frees most: a dead letter keeps its notification, and that its batch and template."""
 PAGED = frozenset({"notifications", "batches", "webhook_deliveries"})
-"""Where rows stay that are old: a step looks at the next of them, by id. Elsewhere it takes the oldest."""
+"""Where rows stay that are old: a step looks at the next of them, by id.
+
+Elsewhere it takes the oldest.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What a step has deleted, or would have; `after` is where the next one begins, None where nothing is left."""
+    """What a step has deleted, or would have.
+
+    `after` is where the next one begins, None where nothing is left.
+    """
 
     count: int
     after: UUID | None
@@ -40,7 +53,9 @@ async def fold_totals(db: Queryable, *, limit: int) -> int:
 async def step(
     db: Queryable, table: str, keep: timedelta, *, after: UUID, limit: int, really: bool
 ) -> Deleted:
-    """Delete of a table what is older than `keep`, or only count it; at most `limit` rows are looked at.
+    """Delete of a table what is older than `keep`, or only count it.
+
+    At most `limit` rows are looked at.
 
     Templates are meant to follow notifications, which leave few old ones to look through.
     """

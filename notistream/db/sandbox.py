@@ -46,13 +46,31 @@ def _stored(row: asyncpg.Record) -> SandboxMessage:
 async def keep(db: Queryable, message: Message, outcome: str) -> None:
     """Keep a message; the same key is kept once, and its tries are counted."""
     await db.fetch(
-        SQL["keep"], uuid7(), message.tenant_id, message.notification_id, message.idempotency_key, message.channel,
-        message.recipient, message.recipient_id, message.subject, message.content, message.html,
-        dict(message.headers), dict(message.payload), outcome)
+        SQL["keep"],
+        uuid7(),
+        message.tenant_id,
+        message.notification_id,
+        message.idempotency_key,
+        message.channel,
+        message.recipient,
+        message.recipient_id,
+        message.subject,
+        message.content,
+        message.html,
+        dict(message.headers),
+        dict(message.payload),
+        outcome,
+    )
 
 
 async def list_page(
-    db: Queryable, tenant_id: UUID, *, before: UUID | None, recipient: str | None, channel: str | None, limit: int
+    db: Queryable,
+    tenant_id: UUID,
+    *,
+    before: UUID | None,
+    recipient: str | None,
+    channel: str | None,
+    limit: int,
 ) -> list[SandboxMessage]:
     """At most `limit`, newest first."""
     rows = await db.fetch(SQL["list"], tenant_id, before, recipient, channel, limit)

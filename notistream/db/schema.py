@@ -55,8 +55,13 @@ async def read_schema(db: Queryable) -> Schema:
     """What the database has now; `db` decodes jsonb."""
     queries = load("schema")
     tables = [
-        Table(row["name"], row["comment"], tuple(Column(**column) for column in row["columns"]),
-              tuple(row["indexes"]), tuple(row["checks"]))
+        Table(
+            row["name"],
+            row["comment"],
+            tuple(Column(**column) for column in row["columns"]),
+            tuple(row["indexes"]),
+            tuple(row["checks"]),
+        )
         for row in await db.fetch(queries["tables"])
     ]
     functions = [Function(**row) for row in await db.fetch(queries["functions"])]

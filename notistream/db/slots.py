@@ -27,8 +27,13 @@ class SlotLock:
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await asyncpg.connect(
-                    self._url, timeout=5, server_settings={"application_name": f"notistream-slot-{self._slot}"})
-                held = await self._connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", CLASS, self._slot)
+                    self._url,
+                    timeout=5,
+                    server_settings={"application_name": f"notistream-slot-{self._slot}"},
+                )
+                held = await self._connection.fetchval(
+                    "SELECT pg_try_advisory_lock($1, $2)", CLASS, self._slot
+                )
                 if not held:
                     await self.release()
                 return bool(held)

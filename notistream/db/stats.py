@@ -13,7 +13,10 @@ SQL = load("stats")
 
 @dataclass(frozen=True, slots=True)
 class ChannelTotals:
-    """Deliveries and final failures of a channel; latency from creation to acceptance by the provider."""
+    """Deliveries and final failures of a channel.
+
+    Latency from creation to acceptance by the provider.
+    """
 
     sent: int = 0
     failed: int = 0

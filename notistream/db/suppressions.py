@@ -16,7 +16,9 @@ SQL = load("suppressions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSuppression:
-    """An address that must not be sent to; e-mail addresses in lower case, of an erased recipient only a hash.
+    """An address that must not be sent to.
+
+    E-mail addresses in lower case, of an erased recipient only a hash.
 
     `category`: only messages of this one; empty: all.
     """
@@ -37,7 +39,13 @@ def _stored(row: asyncpg.Record) -> StoredSuppression:
 
 
 async def put(
-    db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = "", reason: SuppressionReason,
+    db: Queryable,
+    tenant_id: UUID,
+    *,
+    channel: str,
+    address: str,
+    category: str = "",
+    reason: SuppressionReason,
     note: str | None,
 ) -> tuple[StoredSuppression, bool]:
     """Suppress an address; what is stored now, and whether it is new."""
@@ -47,32 +55,54 @@ async def put(
 
 
 async def add(
-    db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = "", reason: SuppressionReason,
+    db: Queryable,
+    tenant_id: UUID,
+    *,
+    channel: str,
+    address: str,
+    category: str = "",
+    reason: SuppressionReason,
     note: str | None = None,
 ) -> None:
     """Suppress an address, unless it is already."""
     await db.fetch(SQL["add"], tenant_id, channel, address, category, reason.value, note)
 
 
-async def remove(db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = "") -> bool:
+async def remove(
+    db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = ""
+) -> bool:
     """False where it is not on the list."""
     return await db.fetchrow(SQL["remove"], tenant_id, channel, address, category) is not None
 
 
 async def list_page(
-    db: Queryable, tenant_id: UUID, *, after: tuple[str, str, str] | None, channel: str | None, address: str | None,
-    category: str | None = None, limit: int,
+    db: Queryable,
+    tenant_id: UUID,
+    *,
+    after: tuple[str, str, str] | None,
+    channel: str | None,
+    address: str | None,
+    category: str | None = None,
+    limit: int,
 ) -> list[StoredSuppression]:
     """At most `limit`, by channel, address and category; `after` is such a triple."""
     rows = await db.fetch(
-        SQL["list"], tenant_id, *(after or (None, None, None)), channel, address, category, limit)
+        SQL["list"], tenant_id, *(after or (None, None, None)), channel, address, category, limit
+    )
     return [_stored(row) for row in rows]
 
 
 async def of_addresses(
     db: Queryable, tenant_id: UUID, addresses: Sequence[tuple[str, str]]
 ) -> list[StoredSuppression]:
-    """What is on the list of these pairs of a channel and an address; also what an erased recipient left of them."""
+    """What is on the list of these pairs of a channel and an address.
+
+    Also what an erased recipient left of them.
+    """
     rows = await db.fetch(
-        SQL["of_addresses"], tenant_id, [channel for channel, _ in addresses], [address for _, address in addresses])
+        SQL["of_addresses"],
+        tenant_id,
+        [channel for channel, _ in addresses],
+        [address for _, address in addresses],
+    )
     return [_stored(row) for row in rows]

@@ -31,7 +31,10 @@ class NewTemplate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """The next version; what is None stays. `expected` is the version that it replaces, where that matters."""
+    """The next version; what is None stays.
+
+    `expected` is the version that it replaces, where that matters.
+    """
 
     content: TemplateVersion
     metadata: Mapping[str, Any] | None = None
@@ -41,33 +44,63 @@ class Replacement:
 
 def _content(row: asyncpg.Record) -> TemplateVersion:
     variants = {
-        tag: TemplateText(said.get("subject"), said["body"], said.get("html")) for tag, said in row["variants"].items()}
+        tag: TemplateText(said.get("subject"), said["body"], said.get("html"))
+        for tag, said in row["variants"].items()
+    }
     return TemplateVersion(TemplateText(row["subject"], row["body"], row["html"]), variants)
 
 
 def _stored(row: asyncpg.Record | None) -> StoredTemplate | None:
-    return StoredTemplate(**{name: row[name] for name in FIELDS}, content=_content(row)) if row else None
+    return (
+        StoredTemplate(**{name: row[name] for name in FIELDS}, content=_content(row))
+        if row
+        else None
+    )
 
 
 def _columns(content: TemplateVersion) -> tuple[Any, ...]:
     text = content.text
-    return text.subject, text.body, text.html, {tag: said.parts() for tag, said in content.variants.items()}
+    return (
+        text.subject,
+        text.body,
+        text.html,
+        {tag: said.parts() for tag, said in content.variants.items()},
+    )
 
 
 async def create(transaction: Queryable, new: NewTemplate) -> StoredTemplate | None:
-    """The stored template; None where the tenant has one of this name and channel. Needs a transaction."""
+    """The stored template; None where the tenant has one of this name and channel.
+
+    Needs a transaction.
+    """
     created = await transaction.fetchrow(
-        SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active)
+        SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active
+    )
     if created is None:
         return None
-    return _stored(await transaction.fetchrow(SQL["add_first"], new.tenant_id, new.id, *_columns(new.content)))
+    return _stored(
+        await transaction.fetchrow(SQL["add_first"], new.tenant_id, new.id, *_columns(new.content))
+    )
 
 
-async def replace(db: Queryable, tenant_id: UUID, template_id: UUID, wanted: Replacement) -> StoredTemplate | None:
-    """The template with its new version; None where there is none, or it has another version than expected."""
-    return _stored(await db.fetchrow(
-        SQL["replace"], tenant_id, template_id, wanted.expected, *_columns(wanted.content), wanted.metadata,
-        wanted.is_active))
+async def replace(
+    db: Queryable, tenant_id: UUID, template_id: UUID, wanted: Replacement
+) -> StoredTemplate | None:
+    """The template with its new version.
+
+    None where there is none, or it has another version than expected.
+    """
+    return _stored(
+        await db.fetchrow(
+            SQL["replace"],
+            tenant_id,
+            template_id,
+            wanted.expected,
+            *_columns(wanted.content),
+            wanted.metadata,
+            wanted.is_active,
+        )
+    )
 
 
 async def delete(db: Queryable, tenant_id: UUID, template_id: UUID) -> bool:
@@ -79,12 +112,20 @@ async def get(db: Queryable, tenant_id: UUID, template_id: UUID) -> StoredTempla
     return _stored(await db.fetchrow(SQL["get"], tenant_id, template_id))
 
 
-async def get_by_name(db: Queryable, tenant_id: UUID, channel: str, name: str) -> StoredTemplate | None:
+async def get_by_name(
+    db: Queryable, tenant_id: UUID, channel: str, name: str
+) -> StoredTemplate | None:
     return _stored(await db.fetchrow(SQL["get_by_name"], tenant_id, channel, name))
 
 
 async def list_page(
-    db: Queryable, tenant_id: UUID, *, before: UUID | None, channel: str | None, name: str | None, limit: int
+    db: Queryable,
+    tenant_id: UUID,
+    *,
+    before: UUID | None,
+    channel: str | None,
+    name: str | None,
+    limit: int,
 ) -> list[StoredTemplate]:
     """At most `limit`, newest first."""
     rows = await db.fetch(SQL["list"], tenant_id, before, channel, name, limit)

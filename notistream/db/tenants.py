@@ -84,11 +84,19 @@ async def list_page(db: Queryable, *, before: UUID | None, limit: int) -> list[S
 
 
 async def issue_key(
-    db: Queryable, tenant_id: UUID, *, name: str, kind: str, prefix: str, digest: bytes,
+    db: Queryable,
+    tenant_id: UUID,
+    *,
+    name: str,
+    kind: str,
+    prefix: str,
+    digest: bytes,
     expires_at: datetime | None = None,
 ) -> StoredKey:
     """Store a key: its hash, and the prefix that finds it."""
-    row = await db.fetchrow(SQL["issue_key"], uuid7(), tenant_id, name, kind, prefix, digest, expires_at)
+    row = await db.fetchrow(
+        SQL["issue_key"], uuid7(), tenant_id, name, kind, prefix, digest, expires_at
+    )
     assert row is not None
     return _stored_key(row)
 
@@ -99,13 +107,19 @@ async def find_key(db: Queryable, prefix: str) -> WorkingKey | None:
     return WorkingKey(**dict(row)) if row else None
 
 
-async def list_keys(db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int) -> list[StoredKey]:
+async def list_keys(
+    db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int
+) -> list[StoredKey]:
     """At most `limit`, newest first, those that have ended included."""
     return [_stored_key(row) for row in await db.fetch(SQL["list_keys"], tenant_id, before, limit)]
 
 
 async def lock_key(
-    db: Queryable, *, tenant_id: UUID | None = None, key_id: UUID | None = None, prefix: str | None = None
+    db: Queryable,
+    *,
+    tenant_id: UUID | None = None,
+    key_id: UUID | None = None,
+    prefix: str | None = None,
 ) -> tuple[StoredKey, bool] | None:
     """Keep a key as it is until the transaction ends; with it, whether it works."""
     row = await db.fetchrow(SQL["lock_key"], tenant_id, key_id, prefix)

@@ -14,7 +14,10 @@ SQL = load("trace")
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Where a pending notification waits, and since when; `ahead` are those of its tenant held back before it."""
+    """Where a pending notification waits, and since when.
+
+    `ahead` are those of its tenant held back before it.
+    """
 
     lane: str
     queued_at: datetime

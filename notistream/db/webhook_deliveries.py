@@ -45,7 +45,10 @@ class StoredDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A delivery that was taken for a call; `repeated`: one that took it before never said how its call ended."""
+    """A delivery that was taken for a call.
+
+    `repeated`: one that took it before never said how its call ended.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -93,11 +96,20 @@ def lines(told: Events) -> list[str]:
     """
     try:
         return [
-            NUL.sub(r"\1", orjson.dumps({
-                "tenant_id": str(told.tenant_id), "id": str(event.id), "type": event.type, "at": event.at,
-                "data": event.data,
-            }).decode())
-            for event in told.events if event.type in EVENT_TYPES
+            NUL.sub(
+                r"\1",
+                orjson.dumps(
+                    {
+                        "tenant_id": str(told.tenant_id),
+                        "id": str(event.id),
+                        "type": event.type,
+                        "at": event.at,
+                        "data": event.data,
+                    }
+                ).decode(),
+            )
+            for event in told.events
+            if event.type in EVENT_TYPES
         ]
     except TypeError as exc:
         raise ValueError(str(exc)) from None
@@ -109,12 +121,21 @@ async def listening(db: Queryable, tenant_ids: Collection[UUID]) -> frozenset[UU
 
 
 async def enqueue(db: Queryable, events: Sequence[str]) -> int:
-    """Queue events (from `lines`) for every endpoint that wants them, each once; how many deliveries are new."""
+    """Queue events (from `lines`) for every endpoint that wants them, each once.
+
+    How many deliveries are new.
+    """
     return len(await db.fetch(SQL["enqueue"], events))
 
 
 async def enqueue_test(
-    db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, event_id: UUID, kind: str, data: Mapping[str, Any]
+    db: Queryable,
+    tenant_id: UUID,
+    endpoint_id: UUID,
+    *,
+    event_id: UUID,
+    kind: str,
+    data: Mapping[str, Any],
 ) -> StoredDelivery | None:
     """Queue an event for one endpoint; None where that is not there or not active."""
     row = await db.fetchrow(SQL["enqueue_test"], tenant_id, endpoint_id, event_id, kind, data)
@@ -127,21 +148,34 @@ async def take(
     """Claim what is due, of each endpoint at most `per_endpoint` together with what is in flight here."""
     token = uuid4()
     rows = await db.fetch(
-        SQL["take"], limit, list(in_flight), list(in_flight.values()), per_endpoint, token, lease)
+        SQL["take"], limit, list(in_flight), list(in_flight.values()), per_endpoint, token, lease
+    )
     return [Due(**{name: row[name] for name in DUE}, lease=token) for row in rows]
 
 
 async def finish(db: Queryable, calls: Sequence[Called]) -> frozenset[UUID]:
     """Record how calls ended; the ids of those whose lease was still theirs."""
     rows = await db.fetch(
-        SQL["finish"], [c.id for c in calls], [c.lease for c in calls], [c.status for c in calls],
-        [c.delay_s for c in calls], [c.response_status for c in calls], [storable(c.error) for c in calls],
-        [NUL.sub(r"\1", orjson.dumps(c.call).decode()) for c in calls])
+        SQL["finish"],
+        [c.id for c in calls],
+        [c.lease for c in calls],
+        [c.status for c in calls],
+        [c.delay_s for c in calls],
+        [c.response_status for c in calls],
+        [storable(c.error) for c in calls],
+        [NUL.sub(r"\1", orjson.dumps(c.call).decode()) for c in calls],
+    )
     return frozenset(row["id"] for row in rows)
 
 
 async def list_page(
-    db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, before: UUID | None, status: str | None, kind: str | None,
+    db: Queryable,
+    tenant_id: UUID,
+    endpoint_id: UUID,
+    *,
+    before: UUID | None,
+    status: str | None,
+    kind: str | None,
     limit: int,
 ) -> list[StoredDelivery]:
     """At most `limit`, newest first."""
@@ -152,7 +186,9 @@ async def list_page(
     return [_stored(row) for row in rows]
 
 
-async def get(db: Queryable, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> StoredDelivery | None:
+async def get(
+    db: Queryable, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID
+) -> StoredDelivery | None:
     row = await db.fetchrow(SQL["get"], tenant_id, endpoint_id, delivery_id)
     return _stored(row) if row else None
 
@@ -163,12 +199,22 @@ async def redeliver(db: Queryable, tenant_id: UUID, endpoint_id: UUID, delivery_
 
 
 async def redeliver_range(
-    db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, since: datetime, until: datetime, statuses: Sequence[str],
-    ended_by: datetime, limit: int,
+    db: Queryable,
+    tenant_id: UUID,
+    endpoint_id: UUID,
+    *,
+    since: datetime,
+    until: datetime,
+    statuses: Sequence[str],
+    ended_by: datetime,
+    limit: int,
 ) -> int:
     """Make up to `limit` of what happened from `since` to before `until` due now; how many."""
-    return len(await db.fetch(
-        SQL["redeliver_range"], tenant_id, endpoint_id, since, until, statuses, ended_by, limit))
+    return len(
+        await db.fetch(
+            SQL["redeliver_range"], tenant_id, endpoint_id, since, until, statuses, ended_by, limit
+        )
+    )
 
 
 async def moment(db: Queryable) -> datetime:

@@ -55,12 +55,24 @@ async def create(
 ) -> StoredEndpoint | None:
     """None where the tenant has `most` already; to be called in a transaction."""
     await db.fetch(SQL["lock_tenant"], tenant_id)
-    return _stored(await db.fetchrow(
-        SQL["create"], tenant_id, endpoint_id, wanted.url, wanted.description, list(wanted.events), wanted.is_active,
-        secret, most))
+    return _stored(
+        await db.fetchrow(
+            SQL["create"],
+            tenant_id,
+            endpoint_id,
+            wanted.url,
+            wanted.description,
+            list(wanted.events),
+            wanted.is_active,
+            secret,
+            most,
+        )
+    )
 
 
-async def list_page(db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int) -> list[StoredEndpoint]:
+async def list_page(
+    db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int
+) -> list[StoredEndpoint]:
     """At most `limit`, newest first."""
     rows = await db.fetch(SQL["list"], tenant_id, before, limit)
     return [endpoint for row in rows if (endpoint := _stored(row))]
@@ -70,13 +82,27 @@ async def get(db: Queryable, tenant_id: UUID, endpoint_id: UUID) -> StoredEndpoi
     return _stored(await db.fetchrow(SQL["get"], tenant_id, endpoint_id))
 
 
-async def replace(db: Queryable, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted) -> StoredEndpoint | None:
-    return _stored(await db.fetchrow(
-        SQL["replace"], tenant_id, endpoint_id, wanted.url, wanted.description, list(wanted.events), wanted.is_active))
+async def replace(
+    db: Queryable, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted
+) -> StoredEndpoint | None:
+    return _stored(
+        await db.fetchrow(
+            SQL["replace"],
+            tenant_id,
+            endpoint_id,
+            wanted.url,
+            wanted.description,
+            list(wanted.events),
+            wanted.is_active,
+        )
+    )
 
 
 async def switch(db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, on: bool) -> bool:
-    """Switch on or off, and change nothing else; False where it is so already, or there is no such endpoint."""
+    """Switch on or off, and change nothing else.
+
+    False where it is so already, or there is no such endpoint.
+    """
     return await db.fetchrow(SQL["switch"], tenant_id, endpoint_id, on) is not None
 
 
@@ -92,11 +118,19 @@ async def delete(db: Queryable, tenant_id: UUID, endpoint_id: UUID) -> bool:
     return await db.fetchrow(SQL["delete"], tenant_id, endpoint_id) is not None
 
 
-async def disable(db: Queryable, endpoint_id: UUID, reason: str, *, failing_since: datetime | None) -> bool:
-    """Switch off; False where it is off, or has answered well since. `failing_since` None: whatever it did."""
+async def disable(
+    db: Queryable, endpoint_id: UUID, reason: str, *, failing_since: datetime | None
+) -> bool:
+    """Switch off; False where it is off, or has answered well since.
+
+    `failing_since` None: whatever it did.
+    """
     return await db.fetchrow(SQL["disable"], endpoint_id, reason, failing_since) is not None
 
 
 async def erase(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
-    """Remove a recipient from what endpoints were told, and are yet to be told; how many deliveries that were."""
+    """Remove a recipient from what endpoints were told, and are yet to be told.
+
+    How many deliveries that were.
+    """
     return len(await db.fetch(DELIVERIES["erase"], tenant_id, recipient_id))

@@ -1,4 +1,7 @@
-"""Dead letters as operators work with them: look, replay one or many, delete; and what the agents keep."""
+"""Dead letters as operators work with them: look, replay one or many, delete.
+
+And what the agents keep.
+"""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +13,14 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from notistream.db import audit_log, dead_letters, outbox, replay
-from notistream.db.dead_letters import DeadLetter, Filter, Kinds, Prospect, Reference, WholeDeadLetter
+from notistream.db.dead_letters import (
+    DeadLetter,
+    Filter,
+    Kinds,
+    Prospect,
+    Reference,
+    WholeDeadLetter,
+)
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database, Queryable
 from notistream.db.replay import ReplayItem
@@ -55,16 +65,24 @@ class DeadLetters:
     """
 
     def __init__(
-        self, database: Database, *, prefix: str, publish: Callable[[Sequence[OutboxEntry]], None] | None = None
+        self,
+        database: Database,
+        *,
+        prefix: str,
+        publish: Callable[[Sequence[OutboxEntry]], None] | None = None,
     ) -> None:
         self._database = database
         self._prefix = prefix
         self._publish = publish
         self._kept: GroupCommit[FailedDelivery | BadRecord, bool] = GroupCommit(
-            self._keep_all, max_size=KEPT_AT_ONCE)
+            self._keep_all, max_size=KEPT_AT_ONCE
+        )
 
     async def keep(self, letter: FailedDelivery | BadRecord) -> bool:
-        """Make sure that it is in the table; False where it was, as always when the table was never lost."""
+        """Make sure that it is in the table.
+
+        False where it was, as always when the table was never lost.
+        """
         return await self._kept.submit(letter)
 
     async def _keep_all(self, letters: Sequence[FailedDelivery | BadRecord]) -> Sequence[bool]:
@@ -75,10 +93,16 @@ class DeadLetters:
         """Make sure that all are in the table; the ids of those that were not."""
         failures = [letter for letter in letters if isinstance(letter, FailedDelivery)]
         records = [letter for letter in letters if isinstance(letter, BadRecord)]
-        restored = await dead_letters.keep_failures(self._database, failures) if failures else frozenset()
-        return restored | (await dead_letters.keep_records(self._database, records) if records else frozenset())
+        restored = (
+            await dead_letters.keep_failures(self._database, failures) if failures else frozenset()
+        )
+        return restored | (
+            await dead_letters.keep_records(self._database, records) if records else frozenset()
+        )
 
-    async def list_page(self, shown: Filter, *, before: UUID | None = None, limit: int) -> list[DeadLetter]:
+    async def list_page(
+        self, shown: Filter, *, before: UUID | None = None, limit: int
+    ) -> list[DeadLetter]:
         """At most `limit`, newest first."""
         return await dead_letters.list_page(self._database, shown, before=before, limit=limit)
 
@@ -107,7 +131,9 @@ class DeadLetters:
 
     async def kinds(self, meant: Filter) -> Kinds:
         """What `replay_matching` would replay, by channel and reason."""
-        return await dead_letters.kinds(self._database, with_changes(meant, replayed=False), limit=KINDS)
+        return await dead_letters.kinds(
+            self._database, with_changes(meant, replayed=False), limit=KINDS
+        )
 
     async def forecast(self, ids: Sequence[UUID]) -> Sequence[Forecast]:
         """What a replay of these would do, those that are there; changes nothing."""
@@ -118,24 +144,41 @@ class DeadLetters:
         if one.letter.replayed_at is not None:
             return "it was replayed before"
         return _obstacle(
-            one.letter, self._prefix, status=one.notification_status, lost=one.lost, fits=one.size <= LARGEST_RECORD)
+            one.letter,
+            self._prefix,
+            status=one.notification_status,
+            lost=one.lost,
+            fits=one.size <= LARGEST_RECORD,
+        )
 
     async def replay_matching(
-        self, meant: Filter, *, actor: str, limit: int, progress: Callable[[int], None] = lambda _: None,
+        self,
+        meant: Filter,
+        *,
+        actor: str,
+        limit: int,
+        progress: Callable[[int], None] = lambda _: None,
         after: UUID | None = None,
     ) -> Outcome:
         """Queue again what matches and was not replayed, at most `limit`, oldest first, in chunks.
 
-        What fails again while this runs is left for the next call. `progress` is told the size of each chunk; `after`
-        is the `last_id` of the call that this one goes on with.
+        What fails again while this runs is left for the next call. `progress` is told the size of
+        each chunk; `after` is the `last_id` of the call that this one goes on with.
         """
         now = await dead_letters.clock(self._database)
         meant = with_changes(meant, replayed=False, until=min(meant.until or now, now))
         replay_id, outcome = uuid7(), Outcome(0, 0)
-        await audit_log.record(self._database, actor, "dlq.replay", "filter", {
-            "replay_id": str(replay_id), "filter": _shown(meant)})
+        await audit_log.record(
+            self._database,
+            actor,
+            "dlq.replay",
+            "filter",
+            {"replay_id": str(replay_id), "filter": _shown(meant)},
+        )
         while room := min(CHUNK, limit - outcome.replayed - outcome.skipped):
-            chunk = await dead_letters.next_references(self._database, meant, after=after, limit=room)
+            chunk = await dead_letters.next_references(
+                self._database, meant, after=after, limit=room
+            )
             if not chunk:
                 return Outcome(outcome.replayed, outcome.skipped)
             done, after = await self._replay(chunk, replay_id=replay_id), chunk[-1].id
@@ -144,14 +187,19 @@ class DeadLetters:
         return outcome
 
     async def replay_listed(self, ids: Sequence[UUID], *, actor: str | None = None) -> Outcome:
-        """Queue those of the ids again that are there and were not replayed; with `actor`, the audit log names each."""
+        """Queue those of the ids again that are there and were not replayed.
+
+        With `actor`, the audit log names each.
+        """
         found = await dead_letters.references(self._database, ids)
         done = await self._replay(found, replay_id=uuid7(), actor=actor) if found else 0
         return Outcome(done, len(ids) - done)
 
     async def note_topic_replay(self, *, actor: str, place: str, first: int, last: int) -> None:
         """Tell the audit log of a replay straight from Kafka."""
-        await audit_log.record(self._database, actor, "dlq.replay", place, {"from": first, "to": last})
+        await audit_log.record(
+            self._database, actor, "dlq.replay", place, {"from": first, "to": last}
+        )
 
     async def mark_replayed(self, ids: Sequence[UUID]) -> None:
         """Note undecodable records that were produced again straight from Kafka."""
@@ -165,21 +213,30 @@ class DeadLetters:
                 await audit_log.record(db, actor, "dlq.delete", str(entry_id))
         return deleted
 
-    async def _replay(self, chunk: Sequence[Reference], *, replay_id: UUID, actor: str | None = None) -> int:
+    async def _replay(
+        self, chunk: Sequence[Reference], *, replay_id: UUID, actor: str | None = None
+    ) -> int:
         """How many of these were queued again; with `actor`, the audit log names each."""
         deliveries = [r for r in chunk if r.notification_id is not None]
         records = [r for r in chunk if r.notification_id is None]
-        parts = [deliveries, *(records[at : at + RECORDS_AT_ONCE] for at in range(0, len(records), RECORDS_AT_ONCE))]
+        parts = [
+            deliveries,
+            *(records[at : at + RECORDS_AT_ONCE] for at in range(0, len(records), RECORDS_AT_ONCE)),
+        ]
         done = 0
         for part in filter(None, parts):
             done += await self._commit(part, replay_id=replay_id, actor=actor)
         return done
 
-    async def _commit(self, part: Sequence[Reference], *, replay_id: UUID, actor: str | None) -> int:
+    async def _commit(
+        self, part: Sequence[Reference], *, replay_id: UUID, actor: str | None
+    ) -> int:
         async with self._database.transaction() as db:
             done, entries = await self._queue(db, part, replay_id)
             for one in done if actor else ():
-                await audit_log.record(db, actor or "", "dlq.replay", str(one.id), {"replay_id": str(replay_id)})
+                await audit_log.record(
+                    db, actor or "", "dlq.replay", str(one.id), {"replay_id": str(replay_id)}
+                )
             if self._publish is None:
                 await outbox.hasten(db, entries)
         if self._publish is not None:
@@ -194,14 +251,23 @@ class DeadLetters:
     async def _queue(
         self, db: Queryable, part: Sequence[Reference], replay_id: UUID
     ) -> tuple[frozenset[Reference], list[OutboxEntry]]:
-        """Failed deliveries by the protocol's own step, undecodable records as they were; a part has one kind."""
+        """Failed deliveries by the protocol's own step, undecodable records as they were.
+
+        A part has one kind.
+        """
         items = [ReplayItem(r.notification_id, r.chain) for r in part if r.notification_id]
         if not items:
             sent = await dead_letters.replay_records(
-                db, [r.id for r in part], prefix=self._prefix, largest=LARGEST_RECORD)
+                db, [r.id for r in part], prefix=self._prefix, largest=LARGEST_RECORD
+            )
             return frozenset(r for r in part if r.id in sent.ids), sent.entries
         queued = await replay.replay(
-            db, replay_id=replay_id, items=items, statuses=[Status.FAILED], reason="replayed from the dead letters")
+            db,
+            replay_id=replay_id,
+            items=items,
+            statuses=[Status.FAILED],
+            reason="replayed from the dead letters",
+        )
         return frozenset(r for r in part if r.notification_id in queued.ids), queued.entries
 
 
@@ -218,16 +284,23 @@ def readable(found: bytes | None) -> tuple[str | None, Encoding]:
 def _why_not(found: WholeDeadLetter, prefix: str) -> str:
     """Why an entry that can be seen was not replayed."""
     lost = not found.value and any(name == OVERSIZE for name, _ in found.headers)
-    return _obstacle(found, prefix, status=found.notification_status, lost=lost, fits=False) or "it changed meanwhile"
+    return (
+        _obstacle(found, prefix, status=found.notification_status, lost=lost, fits=False)
+        or "it changed meanwhile"
+    )
 
 
-def _obstacle(found: DeadLetter, prefix: str, *, status: str | None, lost: bool, fits: bool) -> str | None:
+def _obstacle(
+    found: DeadLetter, prefix: str, *, status: str | None, lost: bool, fits: bool
+) -> str | None:
     """Why an entry cannot be replayed; None where it can."""
     if found.notification_id is not None:
         if status is None:
             return f"notification {found.notification_id} is gone"
         if status != Status.FAILED:
-            return f"notification {found.notification_id} is {status}; only a failed one is replayed"
+            return (
+                f"notification {found.notification_id} is {status}; only a failed one is replayed"
+            )
         return None
     if not (found.topic or "").startswith(f"{prefix}."):
         return f"its topic {found.topic} is not one of {prefix}.…"

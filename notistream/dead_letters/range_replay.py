@@ -25,7 +25,10 @@ RUNNING, STOPPED = "running", "stopped"
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a replay would do, by channel, status and template; and what it has done before, under its id."""
+    """What a replay would do, by channel, status and template.
+
+    And what it has done before, under its id.
+    """
 
     groups: Sequence[Group]
     replayed_before: int
@@ -46,7 +49,9 @@ class Survey:
 
 
 class RangeReplays:
-    """A replay is a row; any process may take its next step. Each step is one transaction, so none is done twice.
+    """A replay is a row; any process may take its next step.
+
+    Each step is one transaction, so none is done twice.
 
     Without `publish` (a process that has no relay) the workers publish what a step queues.
     """
@@ -67,8 +72,14 @@ class RangeReplays:
         after: UUID | None = None
         while True:
             page = await stored.page(
-                self._database, meant, until=until, replay_id=replay_id, after=after, scan=SCANNED_AT_ONCE,
-                take=SURVEYED_AT_ONCE)
+                self._database,
+                meant,
+                until=until,
+                replay_id=replay_id,
+                after=after,
+                scan=SCANNED_AT_ONCE,
+                take=SURVEYED_AT_ONCE,
+            )
             for group in page.groups:
                 kind = (group.channel, group.status, group.template, group.verdict)
                 counts[kind] += group.count
@@ -80,8 +91,12 @@ class RangeReplays:
         groups = [Group(*kind, count, again[kind]) for kind, count in counts.most_common()]
         return Survey(groups, await stored.count_replayed(self._database, replay_id))
 
-    async def start(self, replay_id: UUID, meant: Range, *, rate: float, total: int, actor: str) -> StoredReplay:
-        """Start a replay, or go on with one that was stopped; one that runs or is finished is left as it is.
+    async def start(
+        self, replay_id: UUID, meant: Range, *, rate: float, total: int, actor: str
+    ) -> StoredReplay:
+        """Start a replay, or go on with one that was stopped.
+
+        One that runs or is finished is left as it is.
 
         Raises:
             Conflict: the id belongs to a replay of another range.
@@ -89,21 +104,30 @@ class RangeReplays:
         async with self._database.transaction() as db:
             made = await stored.create(db, replay_id, meant, rate=rate, total=total)
             if made is not None:
-                await audit_log.record(db, actor, "replay.start", str(replay_id), {
-                    "total": total, "rate": rate, **stored.document(meant)})
+                await audit_log.record(
+                    db,
+                    actor,
+                    "replay.start",
+                    str(replay_id),
+                    {"total": total, "rate": rate, **stored.document(meant)},
+                )
                 return made
         found = await self.get(replay_id)
         if found.range != meant:
             raise Conflict(f"replay {replay_id} is of another range; use another id, or none")
         return await self.resume(replay_id, rate=rate, actor=actor)
 
-    async def resume(self, replay_id: UUID, *, rate: float | None = None, actor: str) -> StoredReplay:
+    async def resume(
+        self, replay_id: UUID, *, rate: float | None = None, actor: str
+    ) -> StoredReplay:
         """Go on with one that was stopped; others stay as they are.
 
         Raises:
             NotFound: there is none.
         """
-        return await self._change(replay_id, STOPPED, RUNNING, rate=rate, actor=actor, action="replay.resume")
+        return await self._change(
+            replay_id, STOPPED, RUNNING, rate=rate, actor=actor, action="replay.resume"
+        )
 
     async def stop(self, replay_id: UUID, *, actor: str) -> StoredReplay:
         """Stop one that is running; others stay as they are.
@@ -114,13 +138,25 @@ class RangeReplays:
         return await self._change(replay_id, RUNNING, STOPPED, actor=actor, action="replay.stop")
 
     async def _change(
-        self, replay_id: UUID, was: str, to: str, *, actor: str, action: str, rate: float | None = None
+        self,
+        replay_id: UUID,
+        was: str,
+        to: str,
+        *,
+        actor: str,
+        action: str,
+        rate: float | None = None,
     ) -> StoredReplay:
         async with self._database.transaction() as db:
             changed = await stored.set_state(db, replay_id, was, to, rate=rate)
             if changed is not None:
-                await audit_log.record(db, actor, action, str(replay_id), {
-                    "queued": changed.queued, "skipped": changed.skipped, "total": changed.total})
+                await audit_log.record(
+                    db,
+                    actor,
+                    action,
+                    str(replay_id),
+                    {"queued": changed.queued, "skipped": changed.skipped, "total": changed.total},
+                )
                 return changed
         return await self.get(replay_id)
 
@@ -136,18 +172,31 @@ class RangeReplays:
         return await stored.list_page(self._database, before=before, limit=limit)
 
     async def step(self, only: UUID | None = None) -> int:
-        """Take the next step of a running replay (or of `only`) whose rate allows one; how many were looked at."""
+        """Take the next step of a running replay (or of `only`) whose rate allows one.
+
+        How many were looked at.
+        """
         async with self._database.transaction() as db:
             runnable = await stored.lock_next(db, only)
             if runnable is None:
                 return 0
             running = runnable.replay
             page = await stored.page(
-                db, running.range, until=_end(running.range, running.created_at), replay_id=running.id,
-                after=running.last_id, scan=SCANNED_AT_ONCE, take=allowed(running.rate, runnable.rested_s))
+                db,
+                running.range,
+                until=_end(running.range, running.created_at),
+                replay_id=running.id,
+                after=running.last_id,
+                scan=SCANNED_AT_ONCE,
+                take=allowed(running.rate, runnable.rested_s),
+            )
             done = await replay.replay(
-                db, replay_id=running.id, items=page.items, statuses=running.range.statuses,
-                reason=f"replayed with its time range ({running.id})")
+                db,
+                replay_id=running.id,
+                items=page.items,
+                statuses=running.range.statuses,
+                reason=f"replayed with its time range ({running.id})",
+            )
             await stored.advance(db, running.id, page, queued=len(done.ids))
             if self._publish is None:
                 await outbox.hasten(db, done.entries)

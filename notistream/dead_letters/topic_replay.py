@@ -14,11 +14,22 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from notistream.dead_letters.letters import DeadLetters
 from notistream.errors import KafkaUnavailable, NotFound
 from notistream.kafka.connection import Kafka
-from notistream.kafka.records import OVERSIZE, TOPICS, BadRecord, Consumed, FailedDelivery, Record, dead_letter, time_of
+from notistream.kafka.records import (
+    OVERSIZE,
+    TOPICS,
+    BadRecord,
+    Consumed,
+    FailedDelivery,
+    Record,
+    dead_letter,
+    time_of,
+)
 
 RECORDS_AT_ONCE = 200
 TIMEOUT_MS = 10_000
-LARGEST = 2**20 + 512  # a topic cannot hold much more by default; the broker says so where it is too much
+LARGEST = (
+    2**20 + 512
+)  # a topic cannot hold much more by default; the broker says so where it is too much
 DLQ = ".dlq"
 
 
@@ -55,13 +66,19 @@ class TopicReplay:
         self._prefix = prefix
 
     async def run(
-        self, wanted: Range, *, actor: str, dry_run: bool, on_read: Callable[[int, int], None] = lambda *_: None
+        self,
+        wanted: Range,
+        *,
+        actor: str,
+        dry_run: bool,
+        on_read: Callable[[int, int], None] = lambda *_: None,
     ) -> TopicOutcome:
         """Replay the range; `on_read` is told how many offsets are behind, and of how many.
 
         Raises:
             NotFound: no such topic of ours, or no such partition.
-            KafkaUnavailable: no broker answered, or a record did not arrive in time; what was done stays done.
+            KafkaUnavailable: no broker answered, or a record did not arrive in time; what was done
+              stays done.
         """
         name = wanted.topic.removeprefix(f"{self._prefix}.")
         if name not in TOPICS:
@@ -70,10 +87,21 @@ class TopicReplay:
         async with self._clients() as (consumer, producer):
             partitions = await self._partitions(tp)
             begin, end = await self._bounds(consumer, tp, wanted)
-            work = _Work(self._letters, producer, name, partitions=partitions, prefix=self._prefix, dry_run=dry_run)
+            work = _Work(
+                self._letters,
+                producer,
+                name,
+                partitions=partitions,
+                prefix=self._prefix,
+                dry_run=dry_run,
+            )
             if not dry_run:
                 await self._letters.note_topic_replay(
-                    actor=actor, place=f"{tp.topic}/{tp.partition}", first=wanted.first, last=wanted.last)
+                    actor=actor,
+                    place=f"{tp.topic}/{tp.partition}",
+                    first=wanted.first,
+                    last=wanted.last,
+                )
             async for records, at in self._read(consumer, tp, begin, end):
                 await work.do(records)
                 on_read(min(at, end) - begin, end - begin)
@@ -82,10 +110,18 @@ class TopicReplay:
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
         consumer = AIOKafkaConsumer(
-            **self._kafka.options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
-            request_timeout_ms=TIMEOUT_MS)
+            **self._kafka.options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            request_timeout_ms=TIMEOUT_MS,
+        )
         producer = AIOKafkaProducer(
-            **self._kafka.options, acks="all", max_request_size=LARGEST, request_timeout_ms=TIMEOUT_MS)
+            **self._kafka.options,
+            acks="all",
+            max_request_size=LARGEST,
+            request_timeout_ms=TIMEOUT_MS,
+        )
         try:
             await consumer.start()
             await producer.start()
@@ -97,7 +133,10 @@ class TopicReplay:
             await producer.stop()
 
     async def _partitions(self, tp: TopicPartition) -> int:
-        """How many the topic has; asking for it by name could create it with the broker's own number of them."""
+        """How many the topic has.
+
+        Asking for it by name could create it with the broker's own number of them.
+        """
         admin = AIOKafkaAdminClient(**self._kafka.options, request_timeout_ms=TIMEOUT_MS)
         try:
             await admin.start()
@@ -105,10 +144,15 @@ class TopicReplay:
         finally:
             await admin.close()
         if tp.partition >= found.get(tp.topic, 0):
-            raise NotFound(f"{tp.topic} has {found.get(tp.topic, 0)} partitions; there is no number {tp.partition}")
+            raise NotFound(
+                f"{tp.topic} has {found.get(tp.topic, 0)} partitions; there is no number"
+                f" {tp.partition}"
+            )
         return found[tp.topic]
 
-    async def _bounds(self, consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Range) -> tuple[int, int]:
+    async def _bounds(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Range
+    ) -> tuple[int, int]:
         consumer.assign([tp])
         oldest = (await consumer.beginning_offsets([tp]))[tp]
         newest = (await consumer.end_offsets([tp]))[tp]
@@ -118,7 +162,10 @@ class TopicReplay:
     async def _read(
         self, consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int
     ) -> AsyncIterator[tuple[Sequence[ConsumerRecord], int]]:
-        """The records in portions, and the offset after each; offsets without a record are passed over."""
+        """The records in portions, and the offset after each.
+
+        Offsets without a record are passed over.
+        """
         consumer.seek(tp, begin)
         at = begin
         while at < end:
@@ -126,7 +173,9 @@ class TopicReplay:
             records = got.get(tp, [])
             before, at = at, await consumer.position(tp)
             if at == before:
-                raise KafkaUnavailable(f"Kafka at {self._kafka} gave no record of {tp.topic}/{tp.partition} in time")
+                raise KafkaUnavailable(
+                    f"Kafka at {self._kafka} gave no record of {tp.topic}/{tp.partition} in time"
+                )
             yield [record for record in records if record.offset < end], at
 
 
@@ -134,7 +183,13 @@ class _Work:
     """What is done with the records, and what has been done."""
 
     def __init__(
-        self, letters: DeadLetters, producer: AIOKafkaProducer, name: str, *, partitions: int, prefix: str,
+        self,
+        letters: DeadLetters,
+        producer: AIOKafkaProducer,
+        name: str,
+        *,
+        partitions: int,
+        prefix: str,
         dry_run: bool,
     ) -> None:
         self._letters = letters
@@ -171,26 +226,37 @@ class _Work:
             self._skip("replayed before, deleted, or not failed any more", outcome.skipped)
 
     async def _send_back(self, bad: Sequence[BadRecord]) -> None:
-        whole = [one for one in bad if one.value or not any(name == OVERSIZE for name, _ in one.headers)]
+        whole = [
+            one for one in bad if one.value or not any(name == OVERSIZE for name, _ in one.headers)
+        ]
         self._skip("too large for Kafka: only its row has the bytes", len(bad) - len(whole))
         ours = [one for one in whole if self._is_ours(one.topic)]
         self._skip("of a topic that is not ours", len(whole) - len(ours))
         sent = await self._produce(ours)
         if not self._dry_run and sent:
             await self._letters.restore(ours)
-            await self._letters.mark_replayed([one.id for one, done in zip(ours, sent, strict=True) if done])
+            await self._letters.mark_replayed(
+                [one.id for one, done in zip(ours, sent, strict=True) if done]
+            )
 
     def _is_ours(self, topic: str) -> bool:
-        return topic.startswith(f"{self._prefix}.") and topic.removeprefix(f"{self._prefix}.") in TOPICS
+        return (
+            topic.startswith(f"{self._prefix}.")
+            and topic.removeprefix(f"{self._prefix}.") in TOPICS
+        )
 
     async def _produce(self, records: Sequence[Consumed | BadRecord]) -> Sequence[bool]:
         """Put them where they were; which of them Kafka took."""
         if self._dry_run:
             self.produced += len(records)
             return []
-        sent = await asyncio.gather(*[await self._send(record) for record in records], return_exceptions=True)
+        sent = await asyncio.gather(
+            *[await self._send(record) for record in records], return_exceptions=True
+        )
         for failure in sent:
-            if isinstance(failure, BaseException) and not isinstance(failure, MessageSizeTooLargeError):
+            if isinstance(failure, BaseException) and not isinstance(
+                failure, MessageSizeTooLargeError
+            ):
                 raise failure
         taken = [not isinstance(answer, BaseException) for answer in sent]
         self.produced += sum(taken)
@@ -201,8 +267,12 @@ class _Work:
         record = Record(found.key, found.value, tuple(found.headers))
         try:
             sent: asyncio.Future[object] = await self._producer.send(
-                found.topic, record.payload, key=record.key, headers=list(record.headers),
-                partition=found.partition % self._partitions)
+                found.topic,
+                record.payload,
+                key=record.key,
+                headers=list(record.headers),
+                partition=found.partition % self._partitions,
+            )
         except MessageSizeTooLargeError as exc:
             sent = asyncio.get_running_loop().create_future()
             sent.set_exception(exc)
@@ -216,7 +286,11 @@ class _Work:
 def consumed(record: ConsumerRecord) -> Consumed:
     """A record as the client read it."""
     return Consumed(
-        topic=record.topic, partition=record.partition, offset=record.offset,
-        at=time_of(record.timestamp / 1000 if record.timestamp else None), key=record.key, value=record.value,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=time_of(record.timestamp / 1000 if record.timestamp else None),
+        key=record.key,
+        value=record.value,
         headers=record.headers,
     )

@@ -1,6 +1,7 @@
 """Acknowledgement in offset order: a record is acknowledged when it and all before it are settled.
 
-Faust commits past a record that is still open when a later one is acknowledged first, so the order is ours to keep.
+Faust commits past a record that is still open when a later one is acknowledged first, so the order
+is ours to keep.
 """
 
 from collections import deque

@@ -6,8 +6,8 @@ from notistream.domain.rate_limit import Rate, Usage, wait_s
 class BurialLimit:
     """Counts burials in two windows; when it is used up, whoever wants to bury waits.
 
-    A bad deploy makes every record undecodable, or every delivery a defect: without the limit it would pour whole
-    topics into the dead letters before anybody looked.
+    A bad deploy makes every record undecodable, or every delivery a defect: without the limit it
+    would pour whole topics into the dead letters before anybody looked.
     """
 
     def __init__(self, rate: Rate) -> None:
@@ -17,7 +17,10 @@ class BurialLimit:
         self._previous = 0
 
     def take(self, now: float) -> bool:
-        """Count one more; False, and nothing counted, while the limit is used up. `now`: seconds that only grow."""
+        """Count one more; False, and nothing counted, while the limit is used up.
+
+        `now`: seconds that only grow.
+        """
         if self.wait_s(now) > 0:
             return False
         self._current += 1

@@ -9,7 +9,12 @@ from notistream.domain.notification import Claimed
 from notistream.domain.outcome import Ambiguous, Permanent, ProviderResult, Receipt, Step, Temporary
 from notistream.domain.recipient import device_mark
 
-VERDICTS = {Receipt: "delivered", Temporary: "temporary", Permanent: "permanent", Ambiguous: "unknown"}
+VERDICTS = {
+    Receipt: "delivered",
+    Temporary: "temporary",
+    Permanent: "permanent",
+    Ambiguous: "unknown",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +33,40 @@ class Devices:
         self._sender = sender
         self._clock = clock
 
-    async def send(self, provider: str, message: Message, claimed: Claimed, permit: Permit) -> Called:
-        """Each device is a call with a token of the rate and an idempotency key of its own; the first has its token.
+    async def send(
+        self, provider: str, message: Message, claimed: Claimed, permit: Permit
+    ) -> Called:
+        """Each device is a call with a token of the rate and an idempotency key of its own.
+
+        The first has its token.
 
         A test message needs none.
 
-        The key is the same whenever this device is tried, so that a provider that honours it shows the message once.
+        The key is the same whenever this device is tried, so that a provider that honours it shows
+        the message once.
         """
-        results = await asyncio.gather(*(
-            self._call(provider, _addressed(message, device), claimed, permit if others and not claimed.test else None)
-            for others, device in enumerate(claimed.devices)
-        ))
+        results = await asyncio.gather(
+            *(
+                self._call(
+                    provider,
+                    _addressed(message, device),
+                    claimed,
+                    permit if others and not claimed.test else None,
+                )
+                for others, device in enumerate(claimed.devices)
+            )
+        )
         return Called(
             result=combined(results),
-            steps=[_step(device, result) for device, result in zip(claimed.devices, results, strict=True)],
+            steps=[
+                _step(device, result)
+                for device, result in zip(claimed.devices, results, strict=True)
+            ],
             dead=tuple(
-                device for device, result in zip(claimed.devices, results, strict=True)
-                if isinstance(result, Permanent) and result.dead_address),
+                device
+                for device, result in zip(claimed.devices, results, strict=True)
+                if isinstance(result, Permanent) and result.dead_address
+            ),
         )
 
     async def _call(
@@ -59,20 +81,33 @@ class Devices:
 
 def _addressed(message: Message, device: str) -> Message:
     return replace(
-        message, recipient=device, idempotency_key=f"{message.idempotency_key}:{device_mark(device)}")
+        message,
+        recipient=device,
+        idempotency_key=f"{message.idempotency_key}:{device_mark(device)}",
+    )
 
 
 def _step(device: str, result: ProviderResult) -> Step:
     reason = "accepted" if isinstance(result, Receipt) else result.reason
     return Step(
-        gate="device", verdict=VERDICTS[type(result)], reason=reason,
-        inputs={"device": device_mark(device), **({"message_id": result.message_id} if isinstance(
-            result, Receipt) and result.message_id else {})},
+        gate="device",
+        verdict=VERDICTS[type(result)],
+        reason=reason,
+        inputs={
+            "device": device_mark(device),
+            **(
+                {"message_id": result.message_id}
+                if isinstance(result, Receipt) and result.message_id
+                else {}
+            ),
+        },
     )
 
 
 def combined(results: Sequence[ProviderResult]) -> ProviderResult:
-    """One accepted is delivered; else one that nobody knows of is unknown; else one that may go later is temporary.
+    """One accepted is delivered; else one that nobody knows of is unknown.
+
+    Else one that may go later is temporary.
 
     Only where every device refused, the message is refused.
     """

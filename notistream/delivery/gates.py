@@ -47,20 +47,32 @@ def not_suppressed(claimed: Claimed) -> Passed | Stopped:
         return _stop("suppression", Status.SUPPRESSED, ERASED)
     if claimed.suppressed is None:
         return PASSED
-    return _stop("suppression", Status.SUPPRESSED, f"the address is on the suppression list: {claimed.suppressed}")
+    return _stop(
+        "suppression",
+        Status.SUPPRESSED,
+        f"the address is on the suppression list: {claimed.suppressed}",
+    )
 
 
 def wanted(claimed: Claimed) -> Passed | Stopped:
     """The recipient wants this channel and this category."""
     if claimed.preferences_fault:
         return _stop(
-            "preferences", Status.FAILED, f"the recipient's preferences cannot be read: {claimed.preferences_fault}")
+            "preferences",
+            Status.FAILED,
+            f"the recipient's preferences cannot be read: {claimed.preferences_fault}",
+        )
     if not claimed.preferences.of(claimed.channel).enabled:
-        return _stop("preferences", Status.SUPPRESSED, f"the recipient has turned {claimed.channel} off")
+        return _stop(
+            "preferences", Status.SUPPRESSED, f"the recipient has turned {claimed.channel} off"
+        )
     if not claimed.preferences.wants(claimed.category):
         return _stop(
-            "preferences", Status.SUPPRESSED, f"the recipient has turned the category {claimed.category!r} off",
-            {"category": claimed.category})
+            "preferences",
+            Status.SUPPRESSED,
+            f"the recipient has turned the category {claimed.category!r} off",
+            {"category": claimed.category},
+        )
     return PASSED
 
 
@@ -84,28 +96,61 @@ def outside_quiet_hours(claimed: Claimed) -> Passed | Stopped:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         zone = zone_of(None)
     inputs = {
-        "start": f"{quiet.start:%H:%M}", "end": f"{quiet.end:%H:%M}", "timezone": zone.key,
+        "start": f"{quiet.start:%H:%M}",
+        "end": f"{quiet.end:%H:%M}",
+        "timezone": zone.key,
         "local_time": f"{claimed.claimed_at.astimezone(zone):%Y-%m-%dT%H:%M:%S%z}",
     }
     ends_at = quiet.ends_at(claimed.claimed_at, zone)
     if ends_at is None:
-        return Passed(Step(gate="quiet_hours", verdict="passed", reason="outside the quiet hours", inputs=inputs))
+        return Passed(
+            Step(
+                gate="quiet_hours",
+                verdict="passed",
+                reason="outside the quiet hours",
+                inputs=inputs,
+            )
+        )
     if claimed.priority is Priority.HIGH and claimed.category == CRITICAL:
-        return Passed(Step(
-            gate="quiet_hours", verdict="bypassed", reason="high priority and category critical", inputs=inputs))
+        return Passed(
+            Step(
+                gate="quiet_hours",
+                verdict="bypassed",
+                reason="high priority and category critical",
+                inputs=inputs,
+            )
+        )
     return Stopped(
-        Step(gate="quiet_hours", verdict="deferred", reason=f"quiet hours until {ends_at.astimezone(zone):%H:%M}",
-             inputs=inputs, next_eligible_at=ends_at),
-        Status.DEFERRED, (ends_at - claimed.claimed_at).total_seconds())
+        Step(
+            gate="quiet_hours",
+            verdict="deferred",
+            reason=f"quiet hours until {ends_at.astimezone(zone):%H:%M}",
+            inputs=inputs,
+            next_eligible_at=ends_at,
+        ),
+        Status.DEFERRED,
+        (ends_at - claimed.claimed_at).total_seconds(),
+    )
 
 
-def _stop(gate: str, status: Status, reason: str, inputs: Mapping[str, Any] | None = None) -> Stopped:
-    return Stopped(Step(gate=gate, verdict=status.value, reason=reason, inputs=inputs or {}), status)
+def _stop(
+    gate: str, status: Status, reason: str, inputs: Mapping[str, Any] | None = None
+) -> Stopped:
+    return Stopped(
+        Step(gate=gate, verdict=status.value, reason=reason, inputs=inputs or {}), status
+    )
 
 
 GATES: Sequence[Gate] = (not_expired, not_suppressed, wanted, has_address, outside_quiet_hours)
 GATE_NAMES = (
-    "expiry", "suppression", "preferences", "address", "quiet_hours", "render", "frequency_cap", "provider",
+    "expiry",
+    "suppression",
+    "preferences",
+    "address",
+    "quiet_hours",
+    "render",
+    "frequency_cap",
+    "provider",
     "recipient_limit",
 )
 """Every gate of a delivery in the order in which they are asked, as traces name them."""

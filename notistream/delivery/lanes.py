@@ -57,11 +57,15 @@ class Lane:
         self._deliver = deliver
         self._clock = clock
         self._ready: deque[Held] = deque()
-        self._behind: dict[bytes, deque[Held]] = {}  # by recipient: those that wait for the one in `_ready` or running
+        self._behind: dict[
+            bytes, deque[Held]
+        ] = {}  # by recipient: those that wait for the one in `_ready` or running
         self._waiting = 0
         self._running: set[asyncio.Future[None]] = set()
         self._parking: set[asyncio.Future[None]] = set()
-        self._parked_until: dict[bytes | str, float] = {}  # by recipient (bytes), or by the gate that stops the lane
+        self._parked_until: dict[
+            bytes | str, float
+        ] = {}  # by recipient (bytes), or by the gate that stops the lane
         self._pace_s = 0.01
         self._blocked: Blocked | None = None
         self._changed = asyncio.Event()
@@ -184,8 +188,13 @@ class Lane:
     async def _insist_on_parking(self, parking: Parking, held: Held) -> None:
         await self.insist(lambda: self._ledger.park(parking), held.settle)
 
-    async def insist(self, step: Callable[[], Awaitable[R]], settle: Callable[[], None]) -> R | None:
-        """Take a durable step, however long PostgreSQL is away, then settle the record; a release ends it."""
+    async def insist(
+        self, step: Callable[[], Awaitable[R]], settle: Callable[[], None]
+    ) -> R | None:
+        """Take a durable step, however long PostgreSQL is away, then settle the record.
+
+        A release ends it.
+        """
         generation = self._generation
         while generation == self._generation:
             try:
@@ -219,7 +228,9 @@ class Lane:
     def park_overdue(self) -> None:
         """Park what has waited longer than about five seconds, until what it waits for may be over."""
         now = self._clock()
-        blocked = self._blocked or Blocked("lane", f"the {self.name} lane was busy for {HELD_FOR_S:g} s", PARK_S)
+        blocked = self._blocked or Blocked(
+            "lane", f"the {self.name} lane was busy for {HELD_FOR_S:g} s", PARK_S
+        )
         if blocked.for_s < PARK_S:
             blocked = Blocked(blocked.gate, blocked.reason, PARK_S)
         for held in list(self._overdue(now - HELD_FOR_S)):
@@ -232,14 +243,19 @@ class Lane:
             while behind and behind[0].since < latest:
                 self._waiting -= 1
                 yield behind.popleft()
-        for held in [held for held in self._ready if held.since < latest]:  # not always the first: see `_next`
+        for held in [
+            held for held in self._ready if held.since < latest
+        ]:  # not always the first: see `_next`
             self._ready.remove(held)
             self._waiting -= 1
             self._next(held.origin.key)
             yield held
 
     def release(self) -> None:
-        """Let go of every turn that is not claimed, and take none until `resume`; claimed ones finish."""
+        """Let go of every turn that is not claimed, and take none until `resume`.
+
+        Claimed ones finish.
+        """
         self._generation += 1
         self._open = False
         for held in self._ready:
@@ -255,7 +271,10 @@ class Lane:
         self._open = True
 
     async def drain(self, *, patience_s: float) -> None:
-        """Wait until nothing is in flight, at most `patience_s`; what is left then belongs to the lease sweeper."""
+        """Wait until nothing is in flight, at most `patience_s`.
+
+        What is left then belongs to the lease sweeper.
+        """
         until = self._clock() + patience_s
         while (busy := self._running | self._parking) and self._clock() < until:
             await asyncio.wait(busy, timeout=max(until - self._clock(), 0))

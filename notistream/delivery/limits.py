@@ -17,9 +17,14 @@ PRUNE_AT = 10_000
 
 
 class RecipientLimit:
-    """At most `rate` messages to a recipient over a channel; those beyond it are deferred, one behind the other."""
+    """At most `rate` messages to a recipient over a channel.
 
-    def __init__(self, usage: RecipientUsage, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
+    Those beyond it are deferred, one behind the other.
+    """
+
+    def __init__(
+        self, usage: RecipientUsage, rate: Rate, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._usage = usage
         self._rate = rate
         self._clock = clock
@@ -27,7 +32,10 @@ class RecipientLimit:
         self._prune_at = PRUNE_AT
 
     async def check(self, claimed: Claimed, origin: Origin) -> Passed | Stopped:
-        """Look and count in one step; then wait until the count is safe, because the provider is called next."""
+        """Look and count in one step.
+
+        Then wait until the count is safe, because the provider is called next.
+        """
         if not self._rate.count:
             return PASSED
         usage = self._usage.take(claimed.channel, origin, self._rate, self._database_now(claimed))
@@ -38,12 +46,22 @@ class RecipientLimit:
             return self._deferred(claimed, origin, usage, wait)
         if not await self._usage.kept(origin):
             return _moved("the count could not be kept", UNKNOWN_S)
-        return Passed(Step(
-            gate="recipient_limit", verdict="passed", reason="within the limit", inputs=_inputs(self._rate, usage)))
+        return Passed(
+            Step(
+                gate="recipient_limit",
+                verdict="passed",
+                reason="within the limit",
+                inputs=_inputs(self._rate, usage),
+            )
+        )
 
     def _database_now(self, claimed: Claimed) -> float:
         """The database's clock in seconds since 1970, which all workers share: what it was at the claim, and since."""
-        since = 0.0 if claimed.claimed_clock is None else max(self._clock() - claimed.claimed_clock, 0.0)
+        since = (
+            0.0
+            if claimed.claimed_clock is None
+            else max(self._clock() - claimed.claimed_clock, 0.0)
+        )
         return claimed.claimed_at.timestamp() + since
 
     def _deferred(self, claimed: Claimed, origin: Origin, usage: Usage, wait: float) -> Stopped:
@@ -55,34 +73,52 @@ class RecipientLimit:
             self._promised = {k: at for k, at in self._promised.items() if at > now}
             self._prune_at = max(2 * len(self._promised), PRUNE_AT)
         step = Step(
-            gate="recipient_limit", verdict="deferred", reason=f"the recipient's limit of {self._rate} is reached",
-            inputs=_inputs(self._rate, usage), next_eligible_at=datetime.fromtimestamp(due, UTC))
+            gate="recipient_limit",
+            verdict="deferred",
+            reason=f"the recipient's limit of {self._rate} is reached",
+            inputs=_inputs(self._rate, usage),
+            next_eligible_at=datetime.fromtimestamp(due, UTC),
+        )
         return Stopped(step, Status.DEFERRED, due - now)
 
 
 def _inputs(rate: Rate, usage: Usage) -> dict[str, object]:
     return {
-        "limit": str(rate), "window": int(usage.now_s // rate.window_s * rate.window_s), "current": usage.current,
+        "limit": str(rate),
+        "window": int(usage.now_s // rate.window_s * rate.window_s),
+        "current": usage.current,
         "previous": usage.previous,
         "estimate": round(usage.estimate(rate.window_s), 2),
     }
 
 
 def _moved(reason: str, delay_s: float) -> Stopped:
-    return Stopped(Step(gate="recipient_limit", verdict="deferred", reason=reason), Status.DEFERRED, delay_s)
+    return Stopped(
+        Step(gate="recipient_limit", verdict="deferred", reason=reason), Status.DEFERRED, delay_s
+    )
 
 
 async def within_cap(claimed: Claimed, caps: Caps) -> Passed | Stopped:
-    """The recipient's own cap for the channel; what is over it waits until the oldest use leaves the window."""
+    """The recipient's own cap for the channel.
+
+    What is over it waits until the oldest use leaves the window.
+    """
     cap = claimed.preferences.of(claimed.channel).frequency_cap
     if cap is None or claimed.recipient_id is None:
         return PASSED
     use = await caps.take(claimed, cap)
     inputs = {"count": cap.count, "window_s": cap.window_s, "used": use.used}
     if use.allowed:
-        return Passed(Step(gate="frequency_cap", verdict="passed", reason="within the cap", inputs=inputs))
+        return Passed(
+            Step(gate="frequency_cap", verdict="passed", reason="within the cap", inputs=inputs)
+        )
     free_at = use.free_at or claimed.claimed_at + timedelta(seconds=cap.window_s)
     reason = f"the recipient takes {cap.count} per {span(cap.window_s)} over {claimed.channel}"
     step = Step(
-        gate="frequency_cap", verdict="deferred", reason=reason, inputs=inputs, next_eligible_at=free_at)
+        gate="frequency_cap",
+        verdict="deferred",
+        reason=reason,
+        inputs=inputs,
+        next_eligible_at=free_at,
+    )
     return Stopped(step, Status.DEFERRED, max((free_at - claimed.claimed_at).total_seconds(), 1.0))

@@ -67,9 +67,16 @@ class Pipeline:
     async def deliver(self, claimed: Claimed, permit: Permit, origin: Origin) -> None:
         """Take a claimed notification to the end of this attempt, and record it."""
         logs.bind(
-            notification_id=claimed.id, tenant_id=claimed.tenant_id, correlation_id=claimed.correlation_id)
+            notification_id=claimed.id,
+            tenant_id=claimed.tenant_id,
+            correlation_id=claimed.correlation_id,
+        )
         span = tracing.below(
-            origin.traceparent, f"deliver {claimed.channel}", kind=tracing.CONSUMER, since_ns=origin.since_ns)
+            origin.traceparent,
+            f"deliver {claimed.channel}",
+            kind=tracing.CONSUMER,
+            since_ns=origin.since_ns,
+        )
         with span:
             end = await self._attempt(claimed, permit, origin)
             if span is not tracing.NOTHING:
@@ -80,7 +87,9 @@ class Pipeline:
         try:
             with tracing.within("gates") as span:
                 ready = await self._prepared(claimed, permit, origin, steps)
-                for step in steps:  # their reasons may name somebody: they are in the trace that the API shows
+                for step in (
+                    steps
+                ):  # their reasons may name somebody: they are in the trace that the API shows
                     span.event(step.gate, verdict=step.verdict)
         except Exception as exc:
             log.exception("defect before the provider call")
@@ -88,10 +97,20 @@ class Pipeline:
             if end.status is Status.DEFERRED:
                 steps.append(Step(gate="burial_limit", verdict="deferred", reason=end.reason or ""))
         else:
-            end = ready if isinstance(ready, Finish) else await self._send(claimed, permit, steps, *ready)
+            end = (
+                ready
+                if isinstance(ready, Finish)
+                else await self._send(claimed, permit, steps, *ready)
+            )
         if end.status is Status.RETRYING:
-            steps.append(Step(
-                gate="retry", verdict="retrying", reason=end.reason or "", inputs={"delay_s": end.delay_s}))
+            steps.append(
+                Step(
+                    gate="retry",
+                    verdict="retrying",
+                    reason=end.reason or "",
+                    inputs={"delay_s": end.delay_s},
+                )
+            )
         with tracing.within("record outcome", attributes=tracing.STATEMENT):
             await self._ledger.finish(claimed, replace(end, steps=tuple(steps)), origin)
         self._count(claimed.channel, end.status, origin)
@@ -109,8 +128,12 @@ class Pipeline:
             return _not_called(claimed, text)
         route = await _route(claimed, permit, steps)
         if isinstance(route, Blocked):
-            return _not_called(claimed, _stop(steps, "provider", Status.DEFERRED, route.reason, route.for_s))
-        if stopped := _noted(await self._recipient_limit.check(claimed, origin), steps):  # last: it counts a call
+            return _not_called(
+                claimed, _stop(steps, "provider", Status.DEFERRED, route.reason, route.for_s)
+            )
+        if stopped := _noted(
+            await self._recipient_limit.check(claimed, origin), steps
+        ):  # last: it counts a call
             return _not_called(claimed, stopped)
         if self._clock() >= claimed.call_before:
             reason = "the lease was too old to call the provider"
@@ -139,8 +162,13 @@ class Pipeline:
         if end.status is Status.FAILED and not self._burials[claimed.channel].take(self._clock()):
             reason = f"{result.reason}; too many dead letters of this kind, so it waits"
             return Finish(
-                status=Status.DEFERRED, reason=reason, delay_s=DEFECT_DELAY_S, outcome=AttemptOutcome.NOT_CALLED,
-                error=result.reason, next_provider=claimed.next_provider)
+                status=Status.DEFERRED,
+                reason=reason,
+                delay_s=DEFECT_DELAY_S,
+                outcome=AttemptOutcome.NOT_CALLED,
+                error=result.reason,
+                next_provider=claimed.next_provider,
+            )
         return end
 
     async def _send(
@@ -149,11 +177,19 @@ class Pipeline:
         assert claimed.recipient is not None, "the address gate stops what has no address"
         started = self._clock()
         message = Message(
-            notification_id=claimed.id, tenant_id=claimed.tenant_id, channel=claimed.channel,
-            recipient=claimed.recipient, recipient_id=claimed.recipient_id, subject=text.subject,
-            content=text.content, html=text.html, payload=claimed.template_variables,
-            headers=self._unsubscribe.headers(claimed), idempotency_key=claimed.provider_key,
-            correlation_id=claimed.correlation_id, traceparent=claimed.traceparent,
+            notification_id=claimed.id,
+            tenant_id=claimed.tenant_id,
+            channel=claimed.channel,
+            recipient=claimed.recipient,
+            recipient_id=claimed.recipient_id,
+            subject=text.subject,
+            content=text.content,
+            html=text.html,
+            payload=claimed.template_variables,
+            headers=self._unsubscribe.headers(claimed),
+            idempotency_key=claimed.provider_key,
+            correlation_id=claimed.correlation_id,
+            traceparent=claimed.traceparent,
         )
         if claimed.devices:
             called = await self._devices.send(provider, message, claimed, permit)
@@ -161,15 +197,23 @@ class Pipeline:
             result, dead = called.result, called.dead
         else:
             result = await self._sender.send(provider, message)
-            dead = (claimed.recipient,) if isinstance(result, Permanent) and result.dead_address else ()
+            dead = (
+                (claimed.recipient,)
+                if isinstance(result, Permanent) and result.dead_address
+                else ()
+            )
         if not claimed.test:
             permit.report(result)
         end = self.judge(claimed, result)
         if end.status is Status.RETRYING and not claimed.test:
             end = _rerouted(end, result, provider, permit)
         return replace(
-            end, provider=provider, provider_message_id=result.message_id if isinstance(result, Receipt) else None,
-            duration_ms=(self._clock() - started) * 1000, subject=text.subject, content=text.content,
+            end,
+            provider=provider,
+            provider_message_id=result.message_id if isinstance(result, Receipt) else None,
+            duration_ms=(self._clock() - started) * 1000,
+            subject=text.subject,
+            content=text.content,
             dead_addresses=() if claimed.test else dead,
         )
 
@@ -178,7 +222,10 @@ class Pipeline:
         if isinstance(result, Receipt):
             return Finish(status=Status.DELIVERED, outcome=AttemptOutcome.DELIVERED)
         decision = retry.decide(
-            result, priority=claimed.priority, attempts=claimed.attempts, on_unknown=claimed.on_unknown,
+            result,
+            priority=claimed.priority,
+            attempts=claimed.attempts,
+            on_unknown=claimed.on_unknown,
             jitter=self._jitter(),
         )
         return conclude(decision, outcome_of(result), error=result.reason)
@@ -186,10 +233,19 @@ class Pipeline:
 
 def _describe(span: tracing.Spanning, claimed: Claimed, origin: Origin, end: Finish) -> None:
     span.note(
-        notification_id=str(claimed.id), tenant_id=str(claimed.tenant_id), channel=claimed.channel,
-        priority=claimed.priority.value, attempt=claimed.attempts, chain=claimed.chain, topic=origin.topic,
-        partition=origin.partition, offset=origin.offset, status=end.status.value, outcome=end.outcome.value,
-        provider=end.provider)
+        notification_id=str(claimed.id),
+        tenant_id=str(claimed.tenant_id),
+        channel=claimed.channel,
+        priority=claimed.priority.value,
+        attempt=claimed.attempts,
+        chain=claimed.chain,
+        topic=origin.topic,
+        partition=origin.partition,
+        offset=origin.offset,
+        status=end.status.value,
+        outcome=end.outcome.value,
+        provider=end.provider,
+    )
     if end.status is Status.FAILED:
         span.failed(end.outcome.value)
 
@@ -198,11 +254,19 @@ async def _route(claimed: Claimed, permit: Permit, steps: list[Step]) -> str | B
     """The provider to call; a test message needs no permit of a real one, and gives it back unused."""
     if not claimed.test:
         return await permit.route(claimed.next_provider)
-    steps.append(Step(gate="provider", verdict="sandbox", reason="accepted with a test key: the sandbox keeps it"))
+    steps.append(
+        Step(
+            gate="provider",
+            verdict="sandbox",
+            reason="accepted with a test key: the sandbox keeps it",
+        )
+    )
     return SANDBOX
 
 
-def _stop(steps: list[Step], gate: str, status: Status, reason: str, delay_s: float | None = None) -> Stopped:
+def _stop(
+    steps: list[Step], gate: str, status: Status, reason: str, delay_s: float | None = None
+) -> Stopped:
     steps.append(Step(gate=gate, verdict=status.value, reason=reason))
     return Stopped(steps[-1], status, delay_s)
 
@@ -216,19 +280,28 @@ def _noted(verdict: Passed | Stopped, steps: list[Step]) -> Stopped | None:
 def _not_called(claimed: Claimed, stopped: Stopped) -> Finish:
     """No provider was called: no attempt is used."""
     return Finish(
-        status=stopped.status, reason=stopped.step.reason, delay_s=stopped.delay_s, outcome=AttemptOutcome.NOT_CALLED,
-        error=stopped.step.reason if stopped.status is Status.FAILED else None, next_provider=claimed.next_provider,
+        status=stopped.status,
+        reason=stopped.step.reason,
+        delay_s=stopped.delay_s,
+        outcome=AttemptOutcome.NOT_CALLED,
+        error=stopped.step.reason if stopped.status is Status.FAILED else None,
+        next_provider=claimed.next_provider,
     )
 
 
 def _rerouted(end: Finish, result: ProviderResult, provider: str, permit: Permit) -> Finish:
-    """A temporary failure goes to the next provider, due now; an unknown outcome stays where its key is known."""
+    """A temporary failure goes to the next provider, due now.
+
+    An unknown outcome stays where its key is known.
+    """
     if not isinstance(result, Temporary):
         return replace(end, next_provider=provider)
     following = permit.failover()
     if following is None:
         return end
-    return replace(end, delay_s=0.0, next_provider=following, reason=f"{end.reason}; {following} is next")
+    return replace(
+        end, delay_s=0.0, next_provider=following, reason=f"{end.reason}; {following} is next"
+    )
 
 
 def outcome_of(result: Temporary | Permanent | Ambiguous) -> AttemptOutcome:
@@ -245,7 +318,9 @@ def conclude(decision: retry.RetryDecision, outcome: AttemptOutcome, *, error: s
     """The finish that a retry decision asks for."""
     match decision:
         case retry.Retry(delay_s, reason):
-            return Finish(status=Status.RETRYING, reason=reason, delay_s=delay_s, outcome=outcome, error=error)
+            return Finish(
+                status=Status.RETRYING, reason=reason, delay_s=delay_s, outcome=outcome, error=error
+            )
         case retry.GiveUp(reason):
             return Finish(status=Status.FAILED, reason=reason, outcome=outcome, error=error)
         case retry.Hold(reason):

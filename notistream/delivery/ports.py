@@ -1,4 +1,7 @@
-"""What delivery needs from outside: the ledger, template sources and providers; values that cross the border."""
+"""What delivery needs from outside: the ledger, template sources and providers.
+
+Values that cross the border.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -115,16 +118,25 @@ class Permit(Protocol):
     """The right to one provider call: a token, and a breaker that lets it through."""
 
     async def route(self, preferred: str | None) -> str | Blocked:
-        """The provider to call now, `preferred` where that is possible; may wait about a second for a token."""
+        """The provider to call now, `preferred` where that is possible.
+
+        May wait about a second for a token.
+        """
 
     async def another(self) -> bool:
-        """A token for one more call of the same attempt; may wait about a second; False where there is none."""
+        """A token for one more call of the same attempt; may wait about a second.
+
+        False where there is none.
+        """
 
     def report(self, result: ProviderResult) -> None:
         """What came of the call; the breaker learns from it."""
 
     def failover(self) -> str | None:
-        """The provider after the one just called that could be called now; None where there is none."""
+        """The provider after the one just called that could be called now.
+
+        None where there is none.
+        """
 
     def close(self) -> None:
         """Give back what was not used; always called."""
@@ -157,7 +169,10 @@ class CapUse:
 
 
 class Caps(Protocol):
-    """Counts what frequency caps let through; a notification counts once, however often it is tried."""
+    """Counts what frequency caps let through.
+
+    A notification counts once, however often it is tried.
+    """
 
     async def take(self, claimed: Claimed, cap: FrequencyCap) -> CapUse:
         """Count it, where the cap allows."""
@@ -167,9 +182,12 @@ class RecipientUsage(Protocol):
     """Counts deliveries per recipient and channel."""
 
     def take(self, channel: str, origin: Origin, rate: Rate, now_s: float) -> Usage | None:
-        """What was used before this one, which is counted if the rate allows; None: its partition has moved away.
+        """What was used before this one, which is counted if the rate allows.
 
-        `now_s` is the database's clock, in seconds since 1970, so that all workers mean the same windows.
+        None: its partition has moved away.
+
+        `now_s` is the database's clock, in seconds since 1970, so that all workers mean the same
+        windows.
         """
 
     async def kept(self, origin: Origin) -> bool:

@@ -59,8 +59,13 @@ class Renderer:
             reason = f"rendering failed: {exc}"
             if not claimed.content:
                 return Unrenderable(reason)
-            return Text(claimed.subject, claimed.content, Step(
-                gate="render", verdict="fallback", reason=f"{reason}; `content` is sent instead"))
+            return Text(
+                claimed.subject,
+                claimed.content,
+                Step(
+                    gate="render", verdict="fallback", reason=f"{reason}; `content` is sent instead"
+                ),
+            )
 
     async def _templated(self, claimed: Claimed) -> Text:
         version = await self._sources.source(claimed)
@@ -75,5 +80,13 @@ def _how(claimed: Claimed, variant: str | None) -> Step:
     version, locale = claimed.template_version, claimed.locale
     said = f"variant {variant}" if variant else "the text for everybody"
     return Step(
-        gate="render", verdict="passed", reason=f"version {version} of the template, {said}",
-        inputs={"template": claimed.template_name, "version": version, "locale": locale, "variant": variant})
+        gate="render",
+        verdict="passed",
+        reason=f"version {version} of the template, {said}",
+        inputs={
+            "template": claimed.template_name,
+            "version": version,
+            "locale": locale,
+            "variant": variant,
+        },
+    )

@@ -28,7 +28,10 @@ class OptOut:
 
 
 class UnsubscribeLinks:
-    """Makes and reads links; `secrets`, of which the first signs and all verify; without one there are no links."""
+    """Makes and reads links; `secrets`, of which the first signs and all verify.
+
+    Without one there are no links.
+    """
 
     def __init__(self, secrets: Sequence[str], public_url: str) -> None:
         self._secrets = tuple(secrets)
@@ -40,8 +43,17 @@ class UnsubscribeLinks:
             return None
         if claimed.category in TRANSACTIONAL:
             return None
-        claims = {"aud": AUDIENCE, "t": str(claimed.tenant_id), "c": claimed.channel, "k": claimed.category}
-        who = {"r": claimed.recipient_id} if claimed.recipient_id is not None else {"a": claimed.recipient}
+        claims = {
+            "aud": AUDIENCE,
+            "t": str(claimed.tenant_id),
+            "c": claimed.channel,
+            "k": claimed.category,
+        }
+        who = (
+            {"r": claimed.recipient_id}
+            if claimed.recipient_id is not None
+            else {"a": claimed.recipient}
+        )
         return self._base + jwt.encode({**claims, **who}, self._secrets[0], algorithm=ALGORITHM)
 
     def headers(self, claimed: Claimed) -> Mapping[str, str]:
@@ -49,23 +61,42 @@ class UnsubscribeLinks:
         url = self.url(claimed)
         if url is None:
             return {}
-        return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        return {
+            "List-Unsubscribe": f"<{url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
 
     def known_to(self, claimed: Claimed) -> Claimed:
         """The same with the variable `unsubscribe_url` for its template: empty where there is no link."""
-        if claimed.template_id is None or not _has_links(claimed.channel) or VARIABLE in claimed.template_variables:
+        if (
+            claimed.template_id is None
+            or not _has_links(claimed.channel)
+            or VARIABLE in claimed.template_variables
+        ):
             return claimed
-        return replace(claimed, template_variables={**claimed.template_variables, VARIABLE: self.url(claimed) or ""})
+        return replace(
+            claimed,
+            template_variables={**claimed.template_variables, VARIABLE: self.url(claimed) or ""},
+        )
 
     def read(self, token: str) -> OptOut | None:
         """What a link's token says; None where we did not sign it for this purpose."""
         for secret in self._secrets:
             try:
                 said = jwt.decode(
-                    token, secret, algorithms=[ALGORITHM], audience=AUDIENCE, options={"require": ["aud"]})
+                    token,
+                    secret,
+                    algorithms=[ALGORITHM],
+                    audience=AUDIENCE,
+                    options={"require": ["aud"]},
+                )
                 return OptOut(
-                    tenant_id=UUID(said["t"]), channel=said["c"], category=said["k"], recipient_id=said.get("r"),
-                    address=said.get("a"))
+                    tenant_id=UUID(said["t"]),
+                    channel=said["c"],
+                    category=said["k"],
+                    recipient_id=said.get("r"),
+                    address=said.get("a"),
+                )
             except (jwt.InvalidTokenError, KeyError, ValueError):
                 continue
         return None

@@ -32,7 +32,10 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What is known of an installation; what nobody asked for is left at its default, and raises no concern."""
+    """What is known of an installation.
+
+    What nobody asked for is left at its default, and raises no concern.
+    """
 
     silent: Sequence[str] = ()
     """What was asked and did not answer."""
@@ -56,7 +59,10 @@ class Situation:
 
 def concerns(of: Situation) -> Sequence[Concern]:
     """What needs attention now, the worst first."""
-    return sorted((*_standing_still(of), *_going_wrong(of), *_held_back(of)), key=lambda concern: concern.level)
+    return sorted(
+        (*_standing_still(of), *_going_wrong(of), *_held_back(of)),
+        key=lambda concern: concern.level,
+    )
 
 
 def _standing_still(of: Situation) -> Iterator[Concern]:
@@ -67,29 +73,42 @@ def _standing_still(of: Situation) -> Iterator[Concern]:
     if of.stalled:
         yield Concern(Level.CRITICAL, f"{of.stalled} partitions stand still", "PartitionStalled")
     if of.outbox_oldest_s > OUTBOX_S:
-        yield Concern(Level.CRITICAL, f"the outbox is {of.outbox_oldest_s:.0f} s behind", "OutboxStuck")
+        yield Concern(
+            Level.CRITICAL, f"the outbox is {of.outbox_oldest_s:.0f} s behind", "OutboxStuck"
+        )
     if of.late_s > LATE_S:
         yield Concern(Level.CRITICAL, f"the scheduler is {of.late_s:.0f} s late", "SchedulerLate")
     for (channel, priority), waited in of.oldest_s.items():
         if waited > OLDEST_S.get(priority, 0.0):
             yield Concern(
-                Level.CRITICAL, f"the oldest of {channel}.{priority} has waited {waited:.0f} s", "QueueOld")
+                Level.CRITICAL,
+                f"the oldest of {channel}.{priority} has waited {waited:.0f} s",
+                "QueueOld",
+            )
 
 
 def _going_wrong(of: Situation) -> Iterator[Concern]:
     if of.audit_missing:
-        yield Concern(Level.CRITICAL, f"the audit misses {of.audit_missing}: notistream audit", "AuditMissing")
+        yield Concern(
+            Level.CRITICAL, f"the audit misses {of.audit_missing}: notistream audit", "AuditMissing"
+        )
     if of.audit_age is not None and of.audit_age > AUDITS_LATE:
         yield Concern(Level.WARNING, "no audit was finished in time", "AuditNotRun")
     if of.audit_overdue:
-        yield Concern(Level.WARNING, f"the audit found {of.audit_overdue} that wait past their time", "AuditOverdue")
+        yield Concern(
+            Level.WARNING,
+            f"the audit found {of.audit_overdue} that wait past their time",
+            "AuditOverdue",
+        )
     for place, state in of.breakers.items():
         yield Concern(Level.WARNING, f"breaker {place} is {state}", "BreakerOpen")
     for channel, count in of.dead_letters.items():
         letters = "dead letter" if count == 1 else "dead letters"
         yield Concern(Level.WARNING, f"{count} {letters} of {channel}", "DeadLettersGrowing")
     if of.webhooks_late_s > WEBHOOKS_S:
-        yield Concern(Level.WARNING, f"webhooks are {of.webhooks_late_s:.0f} s late", "WebhooksLate")
+        yield Concern(
+            Level.WARNING, f"webhooks are {of.webhooks_late_s:.0f} s late", "WebhooksLate"
+        )
 
 
 def _held_back(of: Situation) -> Iterator[Concern]:

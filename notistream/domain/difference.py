@@ -8,7 +8,10 @@ from enum import StrEnum
 
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 MOST_WORDS = 2_000
-"""Of a changed passage; in a longer one whole lines are compared only, because this takes time by the square."""
+"""Of a changed passage.
+
+In a longer one whole lines are compared only, because this takes time by the square.
+"""
 KEPT_LINES = 3
 """Unchanged lines beside a change that are shown."""
 
@@ -36,7 +39,9 @@ def difference(old: str, new: str) -> list[Piece]:
     found: list[Piece] = []
     for tag, i, j, k, m in SequenceMatcher(None, before, after).get_opcodes():
         if tag == "equal":
-            found += _unchanged(before[i:j], first=not found, last=(j, m) == (len(before), len(after)))
+            found += _unchanged(
+                before[i:j], first=not found, last=(j, m) == (len(before), len(after))
+            )
         else:
             found += _changed("".join(before[i:j]), "".join(after[k:m]))
     return found

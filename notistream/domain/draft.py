@@ -62,8 +62,14 @@ def _recipient_errors(draft: Draft, channel: str) -> list[tuple[str, str | None]
     if draft.recipient_id is not None:
         found.append(("/recipient_id", recipient_id_error(draft.recipient_id)))
     if draft.recipient is None and draft.recipient_id is None:
-        wanted = "" if CHANNELS[channel].address is AddressKind.RECIPIENT_ID else ", or an address in `recipient`"
-        found.append(("/recipient", f"is missing: give `recipient_id` of a stored recipient{wanted}"))
+        wanted = (
+            ""
+            if CHANNELS[channel].address is AddressKind.RECIPIENT_ID
+            else ", or an address in `recipient`"
+        )
+        found.append(
+            ("/recipient", f"is missing: give `recipient_id` of a stored recipient{wanted}")
+        )
     return found
 
 
@@ -73,13 +79,17 @@ def _text_errors(draft: Draft, limit: int) -> list[tuple[str, str | None]]:
         found.append(("/content", "is missing: give `content`, `template_id`, or both"))
     if draft.content is not None:
         empty = None if draft.content.strip() else "must not be empty"
-        found.append(("/content", empty or nul_error(draft.content) or length_error(draft.content, limit)))
+        found.append(
+            ("/content", empty or nul_error(draft.content) or length_error(draft.content, limit))
+        )
     if draft.subject is not None:
         found.append(("/subject", subject_error(draft.subject)))
     if draft.locale is not None:
         found.append(("/locale", locale_error(draft.locale)))
     for pointer, value in (
-        ("/idempotency_key", draft.idempotency_key), ("/category", draft.category), ("/type", draft.type),
+        ("/idempotency_key", draft.idempotency_key),
+        ("/category", draft.category),
+        ("/type", draft.type),
     ):
         if value is not None:
             found.append((pointer, name_error(value)))
@@ -90,7 +100,10 @@ def _text_errors(draft: Draft, limit: int) -> list[tuple[str, str | None]]:
 def _nul_pointers(draft: Draft) -> list[str]:
     return [
         pointer
-        for pointer, value in (("/template_variables", draft.variables), ("/metadata", draft.metadata))
+        for pointer, value in (
+            ("/template_variables", draft.variables),
+            ("/metadata", draft.metadata),
+        )
         if _has_nul(value)
     ]
 

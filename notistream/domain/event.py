@@ -1,4 +1,7 @@
-"""The event: something that happened and that others may be told of; how the topic `events` carries it."""
+"""The event: something that happened and that others may be told of.
+
+How the topic `events` carries it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +12,20 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 TYPES: Mapping[str, str] = {
     "notification.delivered": "The provider accepted it.",
-    "notification.failed": "It was refused for good, or every retry was used up; there is a dead letter.",
+    "notification.failed": (
+        "It was refused for good, or every retry was used up; there is a dead letter."
+    ),
     "notification.suppressed": "Preferences, the suppression list or an erasure said no.",
     "notification.cancelled": "Somebody cancelled it, or recalled its template, batch or category.",
     "notification.expired": "`expires_at` came first.",
     "notification.retrying": "The provider could not take it now; it is tried again.",
-    "notification.deferred": "A gate holds it back until a moment that is known: quiet hours, a cap, a limit, a pause.",
+    "notification.deferred": (
+        "A gate holds it back until a moment that is known: quiet hours, a cap, a limit, a pause."
+    ),
     "notification.unknown": "The call was cut off: nobody knows whether it arrived.",
-    "notification.receipt": "The vendor told more of a delivered one; `GET /api/v1/notifications/{id}` has it.",
+    "notification.receipt": (
+        "The vendor told more of a delivered one; `GET /api/v1/notifications/{id}` has it."
+    ),
     "device_token.deactivated": "A provider said that a push token is no good any more.",
 }
 """Each type of event, and when it is told."""
@@ -49,7 +58,10 @@ DEVICE_DATA: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`id` stays the same when it is told again; `type` is one of TYPES, and says which fields `data` may have."""
+    """`id` stays the same when it is told again.
+
+    `type` is one of TYPES, and says which fields `data` may have.
+    """
 
     id: UUID
     type: str

@@ -4,8 +4,11 @@ import re
 
 PATH = re.compile(r"\.(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?\Z")
 BLOCK = re.compile(r"(if|else if|range)\s+(\.\S*)\Z")
-GO_ONLY = re.compile(r"\.[A-Za-z_]\S*\s|(?:if|with|range|len|printf|print|eq|ne|not|and|or|index)\b.*[\s(]\.\w|"
-                     r"(?:with|template|block|define)\s|\$\w*|range\s|if\s|/\*", re.DOTALL)
+GO_ONLY = re.compile(
+    r"\.[A-Za-z_]\S*\s|(?:if|with|range|len|printf|print|eq|ne|not|and|or|index)\b.*[\s(]\.\w|"
+    r"(?:with|template|block|define)\s|\$\w*|range\s|if\s|/\*",
+    re.DOTALL,
+)
 
 
 class GoSyntaxError(ValueError):
@@ -13,7 +16,9 @@ class GoSyntaxError(ValueError):
 
 
 def to_jinja(source: str) -> str:
-    """The Jinja2 form of a template, in time that is linear in its length; what is not Go stays as it is.
+    """The Jinja2 form of a template, in time that is linear in its length.
+
+    What is not Go stays as it is.
 
     Raises:
         GoSyntaxError: other Go syntax, or a block that is not closed.
@@ -23,7 +28,7 @@ def to_jinja(source: str) -> str:
     go, done = _Go(), 0
     pieces: list[str] = []
     while (start := source.find("{{", done)) >= 0 and (end := source.find("}}", start)) >= 0:
-        pieces += source[done:start], go.action(source[start:end + 2])
+        pieces += source[done:start], go.action(source[start : end + 2])
         done = end + 2
     if go.unclosed:
         raise GoSyntaxError("{{if}} or {{range}} without {{end}}")
@@ -41,7 +46,7 @@ class _Go:
         """One action with its braces; a minus inside them trims white space, in Go as in Jinja2."""
         inner = whole[2:-2]
         left, right = "-" * inner.startswith("-"), "-" * (inner.endswith("-") and inner != "-")
-        code = self._translate(inner[len(left):len(inner) - len(right)].strip())
+        code = self._translate(inner[len(left) : len(inner) - len(right)].strip())
         if code is None:
             return whole
         opening, said, closing = code
@@ -91,7 +96,8 @@ def _dotted(path: str, scope: str | None) -> str:
 
 def _hint(body: str) -> str:
     return (
-        f"{{{{{body[:100]}}}}} is Go syntax that is not supported; supported are {{{{.Name}}}}, {{{{if .X}}}}, "
-        "{{else}}, {{range .Xs}} and {{end}}. In Jinja2 write {{ Name }}, {{ Name|upper }}, "
-        "{% if X %}…{% endif %}, {% for x in Xs %}…{% endfor %}"
+        f"{{{{{body[:100]}}}}} is Go syntax that is not supported; supported are {{{{.Name}}}},"
+        " {{if .X}}, {{else}}, {{range .Xs}} and {{end}}. In Jinja2 write {{"
+        " Name }}, {{ Name|upper }}, {% if X %}…{% endif %}, {% for x in Xs %}…{%"
+        " endfor %}"
     )

@@ -27,7 +27,9 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-TERMINAL = frozenset({Status.DELIVERED, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED, Status.EXPIRED})
+TERMINAL = frozenset(
+    {Status.DELIVERED, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED, Status.EXPIRED}
+)
 
 
 class Priority(StrEnum):
@@ -158,7 +160,10 @@ class Claimed:
     test: bool = False
     """Accepted with a test key: it never reaches a real provider."""
     devices: Sequence[str] = ()
-    """Push tokens of the stored recipient, oldest first, that are all to be tried; empty: `recipient` is sent to."""
+    """Push tokens of the stored recipient, oldest first, that are all to be tried.
+
+    Empty: `recipient` is sent to.
+    """
     erased: bool = False
     """Its recipient was erased, and with it what was to be said."""
     call_before: float = math.inf

@@ -14,7 +14,10 @@ CAP_WINDOWS_S: Mapping[str, int] = {"minute": 60, "hour": 3600, "day": 86_400, "
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """A daily window of wall-clock time, from `start` to before `end`; overnight where start is the later one."""
+    """A daily window of wall-clock time, from `start` to before `end`.
+
+    Overnight where start is the later one.
+    """
 
     start: time
     end: time
@@ -26,9 +29,12 @@ class QuietHours:
         return wall >= self.start or wall < self.end
 
     def ends_at(self, now: datetime, zone: ZoneInfo) -> datetime | None:
-        """The first moment (UTC) from `now` on whose wall-clock time is outside; None where `now` is outside.
+        """The first moment (UTC) from `now` on whose wall-clock time is outside.
 
-        A clock that is changed may leave the window by the change itself: forward over the end, or back over the start.
+        None where `now` is outside.
+
+        A clock that is changed may leave the window by the change itself: forward over the end, or
+        back over the start.
         """
         at = now.astimezone(UTC)
         if not self.covers(at.astimezone(zone).time()):
@@ -46,18 +52,25 @@ class QuietHours:
 
 
 def _since_midnight(wall: time) -> timedelta:
-    return timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
+    return timedelta(
+        hours=wall.hour, minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond
+    )
 
 
 def _clock_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
-    """When, after `start` and up to `end`, less than a day later, the clock is changed; always at a whole minute."""
+    """When, after `start` and up to `end`, less than a day later, the clock is changed.
+
+    Always at a whole minute.
+    """
     offset = zone.utcoffset(start.astimezone(zone))
     if zone.utcoffset(end.astimezone(zone)) == offset:
         return None
     first = start.replace(second=0, microsecond=0)
     return first + MINUTE * bisect_left(
-        range((end - first) // MINUTE), True,
-        key=lambda minutes: zone.utcoffset((first + MINUTE * minutes).astimezone(zone)) != offset)
+        range((end - first) // MINUTE),
+        True,
+        key=lambda minutes: zone.utcoffset((first + MINUTE * minutes).astimezone(zone)) != offset,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +112,26 @@ class Preferences:
 def preferences_from(channels: Mapping[str, Any], categories: Mapping[str, bool]) -> Preferences:
     """Preferences from the documents that are stored.
 
-    `{"email": {"enabled": true, "quiet_hours": {"start": "22:00", "end": "08:00"}, "frequency_cap": {"count": 5, "per":
-    "day"}}}`, where `per` may also be a number of minutes.
+    `{"email": {"enabled": true, "quiet_hours": {"start": "22:00", "end": "08:00"}, "frequency_cap":
+    {"count": 5, "per": "day"}}}`, where `per` may also be a number of minutes.
 
     Raises:
         KeyError, ValueError, TypeError: not of this shape; they are checked when they are stored.
     """
-    return Preferences({name: _channel(document) for name, document in channels.items()}, categories)
+    return Preferences(
+        {name: _channel(document) for name, document in channels.items()}, categories
+    )
 
 
 def _channel(document: Mapping[str, Any]) -> ChannelPreference:
     quiet, cap = document.get("quiet_hours"), document.get("frequency_cap")
     return ChannelPreference(
         enabled=document.get("enabled", True),
-        quiet_hours=QuietHours(time.fromisoformat(quiet["start"]), time.fromisoformat(quiet["end"])) if quiet else None,
+        quiet_hours=(
+            QuietHours(time.fromisoformat(quiet["start"]), time.fromisoformat(quiet["end"]))
+            if quiet
+            else None
+        ),
         frequency_cap=FrequencyCap(cap["count"], window_s(cap["per"])) if cap else None,
     )
 

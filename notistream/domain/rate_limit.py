@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 RATE = re.compile(r"(\d{1,9})/(?:(second|minute|hour|day)|(\d{1,6})([smh]))\Z", re.ASCII)
-SPANS_S: Mapping[str, int] = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "s": 1, "m": 60, "h": 3600}
+SPANS_S: Mapping[str, int] = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86_400,
+    "s": 1,
+    "m": 60,
+    "h": 3600,
+}
 TICK_S = 0.001  # the estimate has to be below the limit, not at it
 
 
@@ -50,8 +58,8 @@ class Usage:
 def wait_s(rate: Rate, usage: Usage) -> float:
     """Seconds until the next use is within the limit; 0 where it is now.
 
-    In a wall-clock window there are never more uses than the limit allows, and over any span of that length
-    never more than twice as many.
+    In a wall-clock window there are never more uses than the limit allows, and over any span of
+    that length never more than twice as many.
     """
     if not rate.count or usage.estimate(rate.window_s) < rate.count:
         return 0.0

@@ -41,9 +41,10 @@ SUPPRESSES: Mapping[ReceiptState, SuppressionReason] = {
 class ProviderReceipt:
     """One receipt as a provider reads it out of a vendor's callback.
 
-    `message_id` is what `send` returned; `key` the idempotency key that it was called with, where the vendor echoes
-    it: then the receipt is found even where the answer to the call was lost. `detail` is in the vendor's words and
-    names no person. `address` serves the suppression list where the sender only named a stored recipient.
+    `message_id` is what `send` returned; `key` the idempotency key that it was called with, where
+    the vendor echoes it: then the receipt is found even where the answer to the call was lost.
+    `detail` is in the vendor's words and names no person. `address` serves the suppression list
+    where the sender only named a stored recipient.
     """
 
     message_id: str
@@ -61,7 +62,10 @@ def outweighed(state: ReceiptState) -> tuple[ReceiptState, ...]:
 
 
 def sent_as(key: str | None) -> tuple[UUID, int] | None:
-    """Notification and chain of an idempotency key, see `Claimed.provider_key`; None where it is none of ours."""
+    """Notification and chain of an idempotency key, see `Claimed.provider_key`.
+
+    None where it is none of ours.
+    """
     if key is None:
         return None
     id_, _, chain = key.partition(":")

@@ -12,11 +12,13 @@ from notistream.errors import FieldError
 
 MAX_TOKENS = 20
 MAX_LOCALE = 100
-# RFC 5646, section 2.1: language, script, region, variants, extensions, private use; without the grandfathered tags.
+# RFC 5646, section 2.1: language, script, region, variants, extensions, private use; without the
+# grandfathered tags.
 LANGUAGE_TAG = re.compile(
     r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|\d{3}))?"
     r"(?:-(?:[a-z\d]{5,8}|\d[a-z\d]{3}))*(?:-[a-wyz\d](?:-[a-z\d]{2,8})+)*(?:-x(?:-[a-z\d]{1,8})+)?\Z",
-    re.ASCII | re.IGNORECASE)
+    re.ASCII | re.IGNORECASE,
+)
 MACHINE_ZONES = frozenset({"Factory", "localtime"})  # they mean something else on each machine
 
 
@@ -57,7 +59,9 @@ def _token_errors(tokens: Sequence[str]) -> list[tuple[str, str | None]]:
 
 def zone_error(name: str) -> str | None:
     """Names are those of the IANA database, capitals included."""
-    return None if name in _zones() else "must be the name of an IANA time zone, such as Europe/Berlin"
+    return (
+        None if name in _zones() else "must be the name of an IANA time zone, such as Europe/Berlin"
+    )
 
 
 def locale_error(value: str) -> str | None:

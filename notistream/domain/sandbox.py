@@ -12,14 +12,33 @@ from notistream.domain import sandbox_filters as filters
 from notistream.domain.sandbox_syntax import LOOP, METHOD, SLICED, WHOLE, Metering, check
 
 FUEL = 300_000
-"""Work that one render may do; about a character touched, an item visited or a fifth of an operation each."""
+"""Work that one render may do.
+
+About a character touched, an item visited or a fifth of an operation each.
+"""
 LARGEST = 10**12
 PER_OPERATION = 5
-LOOP_FACTS = frozenset({
-    "index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem", "depth", "depth0"})
+LOOP_FACTS = frozenset(
+    {
+        "index",
+        "index0",
+        "first",
+        "last",
+        "length",
+        "revindex",
+        "revindex0",
+        "previtem",
+        "nextitem",
+        "depth",
+        "depth0",
+    }
+)
 GROUP_FACTS = frozenset({"grouper", "list"})
 METHODS_OF = (
-    (str, filters.TEXT_METHODS), (dict, filters.OBJECT_METHODS), (LoopContext, filters.LOOP_METHODS))
+    (str, filters.TEXT_METHODS),
+    (dict, filters.OBJECT_METHODS),
+    (LoopContext, filters.LOOP_METHODS),
+)
 PRINTED = (str, int, float, type(None), Undefined)
 
 
@@ -67,19 +86,30 @@ def weight(value: object, limit: int) -> int:
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Items only, never attributes; a few filters, tests and methods; everything is paid for from the budget."""
+    """Items only, never attributes; a few filters, tests and methods.
+
+    Everything is paid for from the budget.
+    """
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
     context_class = Metered
 
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(
-            undefined=StrictUndefined, autoescape=autoescape, keep_trailing_newline=True, finalize=_printed)
+            undefined=StrictUndefined,
+            autoescape=autoescape,
+            keep_trailing_newline=True,
+            finalize=_printed,
+        )
         self.globals.clear()
         self.filters.clear()
         self.filters.update({name: metered(func) for name, func in filters.FILTERS.items()})
-        self.filters.update({name: metered(func, takes=self) for name, func in filters.OF_ENVIRONMENT.items()})
-        self.filters.update({name: _metered_each(func) for name, func in filters.OF_CONTEXT.items()})
+        self.filters.update(
+            {name: metered(func, takes=self) for name, func in filters.OF_ENVIRONMENT.items()}
+        )
+        self.filters.update(
+            {name: _metered_each(func) for name, func in filters.OF_CONTEXT.items()}
+        )
         self.filters.update(filters.FREE)
         self.filters.update({LOOP: _loop, SLICED: _sliced, WHOLE: _whole, METHOD: _method})
         self.tests.clear()
@@ -100,7 +130,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 return obj[attribute]
             except KeyError:
                 return self.undefined(obj=obj, name=attribute)
-        known = LOOP_FACTS if isinstance(obj, LoopContext) else GROUP_FACTS if hasattr(obj, "grouper") else ()
+        known = (
+            LOOP_FACTS
+            if isinstance(obj, LoopContext)
+            else GROUP_FACTS
+            if hasattr(obj, "grouper")
+            else ()
+        )
         if isinstance(obj, Undefined) or attribute in known:
             return getattr(obj, attribute)
         return self.undefined(obj=obj, name=attribute)
@@ -112,10 +148,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 return obj[argument]
             except (TypeError, LookupError):
                 pass
-        return self.getattr(obj, argument) if isinstance(argument, str) else self.undefined(obj=obj, name=argument)
+        return (
+            self.getattr(obj, argument)
+            if isinstance(argument, str)
+            else self.undefined(obj=obj, name=argument)
+        )
 
     def call_filter(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """A filter that `map` and the like were given by name; those that pay for work are not among them."""
+        """A filter that `map` and the like were given by name.
+
+        Those that pay for work are not among them.
+        """
         if name not in filters.NAMES:
             raise SecurityError(f"there is no filter {name!r}")
         return super().call_filter(name, *args, **kwargs)
@@ -145,14 +188,21 @@ def metered(func: filters.Function, *, takes: Sandbox | None = None) -> filters.
             return _listed(func(*before, value))
         size = weight(value, context.fuel)
         others = sum(weight(other, context.fuel) for other in (*args, *kwargs.values()))
-        context.spend(PER_OPERATION + 3 * size + others * (1 if isinstance(value, str) else filters.length_of(value)))
+        context.spend(
+            PER_OPERATION
+            + 3 * size
+            + others * (1 if isinstance(value, str) else filters.length_of(value))
+        )
         return _listed(func(*before, value, *args, **kwargs))
 
     return paid
 
 
 def _metered_each(func: filters.Function) -> filters.Function:
-    """The same for a filter that calls other filters and tests for each item; these pay for themselves."""
+    """The same for a filter that calls other filters and tests for each item.
+
+    These pay for themselves.
+    """
 
     @pass_context
     def paid(context: Metered, value: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Filters, tests and methods that a template may use; none takes more time than its values' size, times a few."""
+"""Filters, tests and methods that a template may use.
+
+None takes more time than its values' size, times a few.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -84,33 +87,107 @@ def _pieces(name: str) -> Function:
     return cut
 
 
-FREE: Mapping[str, Function] = {name: _built_in(name) for name in ("count", "d", "default", "length")}
+FREE: Mapping[str, Function] = {
+    name: _built_in(name) for name in ("count", "d", "default", "length")
+}
 """They look at no more than the outside of a value."""
 FILTERS: Mapping[str, Function] = {
-    **{name: _built_in(name) for name in (
-        "abs", "capitalize", "dictsort", "e", "escape", "float", "int", "items", "list", "lower", "reverse", "safe",
-        "string", "title", "upper", "urlencode", "wordcount")},
-    "batch": _pieces("batch"), "join": _join, "replace": _replace, "round": _round, "slice": _pieces("slice"),
-    "sum": _sum, "trim": _trim,
+    **{
+        name: _built_in(name)
+        for name in (
+            "abs",
+            "capitalize",
+            "dictsort",
+            "e",
+            "escape",
+            "float",
+            "int",
+            "items",
+            "list",
+            "lower",
+            "reverse",
+            "safe",
+            "string",
+            "title",
+            "upper",
+            "urlencode",
+            "wordcount",
+        )
+    },
+    "batch": _pieces("batch"),
+    "join": _join,
+    "replace": _replace,
+    "round": _round,
+    "slice": _pieces("slice"),
+    "sum": _sum,
+    "trim": _trim,
 }
 OF_ENVIRONMENT: Mapping[str, Function] = {
-    name: _built_in(name) for name in ("first", "groupby", "last", "max", "min", "sort", "truncate", "unique")}
+    name: _built_in(name)
+    for name in ("first", "groupby", "last", "max", "min", "sort", "truncate", "unique")
+}
 OF_CONTEXT: Mapping[str, Function] = {
-    name: _built_in(name) for name in ("map", "reject", "rejectattr", "select", "selectattr")}
+    name: _built_in(name) for name in ("map", "reject", "rejectattr", "select", "selectattr")
+}
 NAMES = frozenset((*FREE, *FILTERS, *OF_ENVIRONMENT, *OF_CONTEXT))
 FREE_TESTS: Mapping[str, Function] = {
-    name: _built_in_test(name) for name in (
-        "boolean", "defined", "false", "float", "integer", "iterable", "mapping", "none", "number", "sequence",
-        "string", "true", "undefined")}
-TESTS: Mapping[str, Function] = {
-    name: _built_in_test(name) for name in (
-        "divisibleby", "even", "lower", "odd", "upper", "in", "==", "eq", "equalto", "!=", "ne", ">", "gt",
-        "greaterthan", ">=", "ge", "<", "lt", "lessthan", "<=", "le")}
-TEXT_METHODS: Mapping[str, Function] = {
-    **{name: getattr(str, name) for name in (
-        "upper", "lower", "title", "capitalize", "startswith", "endswith", "split")},
-    "strip": lambda value: value.strip(), "lstrip": lambda value: value.lstrip(),
-    "rstrip": lambda value: value.rstrip(), "replace": _replace, "join": _joined_by,
+    name: _built_in_test(name)
+    for name in (
+        "boolean",
+        "defined",
+        "false",
+        "float",
+        "integer",
+        "iterable",
+        "mapping",
+        "none",
+        "number",
+        "sequence",
+        "string",
+        "true",
+        "undefined",
+    )
 }
-OBJECT_METHODS: Mapping[str, Function] = {name: getattr(dict, name) for name in ("items", "keys", "values", "get")}
-LOOP_METHODS: Mapping[str, Function] = {name: getattr(LoopContext, name) for name in ("cycle", "changed")}
+TESTS: Mapping[str, Function] = {
+    name: _built_in_test(name)
+    for name in (
+        "divisibleby",
+        "even",
+        "lower",
+        "odd",
+        "upper",
+        "in",
+        "==",
+        "eq",
+        "equalto",
+        "!=",
+        "ne",
+        ">",
+        "gt",
+        "greaterthan",
+        ">=",
+        "ge",
+        "<",
+        "lt",
+        "lessthan",
+        "<=",
+        "le",
+    )
+}
+TEXT_METHODS: Mapping[str, Function] = {
+    **{
+        name: getattr(str, name)
+        for name in ("upper", "lower", "title", "capitalize", "startswith", "endswith", "split")
+    },
+    "strip": lambda value: value.strip(),
+    "lstrip": lambda value: value.lstrip(),
+    "rstrip": lambda value: value.rstrip(),
+    "replace": _replace,
+    "join": _joined_by,
+}
+OBJECT_METHODS: Mapping[str, Function] = {
+    name: getattr(dict, name) for name in ("items", "keys", "values", "get")
+}
+LOOP_METHODS: Mapping[str, Function] = {
+    name: getattr(LoopContext, name) for name in ("cycle", "changed")
+}

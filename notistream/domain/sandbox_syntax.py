@@ -9,19 +9,73 @@ MAX_TOKENS = 4_000
 MAX_DEPTH = 60
 # Filters that only `Metering` writes into the tree; no template can, because none has such names.
 LOOP, WHOLE, SLICED, METHOD = "(loop)", "(whole)", "(sliced)", "(method)"
-METHODS = frozenset({
-    "upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "replace",
-    "join", "items", "keys", "values", "get", "cycle", "changed",
-})
-ALLOWED = frozenset({
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.For, nodes.If, nodes.Name, nodes.Const, nodes.Tuple,
-    nodes.List, nodes.Dict, nodes.Pair, nodes.Keyword, nodes.CondExpr, nodes.Filter, nodes.Test, nodes.Call,
-    nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Concat, nodes.Compare, nodes.Operand, nodes.And, nodes.Or,
-    nodes.Not, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod,
-})
+METHODS = frozenset(
+    {
+        "upper",
+        "lower",
+        "title",
+        "capitalize",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "startswith",
+        "endswith",
+        "split",
+        "replace",
+        "join",
+        "items",
+        "keys",
+        "values",
+        "get",
+        "cycle",
+        "changed",
+    }
+)
+ALLOWED = frozenset(
+    {
+        nodes.Template,
+        nodes.Output,
+        nodes.TemplateData,
+        nodes.For,
+        nodes.If,
+        nodes.Name,
+        nodes.Const,
+        nodes.Tuple,
+        nodes.List,
+        nodes.Dict,
+        nodes.Pair,
+        nodes.Keyword,
+        nodes.CondExpr,
+        nodes.Filter,
+        nodes.Test,
+        nodes.Call,
+        nodes.Getattr,
+        nodes.Getitem,
+        nodes.Slice,
+        nodes.Concat,
+        nodes.Compare,
+        nodes.Operand,
+        nodes.And,
+        nodes.Or,
+        nodes.Not,
+        nodes.Neg,
+        nodes.Pos,
+        nodes.Add,
+        nodes.Sub,
+        nodes.Mul,
+        nodes.Div,
+        nodes.FloorDiv,
+        nodes.Mod,
+    }
+)
 WORDS: Mapping[type[nodes.Node], str] = {
-    nodes.Assign: "set", nodes.AssignBlock: "set", nodes.CallBlock: "call", nodes.FilterBlock: "filter",
-    nodes.FromImport: "import", nodes.ScopedEvalContextModifier: "autoescape", nodes.Pow: "**",
+    nodes.Assign: "set",
+    nodes.AssignBlock: "set",
+    nodes.CallBlock: "call",
+    nodes.FilterBlock: "filter",
+    nodes.FromImport: "import",
+    nodes.ScopedEvalContextModifier: "autoescape",
+    nodes.Pow: "**",
 }
 
 
@@ -51,9 +105,13 @@ def check(tree: nodes.Template) -> None:
 def _fault(node: nodes.Node) -> str | None:
     if isinstance(node, nodes.For) and node.recursive:
         return "`recursive` loops are not supported in templates"
-    if isinstance(node, nodes.Call | nodes.Filter | nodes.Test) and (node.dyn_args or node.dyn_kwargs):
+    if isinstance(node, nodes.Call | nodes.Filter | nodes.Test) and (
+        node.dyn_args or node.dyn_kwargs
+    ):
         return "`*` and `**` in arguments are not supported in templates"
-    if isinstance(node, nodes.Call) and not (isinstance(node.node, nodes.Getattr) and node.node.attr in METHODS):
+    if isinstance(node, nodes.Call) and not (
+        isinstance(node.node, nodes.Getattr) and node.node.attr in METHODS
+    ):
         return f"only these can be called: {', '.join(sorted(METHODS))}"
     if isinstance(node, nodes.Const) and isinstance(node.value, int) and abs(node.value) > 10**18:
         return "has a number that is too large"
@@ -69,7 +127,9 @@ class Metering(NodeTransformer):
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
         assert isinstance(node.node, nodes.Getattr), "checked before"
-        method = _filter(node.node.node, METHOD, [nodes.Const(node.node.attr), *node.args], node.kwargs)
+        method = _filter(
+            node.node.node, METHOD, [nodes.Const(node.node.attr), *node.args], node.kwargs
+        )
         return self.generic_visit(method)
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
@@ -93,7 +153,10 @@ def _compared(node: nodes.Expr) -> nodes.Expr:
 
 
 def _filter(
-    node: nodes.Node, name: str, args: Sequence[nodes.Expr] = (), kwargs: Sequence[nodes.Keyword] = ()
+    node: nodes.Node,
+    name: str,
+    args: Sequence[nodes.Expr] = (),
+    kwargs: Sequence[nodes.Keyword] = (),
 ) -> nodes.Filter:
     return nodes.Filter(node, name, list(args), list(kwargs), None, None, lineno=node.lineno)
 
@@ -111,8 +174,14 @@ def _cost(body: Iterable[nodes.Node | None]) -> int:
 def optional_names(tree: nodes.Template) -> frozenset[str]:
     """Names that are read only where a missing value does no harm: before `default`, or in `is defined`."""
     guarded = {
-        id(node.node) for node in tree.find_all((nodes.Filter, nodes.Test))
-        if node.name in ("default", "d", "defined", "undefined") and isinstance(node.node, nodes.Name)
+        id(node.node)
+        for node in tree.find_all((nodes.Filter, nodes.Test))
+        if node.name in ("default", "d", "defined", "undefined")
+        and isinstance(node.node, nodes.Name)
     }
-    names = [(node.name, id(node) in guarded) for node in tree.find_all(nodes.Name) if node.ctx == "load"]
-    return frozenset(name for name, _ in names) - {name for name, is_guarded in names if not is_guarded}
+    names = [
+        (node.name, id(node) in guarded) for node in tree.find_all(nodes.Name) if node.ctx == "load"
+    ]
+    return frozenset(name for name, _ in names) - {
+        name for name, is_guarded in names if not is_guarded
+    }

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
-    "¿abcdefghijklmnopqrstuvwxyzäöñüà")
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ"
+    " !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
 EXTENDED = frozenset("\f^{}\\[~]|€")
 GSM_7, UCS_2 = "GSM-7", "UCS-2"
 ALONE = {GSM_7: 160, UCS_2: 70}
@@ -13,7 +15,10 @@ JOINED = {GSM_7: 153, UCS_2: 67}
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """`units` are septets (GSM-7) or 16-bit units (UCS-2); `segments` is the number of messages that are paid for."""
+    """`units` are septets (GSM-7) or 16-bit units (UCS-2).
+
+    `segments` is the number of messages that are paid for.
+    """
 
     encoding: str
     units: int

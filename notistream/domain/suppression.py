@@ -20,7 +20,11 @@ class SuppressionReason(StrEnum):
 
 def category_error(category: str) -> str | None:
     """What is wrong with the category that a suppression is for."""
-    too_long = f"must have at most {MAX_CATEGORY_BYTES} bytes" if len(category.encode()) > MAX_CATEGORY_BYTES else None
+    too_long = (
+        f"must have at most {MAX_CATEGORY_BYTES} bytes"
+        if len(category.encode()) > MAX_CATEGORY_BYTES
+        else None
+    )
     return name_error(category) or too_long
 
 

@@ -1,4 +1,7 @@
-"""Templates: Jinja2 in a sandbox with a budget, `{{.Name}}` of Go too; compiled once, rendered often."""
+"""Templates: Jinja2 in a sandbox with a budget, `{{.Name}}` of Go too.
+
+Compiled once, rendered often.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +31,9 @@ class RenderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template ready to render; of `variables`, which it reads from outside, `required` ones cannot be left out.
+    """A template ready to render.
+
+    Of `variables`, which it reads from outside, `required` ones cannot be left out.
 
     `tokens` are the words and signs of template syntax, which is what compiling takes time for.
     """
@@ -44,7 +49,8 @@ def compiled(source: str, *, html: bool = False) -> Compiled:
     """Compile, or answer from the cache; in HTML, values are escaped.
 
     Raises:
-        InvalidTemplateError: the syntax is wrong, something is not allowed, or there is too much of it.
+        InvalidTemplateError: the syntax is wrong, something is not allowed, or there is too much of
+          it.
     """
     limit = MAX_HTML if html else MAX_TEXT
     if len(source) > limit:
@@ -57,7 +63,14 @@ def compiled(source: str, *, html: bool = False) -> Compiled:
         raise InvalidTemplateError(f"line {exc.lineno}: {exc.message}") from None
     except (GoSyntaxError, SyntaxRefused) as exc:
         raise InvalidTemplateError(str(exc)) from None
-    except (TemplateError, RecursionError, MemoryError, SyntaxError, ValueError, OverflowError) as exc:
+    except (
+        TemplateError,
+        RecursionError,
+        MemoryError,
+        SyntaxError,
+        ValueError,
+        OverflowError,
+    ) as exc:
         raise InvalidTemplateError(f"cannot be compiled: {exc}") from None
 
 

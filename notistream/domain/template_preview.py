@@ -20,7 +20,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatePreview:
-    """A part that cannot be rendered is None and has a fault; `missing` variables are needed, `unused` not read."""
+    """A part that cannot be rendered is None and has a fault.
+
+    `missing` variables are needed, `unused` not read.
+    """
 
     parts: Mapping[str, str | None]
     variables: Sequence[str]
@@ -32,7 +35,9 @@ class TemplatePreview:
     sms: Segments | None
 
 
-def preview(text: TemplateText, variables: Mapping[str, Any], *, channel: str, limit: int) -> TemplatePreview:
+def preview(
+    text: TemplateText, variables: Mapping[str, Any], *, channel: str, limit: int
+) -> TemplatePreview:
     """Each part on its own; `limit` is the channel's, in characters.
 
     Raises:
@@ -47,9 +52,15 @@ def preview(text: TemplateText, variables: Mapping[str, Any], *, channel: str, l
     if body is not None and (too_long := length_error(body, limit)):
         faults.append(Fault("body", f"the rendered text {too_long}"))
     return TemplatePreview(
-        parts=parts, variables=sorted(names), missing=sorted(needed - variables.keys()),
-        unused=sorted(variables.keys() - names), faults=faults, characters=None if body is None else len(body),
-        limit=limit, sms=segments(body) if channel == "sms" and body is not None else None)
+        parts=parts,
+        variables=sorted(names),
+        missing=sorted(needed - variables.keys()),
+        unused=sorted(variables.keys() - names),
+        faults=faults,
+        characters=None if body is None else len(body),
+        limit=limit,
+        sms=segments(body) if channel == "sms" and body is not None else None,
+    )
 
 
 def _rendered(

@@ -34,7 +34,9 @@ class Rendered:
     html: str | None = None
 
 
-def rendered(text: TemplateText, variables: Mapping[str, Any], *, subject: str | None = None) -> Rendered:
+def rendered(
+    text: TemplateText, variables: Mapping[str, Any], *, subject: str | None = None
+) -> Rendered:
     """All parts; `subject`, where given, instead of the template's.
 
     Raises:
@@ -47,7 +49,10 @@ def rendered(text: TemplateText, variables: Mapping[str, Any], *, subject: str |
         if error := subject_error(shown):
             raise RenderError(f"the subject {error}")
     return Rendered(
-        shown, render(text.body, variables), render(text.html, variables, html=True) if text.html else None)
+        shown,
+        render(text.body, variables),
+        render(text.html, variables, html=True) if text.html else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from notistream.domain.notification import AddressKind
 E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
 COUNTRY = re.compile(rf"\+(?:{'|'.join(map(str, COUNTRY_CODE_TO_REGION_CODE))})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-ENCODED_WORD = re.compile(r"=\?[^?]*\?[BbQq]\?")  # how one begins; mail programs are lax about the rest
+ENCODED_WORD = re.compile(
+    r"=\?[^?]*\?[BbQq]\?"
+)  # how one begins; mail programs are lax about the rest
 MAX_TOKEN = 4096
 MAX_RECIPIENT_ID = 255
 MAX_NAME = 255
@@ -57,7 +59,11 @@ def token_error(value: str) -> str | None:
 def recipient_id_error(value: str) -> str | None:
     if not value.strip() or CONTROL.search(value):
         return "must be an id without control characters"
-    return f"must have at most {MAX_RECIPIENT_ID} characters" if len(value) > MAX_RECIPIENT_ID else None
+    return (
+        f"must have at most {MAX_RECIPIENT_ID} characters"
+        if len(value) > MAX_RECIPIENT_ID
+        else None
+    )
 
 
 ADDRESS_CHECKS: Mapping[AddressKind, Callable[[str], str | None]] = {

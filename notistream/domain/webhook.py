@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 EVENT_TYPES = (
-    "notification.delivered", "notification.failed", "notification.suppressed", "notification.cancelled",
-    "notification.expired", "device_token.deactivated",
+    "notification.delivered",
+    "notification.failed",
+    "notification.suppressed",
+    "notification.cancelled",
+    "notification.expired",
+    "device_token.deactivated",
 )
 TEST_EVENT = "webhook.test"
 SCHEDULE_S: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000)
@@ -69,22 +73,33 @@ class Verdict:
     disable: Disable | None = None
 
 
-def decide(result: CallResult, *, attempts: int, failing_since: datetime | None, now: datetime) -> Verdict:
-    """Decide after the `attempts`-th call; `failing_since` is when the endpoint failed first after its last success."""
+def decide(
+    result: CallResult, *, attempts: int, failing_since: datetime | None, now: datetime
+) -> Verdict:
+    """Decide after the `attempts`-th call.
+
+    `failing_since` is when the endpoint failed first after its last success.
+    """
     match result:
         case Reply(status) if 200 <= status < 300:
             return Verdict(Told())
         case Reply(status) if status == GONE:
-            return Verdict(GiveUp("HTTP 410: the endpoint is gone"), Disable("it answered 410 Gone"))
+            return Verdict(
+                GiveUp("HTTP 410: the endpoint is gone"), Disable("it answered 410 Gone")
+            )
         case Reply(status, retry_after_s):
-            return _judged(_again(attempts, _words(status), retry_after_s or 0.0), failing_since, now)
+            return _judged(
+                _again(attempts, _words(status), retry_after_s or 0.0), failing_since, now
+            )
         case NoReply(reason):
             return _judged(_again(attempts, reason, 0.0), failing_since, now)
 
 
 def _judged(delivery: TellAgain | GiveUp, failing_since: datetime | None, now: datetime) -> Verdict:
     if failing_since is not None and now - failing_since >= FAILING_FOR:
-        return Verdict(delivery, Disable(f"every call has failed for {FAILING_FOR.days} days", failing_since))
+        return Verdict(
+            delivery, Disable(f"every call has failed for {FAILING_FOR.days} days", failing_since)
+        )
     return Verdict(delivery)
 
 

@@ -19,13 +19,36 @@ PORTS = (80, 443)
 HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?\Z")
 NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
 # What IANA keeps for special purposes; and a metadata service of a cloud that has a public address.
-REFUSED_V4 = tuple(map(IPv4Network, (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-    "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
-    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",
-)))
+REFUSED_V4 = tuple(
+    map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.31.196.0/24",
+            "192.52.193.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "192.175.48.0/24",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+            "168.63.129.16/32",
+        ),
+    )
+)
 GLOBAL_V6 = IPv6Network("2000::/3")
-REFUSED_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")))
+REFUSED_V6 = tuple(
+    map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
+)
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -41,7 +64,10 @@ class Allowed:
 
 
 def allowed_from(text: str) -> Allowed:
-    """Networks (10.1.0.0/16), addresses and host names, separated by commas; raises ValueError naming a wrong one."""
+    """Networks (10.1.0.0/16), addresses and host names, separated by commas.
+
+    Raises ValueError naming a wrong one.
+    """
     networks: list[Network] = []
     hosts: set[str] = set()
     for part in filter(None, (part.strip().lower() for part in text.split(","))):
@@ -70,7 +96,9 @@ class Target:
 def target_of(text: str) -> Target:
     """Read a URL as the client that calls it will; raises ValueError with what is wrong."""
     if len(text) > LONGEST or not text.isprintable() or "\\" in text or " " in text:
-        raise ValueError(f"must be a URL of at most {LONGEST} characters, without spaces or backslashes")
+        raise ValueError(
+            f"must be a URL of at most {LONGEST} characters, without spaces or backslashes"
+        )
     try:
         url = URL(text)
         host, port = url.raw_host, url.port
@@ -88,7 +116,10 @@ def target_of(text: str) -> Target:
 
 
 def _literal(host: str) -> Address | None:
-    """The address that the host is; one in an unusual form (0x7f.1, 2130706433, 0177.0.0.1) is refused."""
+    """The address that the host is.
+
+    One in an unusual form (0x7f.1, 2130706433, 0177.0.0.1) is refused.
+    """
     try:
         return ip_address(host)
     except ValueError:
@@ -101,7 +132,10 @@ def _literal(host: str) -> Address | None:
 
 
 def address_error(address: Address, allowed: Allowed, *, secure: bool) -> str | None:
-    """Why this address may not be called; without TLS only those are called that the setting allows."""
+    """Why this address may not be called.
+
+    Without TLS only those are called that the setting allows.
+    """
     meant = _embedded(address)
     if allowed.has(meant) or allowed.has(address):
         return None

@@ -46,7 +46,9 @@ def secret_error(secret: str) -> str | None:
     return f"must stand for a key of at least {LEAST_KEY} bytes" if len(key) < LEAST_KEY else None
 
 
-def signed_headers(webhook_id: str, body: bytes, *, at_s: int, secrets: Sequence[str]) -> Mapping[str, str]:
+def signed_headers(
+    webhook_id: str, body: bytes, *, at_s: int, secrets: Sequence[str]
+) -> Mapping[str, str]:
     """The three headers; one signature for each secret that is live. `at_s`: seconds since 1970."""
     text = f"{webhook_id}.{at_s}.".encode() + body
     return {

@@ -41,8 +41,11 @@ class Kafka:
         """How to speak to one broker, as aiokafka takes it."""
         options: dict[str, Any] = {"security_protocol": self.protocol, "ssl_context": self.tls}
         if self.login:
-            options |= {"sasl_mechanism": self.login.mechanism, "sasl_plain_username": self.login.username,
-                        "sasl_plain_password": self.login.password}
+            options |= {
+                "sasl_mechanism": self.login.mechanism,
+                "sasl_plain_username": self.login.username,
+                "sasl_plain_password": self.login.password,
+            }
         return options
 
     @property
@@ -69,17 +72,23 @@ def reach(brokers: str | None, access: Access) -> Kafka:
     """Make of the settings what the clients need.
 
     Raises:
-        ValueError: they contradict each other, or a file cannot be used; names the setting and a good value.
+        ValueError: they contradict each other, or a file cannot be used; names the setting and a
+          good value.
     """
     if access.protocol != "PLAINTEXT" and not brokers:
         raise ValueError(
-            f"NOTISTREAM_KAFKA_SECURITY_PROTOCOL={access.protocol} needs NOTISTREAM_KAFKA_BROKERS: the embedded broker "
-            "of `make run` speaks PLAINTEXT")
+            f"NOTISTREAM_KAFKA_SECURITY_PROTOCOL={access.protocol} needs NOTISTREAM_KAFKA_BROKERS:"
+            " the embedded broker of `make run` speaks PLAINTEXT"
+        )
     return Kafka(brokers or "", _tls(access), _login(access))
 
 
 def _login(access: Access) -> Login | None:
-    given = {"SASL_MECHANISM": access.mechanism, "USERNAME": access.username, "PASSWORD": access.password}
+    given = {
+        "SASL_MECHANISM": access.mechanism,
+        "USERNAME": access.username,
+        "PASSWORD": access.password,
+    }
     if not access.protocol.startswith("SASL_"):
         _refuse_idle(given, access.protocol, "SASL_SSL")
         return None
@@ -88,50 +97,67 @@ def _login(access: Access) -> Login | None:
     good = {"SASL_MECHANISM": "SCRAM-SHA-512", "USERNAME": "notistream", "PASSWORD": "…"}
     missing = [name for name, value in given.items() if not value]
     raise ValueError(
-        f"NOTISTREAM_KAFKA_{missing[0]} is missing: NOTISTREAM_KAFKA_SECURITY_PROTOCOL={access.protocol} needs it "
-        f"(for example NOTISTREAM_KAFKA_{missing[0]}={good[missing[0]]})")
+        f"NOTISTREAM_KAFKA_{missing[0]} is missing:"
+        f" NOTISTREAM_KAFKA_SECURITY_PROTOCOL={access.protocol} needs it (for example"
+        f" NOTISTREAM_KAFKA_{missing[0]}={good[missing[0]]})"
+    )
 
 
 def _tls(access: Access) -> ssl.SSLContext | None:
-    given = {"CA_FILE": access.ca_file, "CERTIFICATE_FILE": access.certificate_file, "KEY_FILE": access.key_file,
-             "KEY_PASSWORD": access.key_password}
+    given = {
+        "CA_FILE": access.ca_file,
+        "CERTIFICATE_FILE": access.certificate_file,
+        "KEY_FILE": access.key_file,
+        "KEY_PASSWORD": access.key_password,
+    }
     if not access.protocol.endswith("SSL"):
-        _refuse_idle(given, access.protocol, "SASL_SSL" if access.protocol.startswith("SASL") else "SSL")
+        _refuse_idle(
+            given, access.protocol, "SASL_SSL" if access.protocol.startswith("SASL") else "SSL"
+        )
         return None
     context = _trusting(access.ca_file) if access.ca_file else ssl.create_default_context()
     if access.certificate_file:
         _present(context, access)
     elif access.key_file or access.key_password:
         raise ValueError(
-            "NOTISTREAM_KAFKA_CERTIFICATE_FILE is missing beside NOTISTREAM_KAFKA_KEY_FILE (for example "
-            "NOTISTREAM_KAFKA_CERTIFICATE_FILE=/etc/notistream/client.pem)")
+            "NOTISTREAM_KAFKA_CERTIFICATE_FILE is missing beside NOTISTREAM_KAFKA_KEY_FILE (for"
+            " example NOTISTREAM_KAFKA_CERTIFICATE_FILE=/etc/notistream/client.pem)"
+        )
     return context
 
 
 def _trusting(ca_file: Path) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=str(ca_file))  # this authority alone, not the system's as well
+        return ssl.create_default_context(
+            cafile=str(ca_file)
+        )  # this authority alone, not the system's as well
     except OSError as exc:  # ssl.SSLError is one
         raise ValueError(
-            f"NOTISTREAM_KAFKA_CA_FILE={ca_file} cannot be used ({exc.strerror or exc}): name a PEM file with the "
-            "certificate of the authority, for example NOTISTREAM_KAFKA_CA_FILE=/etc/notistream/kafka-ca.pem") from None
+            f"NOTISTREAM_KAFKA_CA_FILE={ca_file} cannot be used ({exc.strerror or exc}): name a PEM"
+            " file with the certificate of the authority, for example"
+            " NOTISTREAM_KAFKA_CA_FILE=/etc/notistream/kafka-ca.pem"
+        ) from None
 
 
 def _present(context: ssl.SSLContext, access: Access) -> None:
-    # A function, because a plain None would ask at the terminal for the password of a key that has one.
+    # A function, because a plain None would ask at the terminal for the password of a key that has
+    # one.
     password = access.key_password or ""
     try:
         context.load_cert_chain(str(access.certificate_file), access.key_file, lambda: password)
     except (OSError, ValueError) as exc:
         raise ValueError(
-            f"NOTISTREAM_KAFKA_CERTIFICATE_FILE={access.certificate_file} and NOTISTREAM_KAFKA_KEY_FILE="
-            f"{access.key_file or ''} cannot be used ({getattr(exc, 'strerror', None) or exc}): name a certificate and "
-            "its own key as PEM files, with NOTISTREAM_KAFKA_KEY_PASSWORD where the key has a password") from None
+            f"NOTISTREAM_KAFKA_CERTIFICATE_FILE={access.certificate_file} and"
+            f" NOTISTREAM_KAFKA_KEY_FILE={access.key_file or ''} cannot be used"
+            f" ({getattr(exc, 'strerror', None) or exc}): name a certificate and its own key as PEM"
+            " files, with NOTISTREAM_KAFKA_KEY_PASSWORD where the key has a password"
+        ) from None
 
 
 def _refuse_idle(given: dict[str, Any], protocol: Protocol, good: Protocol) -> None:
     """What would not be used was meant to be: without this a forgotten protocol would speak in the clear."""
     if idle := [name for name, value in given.items() if value]:
         raise ValueError(
-            f"NOTISTREAM_KAFKA_{idle[0]} is set, but NOTISTREAM_KAFKA_SECURITY_PROTOCOL={protocol} does not use it: "
-            f"set NOTISTREAM_KAFKA_SECURITY_PROTOCOL={good}, or leave it out")
+            f"NOTISTREAM_KAFKA_{idle[0]} is set, but NOTISTREAM_KAFKA_SECURITY_PROTOCOL={protocol}"
+            f" does not use it: set NOTISTREAM_KAFKA_SECURITY_PROTOCOL={good}, or leave it out"
+        )

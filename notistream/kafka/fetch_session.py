@@ -25,7 +25,10 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the broker is to learn with the next fetch; epoch 0 begins a session, in place of `id` if it has one."""
+    """What the broker is to learn with the next fetch.
+
+    Epoch 0 begins a session, in place of `id` if it has one.
+    """
 
     id: int
     epoch: int
@@ -48,7 +51,10 @@ class Session:
         return self._alike >= CALM_AFTER
 
     def changes(self, wanted: Mapping[Partition, Place]) -> Changes:
-        """What to send so that exactly `wanted` is fetched; its answer must be told before the next."""
+        """What to send so that exactly `wanted` is fetched.
+
+        Its answer must be told before the next.
+        """
         known = self._known if self._epoch else {}
         fetched = {tp: place for tp, place in wanted.items() if known.get(tp) != place}
         forgotten = [tp for tp in known if tp not in wanted]
@@ -57,7 +63,10 @@ class Session:
         return Changes(self._id, self._epoch, fetched, forgotten)
 
     def answered(self, session_id: int, error_code: int, *, news: bool) -> None:
-        """Its answer: 0 where it keeps no session, an error where it lost this one; `news`: of any partition."""
+        """Its answer: 0 where it keeps no session, an error where it lost this one.
+
+        `news`: of any partition.
+        """
         if news:
             self._alike = 0
         if error_code or not session_id:
@@ -84,16 +93,22 @@ class _Incremental(FetchRequest):  # type: ignore[misc] # aiokafka's types are n
             return super().build(request_struct_class)
         self._topics = [
             (topic, [(partition, *place) for partition, place in places])
-            for topic, places in _by_topic((tp, place) for tp, place in self._changes.fetched.items())]
+            for topic, places in _by_topic(
+                (tp, place) for tp, place in self._changes.fetched.items()
+            )
+        ]
         built: Any = super().build(request_struct_class)
         built.session_id, built.session_epoch = self._changes.id, self._changes.epoch
         built.forgotten_topics_data = [
             (topic, [partition for partition, _ in partitions])
-            for topic, partitions in _by_topic((tp, None) for tp in self._changes.forgotten)]
+            for topic, partitions in _by_topic((tp, None) for tp in self._changes.forgotten)
+        ]
         return built
 
 
-def _by_topic(items: Iterable[tuple[Partition, Any]]) -> Iterable[tuple[str, list[tuple[int, Any]]]]:
+def _by_topic(
+    items: Iterable[tuple[Partition, Any]],
+) -> Iterable[tuple[str, list[tuple[int, Any]]]]:
     topics: dict[str, list[tuple[int, Any]]] = defaultdict(list)
     for (topic, partition), value in items:
         topics[topic].append((partition, value))
@@ -111,19 +126,29 @@ class FetchSessions:
         self._sessions: dict[int, Session] = defaultdict(Session)
 
     async def send(self, node_id: int, request: Any, **options: Any) -> Any:
-        """As `AIOKafkaClient.send`. The answer to a fetch has only those partitions of which there is something new."""
+        """As `AIOKafkaClient.send`.
+
+        The answer to a fetch has only those partitions of which there is something new.
+        """
         if not isinstance(request, FetchRequest):
             return await self._send(node_id, request, **options)
         session = self._sessions[node_id]
         wanted = {
             (topic, partition): (offset, most)
-            for topic, partitions in request.topics for partition, offset, most in partitions}
+            for topic, partitions in request.topics
+            for partition, offset, most in partitions
+        }
         changes = session.changes(wanted)
         try:
-            response = await self._send(node_id, _Incremental(request, changes, calm=session.calm), **options)
+            response = await self._send(
+                node_id, _Incremental(request, changes, calm=session.calm), **options
+            )
         except (Exception, asyncio.CancelledError):
             session.lost()
             raise
         session.answered(
-            getattr(response, "session_id", 0), getattr(response, "error_code", 0), news=bool(response.topics))
+            getattr(response, "session_id", 0),
+            getattr(response, "error_code", 0),
+            news=bool(response.topics),
+        )
         return response

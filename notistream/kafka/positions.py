@@ -29,7 +29,10 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class LanePosition:
-    """Offsets of a lane, summed over its partitions; what retention or a person deleted counts as committed."""
+    """Offsets of a lane, summed over its partitions.
+
+    What retention or a person deleted counts as committed.
+    """
 
     committed: int
     end: int
@@ -85,12 +88,19 @@ class Positions:
             except BaseException as exc:
                 await self._close()
                 if isinstance(exc, KafkaError | OSError):  # TimeoutError is an OSError
-                    raise KafkaUnavailable(f"Kafka at {self._kafka} did not answer: {exc!r}") from exc
+                    raise KafkaUnavailable(
+                        f"Kafka at {self._kafka} did not answer: {exc!r}"
+                    ) from exc
                 raise
-        return {(tp.topic.removeprefix(f"{self._prefix}."), tp.partition): span for tp, span in spans.items()}
+        return {
+            (tp.topic.removeprefix(f"{self._prefix}."), tp.partition): span
+            for tp, span in spans.items()
+        }
 
     async def oldest(self) -> Mapping[Place, datetime | None]:
-        """When the oldest unacknowledged record of each partition was produced; None where there is none.
+        """When the oldest unacknowledged record of each partition was produced.
+
+        None where there is none.
 
         Raises:
             KafkaUnavailable: no answer, or a record did not arrive in time.
@@ -123,11 +133,16 @@ class Positions:
                         wanted.discard(place)
                     if inside := [record for record in records if record.offset < end]:
                         yield place, inside
-                consumer.pause(*(tp for tp in consumer.assignment() if self._place(tp) not in wanted))
+                consumer.pause(
+                    *(tp for tp in consumer.assignment() if self._place(tp) not in wanted)
+                )
 
-    async def _next(self, consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+    async def _next(
+        self, consumer: AIOKafkaConsumer
+    ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
         got: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(
-            timeout_ms=REQUEST_TIMEOUT_MS, max_records=RECORDS_AT_ONCE)
+            timeout_ms=REQUEST_TIMEOUT_MS, max_records=RECORDS_AT_ONCE
+        )
         if not got:
             raise KafkaUnavailable(f"Kafka at {self._kafka} gave no record in time")
         return got
@@ -137,7 +152,10 @@ class Positions:
         consumer = _consumer(self._kafka)
         try:
             await consumer.start()
-            offsets = {TopicPartition(f"{self._prefix}.{topic}", p): at for (topic, p), at in begins.items()}
+            offsets = {
+                TopicPartition(f"{self._prefix}.{topic}", p): at
+                for (topic, p), at in begins.items()
+            }
             consumer.assign(list(offsets))
             for tp, offset in offsets.items():
                 consumer.seek(tp, offset)
@@ -181,15 +199,22 @@ class _Clients:
         committed = await self._committed()
         ends = await self.consumer.end_offsets(self.partitions)
         return {
-            tp: Unacknowledged(min(max(self._beginnings[tp], getattr(committed.get(tp), "offset", 0)), end), end)
+            tp: Unacknowledged(
+                min(max(self._beginnings[tp], getattr(committed.get(tp), "offset", 0)), end), end
+            )
             for tp, end in ends.items()
         }
 
     async def _committed(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
         known = self._coordinator is not None
-        found: Mapping[TopicPartition, OffsetAndMetadata] = await self.admin.list_consumer_group_offsets(
-            self._group, self._coordinator if known else await self._find_coordinator())
-        if not found and known:  # a broker that is no longer the coordinator gives an empty answer, not an error
+        found: Mapping[
+            TopicPartition, OffsetAndMetadata
+        ] = await self.admin.list_consumer_group_offsets(
+            self._group, self._coordinator if known else await self._find_coordinator()
+        )
+        if (
+            not found and known
+        ):  # a broker that is no longer the coordinator gives an empty answer, not an error
             self._coordinator = None
             return await self._committed()
         return found
@@ -198,7 +223,9 @@ class _Clients:
         while True:
             try:
                 self._coordinator = int(await self.admin.find_coordinator(self._group))
-            except GroupCoordinatorNotAvailableError:  # a new broker makes its offsets topic when it is first asked
+            except (
+                GroupCoordinatorNotAvailableError
+            ):  # a new broker makes its offsets topic when it is first asked
                 await asyncio.sleep(COORDINATOR_RETRY_S)
             else:
                 return self._coordinator
@@ -217,7 +244,9 @@ async def _open(kafka: Kafka, prefix: str, group: str) -> _Clients:
         await clients.consumer.start()
         clients.partitions = await _partitions(admin, prefix)
         # Side by side, because a consumer learns one topic per question and waits after each.
-        await asyncio.gather(*(clients.consumer.end_offsets([tp]) for tp in clients.partitions if tp.partition == 0))
+        await asyncio.gather(
+            *(clients.consumer.end_offsets([tp]) for tp in clients.partitions if tp.partition == 0)
+        )
     except BaseException:
         await clients.close()
         raise
@@ -225,16 +254,23 @@ async def _open(kafka: Kafka, prefix: str, group: str) -> _Clients:
 
 
 async def _partitions(admin: AIOKafkaAdminClient, prefix: str) -> list[TopicPartition]:
-    # None: of all topics. Asking for one by name could create it with the broker's own number of partitions.
+    # None: of all topics. Asking for one by name could create it with the broker's own number of
+    # partitions.
     topics = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(None)}
     names = [f"{prefix}.{lane_topic(channel, priority)}" for channel, priority in LANES]
     if missing := [name for name in names if name not in topics]:
-        raise KafkaUnavailable(f"topic {missing[0]} is not there yet; `notistream topics` creates it")
+        raise KafkaUnavailable(
+            f"topic {missing[0]} is not there yet; `notistream topics` creates it"
+        )
     return [TopicPartition(name, p["partition"]) for name in names for p in topics[name]]
 
 
 def _consumer(kafka: Kafka) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        **kafka.options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
-        request_timeout_ms=REQUEST_TIMEOUT_MS, fetch_max_bytes=FETCHED_AT_ONCE,
+        **kafka.options,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        fetch_max_bytes=FETCHED_AT_ONCE,
     )

@@ -55,7 +55,9 @@ Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """A notification is queued (or due at `due_at`, seconds since 1970); everything else is in PostgreSQL.
+    """A notification is queued (or due at `due_at`, seconds since 1970).
+
+    Everything else is in PostgreSQL.
 
     Unknown fields of a newer version survive: they are ignored, and `v` says when they may not be.
     """
@@ -175,18 +177,31 @@ FAILED_DELIVERY = TypeAdapter(FailedDelivery)
 ORIGIN = TypeAdapter(_Origin)
 ORIGIN_NAMES = ("dlq.topic", "dlq.partition", "dlq.offset", "dlq.reason", "dlq.id")
 OVERSIZE = "dlq.oversize"
-"""Header of an undecodable record that was too large for Kafka: how many bytes it had. Only its row has them."""
+"""Header of an undecodable record that was too large for Kafka: how many bytes it had.
+
+Only its row has them.
+"""
 
 
 def dead_letter(channel: str, record: Consumed) -> FailedDelivery | BadRecord:
-    """What a record of the channel's dead-letter topic tells of; one that is neither form is itself a bad record."""
+    """What a record of the channel's dead-letter topic tells of.
+
+    One that is neither form is itself a bad record.
+    """
     try:
         return _undecodable(channel, record) or _failed(channel, record)
     except UndecodableError as exc:
         return BadRecord(
-            id=id_of_place(record), channel=channel, reason=f"not a dead letter: {exc}", topic=record.topic,
-            partition=record.partition, offset=record.offset, key=record.key, value=record.value,
-            headers=record.headers, created_at=record.at,
+            id=id_of_place(record),
+            channel=channel,
+            reason=f"not a dead letter: {exc}",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+            created_at=record.at,
         )
 
 
@@ -195,18 +210,31 @@ def _undecodable(channel: str, record: Consumed) -> BadRecord | None:
     last = {name: place for place, (name, _) in enumerate(record.headers)}
     if ORIGIN_NAMES[-1] not in last:
         return None
-    told = {name.removeprefix("dlq."): record.headers[last[name]][1] for name in ORIGIN_NAMES if name in last}
+    told = {
+        name.removeprefix("dlq."): record.headers[last[name]][1]
+        for name in ORIGIN_NAMES
+        if name in last
+    }
     ours = {last[name] for name in ORIGIN_NAMES if name in last}
     try:
-        origin = ORIGIN.validate_strings({name: (text or b"").decode() for name, text in told.items()})
+        origin = ORIGIN.validate_strings(
+            {name: (text or b"").decode() for name, text in told.items()}
+        )
     except ValidationError as exc:
         raise UndecodableError(f"headers dlq.*: {_first(exc)}") from None
     except UnicodeDecodeError:
         raise UndecodableError("headers dlq.*: not UTF-8") from None
     return BadRecord(
-        id=origin.id, channel=channel, reason=origin.reason, topic=origin.topic, partition=origin.partition,
-        offset=origin.offset, key=record.key, value=record.value,
-        headers=[h for place, h in enumerate(record.headers) if place not in ours], created_at=record.at,
+        id=origin.id,
+        channel=channel,
+        reason=origin.reason,
+        topic=origin.topic,
+        partition=origin.partition,
+        offset=origin.offset,
+        key=record.key,
+        value=record.value,
+        headers=[h for place, h in enumerate(record.headers) if place not in ours],
+        created_at=record.at,
     )
 
 
@@ -273,7 +301,9 @@ Text = str | Mapping[str, str | None] | None
 """Text as it is, or bytes as `{"base64": …}`."""
 
 
-def _record(key: Text, value: Any, headers: Mapping[str, Text] | Sequence[tuple[str, Text]]) -> Record:
+def _record(
+    key: Text, value: Any, headers: Mapping[str, Text] | Sequence[tuple[str, Text]]
+) -> Record:
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return Record(
         _bytes(key),

@@ -17,7 +17,12 @@ from aiokafka.errors import (
 from notistream.kafka.connection import Kafka
 
 PATIENCE_S = 5.0
-CLIENT_CERTIFICATE_ALERTS = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
+CLIENT_CERTIFICATE_ALERTS = (
+    "CERTIFICATE_REQUIRED",
+    "UNKNOWN_CA",
+    "BAD_CERTIFICATE",
+    "HANDSHAKE_FAILURE",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,9 @@ async def refusal(kafka: Kafka) -> Refusal | None:
     for host, port, _ in collect_hosts(kafka.brokers, randomize=False):
         try:
             async with asyncio.timeout(PATIENCE_S):
-                connection = await create_conn(host, port, client_id="notistream-access", **kafka.speech)
+                connection = await create_conn(
+                    host, port, client_id="notistream-access", **kafka.speech
+                )
         except (KafkaError, OSError) as exc:
             found = _read(f"{host}:{port}", kafka, exc)
         else:
@@ -48,45 +55,58 @@ def _read(place: str, kafka: Kafka, error: BaseException) -> Refusal:
     if meaning is not None:
         return meaning(place, kafka, error)
     words = str(error) or type(error).__name__
-    return Refusal(f"{place} is not reachable: {words}", "start it, or correct NOTISTREAM_KAFKA_BROKERS")
+    return Refusal(
+        f"{place} is not reachable: {words}", "start it, or correct NOTISTREAM_KAFKA_BROKERS"
+    )
 
 
 def _untrusted(place: str, _kafka: Kafka, error: BaseException) -> Refusal:
     reason = getattr(error, "verify_message", None) or error
     return Refusal(
         f"{place} is not reachable: its certificate is not trusted ({reason})",
-        "name the authority that signed it in NOTISTREAM_KAFKA_CA_FILE, and in NOTISTREAM_KAFKA_BROKERS the names that "
-        "the certificate holds")
+        "name the authority that signed it in NOTISTREAM_KAFKA_CA_FILE, and in"
+        " NOTISTREAM_KAFKA_BROKERS the names that the certificate holds",
+    )
 
 
 def _unspoken(place: str, kafka: Kafka, error: BaseException) -> Refusal:
     if any(alert in str(error).upper().replace(" ", "_") for alert in CLIENT_CERTIFICATE_ALERTS):
         return Refusal(
             f"{place} is not reachable: it does not accept our certificate ({error})",
-            "set NOTISTREAM_KAFKA_CERTIFICATE_FILE and NOTISTREAM_KAFKA_KEY_FILE to a certificate that it trusts")
+            "set NOTISTREAM_KAFKA_CERTIFICATE_FILE and NOTISTREAM_KAFKA_KEY_FILE to a certificate"
+            " that it trusts",
+        )
     return _closed(place, kafka, error)
 
 
 def _closed(place: str, kafka: Kafka, error: BaseException) -> Refusal:
-    own = "" if not kafka.tls else ", NOTISTREAM_KAFKA_CERTIFICATE_FILE where it asks for a certificate"
+    own = (
+        ""
+        if not kafka.tls
+        else ", NOTISTREAM_KAFKA_CERTIFICATE_FILE where it asks for a certificate"
+    )
     return Refusal(
         f"{place} is not reachable: it ended a conversation in {kafka.protocol} ({error})",
-        f"set NOTISTREAM_KAFKA_SECURITY_PROTOCOL to what this port of the broker speaks{own}")
+        f"set NOTISTREAM_KAFKA_SECURITY_PROTOCOL to what this port of the broker speaks{own}",
+    )
 
 
 def _unknown(place: str, kafka: Kafka, error: BaseException) -> Refusal:
     name = kafka.login.username if kafka.login else "nobody"
     return Refusal(
         f"{place} is not reachable: it refuses user {name} or the password ({error})",
-        "correct NOTISTREAM_KAFKA_USERNAME and NOTISTREAM_KAFKA_PASSWORD, and see whether the user exists for "
-        "NOTISTREAM_KAFKA_SASL_MECHANISM")
+        "correct NOTISTREAM_KAFKA_USERNAME and NOTISTREAM_KAFKA_PASSWORD, and see whether the user"
+        " exists for NOTISTREAM_KAFKA_SASL_MECHANISM",
+    )
 
 
 def _unsupported(place: str, kafka: Kafka, error: BaseException) -> Refusal:
     mechanism = kafka.login.mechanism if kafka.login else "SASL"
     return Refusal(
         f"{place} is not reachable: it does not take {mechanism} ({error})",
-        "set NOTISTREAM_KAFKA_SASL_MECHANISM to one that it does, or NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SSL")
+        "set NOTISTREAM_KAFKA_SASL_MECHANISM to one that it does, or"
+        " NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SSL",
+    )
 
 
 # In this order: each is of a kind that a later one would take as well.

@@ -54,10 +54,13 @@ class TopicSpec:
     def configs(self) -> Mapping[str, str]:
         """The topic's own settings on the broker.
 
-        With replicas, one of them may be away; with the broker's usual least of one, a record that only a single
-        broker has would count as taken, and die with it.
+        With replicas, one of them may be away; with the broker's usual least of one, a record that
+        only a single broker has would count as taken, and die with it.
         """
-        found = {"retention.ms": str(self.retention_ms), "min.insync.replicas": str(max(self.replication - 1, 1))}
+        found = {
+            "retention.ms": str(self.retention_ms),
+            "min.insync.replicas": str(max(self.replication - 1, 1)),
+        }
         if self.compacted:
             found |= {"cleanup.policy": "compact,delete", "segment.ms": str(SEGMENT_MS)}
         return found
@@ -75,7 +78,10 @@ class TopicState:
 def raw(app: "NotiStream", name: str) -> "TopicT":
     """A topic for agents, whose records arrive as bytes: Faust's own decoding would skip what it refuses."""
     return app.topic(
-        f"{app.settings.topic_prefix}.{name}", key_type=bytes, value_type=bytes, key_serializer="raw",
+        f"{app.settings.topic_prefix}.{name}",
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
         value_serializer="raw",
     )
 
@@ -85,7 +91,10 @@ def specs(settings: Settings) -> list[TopicSpec]:
     prefix, size = settings.topic_prefix, (settings.topic_partitions, settings.topic_replication)
     return [
         *(TopicSpec(f"{prefix}.{name}", *size, _retention_ms(name)) for name in TOPICS),
-        *(TopicSpec(f"{prefix}-{name}", *size, CHANGELOG_RETENTION_MS, compacted=True) for name in CHANGELOGS),
+        *(
+            TopicSpec(f"{prefix}-{name}", *size, CHANGELOG_RETENTION_MS, compacted=True)
+            for name in CHANGELOGS
+        ),
     ]
 
 
@@ -127,12 +136,20 @@ async def faults(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
     async with _admin(kafka) as admin:
         states = await _seen(admin, wanted)
     there = {state.name for state in states}
-    return [*(f"{spec.name} is missing" for spec in wanted if spec.name not in there), *_mismatches(states, wanted)]
+    return [
+        *(f"{spec.name} is missing" for spec in wanted if spec.name not in there),
+        *_mismatches(states, wanted),
+    ]
 
 
 @asynccontextmanager
-async def _admin(kafka: Kafka, *, request_timeout_ms: int = 10_000) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A client for the block; where Kafka fails in it, KafkaUnavailable says why, also of a refusal."""
+async def _admin(
+    kafka: Kafka, *, request_timeout_ms: int = 10_000
+) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client for the block.
+
+    Where Kafka fails in it, KafkaUnavailable says why, also of a refusal.
+    """
     admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=request_timeout_ms)
     try:
         await admin.start()
@@ -150,14 +167,18 @@ async def _unavailable(kafka: Kafka, error: Exception) -> KafkaUnavailable:
 
 
 async def grow(kafka: Kafka, wanted: Sequence[TopicSpec], *, group: str) -> list[str]:
-    """Give every topic the partitions that it is to have, and create what is missing; the names changed.
+    """Give every topic the partitions that it is to have, and create what is missing.
 
-    Safe to repeat: what a broken run has left is found and done. Waits until the broker has forgotten the workers
-    that have stopped: one that comes back in its slot before gets its old partitions, and nobody the new ones.
+    The names changed.
+
+    Safe to repeat: what a broken run has left is found and done. Waits until the broker has
+    forgotten the workers that have stopped: one that comes back in its slot before gets its old
+    partitions, and nobody the new ones.
 
     Raises:
         KafkaUnavailable: no broker answered, or one refused.
-        Misconfigured: a topic has more partitions, which cannot be taken away, or other replicas; or workers run.
+        Misconfigured: a topic has more partitions, which cannot be taken away, or other replicas;
+          or workers run.
     """
     sizes = {spec.name: spec.partitions for spec in wanted}
     async with _admin(kafka, request_timeout_ms=30_000) as admin:
@@ -174,10 +195,15 @@ async def grow(kafka: Kafka, wanted: Sequence[TopicSpec], *, group: str) -> list
 
 async def _forgotten(admin: AIOKafkaAdminClient, group: str) -> None:
     until = time.monotonic() + FORGET_S
-    while any(found[2] not in NOBODY for answer in await admin.describe_consumer_groups([group])
-              for found in answer.groups):
+    while any(
+        found[2] not in NOBODY
+        for answer in await admin.describe_consumer_groups([group])
+        for found in answer.groups
+    ):
         if time.monotonic() > until:
-            raise Misconfigured(f"the consumer group {group} still has members: stop the workers first")
+            raise Misconfigured(
+                f"the consumer group {group} still has members: stop the workers first"
+            )
         await asyncio.sleep(0.2)
 
 
@@ -186,18 +212,23 @@ async def _create_missing(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec
     new = [spec for spec in wanted if spec.name not in existing]
     if not new:
         return []
-    answer = await admin.create_topics([
-        NewTopic(s.name, s.partitions, s.replication, topic_configs=dict(s.configs)) for s in new
-    ])
+    answer = await admin.create_topics(
+        [NewTopic(s.name, s.partitions, s.replication, topic_configs=dict(s.configs)) for s in new]
+    )
     for name, code, *rest in answer.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
-            raise Misconfigured(f"topic {name} could not be created: {rest[0] if rest else error.__name__}")
+            raise Misconfigured(
+                f"topic {name} could not be created: {rest[0] if rest else error.__name__}"
+            )
     return [spec.name for spec in new]
 
 
 async def _states(
-    admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec], *, at_least: Mapping[str, int] = MappingProxyType({})
+    admin: AIOKafkaAdminClient,
+    wanted: Sequence[TopicSpec],
+    *,
+    at_least: Mapping[str, int] = MappingProxyType({}),
 ) -> list[TopicState]:
     """Of the wanted topics, all of which are there: what was just created takes a broker a moment to know.
 
@@ -213,7 +244,8 @@ async def _states(
 
 
 async def _seen(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[TopicState]:
-    # None: of all topics. Asking for one by name could create it with the broker's own number of partitions.
+    # None: of all topics. Asking for one by name could create it with the broker's own number of
+    # partitions.
     names = {spec.name for spec in wanted}
     return [state for state in _described(await admin.describe_topics(None)) if state.name in names]
 
@@ -221,7 +253,8 @@ async def _seen(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list
 def _described(described: Sequence[Mapping[str, Any]]) -> list[TopicState]:
     return [
         TopicState(t["topic"], len(t["partitions"]), len(t["partitions"][0]["replicas"]))
-        for t in described if t["partitions"]
+        for t in described
+        if t["partitions"]
     ]
 
 
@@ -231,12 +264,15 @@ def _mismatches(states: Sequence[TopicState], wanted: Sequence[TopicSpec]) -> li
         f"{state.name} has {state.partitions} partitions × {state.replication} replicas, "
         f"not {by_name[state.name].partitions} × {by_name[state.name].replication}"
         for state in states
-        if (state.partitions, state.replication) != (by_name[state.name].partitions, by_name[state.name].replication)
+        if (state.partitions, state.replication)
+        != (by_name[state.name].partitions, by_name[state.name].replication)
     ]
 
 
 def _refuse_mismatches(states: Sequence[TopicState], wanted: Sequence[TopicSpec]) -> None:
     if wrong := _mismatches(states, wanted):
         raise Misconfigured(
-            f"{'; '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}. Set NOTISTREAM_TOPIC_PARTITIONS and "
-            "NOTISTREAM_TOPIC_REPLICATION to what the topics have, or use another NOTISTREAM_TOPIC_PREFIX")
+            f"{'; '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}. Set"
+            " NOTISTREAM_TOPIC_PARTITIONS and NOTISTREAM_TOPIC_REPLICATION to what the topics"
+            " have, or use another NOTISTREAM_TOPIC_PREFIX"
+        )

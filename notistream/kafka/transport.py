@@ -37,7 +37,9 @@ async def seek_to_committed(consumer: Any, changelogs: Collection[str]) -> Mappi
     meanwhile: the records before the position would be passed over, and the next commit would call them settled.
     """
     committed: Mapping[Any, Any] = await consumer.seek_to_committed()
-    if fresh := [tp for tp, offset in committed.items() if not offset and tp.topic not in changelogs]:
+    if fresh := [
+        tp for tp, offset in committed.items() if not offset and tp.topic not in changelogs
+    ]:
         await consumer.seek_to_beginning(*fresh)
     return committed
 
@@ -51,7 +53,10 @@ class _Consumer(driver.Consumer):
         """
 
     def verify_recovery_event_path(self, now: float, tp: TP) -> None:
-        """Nothing, for the same reason; while tables are read back the worker is not ready, and says so."""
+        """Nothing, for the same reason.
+
+        While tables are read back the worker is not ready, and says so.
+        """
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)

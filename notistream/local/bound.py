@@ -10,7 +10,8 @@ _PR_SET_PDEATHSIG = 1
 
 def main(parent: int, argv: list[str]) -> None:
     if sys.platform == "linux":
-        # Set here and not between fork and exec of the parent, where a thread's lock could be held for ever.
+        # Set here and not between fork and exec of the parent, where a thread's lock could be held
+        # for ever.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         sys.exit(1)

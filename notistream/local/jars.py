@@ -14,8 +14,8 @@ from typing import Any
 from notistream.local.errors import LocalServicesError, load
 
 KAFKA = "4.1.0"
-# slf4j-simple in the version that kafka itself resolves. Never add log4j's own coordinates: jgo then picks
-# kafka-clients 3.8 and the broker dies.
+# slf4j-simple in the version that kafka itself resolves. Never add log4j's own coordinates: jgo
+# then picks kafka-clients 3.8 and the broker dies.
 ENDPOINT = f"org.apache.kafka:kafka_2.13:{KAFKA}+org.slf4j:slf4j-simple:2.0.17"
 _REPORT_EVERY = 10 * 1024 * 1024
 
@@ -30,7 +30,10 @@ class Cache:
 
 
 def kafka_jars(state_dir: Path, report: Callable[[str], None]) -> list[Path]:
-    """Return Kafka's class path, fetching it at the first call; `state_dir` is used when HOME cannot be."""
+    """Return Kafka's class path, fetching it at the first call.
+
+    `state_dir` is used when HOME cannot be.
+    """
     load("jgo")
     cache = choose_cache(state_dir)
     with _locked(cache):
@@ -48,7 +51,9 @@ def choose_cache(state_dir: Path) -> Cache:
     """Use jgo's own folders in the user's home, or the state directory when there is no writable home."""
     try:
         settings = load("jgo.config").GlobalSettings.load()
-        home = Cache(Path(settings.cache_dir), Path(settings.repo_cache), dict(settings.repositories))
+        home = Cache(
+            Path(settings.cache_dir), Path(settings.repo_cache), dict(settings.repositories)
+        )
         for folder in (home.environments, home.repository):
             folder.mkdir(parents=True, exist_ok=True)
             if not os.access(folder, os.W_OK | os.X_OK):
@@ -72,7 +77,9 @@ def _resolve(cache: Cache, report: Callable[[str], None]) -> list[Path]:
     remotes = {"central": load("jgo.constants").MAVEN_CENTRAL_URL, **cache.repositories}
     context = maven.MavenContext(
         resolver=maven.PythonResolver(progress_callback=_Progress(report)),
-        repo_cache=cache.repository, remote_repos=remotes, timeout=30,
+        repo_cache=cache.repository,
+        remote_repos=remotes,
+        timeout=30,
     )
     builder = environments.EnvironmentBuilder(context=context, cache_dir=cache.environments)
     try:
@@ -80,22 +87,26 @@ def _resolve(cache: Cache, report: Callable[[str], None]) -> list[Path]:
     except Exception as exc:  # jgo lets through whatever its network and XML layers raise
         if isinstance(exc, load("requests").exceptions.SSLError):
             raise LocalServicesError(
-                f"Kafka {KAFKA} could not be fetched from Maven, whose certificate is not trusted: {exc!r}. Where a"
-                " proxy opens TLS, name the PEM file of its authority: REQUESTS_CA_BUNDLE=/path/ca.pem. Or use a Kafka"
-                " of your own: NOTISTREAM_KAFKA_BROKERS=host:9092."
+                f"Kafka {KAFKA} could not be fetched from Maven, whose certificate is not trusted:"
+                f" {exc!r}. Where a proxy opens TLS, name the PEM file of its authority:"
+                " REQUESTS_CA_BUNDLE=/path/ca.pem. Or use a Kafka of your own:"
+                " NOTISTREAM_KAFKA_BROKERS=host:9092."
             ) from exc
         raise LocalServicesError(
-            f"Kafka {KAFKA} could not be fetched from Maven: {exc!r}. Check the network and run it again"
-            f" (if it stays so, remove {cache.repository / 'org' / 'apache' / 'kafka'}), or use a Kafka of your"
-            " own: NOTISTREAM_KAFKA_BROKERS=host:9092."
+            f"Kafka {KAFKA} could not be fetched from Maven: {exc!r}. Check the network and run it"
+            f" again (if it stays so, remove {cache.repository / 'org' / 'apache' / 'kafka'}), or"
+            " use a Kafka of your own: NOTISTREAM_KAFKA_BROKERS=host:9092."
         ) from exc
     return list(jars)
 
 
 def _fetched(builder: Any) -> Any:
-    """The jars; where their server's certificate is not trusted, whom the system trusts is asked too.
+    """The jars.
 
-    jgo's authorities are those that certifi ships, which a company's proxy is not among; pip knows the system's.
+    Where their server's certificate is not trusted, whom the system trusts is asked too.
+
+    jgo's authorities are those that certifi ships, which a company's proxy is not among; pip knows
+    the system's.
     """
     paths = ssl.get_default_verify_paths()
     system: str | None = paths.cafile or paths.capath  # None where there is neither
@@ -141,6 +152,7 @@ def _check_version(jars: Sequence[Path]) -> None:
     clients: Any = next((jar.name for jar in jars if jar.name.startswith("kafka-clients-")), "none")
     if not clients.startswith("kafka-clients-4.1."):
         raise LocalServicesError(
-            f"Maven resolved {clients} where kafka-clients 4.1.x is needed: the broker would not start."
-            f" Keep the coordinates as they are ({ENDPOINT}) and remove {jars[0].parent.parent if jars else ''}."
+            f"Maven resolved {clients} where kafka-clients 4.1.x is needed: the broker would not"
+            f" start. Keep the coordinates as they are ({ENDPOINT}) and remove"
+            f" {jars[0].parent.parent if jars else ''}."
         )

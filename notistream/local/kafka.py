@@ -39,7 +39,8 @@ class Broker:
         self._registry = registry
         self._report = report
         self._log = directory / "kafka.log"
-        # Names this broker on its command line: a crashed run leaves nothing else to recognise it by.
+        # Names this broker on its command line: a crashed run leaves nothing else to recognise it
+        # by.
         self._mark = f"-Dnotistream.broker={directory}"
 
     @property
@@ -91,18 +92,25 @@ class Broker:
 
     def _answers(self, process: "Process", timeout: float) -> bool:
         """Wait until the process serves (True), has gone or runs out of time (False)."""
-        processes.wait_for(lambda: self.healthy() or not processes.alive(process), timeout, step=0.05)
+        processes.wait_for(
+            lambda: self.healthy() or not processes.alive(process), timeout, step=0.05
+        )
         return processes.alive(process) and self.healthy()
 
     def _launch(self) -> bool:
-        """Start a process and wait until it serves; False when another program was faster on its port."""
+        """Start a process and wait until it serves.
+
+        False when another program was faster on its port.
+        """
         java = self._java()
         self._dir.mkdir(parents=True, exist_ok=True)
         numbers = self._ports()
         self._write_config(*numbers)
         self._format(java)
         self._log.unlink(missing_ok=True)
-        pid = processes.spawn([*java, "kafka.Kafka", "server.properties"], log=self._log, cwd=self._dir)
+        pid = processes.spawn(
+            [*java, "kafka.Kafka", "server.properties"], log=self._log, cwd=self._dir
+        )
         self._registry.put("kafka", Record(pid, numbers))
         process = processes.begun(pid, self._mark)
         if process and self._answers(process, _START_S):
@@ -120,17 +128,26 @@ class Broker:
         record = self._registry.get("kafka")
         remembered = record.ports if record and len(record.ports) == 2 else ()
         if remembered:
-            if processes.wait_for(lambda: all(ports.is_free(_HOST, port) for port in remembered), 2.0):
+            if processes.wait_for(
+                lambda: all(ports.is_free(_HOST, port) for port in remembered), 2.0
+            ):
                 return remembered[0], remembered[1]
-            self._report(f"port {remembered[0]} is taken by another program: Kafka moves to another one")
+            self._report(
+                f"port {remembered[0]} is taken by another program: Kafka moves to another one"
+            )
         port, controller_port = ports.choose(_HOST, 2)
         return port, controller_port
 
     def _write_config(self, port: int, controller_port: int) -> None:
-        # The data folder is relative to the working directory: Kafka would split a path at its commas.
+        # The data folder is relative to the working directory: Kafka would split a path at its
+        # commas.
         properties = broker_properties(
-            host=_HOST, node_id=1, port=port, controller_port=controller_port,
-            voters={1: f"{_HOST}:{controller_port}"}, data_dir="data",
+            host=_HOST,
+            node_id=1,
+            port=port,
+            controller_port=controller_port,
+            voters={1: f"{_HOST}:{controller_port}"},
+            data_dir="data",
         )
         text = "".join(f"{key}={value}\n" for key, value in properties.items())
         (self._dir / "server.properties").write_text(text)
@@ -144,12 +161,25 @@ class Broker:
             return
         shutil.rmtree(data, ignore_errors=True)  # left by a format that was interrupted
         done = subprocess.run(  # noqa: S603 - our own words only
-            [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id()}", "-c",
-             "server.properties", *options],
-            cwd=self._dir, capture_output=True, text=True, check=False, start_new_session=True,
+            [
+                *java,
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={self._cluster_id()}",
+                "-c",
+                "server.properties",
+                *options,
+            ],
+            cwd=self._dir,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
         )
         if done.returncode != 0:
-            raise LocalServicesError(f"Kafka could not prepare {data}:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
+            raise LocalServicesError(
+                f"Kafka could not prepare {data}:\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+            )
 
 
 async def _in_service(brokers: str) -> bool:
@@ -157,8 +187,8 @@ async def _in_service(brokers: str) -> bool:
     try:
         async with asyncio.timeout(3):
             await admin.start()
-            # The first question for a coordinator makes the broker create its topic of offsets: a worker that asks
-            # before that is there logs an error.
+            # The first question for a coordinator makes the broker create its topic of offsets: a
+            # worker that asks before that is there logs an error.
             await admin.find_coordinator("notistream")
             return bool((await admin.describe_cluster())["brokers"])
     except (KafkaError, OSError, TimeoutError):

@@ -6,7 +6,8 @@ import socket
 
 from notistream.local.errors import LocalServicesError
 
-# Below the ports that the system hands out for outgoing connections: a stopped server finds its port free again.
+# Below the ports that the system hands out for outgoing connections: a stopped server finds its
+# port free again.
 _CHOICE = range(20_000, 30_000)
 
 
@@ -16,17 +17,28 @@ def is_free(host: str, port: int) -> bool:
 
 
 def refusal(host: str, port: int, *, setting: str) -> str | None:
-    """Say why no server could listen there now, and what to set instead; `setting` is that of the port."""
+    """Say why no server could listen there now, and what to set instead.
+
+    `setting` is that of the port.
+    """
     error = _error(host, port)
     if error is None:
         return None
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is not an address of this machine; use one that is, for example NOTISTREAM_HOST=127.0.0.1"
+        return (
+            f"{host} is not an address of this machine; use one that is, for example"
+            " NOTISTREAM_HOST=127.0.0.1"
+        )
     if error.errno == errno.EADDRINUSE:
         free = next_free(host, port + 1)
-        return (f"port {port} on {host} is taken by another program: stop that one, or choose another port,"
-                f" for example {setting}={free}")
-    return f"port {port} on {host} cannot be used ({error.strerror}); choose another, for example {setting}=8080"
+        return (
+            f"port {port} on {host} is taken by another program: stop that one, or choose another"
+            f" port, for example {setting}={free}"
+        )
+    return (
+        f"port {port} on {host} cannot be used ({error.strerror}); choose another, for example"
+        f" {setting}=8080"
+    )
 
 
 def _error(host: str, port: int) -> OSError | None:
@@ -52,7 +64,9 @@ def choose(host: str, count: int) -> tuple[int, ...]:
             found.add(port)
         if len(found) == count:
             return tuple(found)
-    raise LocalServicesError(f"There is no free port on {host} between {_CHOICE.start} and {_CHOICE.stop}.")
+    raise LocalServicesError(
+        f"There is no free port on {host} between {_CHOICE.start} and {_CHOICE.stop}."
+    )
 
 
 def next_free(host: str, first: int) -> int:

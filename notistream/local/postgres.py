@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 _DATABASE = "notistream"
 _SETTINGS = {"max_connections": "200", "shared_buffers": "256MB", "timezone": "UTC", "jit": "off"}
-# A crash of the machine may then lose data, a crash of the server does not: commits stay synchronous.
+# A crash of the machine may then lose data, a crash of the server does not: commits stay
+# synchronous.
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 # Recovery after a crash replays the log first and may take much longer than a plain start.
 _START_S = 120
 _ADOPT_S = 10.0
 _QUERY_S = 10.0
-# A unix socket's path has room for 103 bytes on some systems, and its file name takes 15 of them. PostgreSQL
-# would split the folder's name at a comma.
+# A unix socket's path has room for 103 bytes on some systems, and its file name takes 15 of them.
+# PostgreSQL would split the folder's name at a comma.
 _SOCKET_FOLDER = re.compile(r"[A-Za-z0-9._/-]{1,88}")
 
 
@@ -37,7 +38,12 @@ class Postgres:
     """One server; its methods block, so an event loop calls them through asyncio.to_thread."""
 
     def __init__(
-        self, directory: Path, registry: Registry, report: Callable[[str], None], *, durable: bool = True
+        self,
+        directory: Path,
+        registry: Registry,
+        report: Callable[[str], None],
+        *,
+        durable: bool = True,
     ) -> None:
         self._dir = directory
         self._registry = registry
@@ -61,7 +67,9 @@ class Postgres:
     def start(self) -> None:
         """Adopt the server when one runs and answers; otherwise end it, if any, and start one."""
         if survivor := self.process():
-            processes.wait_for(lambda: self.healthy() or not processes.alive(survivor), _ADOPT_S, step=0.1)
+            processes.wait_for(
+                lambda: self.healthy() or not processes.alive(survivor), _ADOPT_S, step=0.1
+            )
             if processes.alive(survivor) and self.healthy():
                 self._create_database()
                 self._report("PostgreSQL already runs")
@@ -80,7 +88,9 @@ class Postgres:
         if process := self.process():
             processes.end(process, signal.SIGKILL)
         if self._socket_dir != self._dir:
-            with suppress(OSError):  # not there, or not empty after a crash: used again by the next start
+            with suppress(
+                OSError
+            ):  # not there, or not empty after a crash: used again by the next start
                 self._socket_dir.rmdir()
 
     @cached_property
@@ -97,10 +107,12 @@ class Postgres:
         return folder if _SOCKET_FOLDER.fullmatch(str(folder)) else Path("/tmp") / name  # noqa: S108 - made 0700
 
     def _launch(self) -> None:
-        # Backends notice that their server was killed, but may take a moment; two servers on one folder corrupt it.
+        # Backends notice that their server was killed, but may take a moment; two servers on one
+        # folder corrupt it.
         for backend in processes.inside(self._dir, "postgres"):
             processes.end(backend, signal.SIGQUIT, grace=5.0)
-        # The lock files can then only name a number that means another process now, or one that waits to be reaped.
+        # The lock files can then only name a number that means another process now, or one that
+        # waits to be reaped.
         for lock in (self._dir / "postmaster.pid", self._socket_dir / ".s.PGSQL.5432.lock"):
             lock.unlink(missing_ok=True)
         self._programs.own(self._socket_dir)
@@ -109,11 +121,22 @@ class Postgres:
             options += ["-c", f"{name}={value}"]
         log = self._dir / "server.log"
         status, output = self._programs.run(
-            "pg_ctl", "-D", str(self._dir), "-l", str(log), "-o", shlex.join(options),
-            "-w", "-t", str(_START_S), "start",
+            "pg_ctl",
+            "-D",
+            str(self._dir),
+            "-l",
+            str(log),
+            "-o",
+            shlex.join(options),
+            "-w",
+            "-t",
+            str(_START_S),
+            "start",
         )
         if status != 0:
-            raise LocalServicesError(f"PostgreSQL did not start: {output}\nThe end of {log}:\n{tail(log)}")
+            raise LocalServicesError(
+                f"PostgreSQL did not start: {output}\nThe end of {log}:\n{tail(log)}"
+            )
         pid = (self._dir / "postmaster.pid").read_text().split(maxsplit=1)[0]
         self._registry.put("postgres", Record(int(pid)))
 
@@ -124,7 +147,16 @@ class Postgres:
     def _query(self, sql: str) -> str | None:
         """Return what psql prints for the statement, None when it fails or a hanging server says nothing."""
         status, output = self._programs.run(
-            "psql", "-XAtq", "-h", str(self._socket_dir), "-U", "postgres", "-d", "postgres", "-c", sql,
+            "psql",
+            "-XAtq",
+            "-h",
+            str(self._socket_dir),
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-c",
+            sql,
             timeout=_QUERY_S,
         )
         return output if status == 0 else None

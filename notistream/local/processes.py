@@ -45,7 +45,8 @@ class Registry:
             new.replace(self._path)
 
     def _read(self) -> dict[str, Any]:
-        # An unreadable file costs nothing but the port: processes are also found by their command line.
+        # An unreadable file costs nothing but the port: processes are also found by their command
+        # line.
         with suppress(OSError, ValueError):
             content = json.loads(self._path.read_text())
             if isinstance(content, dict):
@@ -54,10 +55,18 @@ class Registry:
 
 
 def spawn(argv: Sequence[str], *, log: Path, cwd: Path) -> int:
-    """Start a process that belongs to nobody: own session, no parent that must reap it; return its pid."""
+    """Start a process that belongs to nobody: own session, no parent that must reap it.
+
+    Return its pid.
+    """
     command = f"{shlex.join(argv)} </dev/null >>{shlex.quote(str(log))} 2>&1 & echo $!"
     shell = subprocess.run(  # noqa: S603 - every word is quoted
-        ["/bin/sh", "-c", command], cwd=cwd, start_new_session=True, capture_output=True, text=True, check=False
+        ["/bin/sh", "-c", command],
+        cwd=cwd,
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if shell.returncode != 0 or not shell.stdout.strip().isdigit():
         raise LocalServicesError(f"{argv[0]} could not be started: {shell.stderr.strip()}")
@@ -76,7 +85,9 @@ def find(pid: int | None, argument: str) -> "Process | None":
 
 
 def begun(pid: int, argument: str, *, timeout: float = 10.0) -> "Process | None":
-    """Return a process that was just spawned, once it runs its program; None where it has ended instead.
+    """Return a process that was just spawned, once it runs its program.
+
+    None where it has ended instead.
 
     Between the shell's fork and its exec the process still has the shell's command line.
     """
@@ -123,7 +134,8 @@ def alive(process: "Process") -> bool:
     psutil = load("psutil")
     with suppress(psutil.Error):
         if process.status() == psutil.STATUS_ZOMBIE:
-            # A killed program with many threads looks like that too, while the others still hold its ports.
+            # A killed program with many threads looks like that too, while the others still hold
+            # its ports.
             return bool(process.num_threads() > 1)
         return bool(process.is_running())
     return False

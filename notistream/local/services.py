@@ -26,11 +26,19 @@ class Endpoints:
 
 
 class LocalServices:
-    """A share in the services; the locks behind it vanish with the process, so a crash leaves only the servers."""
+    """A share in the services.
+
+    The locks behind it vanish with the process, so a crash leaves only the servers.
+    """
 
     def __init__(
-        self, state_dir: Path, report: Callable[[str], None], *, durable: bool = True,
-        database_url: str | None = None, kafka_brokers: str | None = None,
+        self,
+        state_dir: Path,
+        report: Callable[[str], None],
+        *,
+        durable: bool = True,
+        database_url: str | None = None,
+        kafka_brokers: str | None = None,
     ) -> None:
         self.state_dir = state_dir.absolute()
         registry = Registry(self.state_dir / "services.json")
@@ -43,7 +51,9 @@ class LocalServices:
     def endpoints(self) -> Endpoints:
         """Addresses of both services, given or embedded."""
         database_url, kafka_brokers = self._given
-        return Endpoints(database_url or self.postgres.database_url, kafka_brokers or self.kafka.brokers)
+        return Endpoints(
+            database_url or self.postgres.database_url, kafka_brokers or self.kafka.brokers
+        )
 
     def attach(self, *, start: bool = True) -> None:
         """Take a share, starting what does not run and is not given."""
@@ -58,7 +68,10 @@ class LocalServices:
                 raise
 
     def release(self, *, delete: bool = False) -> bool:
-        """Give the share back; if it was the last one, stop the services (and delete the folder) and return True."""
+        """Give the share back.
+
+        If it was the last one, stop the services (and delete the folder) and return True.
+        """
         if self._users is None:
             return False
         with self._alone():
@@ -71,7 +84,10 @@ class LocalServices:
         return self.endpoints
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.release()
 
@@ -111,8 +127,8 @@ class LocalServices:
                 lock = path.open("a")
             except OSError as exc:
                 raise LocalServicesError(
-                    f"The state folder {self.state_dir} cannot be written ({exc.strerror}). Set NOTISTREAM_STATE_DIR"
-                    " to a folder of yours."
+                    f"The state folder {self.state_dir} cannot be written ({exc.strerror}). Set"
+                    " NOTISTREAM_STATE_DIR to a folder of yours."
                 ) from exc
             with lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -123,16 +139,23 @@ class LocalServices:
 
 
 def attach_or_start(
-    state_dir: Path, report: Callable[[str], None] = lambda _line: None, *, durable: bool = True,
-    database_url: str | None = None, kafka_brokers: str | None = None,
+    state_dir: Path,
+    report: Callable[[str], None] = lambda _line: None,
+    *,
+    durable: bool = True,
+    database_url: str | None = None,
+    kafka_brokers: str | None = None,
 ) -> LocalServices:
-    """Take a share, starting what does not run yet; a service whose address is given is used instead.
+    """Take a share, starting what does not run yet.
 
-    `with attach_or_start(…) as endpoints:` gives the share back at the end. `durable=False` saves PostgreSQL's disk
-    flushes: a crash of the machine, and only that, loses data.
+    A service whose address is given is used instead.
+
+    `with attach_or_start(…) as endpoints:` gives the share back at the end. `durable=False` saves
+    PostgreSQL's disk flushes: a crash of the machine, and only that, loses data.
     """
     services = LocalServices(
-        state_dir, report, durable=durable, database_url=database_url, kafka_brokers=kafka_brokers)
+        state_dir, report, durable=durable, database_url=database_url, kafka_brokers=kafka_brokers
+    )
     if database_url is None or kafka_brokers is None:
         services.attach()
     return services

@@ -17,7 +17,8 @@ _BOUND = (sys.executable, "-I", "-S", str(Path(__file__).with_name("bound.py")))
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _USAGE = 2  # exit status of a program that refuses its settings or arguments
 _LONGEST_LINE = 64 * 1024
-# How long to listen on once a child has ended; something of it that left its group may hold the output open.
+# How long to listen on once a child has ended; something of it that left its group may hold the
+# output open.
 _LAST_WORDS_S = 2.0
 
 
@@ -46,11 +47,17 @@ class Backoff:
 class Supervisor:
     """`async with Supervisor(…)` hears SIGINT, SIGTERM and SIGHUP; leaving it ends every child.
 
-    It belongs to the main thread: the children are bound to the life of the thread that starts them.
+    It belongs to the main thread: the children are bound to the life of the thread that starts
+    them.
     """
 
     def __init__(
-        self, write: Callable[[str], None], *, colour: bool = False, grace: float = 20.0, backoff: Backoff = Backoff()
+        self,
+        write: Callable[[str], None],
+        *,
+        colour: bool = False,
+        grace: float = 20.0,
+        backoff: Backoff = Backoff(),
     ) -> None:
         self.stopping = asyncio.Event()
         self.refused = False
@@ -69,7 +76,10 @@ class Supervisor:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self._stop()
         for number in _STOPPING:
@@ -81,12 +91,19 @@ class Supervisor:
 
     async def run(self, child: Child) -> int:
         """Run the child once; return its exit status (negative: the signal that ended it)."""
-        # A pipe of our own: with asyncio's, wait() lasts until whatever the child has started lets go of it.
+        # A pipe of our own: with asyncio's, wait() lasts until whatever the child has started lets
+        # go of it.
         reading, writing = os.pipe()
         output = asyncio.create_task(self._relay(child.name, reading))
         try:
             process = await asyncio.create_subprocess_exec(
-                *_BOUND, str(os.getpid()), *child.argv, env=child.env, stdin=DEVNULL, stdout=writing, stderr=STDOUT,
+                *_BOUND,
+                str(os.getpid()),
+                *child.argv,
+                env=child.env,
+                stdin=DEVNULL,
+                stdout=writing,
+                stderr=STDOUT,
                 start_new_session=True,
             )
         finally:
@@ -122,17 +139,22 @@ class Supervisor:
                 return
             crashes = 1 if lived >= self._backoff.stable else crashes + 1
             delay = self._backoff.delay(crashes)
-            self._write(f"{child.name} ended with status {status}; starting it again in {delay:g} s")
+            self._write(
+                f"{child.name} ended with status {status}; starting it again in {delay:g} s"
+            )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), delay)
 
     async def _relay(self, name: str, reading: int) -> None:
         prefix = f"{name:>6} | "
         if self._colour:
-            prefix = f"\x1b[{32 + sum(name.encode()) % 5}m{prefix}\x1b[0m"  # green to cyan; red is for errors
+            prefix = (  # green to cyan; red is for errors
+                f"\x1b[{32 + sum(name.encode()) % 5}m{prefix}\x1b[0m"
+            )
         stream = asyncio.StreamReader()
         pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0))
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0)
+        )
         with closing(pipe):
             rest = b""
             while chunk := await stream.read(_LONGEST_LINE):
@@ -152,7 +174,9 @@ class Supervisor:
         if ends:
             impatient = asyncio.create_task(self._impatient.wait())
             everyone = asyncio.gather(*ends)
-            await asyncio.wait((everyone, impatient), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                (everyone, impatient), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED
+            )
             impatient.cancel()
             for process in self._running:
                 _signal(process, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """Logging: structured lines, JSON for machines and text for people, with what the line is about.
 
-A line has the fields of its call (`extra`), those bound to the work at hand (`bind`), and the ids of its trace.
+A line has the fields of its call (`extra`), those bound to the work at hand (`bind`), and the ids
+of its trace.
 """
 
 import logging
@@ -19,11 +20,22 @@ from notistream.errors import Misconfigured
 from notistream.observability import metrics
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-QUIET = ("aiokafka", "faust", "mode", "kafka", "asyncio", "aiohttp.access", "opentelemetry", "urllib3")
+QUIET = (
+    "aiokafka",
+    "faust",
+    "mode",
+    "kafka",
+    "asyncio",
+    "aiohttp.access",
+    "opentelemetry",
+    "urllib3",
+)
 REPEATS, REPEATS_S = 20, 10.0
 PLACES_KEPT = 1000
 
-_bound: ContextVar[Mapping[str, object]] = ContextVar("notistream_log_fields", default=MappingProxyType({}))
+_bound: ContextVar[Mapping[str, object]] = ContextVar(
+    "notistream_log_fields", default=MappingProxyType({})
+)
 
 
 def bind(**fields: object) -> None:
@@ -59,15 +71,20 @@ class PlainFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this one is written."""
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, Misconfigured):  # Faust logs it with the way it came; a setting is to be mended, not code
+        if isinstance(
+            error, Misconfigured
+        ):  # Faust logs it with the way it came; a setting is to be mended, not code
             record.msg, record.args, record.exc_info = error.detail, (), None
         return record.levelno != logging.INFO or not str(record.msg).startswith("[^")
 
 
 class RepeatFilter(logging.Filter):
-    """Lets `REPEATS` lines of one kind through in `REPEATS_S`; the next one that comes through says how many did not.
+    """Lets `REPEATS` lines of one kind through in `REPEATS_S`.
 
-    One kind is what one place of the code logs: a dead broker must not fill the disk with the same sentence.
+    The next one that comes through says how many did not.
+
+    One kind is what one place of the code logs: a dead broker must not fill the disk with the same
+    sentence.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -106,7 +123,10 @@ class JsonFormatter(logging.Formatter):
         """The line."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(), "logger": record.name, "event": record.getMessage(), **fields(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **fields(record),
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
@@ -127,8 +147,8 @@ class TextFormatter(logging.Formatter):
 def configure_logging(*, form: Literal["auto", "json", "text"], level: str) -> None:
     """Send everything to stderr.
 
-    The loggers of Faust and aiokafka are set themselves, not only the handler: the arguments of their debug calls
-    cost up to half the speed, and their info lines tell a reader nothing.
+    The loggers of Faust and aiokafka are set themselves, not only the handler: the arguments of
+    their debug calls cost up to half the speed, and their info lines tell a reader nothing.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
@@ -142,4 +162,6 @@ def configure_logging(*, form: Literal["auto", "json", "text"], level: str) -> N
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.INFO if level == "DEBUG" else logging.WARNING)
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # a stack trace for every malformed request
+    logging.getLogger("aiohttp.server").setLevel(
+        logging.CRITICAL
+    )  # a stack trace for every malformed request

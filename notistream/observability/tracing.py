@@ -36,20 +36,33 @@ _provider: TracerProvider | None = None
 _tracer: trace.Tracer | None = None
 
 
-def configure(*, endpoint: str, sampling: float, role: str, exporter: SpanExporter | None = None) -> None:
-    """Begin to trace: `sampling` is the share of traces, begun here, that are kept; spans go to `endpoint` (OTLP/HTTP).
+def configure(
+    *, endpoint: str, sampling: float, role: str, exporter: SpanExporter | None = None
+) -> None:
+    """Begin to trace: `sampling` is the share of traces, begun here, that are kept.
+
+    Spans go to `endpoint` (OTLP/HTTP).
 
     Spans that the collector does not take in time are dropped, never waited for.
     """
     global _provider, _tracer  # noqa: PLW0603 - one per process, as the SDK itself has it
-    resource = Resource.create({
-        "service.name": f"notistream-{role}", "service.version": __version__, "service.namespace": "notistream",
-        "service.instance.id": f"{socket.gethostname()}-{role}"})
+    resource = Resource.create(
+        {
+            "service.name": f"notistream-{role}",
+            "service.version": __version__,
+            "service.namespace": "notistream",
+            "service.instance.id": f"{socket.gethostname()}-{role}",
+        }
+    )
     _provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(sampling)))
     chosen = exporter or OTLPSpanExporter(
-        endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_TIMEOUT_S)
-    _provider.add_span_processor(BatchSpanProcessor(
-        chosen, max_queue_size=QUEUE, max_export_batch_size=BATCH, schedule_delay_millis=1000))
+        endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_TIMEOUT_S
+    )
+    _provider.add_span_processor(
+        BatchSpanProcessor(
+            chosen, max_queue_size=QUEUE, max_export_batch_size=BATCH, schedule_delay_millis=1000
+        )
+    )
     _tracer = _provider.get_tracer("notistream", __version__)
 
 
@@ -117,7 +130,10 @@ class Spanning:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
     ) -> None:
         if kind is not None:
             self.failed(kind.__name__)
@@ -126,7 +142,9 @@ class Spanning:
 
     def note(self, **attributes: AttributeValue | None) -> None:
         """Set attributes, named as `notistream.…`; None is left out."""
-        self.span.set_attributes({f"notistream.{k}": v for k, v in attributes.items() if v is not None})
+        self.span.set_attributes(
+            {f"notistream.{k}": v for k, v in attributes.items() if v is not None}
+        )
 
     def event(self, name: str, **attributes: AttributeValue | None) -> None:
         """Something that happened within it."""
@@ -178,7 +196,9 @@ class _Nothing(Spanning):
 NOTHING = _Nothing(trace.INVALID_SPAN)
 
 
-def within(name: str, *, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None) -> Spanning:
+def within(
+    name: str, *, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None
+) -> Spanning:
     """A span below what is being done now; nothing where that is not traced."""
     if _tracer is None or not trace.get_current_span().is_recording():
         return NOTHING
@@ -186,8 +206,13 @@ def within(name: str, *, kind: SpanKind = SpanKind.INTERNAL, attributes: Attribu
 
 
 def below(
-    traceparent: str | None, name: str, *, kind: SpanKind, attributes: Attributes | None = None,
-    links: Sequence[str] = (), since_ns: int | None = None,
+    traceparent: str | None,
+    name: str,
+    *,
+    kind: SpanKind,
+    attributes: Attributes | None = None,
+    links: Sequence[str] = (),
+    since_ns: int | None = None,
 ) -> Spanning:
     """A span below the one that a record or row names; nothing where its trace is not sampled.
 
@@ -196,8 +221,13 @@ def below(
     if not sampled(traceparent) or _tracer is None or traceparent is None:
         return NOTHING
     span = _tracer.start_span(
-        name, context=_remote(traceparent), kind=kind, attributes=attributes, links=_links(links),
-        start_time=since_ns)
+        name,
+        context=_remote(traceparent),
+        kind=kind,
+        attributes=attributes,
+        links=_links(links),
+        start_time=since_ns,
+    )
     return Spanning(span)
 
 
@@ -231,7 +261,11 @@ def now_ns() -> int | None:
 
 def _remote(traceparent: str) -> Context:
     context = context_of(traceparent)
-    return trace.set_span_in_context(trace.NonRecordingSpan(context), Context()) if context else Context()
+    return (
+        trace.set_span_in_context(trace.NonRecordingSpan(context), Context())
+        if context
+        else Context()
+    )
 
 
 def _links(traceparents: Sequence[str]) -> list[Link]:

@@ -1,4 +1,7 @@
-"""The gauges: what of the database and of Kafka is measured every few seconds; every worker says the same of it."""
+"""The gauges: what of the database and of Kafka is measured every few seconds.
+
+Every worker says the same of it.
+"""
 
 import logging
 import time
@@ -48,10 +51,17 @@ class Stores:
 
 
 class Gauges:
-    """Call `measure` every few seconds; to look at the oldest records takes a consumer, so that is done less often."""
+    """Call `measure` every few seconds.
+
+    To look at the oldest records takes a consumer, so that is done less often.
+    """
 
     def __init__(
-        self, database: Database, positions: Positions, *, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        positions: Positions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._positions = positions
@@ -86,7 +96,8 @@ class Gauges:
         return Stores(
             dead_letters=await gauges.dead_letters(self._database),
             lateness_s=await gauges.lateness_s(self._database, lanes),
-            outbox=await gauges.outbox(self._database))
+            outbox=await gauges.outbox(self._database),
+        )
 
     async def lanes(self, stores: Stores) -> Mapping[tuple[str, Priority], Lane]:
         """Ask Kafka; a lane's oldest is there, or still in the outbox.
@@ -114,7 +125,9 @@ def _by_topic(spans: Mapping[Place, Unacknowledged]) -> Mapping[str, int]:
     return lag
 
 
-def _since(oldest: Mapping[Place, datetime | None], spans: Mapping[Place, Unacknowledged]) -> Mapping[str, datetime]:
+def _since(
+    oldest: Mapping[Place, datetime | None], spans: Mapping[Place, Unacknowledged]
+) -> Mapping[str, datetime]:
     """Since when the oldest record of each topic waits, as far as its partition still has any."""
     found: dict[str, datetime] = {}
     for place, at in oldest.items():
@@ -133,7 +146,10 @@ class Progress:
     def stalled(
         self, spans: Mapping[Place, Unacknowledged], *, waits: Collection[str], now: float
     ) -> Mapping[Place, float]:
-        """For how many seconds each stalled partition has stood still; `waits` are topics that wait for good reason."""
+        """For how many seconds each stalled partition has stood still.
+
+        `waits` are topics that wait for good reason.
+        """
         seen: dict[Hashable, tuple[int, float]] = {}
         found: dict[Place, float] = {}
         for place, span in spans.items():

@@ -104,25 +104,51 @@ class Overviews:
         db = self._database
         stores = await self._gauges.stores()
         kafka = await self._of_kafka(stores)
-        workers, told, paused = await slots.live(db), await breakers.list_all(db), await pauses.list_all(db)
-        last_audit, (waiting, late_s) = await audit.last_run(db), await webhook_deliveries.backlog(db)
+        workers, told, paused = (
+            await slots.live(db),
+            await breakers.list_all(db),
+            await pauses.list_all(db),
+        )
+        last_audit, (waiting, late_s) = (
+            await audit.last_run(db),
+            await webhook_deliveries.backlog(db),
+        )
         now = datetime.now(UTC)
         since = now.replace(second=0, microsecond=0) - HOUR
         spans = await self.series(since=since, every=HOUR + timedelta(minutes=1))
         standing = [breaker for breaker in told if breaker.slot in workers]
         situation = Situation(
-            silent=["Kafka"] if kafka.error else [], workers=len(workers), breakers=_worst(standing),
-            dead_letters={channel: count for channel, count in stores.dead_letters.items() if count},
+            silent=["Kafka"] if kafka.error else [],
+            workers=len(workers),
+            breakers=_worst(standing),
+            dead_letters={
+                channel: count for channel, count in stores.dead_letters.items() if count
+            },
             audit_missing=last_audit.details["missing"] if last_audit else 0,
             audit_overdue=last_audit.details["overdue"] if last_audit else 0,
             audit_age=last_audit.age.total_seconds() / self._audit_every_s if last_audit else None,
-            outbox_oldest_s=stores.outbox_oldest_s, late_s=stores.lateness_s,
-            oldest_s={(channel, priority.value): lane.oldest_s for (channel, priority), lane in kafka.lanes.items()},
-            webhooks_late_s=late_s, pauses=[str(stored.pause) for stored in paused])
+            outbox_oldest_s=stores.outbox_oldest_s,
+            late_s=stores.lateness_s,
+            oldest_s={
+                (channel, priority.value): lane.oldest_s
+                for (channel, priority), lane in kafka.lanes.items()
+            },
+            webhooks_late_s=late_s,
+            pauses=[str(stored.pause) for stored in paused],
+        )
         return Overview(
-            at=now, stores=stores, kafka=kafka, workers=workers, breakers=standing, pauses=paused, audit=last_audit,
-            webhooks_waiting=waiting, webhooks_late_s=late_s, last_hour=_totals(spans),
-            concerns=concerns(situation))
+            at=now,
+            stores=stores,
+            kafka=kafka,
+            workers=workers,
+            breakers=standing,
+            pauses=paused,
+            audit=last_audit,
+            webhooks_waiting=waiting,
+            webhooks_late_s=late_s,
+            last_hour=_totals(spans),
+            concerns=concerns(situation),
+        )
 
     async def _of_kafka(self, stores: Stores) -> KafkaSaid:
         if self._asking is None and time.monotonic() - self._kafka_asked_at >= KAFKA_KEPT_S:
@@ -149,7 +175,9 @@ class Overviews:
 
 def _worst(standing: Sequence[ToldBreaker]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for breaker in sorted(standing, key=lambda told: told.state):  # half_open before open, which stays
+    for breaker in sorted(
+        standing, key=lambda told: told.state
+    ):  # half_open before open, which stays
         found[f"{breaker.channel}/{breaker.provider}"] = breaker.state.replace("_", "-")
     return dict(sorted(found.items()))
 
@@ -159,6 +187,8 @@ def _totals(spans: Sequence[Span]) -> Mapping[str, Totals]:
     for span in spans:
         before = found[span.channel]
         found[span.channel] = Totals(
-            sent=before.sent + span.sent, failed=before.failed + span.failed,
-            latency_ms_sum=before.latency_ms_sum + span.latency_ms_sum)
+            sent=before.sent + span.sent,
+            failed=before.failed + span.failed,
+            latency_ms_sum=before.latency_ms_sum + span.latency_ms_sum,
+        )
     return found

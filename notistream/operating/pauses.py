@@ -33,7 +33,9 @@ class Pauses:
     def all(self) -> list[Pause]:
         """Whatever may be paused: each channel, and below it each of its providers."""
         return [
-            Pause(channel, provider) for channel in CHANNELS for provider in (None, *self._providers[channel])
+            Pause(channel, provider)
+            for channel in CHANNELS
+            for provider in (None, *self._providers[channel])
         ]
 
     async def current(self) -> list[StoredPause]:
@@ -48,17 +50,22 @@ class Pauses:
         return stored
 
     async def resume(self, paused: Pause, *, actor: str) -> int:
-        """Let it go on; how many messages that were held back are due now. Repeating it does no harm."""
+        """Let it go on; how many messages that were held back are due now.
+
+        Repeating it does no harm.
+        """
         async with self._database.transaction() as db:
             there = await pauses.resume(db, paused)
             await audit_log.record(db, actor, "resume", str(paused), {"was_paused": there})
         return await self._release(paused.channel)
 
     async def catch_up(self, paused: frozenset[Pause]) -> None:
-        """Release what this worker parked before it noticed that a pause was over; for each time that it looks.
+        """Release what this worker parked before it noticed that a pause was over.
 
-        Once more the next time, because a parking may be under way; and everything the first time, because the
-        process before this one may have died in between.
+        For each time that it looks.
+
+        Once more the next time, because a parking may be under way; and everything the first time,
+        because the process before this one may have died in between.
         """
         if self._obeyed is None:
             ended = frozenset(CHANNELS) - {pause.channel for pause in paused}

@@ -22,7 +22,10 @@ SPEND_PATIENCE_S = 1.0
 TOKEN_S = 0.1
 PROBE_AFTER_S = 0.001
 FIRST = (*[Priority.HIGH] * 7, *[Priority.NORMAL] * 2, Priority.LOW)
-"""In how many of ten rounds a lane takes tokens first; by chance, because a fixed order falls into step with slots."""
+"""In how many of ten rounds a lane takes tokens first.
+
+By chance, because a fixed order falls into step with slots.
+"""
 STATE_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
@@ -48,7 +51,11 @@ class Route:
 
 def _back_to_its_lane(blocked: Blocked) -> Blocked:
     """A claimed message waits for no breaker: it is this worker's own, and the lane knows how to wait for it."""
-    return replace(blocked, for_s=min(blocked.for_s, TOKEN_S)) if blocked.gate == "breaker" else blocked
+    return (
+        replace(blocked, for_s=min(blocked.for_s, TOKEN_S))
+        if blocked.gate == "breaker"
+        else blocked
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +83,9 @@ class RoutePermit:
             if self.token is None:
                 return Blocked("bucket", f"the rate of {self.chosen.provider} is used up", TOKEN_S)
             if not self.probe and self.chosen.breaker.state is not BreakerState.CLOSED:
-                return Blocked("breaker", f"the breaker of {self.chosen.provider} has just opened", TOKEN_S)
+                return Blocked(
+                    "breaker", f"the breaker of {self.chosen.provider} has just opened", TOKEN_S
+                )
         return self.chosen.provider
 
     def _target(self, preferred: str | None) -> Route | Blocked:
@@ -130,7 +139,10 @@ class ChannelAdmission:
     _waiting: dict[Priority, Callable[[], None]] = field(default_factory=dict)
 
     def admit(self, wanted: int) -> RoutePermit | Blocked:
-        """A permit for the first provider that can be called; tokens used up do not send it to the next one."""
+        """A permit for the first provider that can be called.
+
+        Tokens used up do not send it to the next one.
+        """
         soonest: Blocked | None = None
         for route in self.routes:
             blocked = route.blocked()
@@ -170,23 +182,38 @@ class ChannelAdmission:
         return next((route for route in self.routes if route.provider == provider), None)
 
     def after(self, route: Route) -> str | None:
-        """The provider that follows in the list and could be called; None where the list is at its end."""
-        following = self.routes[self.routes.index(route) + 1:]
+        """The provider that follows in the list and could be called.
+
+        None where the list is at its end.
+        """
+        following = self.routes[self.routes.index(route) + 1 :]
         return next((other.provider for other in following if other.blocked() is None), None)
 
     def breaker_changed(self, route: Route) -> None:
         """Say that a breaker opened or closed, and come back when it admits a probe."""
         state = route.breaker.state
-        log.log(logging.INFO if state is BreakerState.CLOSED else logging.WARNING, "circuit breaker", extra={
-            "channel": self.name, "provider": route.provider, "state": state.value, "reason": route.breaker.reason})
+        log.log(
+            logging.INFO if state is BreakerState.CLOSED else logging.WARNING,
+            "circuit breaker",
+            extra={
+                "channel": self.name,
+                "provider": route.provider,
+                "state": state.value,
+                "reason": route.breaker.reason,
+            },
+        )
         self._show(route)
         if state is BreakerState.OPEN:
             metrics.BREAKER_OPENED.labels(self.name, route.provider).inc()
-            asyncio.get_running_loop().call_later(route.breaker.blocked_s + PROBE_AFTER_S, self.changed)
+            asyncio.get_running_loop().call_later(
+                route.breaker.blocked_s + PROBE_AFTER_S, self.changed
+            )
         self.changed()
 
     def _show(self, route: Route) -> None:
-        metrics.BREAKER_STATE.labels(self.name, route.provider).set(STATE_VALUES[route.breaker.state])
+        metrics.BREAKER_STATE.labels(self.name, route.provider).set(
+            STATE_VALUES[route.breaker.state]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +235,22 @@ class LaneDoor:
 class Admission:
     """The admission of every channel of a worker."""
 
-    def __init__(self, settings: Settings, providers: Mapping[str, Sequence[str]], lease: LeaseTokens) -> None:
+    def __init__(
+        self, settings: Settings, providers: Mapping[str, Sequence[str]], lease: LeaseTokens
+    ) -> None:
         self.channels = {name: ChannelAdmission(name) for name in providers}
         for name, channel in self.channels.items():
-            channel.routes = [_route(settings, channel, provider, lease) for provider in providers[name]]
+            channel.routes = [
+                _route(settings, channel, provider, lease) for provider in providers[name]
+            ]
 
     def pause(self, paused: Mapping[tuple[str, str | None], str]) -> None:
         """Hold back what is paused, by channel and provider (None: all of the channel's), and nothing else."""
         for name, channel in self.channels.items():
-            reasons = [paused.get((name, route.provider)) or paused.get((name, None)) for route in channel.routes]
+            reasons = [
+                paused.get((name, route.provider)) or paused.get((name, None))
+                for route in channel.routes
+            ]
             if reasons != [route.paused for route in channel.routes]:
                 for route, reason in zip(channel.routes, reasons, strict=True):
                     route.paused = reason
@@ -237,12 +271,20 @@ class Admission:
                     route.bucket.close()
 
 
-def _route(settings: Settings, channel: ChannelAdmission, provider: str, lease: LeaseTokens) -> Route:
+def _route(
+    settings: Settings, channel: ChannelAdmission, provider: str, lease: LeaseTokens
+) -> Route:
     metrics.BREAKER_STATE.labels(channel.name, provider).set(0)
     metrics.BREAKER_OPENED.labels(channel.name, provider)
     rates = settings.provider_rate_limits
     name = f"{channel.name}/{provider}"
     rate = rates.get(name, rates.get(provider, settings.rate_limit_per_channel))
-    breaker = Breaker(clock=time.monotonic, failures=settings.breaker_failures, open_s=settings.breaker_open_s)
-    bucket = Bucket(name, rate, lease=lease, clock=time.monotonic, on_arrival=channel.changed) if rate else None
+    breaker = Breaker(
+        clock=time.monotonic, failures=settings.breaker_failures, open_s=settings.breaker_open_s
+    )
+    bucket = (
+        Bucket(name, rate, lease=lease, clock=time.monotonic, on_arrival=channel.changed)
+        if rate
+        else None
+    )
     return Route(provider, breaker, bucket)

@@ -13,9 +13,14 @@ from notistream.domain.receipt import ProviderReceipt
 
 
 class TemporaryError(Exception):
-    """Not now; later perhaps, and not before `retry_after_s` seconds. `throttled`: it only wants fewer calls."""
+    """Not now; later perhaps, and not before `retry_after_s` seconds.
 
-    def __init__(self, reason: str, *, retry_after_s: float | None = None, throttled: bool = False) -> None:
+    `throttled`: it only wants fewer calls.
+    """
+
+    def __init__(
+        self, reason: str, *, retry_after_s: float | None = None, throttled: bool = False
+    ) -> None:
         self.reason = reason
         self.retry_after_s = retry_after_s
         self.throttled = throttled
@@ -23,7 +28,10 @@ class TemporaryError(Exception):
 
 
 class PermanentError(Exception):
-    """Refused; the same message would be refused again. `dead_address`: so would any other message to it."""
+    """Refused; the same message would be refused again.
+
+    `dead_address`: so would any other message to it.
+    """
 
     def __init__(self, reason: str, *, dead_address: bool = False) -> None:
         self.reason = reason
@@ -39,7 +47,12 @@ class ProviderSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True)
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+    )
 
 
 Keep = Callable[[Message, str], Awaitable[None]]
@@ -55,7 +68,10 @@ class Context:
     keep: Keep | None = None
     """Where the sandbox puts messages; None in a process that delivers nothing."""
     inbox: Callable[[Message], Awaitable[UUID]] | None = None
-    """Puts a message into its recipient's inbox, once however often it comes; its id there. None as above."""
+    """Puts a message into its recipient's inbox, once however often it comes; its id there.
+
+    None as above.
+    """
     shows_addresses: bool = False
     """Whether addresses and texts may stand in logs as they are."""
     public_url: str | None = None
@@ -68,7 +84,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One thing that `check` looked at; `remedy` says what to do where it is not ok. Shows no secret."""
+    """One thing that `check` looked at; `remedy` says what to do where it is not ok.
+
+    Shows no secret.
+    """
 
     state: Literal["ok", "warning", "failed"]
     detail: str
@@ -77,11 +96,13 @@ class Checked:
 
 @runtime_checkable
 class Provider(Protocol):
-    """Sends messages of some channels. One call of `send` is one request to the vendor: no retries inside.
+    """Sends messages of some channels.
 
-    The class is what an entry point of the group `notistream.providers` names. `name` (that of the entry point),
-    `channels` and `settings_model` are attributes of the class; it is built as `TheClass(settings, context)`, where it
-    neither waits nor connects.
+    One call of `send` is one request to the vendor: no retries inside.
+
+    The class is what an entry point of the group `notistream.providers` names. `name` (that of the
+    entry point), `channels` and `settings_model` are attributes of the class; it is built as
+    `TheClass(settings, context)`, where it neither waits nor connects.
     """
 
     @property
@@ -102,12 +123,16 @@ class Provider(Protocol):
         Raises:
             TemporaryError: it was certainly not taken, and may be later.
             PermanentError: it was refused.
-            TimeoutError, aiohttp.ClientError, OSError: judged by the guard; after the request went out, the
+            TimeoutError, aiohttp.ClientError, OSError: judged by the guard; after the request went
+              out, the
                 outcome is unknown.
         """
 
     async def check(self) -> Sequence[Checked]:
-        """Look whether the credentials are good, without sending; for `notistream doctor`. Never raises."""
+        """Look whether the credentials are good, without sending; for `notistream doctor`.
+
+        Never raises.
+        """
 
     async def aclose(self) -> None:
         """Release connections; a later `send` may open them again."""
@@ -125,7 +150,10 @@ class Callback:
 
 
 class CallbackRefusedError(Exception):
-    """Not signed by the vendor, or not for us; answered with 403. `reason` repeats nothing of the request."""
+    """Not signed by the vendor, or not for us; answered with 403.
+
+    `reason` repeats nothing of the request.
+    """
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -141,10 +169,13 @@ class ReceivesCallbacks(Protocol):
     """What a provider has too whose vendor reports later what became of messages."""
 
     async def receipts(self, callback: Callback) -> Sequence[ProviderReceipt]:
-        """Verify the signature, in constant time, then read the callback; what is no receipt is left out.
+        """Verify the signature, in constant time, then read the callback.
+
+        What is no receipt is left out.
 
         Raises:
             CallbackRefusedError: its signature is missing or wrong.
             UnreadableCallbackError: it cannot be read.
-            TemporaryError: it could not be verified now; answered with 503, and the vendor repeats it.
+            TemporaryError: it could not be verified now; answered with 503, and the vendor repeats
+              it.
         """

@@ -9,7 +9,10 @@ from typing import Any
 from notistream.providers.api import TemporaryError
 
 LOOK_S = 4.0
-WHERE = "set NOTISTREAM_SES_ACCESS_KEY_ID and SECRET_ACCESS_KEY, or use AWS's own variables, files or roles"
+WHERE = (
+    "set NOTISTREAM_SES_ACCESS_KEY_ID and SECRET_ACCESS_KEY, or use AWS's own variables, files or"
+    " roles"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class Credentials:
         self._lock = asyncio.Lock()
 
     async def current(self) -> Any:
-        """An object that botocore signs with; looked for, and renewed, by one caller at a time in a thread.
+        """An object that botocore signs with.
+
+        Looked for, and renewed, by one caller at a time in a thread.
 
         Raises:
             TemporaryError: there are none.
@@ -69,7 +74,10 @@ def _ends(found: Any) -> bool:
 
 
 def _look() -> Any:
-    """Environment, shared files, container and instance roles, in botocore's order; some of it asks the network."""
+    """Environment, shared files, container and instance roles, in botocore's order.
+
+    Some of it asks the network.
+    """
     from botocore.session import Session  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
 
     logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs session tokens
@@ -103,7 +111,12 @@ class Signer:
         self._region = region
 
     def headers(self, credentials: Any, *, method: str, url: str, body: bytes) -> Mapping[str, str]:
-        """All header fields to send, the signature among them; the signature is good for five minutes."""
-        request = self._request(method=method, url=url, data=body, headers={"Content-Type": "application/json"})
+        """All header fields to send, the signature among them.
+
+        The signature is good for five minutes.
+        """
+        request = self._request(
+            method=method, url=url, data=body, headers={"Content-Type": "application/json"}
+        )
         self._auth(credentials, self._service, self._region).add_auth(request)
         return dict(request.headers.items())

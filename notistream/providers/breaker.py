@@ -33,10 +33,15 @@ class _FailedError(Exception):
 
 
 class Breaker:
-    """Opens after `failures` outages in a row; `open_s` seconds later one call at a time may try if it is over."""
+    """Opens after `failures` outages in a row.
+
+    `open_s` seconds later one call at a time may try if it is over.
+    """
 
     def __init__(self, *, clock: Callable[[], float], failures: int, open_s: float) -> None:
-        self._breaker = CircuitBreaker(fail_max=failures, timeout_duration=timedelta(seconds=open_s))
+        self._breaker = CircuitBreaker(
+            fail_max=failures, timeout_duration=timedelta(seconds=open_s)
+        )
         self._clock = clock
         self._open_s = open_s
         self._probe_at = 0.0
@@ -68,7 +73,10 @@ class Breaker:
         self._probing = False
 
     def report(self, result: ProviderResult, *, probe: bool) -> bool:
-        """Learn from a call; True where the state has changed. Late answers of an open breaker teach nothing."""
+        """Learn from a call; True where the state has changed.
+
+        Late answers of an open breaker teach nothing.
+        """
         before = self.state
         if probe:
             self._probing = False

@@ -38,7 +38,8 @@ class Token:
 
 
 LeaseTokens = Callable[[str, float, int, int, float], Awaitable[Sequence[TokenGrant]]]
-"""(bucket, rate, wanted, slots ahead, seconds from now until the first token can be used) → tokens."""
+"""(bucket, rate, wanted, slots ahead, seconds from now until the first token can be used) → tokens.
+"""
 
 
 class Bucket:
@@ -81,7 +82,9 @@ class Bucket:
         if self._fetch is None and len(self._tokens) < wanted and now >= self._asks_again_at:
             self._fetch = asyncio.ensure_future(self._fetch_some(wanted - len(self._tokens)))
         elif self._fetch is None:
-            self._announce_in((self._tokens[0].begins if self._tokens else self._asks_again_at) - now)
+            self._announce_in(
+                (self._tokens[0].begins if self._tokens else self._asks_again_at) - now
+            )
         return None
 
     def _drop_lapsed(self, now: float) -> None:
@@ -96,7 +99,10 @@ class Bucket:
         self._tokens.appendleft(token)
 
     async def spend(self, token: Token | None, *, patience_s: float) -> Token | None:
-        """Space the call inside the slot; without a token, or when its slot has passed meanwhile, wait for one."""
+        """Space the call inside the slot.
+
+        Without a token, or when its slot has passed meanwhile, wait for one.
+        """
         until = self._clock() + patience_s
         self._spending += 1
         try:
@@ -139,7 +145,9 @@ class Bucket:
         self._fetch = None
         got = sum(grant.tokens for grant in grants)
         self._granted_total.inc(got)
-        self._more = min(self._more * 2, max(int(self.rate * SLOT_S * MORE_SHARE), 1)) if got >= asked else 1
+        self._more = (
+            min(self._more * 2, max(int(self.rate * SLOT_S * MORE_SHARE), 1)) if got >= asked else 1
+        )
         if got < wanted:
             self._short_total.inc()
             self._asks_again_at = ended + AGAIN_S

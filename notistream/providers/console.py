@@ -26,10 +26,16 @@ class ConsoleProvider:
     async def send(self, message: Message) -> Receipt:
         """Log the message; never fails."""
         said = {"subject": message.subject, "content": message.content} if self._shows_all else {}
-        log.info("message sent to the console", extra={
-            "notification_id": str(message.notification_id), "channel": message.channel,
-            "characters": len(message.content),
-            "recipient": message.recipient if self._shows_all else masked(message.recipient), **said})
+        log.info(
+            "message sent to the console",
+            extra={
+                "notification_id": str(message.notification_id),
+                "channel": message.channel,
+                "characters": len(message.content),
+                "recipient": message.recipient if self._shows_all else masked(message.recipient),
+                **said,
+            },
+        )
         return Receipt(f"console-{uuid5(message.notification_id, message.idempotency_key)}")
 
     async def check(self) -> Sequence[Checked]:

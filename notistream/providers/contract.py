@@ -1,4 +1,6 @@
-"""The contract that every provider keeps, as plain coroutines for any test runner; each raises AssertionError.
+"""The contract that every provider keeps, as plain coroutines for any test runner.
+
+Each raises AssertionError.
 
 Run `await contract.CLAUSES[clause](subject)` for each clause on a fresh Subject.
 """
@@ -64,7 +66,9 @@ class Subject:
     """One that the vendor accepts; each send of a clause has its own key."""
     refusals: Sequence[tuple[Fault, ProviderResult]]
     """Each class of error that the vendor has, and what it must be taken for."""
-    throttling: Callable[[str], Fault] = lambda retry_after: faulty.refused(429, retry_after=retry_after)
+    throttling: Callable[[str], Fault] = lambda retry_after: faulty.refused(
+        429, retry_after=retry_after
+    )
     """The vendor's refusal that carries this Retry-After."""
     expire: Callable[[], None] | None = None
     """From now on the vendor refuses the credentials that it took before."""
@@ -80,7 +84,9 @@ class Subject:
         id_ = uuid4()
         return replace(self.message, notification_id=id_, idempotency_key=str(id_))
 
-    async def send(self, message: Message | None = None, *, timeout_s: float = TIMEOUT_S) -> ProviderResult:
+    async def send(
+        self, message: Message | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> ProviderResult:
         """One call through the guard, as the worker makes it."""
         return await guard.call(self.provider, message or self.fresh(), timeout_s=timeout_s)
 
@@ -118,7 +124,10 @@ async def retry_after(subject: Subject) -> None:
 
 
 async def timeout(subject: Subject) -> None:
-    """An answer that does not come leaves the outcome unknown; the next message is sent all the same."""
+    """An answer that does not come leaves the outcome unknown.
+
+    The next message is sent all the same.
+    """
     await _unknown(subject, faulty.STALLED)
 
 
@@ -188,7 +197,9 @@ async def close(subject: Subject) -> None:
     """`aclose` releases every connection; a later send opens one again."""
     await asyncio.gather(*(subject.send() for _ in range(10)))
     await subject.provider.aclose()
-    await _until(lambda: subject.vendor.open_connections == 0, "connections are left open after aclose")
+    await _until(
+        lambda: subject.vendor.open_connections == 0, "connections are left open after aclose"
+    )
     assert isinstance(await subject.send(), Receipt)
     await subject.provider.aclose()
     await subject.provider.aclose()
@@ -198,7 +209,9 @@ async def reuse(subject: Subject) -> None:
     """Connections are kept and used again."""
     for _ in range(20):
         assert isinstance(await subject.send(), Receipt)
-    assert subject.vendor.opened_connections <= 1, f"{subject.vendor.opened_connections} connections for 20 sends"
+    assert subject.vendor.opened_connections <= 1, (
+        f"{subject.vendor.opened_connections} connections for 20 sends"
+    )
 
 
 async def callbacks(subject: Subject) -> None:
@@ -220,7 +233,12 @@ async def callbacks(subject: Subject) -> None:
 async def secrets(subject: Subject) -> None:
     """No credential is in any log line or reason, however a call ends."""
     assert subject.secrets, "name the credentials, or leave this clause out"
-    faults = [fault for fault, _ in subject.refusals] + [faulty.STALLED, faulty.RESET, faulty.MALFORMED, faulty.SERVED]
+    faults = [fault for fault, _ in subject.refusals] + [
+        faulty.STALLED,
+        faulty.RESET,
+        faulty.MALFORMED,
+        faulty.SERVED,
+    ]
     with _logged() as lines:
         for fault in faults:
             lines.append(repr(await subject.meet(fault)))
@@ -232,7 +250,9 @@ async def secrets(subject: Subject) -> None:
             subject.renew()
     lines.append(repr(subject.provider))
     text = "\n".join(lines)
-    assert not [secret for secret in subject.secrets if secret in text], "a credential is in the log"
+    assert not [secret for secret in subject.secrets if secret in text], (
+        "a credential is in the log"
+    )
     assert subject.message.content not in text, "the text of a message is in the log"
 
 
@@ -266,7 +286,22 @@ async def _until(condition: Callable[[], bool], complaint: str) -> None:
 
 Clause = Callable[[Subject], Awaitable[None]]
 CLAUSES: Mapping[str, Clause] = {
-    clause.__name__: clause for clause in (
-        success, each_error, retry_after, timeout, slow_headers, reset, malformed, broken_answer, expiry, concurrent,
-        idempotency_key, close, reuse, callbacks, secrets)
+    clause.__name__: clause
+    for clause in (
+        success,
+        each_error,
+        retry_after,
+        timeout,
+        slow_headers,
+        reset,
+        malformed,
+        broken_answer,
+        expiry,
+        concurrent,
+        idempotency_key,
+        close,
+        reuse,
+        callbacks,
+        secrets,
+    )
 }

@@ -37,7 +37,10 @@ class Play(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One play; `status`, `code` and `headers` are of a refusal, `code` is the vendor's own word or number."""
+    """One play.
+
+    `status`, `code` and `headers` are of a refusal, `code` is the vendor's own word or number.
+    """
 
     play: Play
     status: int = 503
@@ -52,15 +55,23 @@ BROKEN_ANSWER, MALFORMED = Fault(Play.BREAK_ANSWER), Fault(Play.MALFORM)
 
 def refused(status: int, code: str = "", *, retry_after: str | None = None) -> Fault:
     """The vendor's error."""
-    return Fault(Play.REFUSE, status, code, {} if retry_after is None else {"Retry-After": retry_after})
+    return Fault(
+        Play.REFUSE, status, code, {} if retry_after is None else {"Retry-After": retry_after}
+    )
 
 
 def retry_afters(now: datetime) -> Mapping[str, tuple[str, float]]:
-    """Values of Retry-After as they occur, each with the least seconds that it must come to; an hour is the most."""
+    """Values of Retry-After as they occur, each with the least seconds that it must come to.
+
+    An hour is the most.
+    """
     date = format_datetime(now.astimezone(UTC) + timedelta(seconds=90), usegmt=True)
     return {
-        "seconds": ("7", 7.0), "date": (date, 60.0),
-        "negative": ("-30", 0.0), "past": ("Sun, 22 Nov 2015 12:00:00 GMT", 0.0), "huge": ("999999999", 3600.0),
+        "seconds": ("7", 7.0),
+        "date": (date, 60.0),
+        "negative": ("-30", 0.0),
+        "past": ("Sun, 22 Nov 2015 12:00:00 GMT", 0.0),
+        "huge": ("999999999", 3600.0),
     }
 
 
@@ -86,7 +97,10 @@ def scattered(receipts: Sequence[R], seed: int) -> list[R]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a faithful vendor makes of a request: whose it is, and the accepting answer; or its refusal."""
+    """What a faithful vendor makes of a request: whose it is, and the accepting answer.
+
+    Or its refusal.
+    """
 
     key: str
     answer: web.Response
@@ -103,9 +117,14 @@ def plain_refusal(fault: Fault) -> web.Response:
 
 
 class FaultyServer:
-    """`serve` answers as the vendor would, and `refuse` says no in its words; implements `contract.Vendor`."""
+    """`serve` answers as the vendor would, and `refuse` says no in its words.
 
-    def __init__(self, serve: Serve, refuse: Refuse = plain_refusal, *, faults: Iterator[Fault] | None = None) -> None:
+    Implements `contract.Vendor`.
+    """
+
+    def __init__(
+        self, serve: Serve, refuse: Refuse = plain_refusal, *, faults: Iterator[Fault] | None = None
+    ) -> None:
         self._serve = serve
         self._refuse = refuse
         self._plan = faults
@@ -132,7 +151,9 @@ class FaultyServer:
 
     async def start(self) -> None:
         """Listen on a free port of the loopback interface."""
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(
+            web.Server(self._handle, access_log=None), shutdown_timeout=0.1
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
@@ -154,7 +175,9 @@ class FaultyServer:
             self.accepted[taken.key] += 1
         return await self._answer(request, taken.answer, fault.play)
 
-    async def _answer(self, request: web.BaseRequest, answer: web.Response, play: Play) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.BaseRequest, answer: web.Response, play: Play
+    ) -> web.StreamResponse:
         transport = request.transport
         if transport is None or play is Play.SERVE:
             return answer
@@ -164,10 +187,12 @@ class FaultyServer:
             case Play.SLOW_HEADERS:
                 await self._drip(transport, b"HTTP/1.1 200 OK\r\nServer: slow" + b"y" * 600)
             case Play.BREAK_ANSWER:
-                transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{\"half\": ")
+                transport.write(b'HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{"half": ')
                 await asyncio.sleep(0.05)  # a reset overtakes what was not read yet
             case Play.MALFORM:
-                return web.Response(status=answer.status, body=b"\xff<html>{\"", content_type="application/json")
+                return web.Response(
+                    status=answer.status, body=b'\xff<html>{"', content_type="application/json"
+                )
             case _:
                 pass
         transport.abort()

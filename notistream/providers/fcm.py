@@ -1,7 +1,7 @@
 """FCM: push by Firebase Cloud Messaging's HTTP v1 API, as a service account.
 
-FCM has no idempotency key. Each message carries ours as its tag and collapse id, so that a device shows one that came
-twice once.
+FCM has no idempotency key. Each message carries ours as its tag and collapse id, so that a device
+shows one that came twice once.
 """
 
 import json
@@ -19,7 +19,13 @@ from pydantic_settings import SettingsConfigDict
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
 from notistream.providers import google_token
-from notistream.providers.api import Checked, Context, PermanentError, ProviderSettings, TemporaryError
+from notistream.providers.api import (
+    Checked,
+    Context,
+    PermanentError,
+    ProviderSettings,
+    TemporaryError,
+)
 from notistream.providers.fcm_errors import code_of, row_of
 from notistream.providers.google_token import AccessTokens
 from notistream.providers.http import asked_wait_s, open_session, read_answer
@@ -38,16 +44,30 @@ class FcmSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix=P)
 
     credentials: SecretStr = Field(
-        description="Key of a service account with the role Firebase Cloud Messaging API Admin: path of its JSON file, "
-        "or the JSON itself.")
+        description=(
+            "Key of a service account with the role Firebase Cloud Messaging API Admin: path of its"
+            " JSON file, or the JSON itself."
+        )
+    )
     project_id: str | None = Field(
-        None, pattern=r"^[a-z0-9:.-]+$", description="Firebase project. Default: that of the service account.")
+        None,
+        pattern=r"^[a-z0-9:.-]+$",
+        description="Firebase project. Default: that of the service account.",
+    )
     ttl_s: int = Field(
-        FOUR_WEEKS_S, ge=0, le=FOUR_WEEKS_S, description="Seconds that FCM keeps a message for a device that is off.")
+        FOUR_WEEKS_S,
+        ge=0,
+        le=FOUR_WEEKS_S,
+        description="Seconds that FCM keeps a message for a device that is off.",
+    )
     api_url: str = Field(
-        "https://fcm.googleapis.com", pattern=r"^https?://", description="Address of the API.")
+        "https://fcm.googleapis.com", pattern=r"^https?://", description="Address of the API."
+    )
     token_url: str | None = Field(
-        None, pattern=r"^https?://", description="Address of the token service. Default: that of the key file.")
+        None,
+        pattern=r"^https?://",
+        description="Address of the token service. Default: that of the key file.",
+    )
 
     @field_validator("credentials")
     @classmethod
@@ -102,7 +122,8 @@ class FcmProvider:
         self._session: aiohttp.ClientSession | None = None
         key = {**settings.key, **({"token_uri": settings.token_url} if settings.token_url else {})}
         self._tokens = AccessTokens(
-            google_token.load(key, SCOPES), setting=CREDENTIALS, timeout_s=context.timeout_s / 2)
+            google_token.load(key, SCOPES), setting=CREDENTIALS, timeout_s=context.timeout_s / 2
+        )
 
     async def send(self, message: Message) -> Receipt:
         """Send to one token; FCM's name of the message is kept."""
@@ -131,21 +152,42 @@ class FcmProvider:
                 self._tokens.forget(token)
             after = asked_wait_s(response.headers)
             raise (row_of(answer) or by_status(response.status)).as_error(
-                f"FCM {code or f'HTTP {response.status}'}", settings=CREDENTIALS, retry_after_s=after)
+                f"FCM {code or f'HTTP {response.status}'}",
+                settings=CREDENTIALS,
+                retry_after_s=after,
+            )
 
     async def check(self) -> Sequence[Checked]:
         """Whether the account gets a token, and may send in the project: FCM validates a message without sending it."""
         try:
             await self._tokens.get()
         except TemporaryError as exc:
-            return (_fault(exc, "make a new key of the service account in the Google Cloud console"),)
+            return (
+                _fault(exc, "make a new key of the service account in the Google Cloud console"),
+            )
         try:
-            await self._post({"validate_only": True, "message": {"topic": PROBE, "notification": {"body": PROBE}}})
+            await self._post(
+                {
+                    "validate_only": True,
+                    "message": {"topic": PROBE, "notification": {"body": PROBE}},
+                }
+            )
         except (OSError, aiohttp.ClientError) as exc:
-            return (Checked("warning", f"FCM is not reachable: {type(exc).__name__}", "look at network and proxy"),)
+            return (
+                Checked(
+                    "warning",
+                    f"FCM is not reachable: {type(exc).__name__}",
+                    "look at network and proxy",
+                ),
+            )
         except TemporaryError as exc:
-            return (_fault(exc, f"in the project of {P}PROJECT_ID, enable the API and give the account of this key the "
-                                "role Firebase Cloud Messaging API Admin"),)
+            return (
+                _fault(
+                    exc,
+                    f"in the project of {P}PROJECT_ID, enable the API and give the account of this"
+                    " key the role Firebase Cloud Messaging API Admin",
+                ),
+            )
         except PermanentError as exc:
             return (Checked("failed", exc.reason, f"correct {P}PROJECT_ID"),)
         return (Checked("ok", "FCM accepts the service account"),)
@@ -168,7 +210,10 @@ def _fault(error: TemporaryError, remedy: str) -> Checked:
 def _message(message: Message, *, ttl_s: int) -> Mapping[str, Any]:
     key = message.idempotency_key
     expiration = int(time.time()) + ttl_s if ttl_s else 0
-    notification = {"body": message.content, **({"title": message.subject} if message.subject else {})}
+    notification = {
+        "body": message.content,
+        **({"title": message.subject} if message.subject else {}),
+    }
     return {
         "token": message.recipient,
         "notification": notification,
@@ -183,7 +228,8 @@ def _data(message: Message) -> Mapping[str, str]:
     """Values as strings, as FCM wants them; names that FCM keeps for itself are left out."""
     sent = {
         name: value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-        for name, value in message.payload.items() if not _is_reserved(name)
+        for name, value in message.payload.items()
+        if not _is_reserved(name)
     }
     return {**sent, "notification_id": str(message.notification_id)}
 

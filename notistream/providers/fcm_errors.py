@@ -9,25 +9,37 @@ ERRORS: Mapping[str, VendorError] = {
     "UNREGISTERED": VendorError(Kind.DEAD, "App instance was unregistered from FCM"),
     "INVALID_ARGUMENT": VendorError(Kind.PERMANENT, "Request parameters were invalid"),
     "SENDER_ID_MISMATCH": VendorError(
-        Kind.PERMANENT, "The authenticated sender ID is different from the sender ID for the registration token"),
+        Kind.PERMANENT,
+        "The authenticated sender ID is different from the sender ID for the registration token",
+    ),
     "QUOTA_EXCEEDED": VendorError(Kind.THROTTLED, "Sending limit exceeded for the message target"),
     "RESOURCE_EXHAUSTED": VendorError(Kind.THROTTLED, "Sending limit exceeded"),
     "UNAVAILABLE": VendorError(Kind.TEMPORARY, "The server is overloaded"),
     "INTERNAL": VendorError(Kind.TEMPORARY, "An unknown internal error occurred"),
     "THIRD_PARTY_AUTH_ERROR": VendorError(
-        Kind.TEMPORARY, "APNs certificate or web push auth key was invalid or missing in the Firebase project"),
+        Kind.TEMPORARY,
+        "APNs certificate or web push auth key was invalid or missing in the Firebase project",
+    ),
     "UNAUTHENTICATED": VendorError(Kind.SETTINGS, "Request had invalid authentication credentials"),
-    "PERMISSION_DENIED": VendorError(Kind.SETTINGS, "Permission cloudmessaging.messages.create denied on the project"),
+    "PERMISSION_DENIED": VendorError(
+        Kind.SETTINGS, "Permission cloudmessaging.messages.create denied on the project"
+    ),
     "NOT_FOUND": VendorError(Kind.PERMANENT, "Requested entity was not found"),
 }
 """SENDER_ID_MISMATCH and a bare NOT_FOUND come for every token when the wrong project is set: they remove none."""
-INVALID_TOKEN = VendorError(Kind.DEAD, "The registration token is not a valid FCM registration token")
+INVALID_TOKEN = VendorError(
+    Kind.DEAD, "The registration token is not a valid FCM registration token"
+)
 
 
 def code_of(answer: object) -> str | None:
     """FCM's own code of an error answer, or else Google's status; None where there is neither."""
     error = _error(answer)
-    codes = [detail["errorCode"] for detail in _details(error) if isinstance(detail.get("errorCode"), str)]
+    codes = [
+        detail["errorCode"]
+        for detail in _details(error)
+        if isinstance(detail.get("errorCode"), str)
+    ]
     status = error.get("status")
     return codes[0] if codes else status if isinstance(status, str) else None
 
@@ -42,7 +54,10 @@ def row_of(answer: object) -> VendorError | None:
 
 def _is_about_token(error: Mapping[str, Any]) -> bool:
     fields = [
-        violation.get("field") for detail in _details(error) for violation in _objects(detail.get("fieldViolations"))]
+        violation.get("field")
+        for detail in _details(error)
+        for violation in _objects(detail.get("fieldViolations"))
+    ]
     return fields == ["message.token"] or error.get("message") == INVALID_TOKEN.words
 
 
@@ -56,4 +71,6 @@ def _details(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+    return (
+        (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+    )

@@ -1,4 +1,7 @@
-"""Google access tokens: renewed before they end, by one caller for all; google-auth signs, our own session sends."""
+"""Google access tokens: renewed before they end, by one caller for all.
+
+Google-auth signs, our own session sends.
+"""
 
 import asyncio
 import time
@@ -71,15 +74,26 @@ class AccessTokens:
 
     async def _refresh(self, loop: asyncio.AbstractEventLoop) -> str | None:
         """Renew the token; why that failed, in words, or None."""
-        from google.auth.exceptions import GoogleAuthError, TransportError  # noqa: PLC0415 - heavy, and only for FCM
+        # Slow to import, and only FCM needs it.
+        from google.auth.exceptions import GoogleAuthError, TransportError  # noqa: PLC0415
+
         transport_error: Any = TransportError  # which has no annotations
 
-        def request(url: str, method: str = "GET", body: bytes | None = None,
-                    headers: Mapping[str, str] | None = None, **_: object) -> Answer:
-            """Called by google-auth in its thread. What can be tried again ends here: the pipeline retries."""
+        def request(
+            url: str,
+            method: str = "GET",
+            body: bytes | None = None,
+            headers: Mapping[str, str] | None = None,
+            **_: object,
+        ) -> Answer:
+            """Called by google-auth in its thread.
+
+            What can be tried again ends here: the pipeline retries.
+            """
             try:
                 answer = asyncio.run_coroutine_threadsafe(
-                    self._request(method, url, body, headers), loop).result(self._timeout_s)
+                    self._request(method, url, body, headers), loop
+                ).result(self._timeout_s)
             except (aiohttp.ClientError, OSError) as exc:
                 raise transport_error(f"no connection: {type(exc).__name__}") from exc
             if answer.status == 429 or answer.status >= 500:
@@ -103,10 +117,15 @@ class AccessTokens:
     ) -> Answer:
         if self._session is None:
             self._session = open_session(url, timeout_s=self._timeout_s)
-        async with asyncio.timeout(self._timeout_s), self._session.request(
-            method, url, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            return Answer(response.status, response.headers, await response.content.read(MAX_ANSWER))
+        async with (
+            asyncio.timeout(self._timeout_s),
+            self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response,
+        ):
+            return Answer(
+                response.status, response.headers, await response.content.read(MAX_ANSWER)
+            )
 
     async def aclose(self) -> None:
         """Close the connections; a renewal under way ends first, as its thread cannot be stopped."""
@@ -127,7 +146,8 @@ def load(info: Mapping[str, Any], scopes: Sequence[str]) -> Any:
 
     try:
         return service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-            info, scopes=scopes)
+            info, scopes=scopes
+        )
     except Exception as exc:  # noqa: BLE001 - what the libraries make of a broken key differs by the break
         raise ValueError(f"is no usable service account key ({type(exc).__name__})") from None
 

@@ -1,4 +1,7 @@
-"""The guard around a provider call: time limit, judgement of raw errors, metrics. It never raises."""
+"""The guard around a provider call: time limit, judgement of raw errors, metrics.
+
+It never raises.
+"""
 
 import asyncio
 import logging
@@ -59,12 +62,18 @@ async def _judged(provider: Provider, message: Message, timeout_s: float) -> Pro
     except MAYBE_SENT as exc:
         return Ambiguous(f"no answer: {_words(exc)}")
     except Exception as exc:  # noqa: BLE001 - a defect of a provider, and the call was perhaps made
-        where = "".join(traceback.format_tb(exc.__traceback__))  # the error's own words may have credentials in them
-        log.error("provider raised something unexpected", extra={  # noqa: TRY400
-            "provider": provider.name, "error": type(exc).__name__, "where": where})
+        where = "".join(traceback.format_tb(exc.__traceback__))
+        # Without the error's own words, which may have credentials in them.
+        log.error(  # noqa: TRY400
+            "provider raised something unexpected",
+            extra={
+                "provider": provider.name,
+                "error": type(exc).__name__,
+                "where": where,
+            },
+        )
         return Ambiguous(f"provider error: {type(exc).__name__}")
 
 
 def _words(error: BaseException) -> str:
     return "timed out" if isinstance(error, TimeoutError) else f"{type(error).__name__}"
-

@@ -35,13 +35,18 @@ def proxy_for(url: str) -> str | None:
 
 
 def open_session(url: str, *, timeout_s: float) -> aiohttp.ClientSession:
-    """A pooled session for one vendor's address; how long a whole call may take is the guard's to say.
+    """A pooled session for one vendor's address.
 
-    The proxy is looked up here, once: with `trust_env` aiohttp reads the environment and `~/.netrc` in a thread for
-    every call (which took more time than all the rest of a delivery), and would send what it finds there.
+    How long a whole call may take is the guard's to say.
+
+    The proxy is looked up here, once: with `trust_env` aiohttp reads the environment and `~/.netrc`
+    in a thread for every call (which took more time than all the rest of a delivery), and would
+    send what it finds there.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=1024, ttl_dns_cache=30, keepalive_timeout=30),
+        connector=aiohttp.TCPConnector(
+            limit=0, limit_per_host=1024, ttl_dns_cache=30, keepalive_timeout=30
+        ),
         timeout=aiohttp.ClientTimeout(total=None, connect=timeout_s / 2),
         json_serialize=lambda value: orjson.dumps(value).decode(),
         auto_decompress=False,
@@ -62,7 +67,8 @@ def raise_for_status(status: int, headers: Mapping[str, str]) -> None:
     if status in TRANSIENT_STATUSES or status >= 500:
         reason = TRANSIENT_STATUSES.get(status, "server error")
         raise TemporaryError(
-            f"HTTP {status} {reason}", retry_after_s=asked_wait_s(headers), throttled=status == 429)
+            f"HTTP {status} {reason}", retry_after_s=asked_wait_s(headers), throttled=status == 429
+        )
     raise PermanentError(f"HTTP {status} refused")
 
 
@@ -72,7 +78,10 @@ def asked_wait_s(headers: Mapping[str, str]) -> float | None:
 
 
 def retry_after_s(value: str | None, *, now: datetime) -> float | None:
-    """Seconds of a Retry-After header, delta or date; between 0 and one hour, None where it is unreadable."""
+    """Seconds of a Retry-After header, delta or date.
+
+    Between 0 and one hour, None where it is unreadable.
+    """
     if value is None:
         return None
     try:
@@ -96,7 +105,10 @@ def answered_at(headers: Mapping[str, str]) -> datetime:
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> object:
-    """The JSON of an accepted answer; None where it is something else, too long, broken or late: it was accepted."""
+    """The JSON of an accepted answer.
+
+    None where it is something else, too long, broken or late: it was accepted.
+    """
     content, raw = response.content, bytearray()
     try:
         if content.is_eof():  # it came whole with its head, as small answers do
@@ -113,7 +125,10 @@ async def read_answer(response: aiohttp.ClientResponse) -> object:
 
 
 async def checked_connection(url: str, *, setting: str) -> Checked:
-    """Whether the host of an address takes connections, for `check`; it may be down for now, so that is a warning."""
+    """Whether the host of an address takes connections, for `check`.
+
+    It may be down for now, so that is a warning.
+    """
     good = "write it like https://example.com/path"
     try:
         parts = urlsplit(url)
@@ -123,8 +138,11 @@ async def checked_connection(url: str, *, setting: str) -> Checked:
     if not host:
         return Checked("failed", f"{setting} names no host", good)
     if error := await _connection_error(host, port):
-        return Checked("warning", f"no connection to {host}:{port}: {error}",
-                       f"start the receiver, or correct {setting}; messages wait meanwhile")
+        return Checked(
+            "warning",
+            f"no connection to {host}:{port}: {error}",
+            f"start the receiver, or correct {setting}; messages wait meanwhile",
+        )
     return Checked("ok", f"{host}:{port} takes connections")
 
 

@@ -19,7 +19,10 @@ class InAppProvider:
         self._inbox = context.inbox
 
     async def send(self, message: Message) -> Receipt:
-        """Keep the message; where nobody knows whether it was kept, it may come again, and is kept once."""
+        """Keep the message.
+
+        Where nobody knows whether it was kept, it may come again, and is kept once.
+        """
         if self._inbox is None:
             raise TemporaryError("this process has no inbox")
         try:

@@ -24,9 +24,23 @@ ENCODED_WORD = re.compile(r"=(?=\?[^?\s]*\?[bq]\?)", re.IGNORECASE)
 FIELD_NAME = re.compile(r"[!-9;-~]{1,77}")
 FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 PLAIN_KEY = re.compile(r"[A-Za-z0-9:_-]{1,100}")
-OURS = frozenset({
-    "from", "to", "cc", "bcc", "sender", "reply-to", "return-path", "subject", "date", "message-id", "mime-version",
-    "received", "dkim-signature"})
+OURS = frozenset(
+    {
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "sender",
+        "reply-to",
+        "return-path",
+        "subject",
+        "date",
+        "message-id",
+        "mime-version",
+        "received",
+        "dkim-signature",
+    }
+)
 
 
 class _Unfolded(EmailPolicy):
@@ -72,7 +86,9 @@ def compose(message: Message, *, sender: str, now: datetime) -> Mail:
     mail["To"] = Address(username=local_part, domain=domain)
     mail["Subject"] = ENCODED_WORD.sub("= ", LINE_BREAKS.sub(" ", message.subject or "").strip())
     mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = id_ = message_id(message.idempotency_key, domain=from_address.rpartition("@")[2])
+    mail["Message-ID"] = id_ = message_id(
+        message.idempotency_key, domain=from_address.rpartition("@")[2]
+    )
     for field, value in _checked(message.headers).items():
         mail[field] = value
     mail.set_content(message.content, cte=_encoding(message.content))
@@ -108,11 +124,18 @@ def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _is_plain(value: str) -> bool:
-    return bool(FIELD_VALUE.fullmatch(value)) and len(value) < LONGEST_LINE - 100 and not ENCODED_WORD.search(value)
+    return (
+        bool(FIELD_VALUE.fullmatch(value))
+        and len(value) < LONGEST_LINE - 100
+        and not ENCODED_WORD.search(value)
+    )
 
 
 def _encoding(text: str) -> str:
-    """7bit only for what goes through every server as it is; base64 where most letters are not ASCII."""
+    """7bit only for what goes through every server as it is.
+
+    Base64 where most letters are not ASCII.
+    """
     if text.isascii() and all(len(line) < LONGEST_LINE for line in text.splitlines()):
         return "7bit"
     return "quoted-printable" if sum(map(str.isascii, text)) * 2 > len(text) else "base64"
@@ -124,7 +147,9 @@ def _mailbox(value: str) -> str:
     if LINE_BREAKS.search(value) or not address:
         raise ValueError(good)
     try:
-        ascii_email = validate_email(address, check_deliverability=False, globally_deliverable=False).ascii_email
+        ascii_email = validate_email(
+            address, check_deliverability=False, globally_deliverable=False
+        ).ascii_email
     except EmailNotValidError as exc:
         raise ValueError(f"{good}: {exc}") from None
     if ascii_email is None:

@@ -22,10 +22,13 @@ class Providers:
     def __init__(self, settings: Settings, context: Context | None = None) -> None:
         self._timeout_s = settings.webhook_timeout_s
         context = context or Context(
-            timeout_s=settings.webhook_timeout_s, public_url=settings.public_url)
+            timeout_s=settings.webhook_timeout_s, public_url=settings.public_url
+        )
         self._names = chosen(settings)
         own = read_all(settings)
-        self.built: Mapping[str, Provider] = {name: provider_class(name)(own[name], context) for name in own}
+        self.built: Mapping[str, Provider] = {
+            name: provider_class(name)(own[name], context) for name in own
+        }
 
     async def send(self, provider: str, message: Message) -> ProviderResult:
         """Call this provider, once."""
@@ -48,12 +51,19 @@ def chosen(settings: Settings) -> Mapping[str, list[str]]:
         Misconfigured: NOTISTREAM_PROVIDERS names what is not there.
     """
     if unknown := sorted(settings.providers.keys() - CHANNELS.keys()):
-        raise Misconfigured(f"NOTISTREAM_PROVIDERS: no channel `{unknown[0]}`; there are {', '.join(CHANNELS)}")
-    names = {channel: settings.providers.get(channel) or _default(settings, channel) for channel in CHANNELS}
+        raise Misconfigured(
+            f"NOTISTREAM_PROVIDERS: no channel `{unknown[0]}`; there are {', '.join(CHANNELS)}"
+        )
+    names = {
+        channel: settings.providers.get(channel) or _default(settings, channel)
+        for channel in CHANNELS
+    }
     for channel, providers in names.items():
         for name in providers:
             if channel not in provider_class(name).channels:
-                raise Misconfigured(f"NOTISTREAM_PROVIDERS: provider `{name}` cannot serve {channel}")
+                raise Misconfigured(
+                    f"NOTISTREAM_PROVIDERS: provider `{name}` cannot serve {channel}"
+                )
     return names
 
 
@@ -71,7 +81,9 @@ def provider_class(name: str) -> type[Any]:
     """
     plugin = installed().get(name)
     if plugin is None:
-        raise Misconfigured(f"NOTISTREAM_PROVIDERS: no provider `{name}`; there are {', '.join(installed())}")
+        raise Misconfigured(
+            f"NOTISTREAM_PROVIDERS: no provider `{name}`; there are {', '.join(installed())}"
+        )
     if fault := fault_of(plugin):
         raise Misconfigured(f"provider `{name}` of {plugin.package} {fault}")
     assert plugin.factory is not None, "what cannot be loaded has a fault"
@@ -100,14 +112,19 @@ def _settings_fault(name: str, model: type[ProviderSettings]) -> str | None:
 
 
 def read_provider_settings(name: str, core: Settings) -> ProviderSettings:
-    """Settings of an installed provider; one that the product has under the same name too is taken from there.
+    """Settings of an installed provider.
+
+    One that the product has under the same name too is taken from there.
 
     Raises:
         Misconfigured: something is missing or wrong.
     """
     model: type[ProviderSettings] = provider_class(name).settings_model
-    shared = {field: value for field in model.model_fields
-              if (value := getattr(core, f"{name}_{field}", None)) is not None}
+    shared = {
+        field: value
+        for field in model.model_fields
+        if (value := getattr(core, f"{name}_{field}", None)) is not None
+    }
     try:
         return read_settings(model, **shared)
     except Misconfigured as exc:

@@ -12,7 +12,13 @@ from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import Receipt
 from notistream.errors import Unavailable
-from notistream.providers.api import Checked, Context, PermanentError, ProviderSettings, TemporaryError
+from notistream.providers.api import (
+    Checked,
+    Context,
+    PermanentError,
+    ProviderSettings,
+    TemporaryError,
+)
 
 RETRY_AFTER_S = 5.0
 
@@ -30,11 +36,17 @@ PLAYS: Sequence[Play] = (
     Play("permanent", "0001", PermanentError("sandbox: refused for good")),
     Play("dead", "0002", PermanentError("sandbox: no such address", dead_address=True)),
     Play("temporary", "0003", TemporaryError("sandbox: not now")),
-    Play("throttled", "0004", TemporaryError(
-        "sandbox: too many requests", retry_after_s=RETRY_AFTER_S, throttled=True)),
+    Play(
+        "throttled",
+        "0004",
+        TemporaryError("sandbox: too many requests", retry_after_s=RETRY_AFTER_S, throttled=True),
+    ),
     Play("timeout", "0005", TimeoutError()),
 )
-"""E-mail: `anyone+permanent@…`; a token or recipient id: `…-permanent`; a number: `+1500555` and the digits."""
+"""E-mail: `anyone+permanent@…`; a token or recipient id: `…-permanent`.
+
+A number: `+1500555` and the digits.
+"""
 NUMBERS = "+1500555"
 
 
@@ -84,6 +96,8 @@ def _raise(error: Exception) -> NoReturn:
         case PermanentError():
             raise PermanentError(error.reason, dead_address=error.dead_address)
         case TemporaryError():
-            raise TemporaryError(error.reason, retry_after_s=error.retry_after_s, throttled=error.throttled)
+            raise TemporaryError(
+                error.reason, retry_after_s=error.retry_after_s, throttled=error.throttled
+            )
         case _:
             raise type(error)

@@ -14,7 +14,14 @@ from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
 from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import ses_events
-from notistream.providers.api import Callback, Checked, Context, PermanentError, ProviderSettings, TemporaryError
+from notistream.providers.api import (
+    Callback,
+    Checked,
+    Context,
+    PermanentError,
+    ProviderSettings,
+    TemporaryError,
+)
 from notistream.providers.aws import Credentials, Signer, StaticKeys
 from notistream.providers.http import asked_wait_s, open_session, raise_for_status, read_answer
 from notistream.providers.mime import Mail, Mailbox, compose
@@ -23,7 +30,9 @@ from notistream.providers.sns import SnsReader
 
 SEND = "/v2/email/outbound-emails"
 ACCOUNT = "/v2/email/account"
-TopicArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}$")]
+TopicArn = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}$")
+]
 
 
 class SesSettings(ProviderSettings):
@@ -31,25 +40,49 @@ class SesSettings(ProviderSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOTISTREAM_SES_")
 
-    region: str = Field(pattern=r"^[a-z0-9-]{3,32}$", description="AWS region of SES, such as eu-central-1.")
+    region: str = Field(
+        pattern=r"^[a-z0-9-]{3,32}$", description="AWS region of SES, such as eu-central-1."
+    )
     sender: Mailbox = Field(
-        description="From of every e-mail, of a verified identity, such as NotiStream <no-reply@example.com>.")
+        description=(
+            "From of every e-mail, of a verified identity, such as NotiStream"
+            " <no-reply@example.com>."
+        )
+    )
     access_key_id: str | None = Field(
-        None, description="Access key. Unset: AWS's own variables, shared files, container or instance role.")
+        None,
+        description=(
+            "Access key. Unset: AWS's own variables, shared files, container or instance role."
+        ),
+    )
     secret_access_key: SecretStr | None = Field(None, description="Its secret.")
-    session_token: SecretStr | None = Field(None, description="Its session token, for temporary keys.")
+    session_token: SecretStr | None = Field(
+        None, description="Its session token, for temporary keys."
+    )
     configuration_set: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Configuration set, whose events become receipts.")
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Configuration set, whose events become receipts.",
+    )
     sns_topic_arns: list[TopicArn] = Field(
-        default_factory=list, description="SNS topics whose messages to /callbacks/ses are receipts, as JSON: "
-        '["arn:aws:sns:eu-central-1:123456789012:receipts"].')
+        default_factory=list,
+        description=(
+            "SNS topics whose messages to /callbacks/ses are receipts, as JSON: "
+            '["arn:aws:sns:eu-central-1:123456789012:receipts"].'
+        ),
+    )
     endpoint: str | None = Field(
-        None, pattern=r"^https?://[^/]+/?$", description="Address of the API where it is not the region's own.")
+        None,
+        pattern=r"^https?://[^/]+/?$",
+        description="Address of the API where it is not the region's own.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "SesSettings":
         if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("ACCESS_KEY_ID and SECRET_ACCESS_KEY belong together: set both or none")
+            raise ValueError(
+                "ACCESS_KEY_ID and SECRET_ACCESS_KEY belong together: set both or none"
+            )
         if self.session_token and not self.access_key_id:
             raise ValueError("SESSION_TOKEN needs ACCESS_KEY_ID and SECRET_ACCESS_KEY")
         return self
@@ -63,7 +96,10 @@ class SesSettings(ProviderSettings):
 
 
 class SesProvider:
-    """Serves e-mail. SES has no idempotency key: the notification's is in a tag, and events carry it back."""
+    """Serves e-mail.
+
+    SES has no idempotency key: the notification's is in a tag, and events carry it back.
+    """
 
     name = "ses"
     channels = frozenset({"email"})
@@ -72,7 +108,9 @@ class SesProvider:
     def __init__(self, settings: SesSettings, context: Context) -> None:
         self._settings = settings
         self._timeout_s = context.timeout_s
-        self._base = (settings.endpoint or f"https://email.{settings.region}.amazonaws.com").rstrip("/")
+        self._base = (settings.endpoint or f"https://email.{settings.region}.amazonaws.com").rstrip(
+            "/"
+        )
         self._credentials = Credentials(settings.keys())
         self._sns = SnsReader(settings.sns_topic_arns)
         self._signer: Signer | None = None
@@ -82,7 +120,9 @@ class SesProvider:
         """One `SendEmail`."""
         mail = compose(message, sender=self._settings.sender, now=datetime.now(UTC))
         if mail.utf8:
-            raise PermanentError("SES takes no address with letters before the @ that are not ASCII")
+            raise PermanentError(
+                "SES takes no address with letters before the @ that are not ASCII"
+            )
         status, headers, answer = await self._call("POST", SEND, self._body(message, mail))
         self._raise_for(status, headers, answer)
         message_id = answer.get("MessageId") if isinstance(answer, dict) else None
@@ -98,7 +138,9 @@ class SesProvider:
             body["ConfigurationSetName"] = self._settings.configuration_set
         return orjson.dumps(body)
 
-    async def _call(self, method: str, path: str, body: bytes) -> tuple[int, Mapping[str, str], object]:
+    async def _call(
+        self, method: str, path: str, body: bytes
+    ) -> tuple[int, Mapping[str, str], object]:
         credentials = await self._credentials.current()
         if self._signer is None:
             self._signer = Signer("ses", self._settings.region)
@@ -107,11 +149,15 @@ class SesProvider:
         url = self._base + path
         headers = self._signer.headers(credentials, method=method, url=url, body=body)
         async with self._session.request(
-            method, url, data=body, headers=headers, allow_redirects=False) as response:
+            method, url, data=body, headers=headers, allow_redirects=False
+        ) as response:
             return response.status, response.headers, await read_answer(response)
 
     def _raise_for(self, status: int, headers: Mapping[str, str], answer: object) -> None:
-        """Pass any 2xx; otherwise say what the error means, by its name or, where it is unknown, by its status."""
+        """Pass any 2xx.
+
+        Otherwise say what the error means, by its name or, where it is unknown, by its status.
+        """
         if 200 <= status < 300:
             return
         code = code_of(headers.get("x-amzn-ErrorType"), answer)
@@ -126,7 +172,10 @@ class SesProvider:
             raise PermanentError(reason)
         wait_s = asked_wait_s(headers)
         raise TemporaryError(
-            reason, retry_after_s=error.retry_after_s if wait_s is None else wait_s, throttled=error.throttled)
+            reason,
+            retry_after_s=error.retry_after_s if wait_s is None else wait_s,
+            throttled=error.throttled,
+        )
 
     async def receipts(self, callback: Callback) -> Sequence[ProviderReceipt]:
         """Those of an SNS message of one of our topics."""
@@ -141,8 +190,14 @@ class SesProvider:
         except (TemporaryError, PermanentError) as exc:
             return (Checked("failed", str(exc), "correct NOTISTREAM_SES_…, or the account"),)
         except (aiohttp.ClientError, OSError) as exc:
-            return (Checked("warning", f"no connection to {self._base}: {type(exc).__name__}",
-                            "correct NOTISTREAM_SES_REGION or NOTISTREAM_SES_ENDPOINT; messages wait meanwhile"),)
+            return (
+                Checked(
+                    "warning",
+                    f"no connection to {self._base}: {type(exc).__name__}",
+                    "correct NOTISTREAM_SES_REGION or NOTISTREAM_SES_ENDPOINT; messages wait"
+                    " meanwhile",
+                ),
+            )
         return tuple(_account(answer if isinstance(answer, dict) else {}))
 
     async def aclose(self) -> None:
@@ -159,8 +214,17 @@ def _reason(status: int, code: str, error: SesError) -> str:
 
 def _account(answer: Mapping[str, object]) -> Sequence[Checked]:
     if answer.get("SendingEnabled") is False:
-        return [Checked("failed", "sending is not enabled for the account", "enable it in the SES console")]
+        return [
+            Checked(
+                "failed", "sending is not enabled for the account", "enable it in the SES console"
+            )
+        ]
     if answer.get("ProductionAccessEnabled") is False:
-        return [Checked("warning", "the account is in the SES sandbox: it sends to verified addresses only",
-                        "request production access in the SES console")]
+        return [
+            Checked(
+                "warning",
+                "the account is in the SES sandbox: it sends to verified addresses only",
+                "request production access in the SES console",
+            )
+        ]
     return [Checked("ok", "the keys are good, and the account may send")]

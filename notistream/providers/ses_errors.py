@@ -8,7 +8,10 @@ QUOTA_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class SesError:
-    """`refused`: the message; else it waits. `credentials`: they were refused. `setting`: what to correct."""
+    """`refused`: the message; else it waits.
+
+    `credentials`: they were refused. `setting`: what to correct.
+    """
 
     words: str
     refused: bool = False
@@ -23,24 +26,48 @@ ERRORS: Mapping[str, SesError] = {
     # Of SendEmail
     "AccountSuspendedException": SesError("the account can no longer send e-mail"),
     "BadRequestException": SesError("the input is invalid", refused=True),
-    "LimitExceededException": SesError("a limit of the account is reached", throttled=True, retry_after_s=QUOTA_S),
-    "MailFromDomainNotVerifiedException": SesError("the MAIL FROM domain is not verified", setting="SENDER"),
+    "LimitExceededException": SesError(
+        "a limit of the account is reached", throttled=True, retry_after_s=QUOTA_S
+    ),
+    "MailFromDomainNotVerifiedException": SesError(
+        "the MAIL FROM domain is not verified", setting="SENDER"
+    ),
     "MessageRejected": SesError("the message contains invalid content", refused=True),
-    "NotFoundException": SesError("the configuration set does not exist", setting="CONFIGURATION_SET"),
+    "NotFoundException": SesError(
+        "the configuration set does not exist", setting="CONFIGURATION_SET"
+    ),
     "SendingPausedException": SesError("sending is paused for the account"),
     "TooManyRequestsException": SesError("too many requests", throttled=True),
     # Common errors
-    "AccessDeniedException": SesError("the key may not do ses:SendEmail", credentials=True, setting=BAD_KEYS),
-    "ExpiredTokenException": SesError("the security token has expired", credentials=True, setting="SESSION_TOKEN"),
-    "ExpiredToken": SesError("the security token has expired", credentials=True, setting="SESSION_TOKEN"),
-    "IncompleteSignature": SesError("the signature is incomplete", credentials=True, setting=BAD_KEYS),
-    "InvalidClientTokenId": SesError("the access key does not exist", credentials=True, setting=BAD_KEYS),
-    "InvalidSignatureException": SesError("the signature is wrong, or the clock", credentials=True, setting=BAD_KEYS),
-    "MissingAuthenticationTokenException": SesError("there is no access key", credentials=True, setting=BAD_KEYS),
+    "AccessDeniedException": SesError(
+        "the key may not do ses:SendEmail", credentials=True, setting=BAD_KEYS
+    ),
+    "ExpiredTokenException": SesError(
+        "the security token has expired", credentials=True, setting="SESSION_TOKEN"
+    ),
+    "ExpiredToken": SesError(
+        "the security token has expired", credentials=True, setting="SESSION_TOKEN"
+    ),
+    "IncompleteSignature": SesError(
+        "the signature is incomplete", credentials=True, setting=BAD_KEYS
+    ),
+    "InvalidClientTokenId": SesError(
+        "the access key does not exist", credentials=True, setting=BAD_KEYS
+    ),
+    "InvalidSignatureException": SesError(
+        "the signature is wrong, or the clock", credentials=True, setting=BAD_KEYS
+    ),
+    "MissingAuthenticationTokenException": SesError(
+        "there is no access key", credentials=True, setting=BAD_KEYS
+    ),
     "OptInRequired": SesError("the account has no subscription to SES", setting=BAD_KEYS),
     "RequestExpired": SesError("the request is too old: synchronise the clock"),
-    "SignatureDoesNotMatch": SesError("the signature is wrong, or the clock", credentials=True, setting=BAD_KEYS),
-    "UnrecognizedClientException": SesError("the access key does not exist", credentials=True, setting=BAD_KEYS),
+    "SignatureDoesNotMatch": SesError(
+        "the signature is wrong, or the clock", credentials=True, setting=BAD_KEYS
+    ),
+    "UnrecognizedClientException": SesError(
+        "the access key does not exist", credentials=True, setting=BAD_KEYS
+    ),
     "Throttling": SesError("too many requests", throttled=True),
     "ThrottlingException": SesError("too many requests", throttled=True),
     "RequestThrottledException": SesError("too many requests", throttled=True),

@@ -62,13 +62,24 @@ def _receipt(event: Mapping[str, Any], kind: Kind) -> ProviderReceipt:
     details = _object(event, kind.details)
     bounced = kind.details == "bounce" and details.get("bounceType") == PERMANENT
     return ProviderReceipt(
-        message_id=id_, state=ReceiptState.BOUNCED if bounced else kind.state, at=_moment(details.get("timestamp")),
-        detail=_words(details), address=_address(details))
+        message_id=id_,
+        state=ReceiptState.BOUNCED if bounced else kind.state,
+        at=_moment(details.get("timestamp")),
+        detail=_words(details),
+        address=_address(details),
+    )
 
 
 def _words(details: Mapping[str, Any]) -> str | None:
     """SES's own classes; what the receiving server said would name the recipient."""
-    names = ("bounceType", "bounceSubType", "complaintFeedbackType", "complaintSubType", "delayType", "reason")
+    names = (
+        "bounceType",
+        "bounceSubType",
+        "complaintFeedbackType",
+        "complaintSubType",
+        "delayType",
+        "reason",
+    )
     words = [details[name] for name in names if isinstance(details.get(name), str)]
     statuses = [r["status"] for r in _recipients(details) if isinstance(r.get("status"), str)]
     return " ".join(words + statuses[:1]) or None
@@ -76,13 +87,24 @@ def _words(details: Mapping[str, Any]) -> str | None:
 
 def _address(details: Mapping[str, Any]) -> str | None:
     """The one recipient: we send to one at a time."""
-    found = [r["emailAddress"] for r in _recipients(details) if isinstance(r.get("emailAddress"), str)]
+    found = [
+        r["emailAddress"] for r in _recipients(details) if isinstance(r.get("emailAddress"), str)
+    ]
     return found[0] if len(found) == 1 else None
 
 
 def _recipients(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    lists = (details.get(name) for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"))
-    return [item for found in lists if isinstance(found, list) for item in found if isinstance(item, dict)]
+    lists = (
+        details.get(name)
+        for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients")
+    )
+    return [
+        item
+        for found in lists
+        if isinstance(found, list)
+        for item in found
+        if isinstance(item, dict)
+    ]
 
 
 def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -40,16 +40,27 @@ class SmtpSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix="NOTISTREAM_SMTP_")
 
     host: str = Field(description="Mail server that e-mails are handed to.")
-    port: int | None = Field(None, ge=1, le=65535, description="Its port. Default: 587, with TLS=tls 465, off 25.")
-    sender: Mailbox = Field(description="From of every e-mail, such as NotiStream <no-reply@example.com>.")
+    port: int | None = Field(
+        None, ge=1, le=65535, description="Its port. Default: 587, with TLS=tls 465, off 25."
+    )
+    sender: Mailbox = Field(
+        description="From of every e-mail, such as NotiStream <no-reply@example.com>."
+    )
     tls: Literal["starttls", "tls", "off"] = Field(
-        "starttls", description="How the connection is encrypted; starttls insists on it.")
+        "starttls", description="How the connection is encrypted; starttls insists on it."
+    )
     ca_file: Path | None = Field(
-        None, description="PEM file of the authority that signed the server's certificate. Unset: the system's.")
+        None,
+        description=(
+            "PEM file of the authority that signed the server's certificate. Unset: the system's."
+        ),
+    )
     username: str | None = Field(None, description="Account at the mail server. Unset: no login.")
     password: SecretStr | None = Field(None, description="Its password.")
     connections: int = Field(10, ge=1, le=500, description="Connections per process, at most.")
-    idle_s: float = Field(30.0, gt=0, le=3600, description="Seconds after which an unused connection is closed.")
+    idle_s: float = Field(
+        30.0, gt=0, le=3600, description="Seconds after which an unused connection is closed."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "SmtpSettings":
@@ -63,7 +74,10 @@ class SmtpSettings(ProviderSettings):
 
 
 class SmtpProvider:
-    """Serves e-mail. A reply of the server decides; what it says in words is left out, as it may name the address."""
+    """Serves e-mail.
+
+    A reply of the server decides; what it says in words is left out, as it may name the address.
+    """
 
     name = "smtp"
     channels = frozenset({"email"})
@@ -74,10 +88,14 @@ class SmtpProvider:
         self._before_s = context.timeout_s * BEFORE_SHARE
         self._tls: ssl.SSLContext | None = None
         self._pool = SmtpPool(
-            self._connect, size=settings.connections, idle_s=settings.idle_s, clock=time.monotonic)
+            self._connect, size=settings.connections, idle_s=settings.idle_s, clock=time.monotonic
+        )
 
     async def send(self, message: Message) -> Receipt:
-        """Hand over once. A connection that was used before may have ended meanwhile, and is replaced by a new one."""
+        """Hand over once.
+
+        A connection that was used before may have ended meanwhile, and is replaced by a new one.
+        """
         mail = compose(message, sender=self._settings.sender, now=datetime.now(UTC))
         before = Deadline(self._before_s)
         for fresh in (False, True):
@@ -93,7 +111,9 @@ class SmtpProvider:
             async with self._pool.connection(patience_s=before.left_s, fresh=fresh) as connection:
                 yield connection
         except PoolExhausted:
-            raise TemporaryError("every connection to the mail server is busy", throttled=True) from None
+            raise TemporaryError(
+                "every connection to the mail server is busy", throttled=True
+            ) from None
 
     async def _connect(self) -> SMTP:
         """A new connection, encrypted and logged in.
@@ -104,11 +124,16 @@ class SmtpProvider:
         settings = self._settings
         password = settings.password.get_secret_value() if settings.password else None
         client = SMTP(
-            hostname=settings.host, port=settings.port or PORTS[settings.tls], use_tls=settings.tls == "tls",
+            hostname=settings.host,
+            port=settings.port or PORTS[settings.tls],
+            use_tls=settings.tls == "tls",
             start_tls=settings.tls == "starttls",  # never None: that would go on in the clear
             tls_context=self._context() if settings.tls != "off" else None,
-            username=settings.username, password=password, timeout=self._before_s,
-            local_hostname=socket.gethostname())
+            username=settings.username,
+            password=password,
+            timeout=self._before_s,
+            local_hostname=socket.gethostname(),
+        )
         try:
             await client.connect()
             if client.is_ehlo_or_helo_needed:  # it says which extensions there are
@@ -130,9 +155,16 @@ class SmtpProvider:
             async with self._pool.connection(patience_s=self._before_s, fresh=True) as connection:
                 connection.fit = True
         except (TemporaryError, PoolExhausted) as exc:
-            remedy = "correct NOTISTREAM_SMTP_HOST, PORT, TLS, CA_FILE, USERNAME or PASSWORD, as it says"
+            remedy = (
+                "correct NOTISTREAM_SMTP_HOST, PORT, TLS, CA_FILE, USERNAME or PASSWORD, as it says"
+            )
             return (Checked("failed", f"{host}: {exc}", remedy),)
-        return (Checked("ok", f"{host} takes connections" + (" and the login" if self._settings.username else "")),)
+        return (
+            Checked(
+                "ok",
+                f"{host} takes connections" + (" and the login" if self._settings.username else ""),
+            ),
+        )
 
     async def aclose(self) -> None:
         """Close the pooled connections."""

@@ -19,7 +19,10 @@ class PoolExhausted(Exception):
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A connection that is at one caller's disposal; `fit`: it can serve another message after this one."""
+    """A connection that is at one caller's disposal.
+
+    `fit`: it can serve another message after this one.
+    """
 
     client: SMTP
     fresh: bool
@@ -30,7 +33,12 @@ class SmtpPool:
     """At most `size` connections; an idle one is closed after `idle_s`."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[SMTP]], *, size: int, idle_s: float, clock: Callable[[], float]
+        self,
+        connect: Callable[[], Awaitable[SMTP]],
+        *,
+        size: int,
+        idle_s: float,
+        clock: Callable[[], float],
     ) -> None:
         self._connect = connect
         self._idle_s = idle_s
@@ -41,7 +49,9 @@ class SmtpPool:
         self._quitting: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def connection(self, *, patience_s: float, fresh: bool = False) -> AsyncIterator[Connection]:
+    async def connection(
+        self, *, patience_s: float, fresh: bool = False
+    ) -> AsyncIterator[Connection]:
         """One connection for one transaction; it is kept only where the block has called it fit.
 
         Raises:
@@ -103,7 +113,10 @@ class SmtpPool:
 
 
 async def _answers(client: SMTP) -> bool:
-    """False where it is not a good connection any more; it is closed where nobody waits for the answer to the end."""
+    """False where it is not a good connection any more.
+
+    It is closed where nobody waits for the answer to the end.
+    """
     try:
         return (await client.noop(timeout=LOOK_S)).code == 250
     except (SMTPException, OSError):

@@ -22,7 +22,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """In words of the standard; `dead`: the address is no good; `ours`: not this message's fault, so it waits."""
+    """In words of the standard; `dead`: the address is no good.
+
+    `ours`: not this message's fault, so it waits.
+    """
 
     words: str
     dead: bool = False
@@ -79,15 +82,22 @@ TOO_BIG = frozenset({"5.2.3", "5.3.4"})
 
 
 def refusal(code: int, text: str, stage: Stage) -> TemporaryError | PermanentError:
-    """The error that a 4xx or 5xx reply is. Its text is only searched for the enhanced code: it may name the address.
+    """The error that a 4xx or 5xx reply is.
 
-    A 4xx to RCPT is about one mailbox and no outage. A refused sender or account is no message's fault.
+    Its text is only searched for the enhanced code: it may name the address.
+
+    A 4xx to RCPT is about one mailbox and no outage. A refused sender or account is no message's
+    fault.
     """
     match = ENHANCED.match(text.lstrip())
     status = match[1] if match and match[1][0] == str(code)[0] else ""
     found = BY_STATUS.get(status) or BY_CODE.get(code) or Refusal("refused")
     reason = f"SMTP {code}{' ' + status if status else ''}: {found.words}"
-    ours = found.ours or stage is Stage.ACCOUNT or (stage is Stage.SENDER and not _too_big(code, status))
+    ours = (
+        found.ours
+        or stage is Stage.ACCOUNT
+        or (stage is Stage.SENDER and not _too_big(code, status))
+    )
     if code >= 500 and not ours:
         return PermanentError(reason, dead_address=found.dead and stage is Stage.RECIPIENT)
     if code >= 500:

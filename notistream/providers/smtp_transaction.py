@@ -35,10 +35,16 @@ async def begin(connection: Connection, mail: Mail, before: Deadline) -> bool:
     client = connection.client
     if mail.utf8 and not client.supports_extension("smtputf8"):
         connection.fit = True
-        raise PermanentError("the mail server takes no address with letters that are not ASCII (SMTPUTF8)")
+        raise PermanentError(
+            "the mail server takes no address with letters that are not ASCII (SMTPUTF8)"
+        )
     try:
         await client.mail(
-            mail.sender, options=["SMTPUTF8"] if mail.utf8 else [], encoding="utf-8", timeout=before.left_s)
+            mail.sender,
+            options=["SMTPUTF8"] if mail.utf8 else [],
+            encoding="utf-8",
+            timeout=before.left_s,
+        )
     except SMTPSenderRefused as exc:
         if exc.code == SERVICE_CLOSING and not connection.fresh:
             return False
@@ -55,7 +61,8 @@ async def hand_over(connection: Connection, mail: Mail, before: Deadline) -> Non
     """RCPT TO and the message; without a reply to the message, nobody knows what became of it.
 
     Raises:
-        TemporaryError, PermanentError: it was refused, or the connection ended before the message went out.
+        TemporaryError, PermanentError: it was refused, or the connection ended before the message
+          went out.
         TimeoutError, OSError: the outcome is unknown.
     """
     try:
@@ -66,7 +73,9 @@ async def hand_over(connection: Connection, mail: Mail, before: Deadline) -> Non
     except (SMTPException, OSError) as exc:
         raise lost(exc) from None
     try:
-        await connection.client.data(mail.content, timeout=None)  # a filter may take its time: the caller's ends it
+        await connection.client.data(
+            mail.content, timeout=None
+        )  # a filter may take its time: the caller's ends it
     except SMTPDataError as exc:
         if exc.code // 100 == 2:
             connection.fit = True
@@ -89,4 +98,6 @@ async def _take_back(connection: Connection) -> None:
 
 def lost(error: SMTPException | OSError) -> TemporaryError:
     """The connection ended, or did not answer, before the message went out."""
-    return TemporaryError(f"the mail server broke off before the message was sent: {type(error).__name__}")
+    return TemporaryError(
+        f"the mail server broke off before the message was sent: {type(error).__name__}"
+    )

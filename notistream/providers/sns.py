@@ -22,8 +22,24 @@ MAX_CERTIFICATES = 32
 NOTIFICATION = "Notification"
 SIGNED: Mapping[str, tuple[str, ...]] = {
     NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
-    "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
-    "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    "SubscriptionConfirmation": (
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ),
+    "UnsubscribeConfirmation": (
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ),
 }
 """Fields of the string to sign, in order; a Subject may be missing."""
 HASHES: Mapping[str, str] = {"1": "SHA1", "2": "SHA256"}
@@ -56,7 +72,8 @@ class SnsReader:
         return None
 
     async def _verify(self, envelope: Mapping[str, str]) -> None:
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - heavy, and only for SNS
+        # Slow to import, and only SNS needs it.
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
         from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
 
@@ -66,7 +83,9 @@ class SnsReader:
         key = await self._key(_of_sns(envelope["SigningCertURL"]))
         try:
             signature = base64.b64decode(envelope["Signature"], validate=True)
-            key.verify(signature, signed_text(envelope), padding.PKCS1v15(), getattr(hashes, name)())
+            key.verify(
+                signature, signed_text(envelope), padding.PKCS1v15(), getattr(hashes, name)()
+            )
         except (ValueError, InvalidSignature):
             raise CallbackRefusedError("the signature is wrong") from None
 
@@ -103,8 +122,15 @@ def _envelope(body: bytes) -> Mapping[str, str]:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise CallbackRefusedError("the body is not a message of SNS") from None
-    envelope = {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
-    wanted = {*SIGNED.get(envelope.get("Type", ""), ("Type",)), "Signature", "SignatureVersion", "SigningCertURL"}
+    envelope = (
+        {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
+    )
+    wanted = {
+        *SIGNED.get(envelope.get("Type", ""), ("Type",)),
+        "Signature",
+        "SignatureVersion",
+        "SigningCertURL",
+    }
     if envelope.get("Type") not in SIGNED or wanted - {"Subject"} - envelope.keys():
         raise CallbackRefusedError("the body is not a message of SNS")
     return envelope
@@ -119,7 +145,12 @@ def _of_sns(url: str) -> str:
     try:
         parts = urlsplit(url)
         plain = url.isascii() and url.isprintable()
-        ours = plain and parts.scheme == "https" and parts.netloc == parts.hostname and HOST.match(parts.netloc)
+        ours = (
+            plain
+            and parts.scheme == "https"
+            and parts.netloc == parts.hostname
+            and HOST.match(parts.netloc)
+        )
     except ValueError:
         ours = False
     if not ours:
@@ -149,9 +180,11 @@ async def fetched(url: str) -> bytes:
     Raises:
         OSError, aiohttp.ClientError: there is no answer, or none with 200.
     """
-    async with asyncio.timeout(FETCH_S), open_session(url, timeout_s=FETCH_S) as session, session.get(
-        url, allow_redirects=False
-    ) as answer:
+    async with (
+        asyncio.timeout(FETCH_S),
+        open_session(url, timeout_s=FETCH_S) as session,
+        session.get(url, allow_redirects=False) as answer,
+    ):
         if answer.status != 200:
             raise aiohttp.ClientPayloadError(f"HTTP {answer.status}")
         return await answer.content.read(MAX_ANSWER)

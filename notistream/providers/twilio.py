@@ -1,6 +1,7 @@
 """Twilio: SMS by the Messages API; its status callbacks become receipts.
 
-Twilio has no idempotency key: an attempt whose answer was lost and that is sent again may arrive twice, and is counted.
+Twilio has no idempotency key: an attempt whose answer was lost and that is sent again may arrive
+twice, and is counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,13 @@ from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
 from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import twilio_callbacks
-from notistream.providers.api import Callback, CallbackRefusedError, Checked, Context, ProviderSettings
+from notistream.providers.api import (
+    Callback,
+    CallbackRefusedError,
+    Checked,
+    Context,
+    ProviderSettings,
+)
 from notistream.providers.http import asked_wait_s, open_session, read_answer
 from notistream.providers.twilio_errors import error_of
 
@@ -27,20 +34,37 @@ class TwilioSettings(ProviderSettings):
 
     model_config = SettingsConfigDict(env_prefix=P)
 
-    account_sid: str = Field(pattern=r"^AC[0-9a-zA-Z]{32}$", description="Account SID, AC and 32 characters.")
+    account_sid: str = Field(
+        pattern=r"^AC[0-9a-zA-Z]{32}$", description="Account SID, AC and 32 characters."
+    )
     auth_token: SecretStr | None = Field(
-        None, description="Auth token of the account; receipts are verified by it, with an API key too.")
+        None,
+        description="Auth token of the account; receipts are verified by it, with an API key too.",
+    )
     api_key_sid: str | None = Field(
-        None, pattern=r"^SK[0-9a-zA-Z]{32}$", description="API key, SK…; calls then use it in place of the token.")
+        None,
+        pattern=r"^SK[0-9a-zA-Z]{32}$",
+        description="API key, SK…; calls then use it in place of the token.",
+    )
     api_key_secret: SecretStr | None = Field(None, description="Secret of the API key.")
     from_number: str | None = Field(
-        None, description="Sender: a number of the account such as +15005550006, or a name.")
+        None, description="Sender: a number of the account such as +15005550006, or a name."
+    )
     messaging_service_sid: str | None = Field(
-        None, pattern=r"^MG[0-9a-zA-Z]{32}$", description="Or a Messaging Service, MG…, that chooses the sender.")
+        None,
+        pattern=r"^MG[0-9a-zA-Z]{32}$",
+        description="Or a Messaging Service, MG…, that chooses the sender.",
+    )
     status_callback_url: str | None = Field(
-        None, pattern=r"^https?://", description="Where Twilio reports to. Default: PUBLIC_URL/callbacks/twilio.")
+        None,
+        pattern=r"^https?://",
+        description="Where Twilio reports to. Default: PUBLIC_URL/callbacks/twilio.",
+    )
     api_url: str = Field(
-        "https://api.twilio.com", pattern=r"^https?://", description="Address of the API; differs by region.")
+        "https://api.twilio.com",
+        pattern=r"^https?://",
+        description="Address of the API; differs by region.",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> "TwilioSettings":
@@ -74,7 +98,10 @@ class TwilioProvider:
 
     def _auth(self) -> Mapping[str, str]:
         """An API key where there is one: it can be revoked alone."""
-        key, secret = self._settings.api_key_sid, self._settings.api_key_secret or self._settings.auth_token
+        key, secret = (
+            self._settings.api_key_sid,
+            self._settings.api_key_secret or self._settings.auth_token,
+        )
         assert secret is not None, "the settings are complete"
         login = key or self._settings.account_sid
         return {"Authorization": aiohttp.encode_basic_auth(login, secret.get_secret_value())}
@@ -82,7 +109,10 @@ class TwilioProvider:
     async def send(self, message: Message) -> Receipt:
         """Queue one message at Twilio; its SID is kept."""
         async with self._open().post(
-            f"{self._account}/Messages.json", data=self._form(message), headers=self._auth(), allow_redirects=False,
+            f"{self._account}/Messages.json",
+            data=self._form(message),
+            headers=self._auth(),
+            allow_redirects=False,
         ) as response:
             answer = await read_answer(response)
             if not 200 <= response.status < 300:
@@ -106,7 +136,9 @@ class TwilioProvider:
         token = self._settings.auth_token
         if token is None or self._callback_url is None:
             raise CallbackRefusedError(f"{P}AUTH_TOKEN or the address of callbacks is not set")
-        return twilio_callbacks.read(callback, url=self._callback_url, auth_token=token.get_secret_value())
+        return twilio_callbacks.read(
+            callback, url=self._callback_url, auth_token=token.get_secret_value()
+        )
 
     async def check(self) -> Sequence[Checked]:
         """Whether the account is active and takes the credentials, the sender is its own, and receipts can come."""
@@ -114,17 +146,26 @@ class TwilioProvider:
             wrong = await self._account_fault() or await self._sender_fault()
         except (OSError, aiohttp.ClientError) as exc:
             wrong = Checked(
-                "warning", f"Twilio is not reachable: {type(exc).__name__}", "look at the network and the proxy")
+                "warning",
+                f"Twilio is not reachable: {type(exc).__name__}",
+                "look at the network and the proxy",
+            )
         found = wrong or Checked("ok", "Twilio accepts the credentials and the sender")
         return [checked for checked in (found, self._receipts_fault()) if checked]
 
     def _receipts_fault(self) -> Checked | None:
         if self._callback_url is None:
-            return Checked("warning", "there will be no receipts: Twilio is not told where to report to",
-                           f"set NOTISTREAM_PUBLIC_URL or {P}STATUS_CALLBACK_URL")
+            return Checked(
+                "warning",
+                "there will be no receipts: Twilio is not told where to report to",
+                f"set NOTISTREAM_PUBLIC_URL or {P}STATUS_CALLBACK_URL",
+            )
         if self._settings.auth_token is None:
-            return Checked("warning", "receipts are refused: they are signed by the auth token",
-                           f"set {P}AUTH_TOKEN beside the API key")
+            return Checked(
+                "warning",
+                "receipts are refused: they are signed by the auth token",
+                f"set {P}AUTH_TOKEN beside the API key",
+            )
         return None
 
     async def _sender_fault(self) -> Checked | None:
@@ -134,8 +175,11 @@ class TwilioProvider:
         status, found = await self._get(f"/IncomingPhoneNumbers.json?PhoneNumber={quote(number)}")
         if status != 200 or found.get("incoming_phone_numbers"):
             return None
-        return Checked("warning", f"{P}FROM_NUMBER is not among the numbers of this account",
-                       "buy it, or name another; a verified caller id is not listed")
+        return Checked(
+            "warning",
+            f"{P}FROM_NUMBER is not among the numbers of this account",
+            "buy it, or name another; a verified caller id is not listed",
+        )
 
     async def _account_fault(self) -> Checked | None:
         """The account itself is closed to API keys, its messages are not."""
@@ -143,19 +187,35 @@ class TwilioProvider:
         status, account = await self._get("/Messages.json?PageSize=1" if by_key else ".json")
         named = f"{P}API_KEY_SID and {P}API_KEY_SECRET" if by_key else f"{P}AUTH_TOKEN"
         if status in (401, 403):
-            return Checked("failed", f"Twilio refuses {P}ACCOUNT_SID with {named} (HTTP {status})",
-                           "copy both from the Twilio console")
+            return Checked(
+                "failed",
+                f"Twilio refuses {P}ACCOUNT_SID with {named} (HTTP {status})",
+                "copy both from the Twilio console",
+            )
         if status == 404:
             return Checked(
-                "failed", f"{P}ACCOUNT_SID names no account that these credentials see", "copy it from the console")
+                "failed",
+                f"{P}ACCOUNT_SID names no account that these credentials see",
+                "copy it from the console",
+            )
         if status != 200:
-            return Checked("warning", f"Twilio answered HTTP {status}", "try again later; https://status.twilio.com")
+            return Checked(
+                "warning",
+                f"Twilio answered HTTP {status}",
+                "try again later; https://status.twilio.com",
+            )
         if not by_key and account.get("status") != "active":
-            return Checked("failed", f"the account is {account.get('status')}", "reactivate it in the Twilio console")
+            return Checked(
+                "failed",
+                f"the account is {account.get('status')}",
+                "reactivate it in the Twilio console",
+            )
         return None
 
     async def _get(self, path: str) -> tuple[int, Mapping[str, Any]]:
-        async with self._open().get(self._account + path, headers=self._auth(), allow_redirects=False) as response:
+        async with self._open().get(
+            self._account + path, headers=self._auth(), allow_redirects=False
+        ) as response:
             answer = await read_answer(response)
             return response.status, answer if isinstance(answer, dict) else {}
 

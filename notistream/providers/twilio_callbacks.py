@@ -12,7 +12,10 @@ from notistream.providers.vendor_errors import Kind
 
 MAX_FIELDS = 200
 STATES: Mapping[str, ReceiptState | None] = {
-    "accepted": None, "scheduled": None, "queued": None, "sending": None,
+    "accepted": None,
+    "scheduled": None,
+    "queued": None,
+    "sending": None,
     "sent": ReceiptState.SENT,
     "delivered": ReceiptState.DELIVERED,
     "read": ReceiptState.READ,
@@ -32,7 +35,9 @@ def signature(url: str, fields: Sequence[tuple[str, str]], auth_token: str) -> s
 def read(callback: Callback, *, url: str, auth_token: str) -> Sequence[ProviderReceipt]:
     """The receipt of a status callback that Twilio sent to `url`; see `ReceivesCallbacks`."""
     try:
-        fields = parse_qsl(callback.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        fields = parse_qsl(
+            callback.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS
+        )
     except ValueError:
         raise CallbackRefusedError("the body is not a form") from None
     called = f"{url}?{callback.query}" if callback.query else url
@@ -58,7 +63,9 @@ def _spellings(url: str) -> Sequence[str]:
     return tuple(urlunsplit(parts._replace(netloc=netloc)) for netloc in (host, f"{host}:{port}"))
 
 
-def _receipts(fields: Mapping[str, str], query: Mapping[str, list[str]]) -> Sequence[ProviderReceipt]:
+def _receipts(
+    fields: Mapping[str, str], query: Mapping[str, list[str]]
+) -> Sequence[ProviderReceipt]:
     sid, status = fields.get("MessageSid"), fields.get("MessageStatus")
     if not sid or not status:
         raise UnreadableCallbackError("MessageSid and MessageStatus are missing")
@@ -69,6 +76,17 @@ def _receipts(fields: Mapping[str, str], query: Mapping[str, list[str]]) -> Sequ
     error = ERRORS.get(code)
     if state is ReceiptState.UNDELIVERED and error and error.kind is Kind.DEAD:
         state = ReceiptState.BOUNCED
-    detail = f"Twilio error {code}: {error.words if error else 'see its documentation'}" if code else None
-    return (ProviderReceipt(
-        message_id=sid, state=state, detail=detail, address=fields.get("To"), key=query.get("key", [None])[0]),)
+    detail = (
+        f"Twilio error {code}: {error.words if error else 'see its documentation'}"
+        if code
+        else None
+    )
+    return (
+        ProviderReceipt(
+            message_id=sid,
+            state=state,
+            detail=detail,
+            address=fields.get("To"),
+            key=query.get("key", [None])[0],
+        ),
+    )

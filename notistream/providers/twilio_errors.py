@@ -19,20 +19,36 @@ ERRORS: Mapping[int, VendorError] = {
     21211: VendorError(Kind.DEAD, "Invalid 'To' phone number"),
     21212: VendorError(Kind.SETTINGS, "Invalid 'From' phone number"),
     21219: VendorError(Kind.PERMANENT, "'To' phone number not verified"),
-    21408: VendorError(Kind.PERMANENT, "Permission to send an SMS has not been enabled for the region of 'To'"),
+    21408: VendorError(
+        Kind.PERMANENT, "Permission to send an SMS has not been enabled for the region of 'To'"
+    ),
     21602: VendorError(Kind.PERMANENT, "Message body is required"),
     21603: VendorError(Kind.SETTINGS, "'From' phone number is required to send a message"),
-    21606: VendorError(Kind.SETTINGS, "'From' phone number is not a valid, message-capable Twilio phone number"),
-    21608: VendorError(Kind.PERMANENT, "The 'To' phone number is not yet verified; trial accounts reach no others"),
+    21606: VendorError(
+        Kind.SETTINGS, "'From' phone number is not a valid, message-capable Twilio phone number"
+    ),
+    21608: VendorError(
+        Kind.PERMANENT, "The 'To' phone number is not yet verified; trial accounts reach no others"
+    ),
     21610: VendorError(Kind.DEAD, "Attempt to send to unsubscribed recipient"),
-    21611: VendorError(Kind.THROTTLED, "This 'From' number has exceeded the maximum number of queued messages"),
-    21612: VendorError(Kind.PERMANENT, "The 'To' phone number is not currently reachable from this 'From'"),
+    21611: VendorError(
+        Kind.THROTTLED, "This 'From' number has exceeded the maximum number of queued messages"
+    ),
+    21612: VendorError(
+        Kind.PERMANENT, "The 'To' phone number is not currently reachable from this 'From'"
+    ),
     21614: VendorError(Kind.DEAD, "'To' number is not a valid mobile number"),
-    21617: VendorError(Kind.PERMANENT, "The concatenated message body exceeds the 1600 character limit"),
-    21659: VendorError(Kind.SETTINGS, "'From' is not a Twilio phone number or short code of this account"),
+    21617: VendorError(
+        Kind.PERMANENT, "The concatenated message body exceeds the 1600 character limit"
+    ),
+    21659: VendorError(
+        Kind.SETTINGS, "'From' is not a Twilio phone number or short code of this account"
+    ),
     21660: VendorError(Kind.SETTINGS, "Mismatch between the 'From' number and the account"),
     21701: VendorError(Kind.SETTINGS, "The Messaging Service does not exist"),
-    21703: VendorError(Kind.SETTINGS, "The Messaging Service does not have a phone number available"),
+    21703: VendorError(
+        Kind.SETTINGS, "The Messaging Service does not have a phone number available"
+    ),
     21705: VendorError(Kind.SETTINGS, "The Messaging Service Sid is invalid"),
     30001: VendorError(Kind.THROTTLED, "Queue overflow"),
     30002: VendorError(Kind.SETTINGS, "Account suspended"),
@@ -52,8 +68,12 @@ ERRORS: Mapping[int, VendorError] = {
 }
 
 
-def error_of(status: int, code: int | None, *, retry_after_s: float | None) -> TemporaryError | PermanentError:
+def error_of(
+    status: int, code: int | None, *, retry_after_s: float | None
+) -> TemporaryError | PermanentError:
     """What an error answer means: its code decides, and its HTTP status where the code is not in the table."""
     return ERRORS.get(code or 0, by_status(status)).as_error(
-        f"Twilio error {code or f'HTTP {status}'}", settings="the account or the sender of NOTISTREAM_TWILIO_…",
-        retry_after_s=retry_after_s)
+        f"Twilio error {code or f'HTTP {status}'}",
+        settings="the account or the sender of NOTISTREAM_TWILIO_…",
+        retry_after_s=retry_after_s,
+    )

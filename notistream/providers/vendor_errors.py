@@ -36,10 +36,13 @@ class VendorError:
             case Kind.PERMANENT | Kind.DEAD:
                 return PermanentError(reason, dead_address=self.kind is Kind.DEAD)
             case Kind.SETTINGS:
-                return TemporaryError(f"{reason}; {settings} is refused", retry_after_s=retry_after_s)
+                return TemporaryError(
+                    f"{reason}; {settings} is refused", retry_after_s=retry_after_s
+                )
             case _:
                 return TemporaryError(
-                    reason, retry_after_s=retry_after_s, throttled=self.kind is Kind.THROTTLED)
+                    reason, retry_after_s=retry_after_s, throttled=self.kind is Kind.THROTTLED
+                )
 
 
 def by_status(status: int) -> VendorError:

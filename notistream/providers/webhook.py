@@ -10,7 +10,12 @@ from pydantic_settings import SettingsConfigDict
 from notistream.delivery.ports import Message
 from notistream.domain.outcome import Receipt
 from notistream.providers.api import Checked, Context, ProviderSettings
-from notistream.providers.http import checked_connection, open_session, raise_for_status, read_answer
+from notistream.providers.http import (
+    checked_connection,
+    open_session,
+    raise_for_status,
+    read_answer,
+)
 
 
 class WebhookSettings(ProviderSettings):
@@ -18,7 +23,9 @@ class WebhookSettings(ProviderSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOTISTREAM_WEBHOOK_")
 
-    url: str = Field(pattern=r"^https?://", description="Address to POST to, such as http://127.0.0.1:9000/hook.")
+    url: str = Field(
+        pattern=r"^https?://", description="Address to POST to, such as http://127.0.0.1:9000/hook."
+    )
 
 
 class WebhookProvider:

@@ -29,13 +29,17 @@ MAX_RECORD = 1_000_000  # a broker's own limit is a little higher
 AFTER_FAILURE_S = 5.0
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_S = 1.0
-DELETE_PAUSE_S = 0.25  # nobody waits for it: what it keeps out of the way are the left-overs, ten seconds later
+DELETE_PAUSE_S = (
+    0.25  # nobody waits for it: what it keeps out of the way are the left-overs, ten seconds later
+)
 WATCH_S = 0.25
 CLOSE_S = 5.0
 
 
 class Relay:
-    """Publishes in the order of `publish` calls; what it cannot publish stays in the outbox for a later poll.
+    """Publishes in the order of `publish` calls.
+
+    What it cannot publish stays in the outbox for a later poll.
 
     What a lane has no room for is held back in the outbox; see `services.windows`.
     """
@@ -51,7 +55,8 @@ class Relay:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._deleted: GroupCommit[int, None] = GroupCommit(
-            self._delete, max_size=5000, pause=lambda *_: DELETE_PAUSE_S)
+            self._delete, max_size=5000, pause=lambda *_: DELETE_PAUSE_S
+        )
         self._to_hold: GroupCommit[int, None] = GroupCommit(self._hold, max_size=5000)
         self._closing = False
         self._failed_at = -AFTER_FAILURE_S
@@ -62,7 +67,10 @@ class Relay:
         self._spawn(self._watch())
 
     def publish(self, entries: Sequence[OutboxEntry]) -> None:
-        """Hand over committed entries, of which those go on that their lanes have room for; returns at once."""
+        """Hand over committed entries, of which those go on that their lanes have room for.
+
+        Returns at once.
+        """
         if self._producer is None or self._closing:
             return
         going: list[OutboxEntry] = []
@@ -86,8 +94,12 @@ class Relay:
             self._queue.append(entry)
         self._wake.set()
 
-    async def append(self, topic: str, partition: int, records: Sequence[tuple[bytes, bytes]]) -> int:
-        """Append (key, value) records to a partition of a topic (its full name); the offset of the last.
+    async def append(
+        self, topic: str, partition: int, records: Sequence[tuple[bytes, bytes]]
+    ) -> int:
+        """Append (key, value) records to a partition of a topic (its full name).
+
+        The offset of the last.
 
         Raises:
             ConnectionError: Kafka is not connected, or did not take them.
@@ -98,7 +110,7 @@ class Relay:
         try:
             for at in range(0, len(records), APPEND_RECORDS):
                 batch = self._producer.create_batch()
-                for key, value in records[at:at + APPEND_RECORDS]:
+                for key, value in records[at : at + APPEND_RECORDS]:
                     batch.append(key=key, value=value, timestamp=None)
                 batch.close()
                 sent = await (await self._producer.send_batch(batch, topic, partition=partition))
@@ -111,7 +123,9 @@ class Relay:
     def takes_leftovers(self) -> bool:
         """Whether entries of the past would be published now: connected, not behind, no failure just before."""
         recently_failed = time.monotonic() - self._failed_at < AFTER_FAILURE_S
-        return self._producer is not None and not recently_failed and self._outstanding < MAX_LEFTOVERS
+        return (
+            self._producer is not None and not recently_failed and self._outstanding < MAX_LEFTOVERS
+        )
 
     async def check(self) -> None:
         """Ask a broker for its metadata.
@@ -175,13 +189,20 @@ class Relay:
     async def _connected(self) -> AIOKafkaProducer:
         while True:
             producer = AIOKafkaProducer(
-                **self._kafka.options, acks="all", linger_ms=0,
-                request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_size=MAX_RECORD, client_id="notistream-relay",
+                **self._kafka.options,
+                acks="all",
+                linger_ms=0,
+                request_timeout_ms=REQUEST_TIMEOUT_MS,
+                max_request_size=MAX_RECORD,
+                client_id="notistream-relay",
             )  # not idempotent: aiokafka never recovers from a batch that failed, and a repetition does no harm here
             try:
                 await producer.start()
             except (KafkaError, OSError) as exc:
-                log.warning("kafka is not reachable", extra={"brokers": self._kafka.brokers, "error": str(exc)})
+                log.warning(
+                    "kafka is not reachable",
+                    extra={"brokers": self._kafka.brokers, "error": str(exc)},
+                )
                 await producer.stop()
                 await asyncio.sleep(RECONNECT_S)
             else:
@@ -192,7 +213,9 @@ class Relay:
         sent: list[asyncio.Future[object]] = []
         try:
             for record in entry.records:
-                sent.append(await (_traced if tracing.active() else _produce)(producer, topic, record))
+                sent.append(
+                    await (_traced if tracing.active() else _produce)(producer, topic, record)
+                )
         except Exception as exc:  # noqa: BLE001 - whatever it is, the entries behind this one must go on
             self._leave(entry, exc)
         else:
@@ -217,7 +240,9 @@ class Relay:
         self._windows.published(entry)
         self._failed_at = time.monotonic()
         metrics.PUBLISH_FAILED.inc()
-        log.warning("outbox entry left for later", extra={"topic": entry.topic, "error": repr(error)})
+        log.warning(
+            "outbox entry left for later", extra={"topic": entry.topic, "error": repr(error)}
+        )
 
     async def _delete(self, ids: Sequence[int]) -> Sequence[None]:
         await outbox.delete(self._database, ids)
@@ -229,7 +254,9 @@ class Relay:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _traced(producer: AIOKafkaProducer, topic: str, record: Record) -> "asyncio.Future[object]":
+async def _traced(
+    producer: AIOKafkaProducer, topic: str, record: Record
+) -> "asyncio.Future[object]":
     """As `_produce`, in a span that ends when the broker has the record, and that whoever reads it goes on from."""
     span = tracing.below(tracing.carried(record.headers), f"publish {topic}", kind=tracing.PRODUCER)
     if span.traceparent is None:
@@ -241,12 +268,21 @@ async def _traced(producer: AIOKafkaProducer, topic: str, record: Record) -> "as
     return sent
 
 
-async def _produce(producer: AIOKafkaProducer, topic: str, record: Record) -> "asyncio.Future[object]":
-    """Send one record; one that is too large for Kafka (a dead letter) goes without its bytes, which the row keeps."""
+async def _produce(
+    producer: AIOKafkaProducer, topic: str, record: Record
+) -> "asyncio.Future[object]":
+    """Send one record.
+
+    One that is too large for Kafka (a dead letter) goes without its bytes, which the row keeps.
+    """
     headers = list(record.headers)
     try:
-        sent: asyncio.Future[object] = await producer.send(topic, record.payload, key=record.key, headers=headers)
+        sent: asyncio.Future[object] = await producer.send(
+            topic, record.payload, key=record.key, headers=headers
+        )
     except MessageSizeTooLargeError:
         known = [(name, text) for name, text in headers if name.startswith("dlq.")]
-        sent = await producer.send(topic, b"", headers=[*known, (OVERSIZE, str(len(record.value or b"")).encode())])
+        sent = await producer.send(
+            topic, b"", headers=[*known, (OVERSIZE, str(len(record.value or b"")).encode())]
+        )
     return sent

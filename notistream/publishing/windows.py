@@ -40,11 +40,13 @@ class LaneWindow:
     rate: float = 0.0
     sampled: tuple[float, int] | None = None
 
-    def learn(self, position: LanePosition, now: float, *, pressed: bool, under_way: int = 0) -> None:
+    def learn(
+        self, position: LanePosition, now: float, *, pressed: bool, under_way: int = 0
+    ) -> None:
         """Take in where the lane is; it is `pressed` while entries are held back for it.
 
-        A lane that is known to be slow has a smaller window than one of which nothing is known. `under_way` is what it
-        was when the position was asked for.
+        A lane that is known to be slow has a smaller window than one of which nothing is known.
+        `under_way` is what it was when the position was asked for.
         """
         outstanding = position.lag + max(under_way, self.under_way)
         least = min(self.least, SMALLEST_WINDOW) if pressed or position.lag else self.least
@@ -91,7 +93,10 @@ class Windows:
         self._clock = clock
 
     def admit(self, entry: OutboxEntry) -> bool:
-        """Whether an entry may be published now; what is behind held ones of its tenant is held too."""
+        """Whether an entry may be published now.
+
+        What is behind held ones of its tenant is held too.
+        """
         lane = self._lanes.get(entry.topic)
         if lane is None:
             return True
@@ -122,7 +127,9 @@ class Windows:
     @property
     def stale(self) -> bool:
         """Whether it is time to look where the lanes are."""
-        return bool(self._held) or any(lane.credit < lane.window // 2 for lane in self._lanes.values())
+        return bool(self._held) or any(
+            lane.credit < lane.window // 2 for lane in self._lanes.values()
+        )
 
     def rooms(self) -> Mapping[tuple[str, str], int]:
         """Records that each lane (channel, priority) can take from the scheduler.
@@ -159,16 +166,28 @@ class Windows:
             return
         pressed = {topic for topic, _ in self._held}
         for topic, lane in self._lanes.items():
-            lane.learn(positions[topic], self._clock(), pressed=topic in pressed, under_way=under_way[topic])
+            lane.learn(
+                positions[topic],
+                self._clock(),
+                pressed=topic in pressed,
+                under_way=under_way[topic],
+            )
 
     async def release(self) -> list[OutboxEntry]:
-        """Take held entries for the lanes that have room again, tenant by tenant; they are to be published."""
+        """Take held entries for the lanes that have room again, tenant by tenant.
+
+        They are to be published.
+        """
         await self._look_for_held()
         if not self.stale:
             return []
         await self._learn()
         pressed = {topic for topic, _ in self._held}
-        rooms = {topic: lane.credit for topic, lane in self._lanes.items() if topic in pressed and lane.credit > 0}
+        rooms = {
+            topic: lane.credit
+            for topic, lane in self._lanes.items()
+            if topic in pressed and lane.credit > 0
+        }
         released = await outbox.release(self._database, rooms) if rooms else []
         for entry in released:
             self._lanes[entry.topic].take(len(entry.records))

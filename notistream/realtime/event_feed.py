@@ -24,10 +24,12 @@ ASSIGNMENT_POLL_S = 0.02
 
 
 class EventFeed:
-    """A consumer without a group, begun with the first who listens; comes back by itself after every failure.
+    """A consumer without a group, begun with the first who listens.
 
-    While Kafka is away events are late. What was told between a failure of the consumer and its next start is not
-    read: who must not miss anything reads the database.
+    Comes back by itself after every failure.
+
+    While Kafka is away events are late. What was told between a failure of the consumer and its
+    next start is not read: who must not miss anything reads the database.
     """
 
     def __init__(self, *, kafka: Kafka, prefix: str, deliver: Callable[[Events], None]) -> None:
@@ -65,8 +67,14 @@ class EventFeed:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
-            **self._kafka.options, group_id=None, enable_auto_commit=False, auto_offset_reset="latest",
-            request_timeout_ms=REQUEST_TIMEOUT_MS, fetch_max_wait_ms=FETCH_WAIT_MS, client_id="notistream-events")
+            **self._kafka.options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            client_id="notistream-events",
+        )
         try:
             await consumer.start()
             await self._seek_end(consumer)
@@ -76,7 +84,9 @@ class EventFeed:
                 for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                     for record in records:
                         self._take(record.value)
-                        await asyncio.sleep(0)  # those who were told send, before the next hundreds come
+                        await asyncio.sleep(
+                            0
+                        )  # those who were told send, before the next hundreds come
                 metrics.EVENTS_LAG.set(await _lag(consumer))
         finally:
             self.reading = False

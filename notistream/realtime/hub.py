@@ -1,4 +1,7 @@
-"""The hub: which listener of this process is told of which event; every listener has a bounded queue."""
+"""The hub: which listener of this process is told of which event.
+
+Every listener has a bounded queue.
+"""
 
 import asyncio
 from collections import defaultdict, deque
@@ -23,7 +26,10 @@ class Listener(Protocol):
 
 
 class Hub:
-    """Listeners by tenant, or by tenant and recipient; telling costs what those cost who are concerned."""
+    """Listeners by tenant, or by tenant and recipient.
+
+    Telling costs what those cost who are concerned.
+    """
 
     def __init__(self) -> None:
         self._listeners: defaultdict[tuple[UUID, str | None], set[Listener]] = defaultdict(set)
@@ -55,7 +61,9 @@ class Hub:
     def _tell(self, tenant_id: UUID, event: Event) -> None:
         everybody = self._listeners.get((tenant_id, None), ())
         recipient = event.data.get("recipient_id")
-        concerned = self._listeners.get((tenant_id, recipient), ()) if isinstance(recipient, str) else ()
+        concerned = (
+            self._listeners.get((tenant_id, recipient), ()) if isinstance(recipient, str) else ()
+        )
         if everybody or concerned:
             frame = status_frame(event)
             for listener in (*everybody, *concerned):
@@ -65,11 +73,16 @@ class Hub:
 def status_frame(event: Event) -> bytes:
     """What a client of the status stream gets."""
     return orjson.dumps(
-        {"id": event.id, "type": event.type, **event.data, "timestamp": event.at}, option=orjson.OPT_UTC_Z)
+        {"id": event.id, "type": event.type, **event.data, "timestamp": event.at},
+        option=orjson.OPT_UTC_Z,
+    )
 
 
 class Frames:
-    """A listener whose frames wait to be sent; with more than `limit` waiting it is too slow, and hears no more."""
+    """A listener whose frames wait to be sent.
+
+    With more than `limit` waiting it is too slow, and hears no more.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -97,7 +110,10 @@ class Frames:
 
 
 class Bell:
-    """A listener that rings when something came into one inbox; `seq` is the place up to which that is known."""
+    """A listener that rings when something came into one inbox.
+
+    `seq` is the place up to which that is known.
+    """
 
     def __init__(self, owner: Owner, seq: int) -> None:
         self.owner = owner

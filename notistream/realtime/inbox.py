@@ -36,11 +36,21 @@ class Inbox:
     ) -> list[InboxMessage]:
         """At most `limit`, newest first."""
         return await inbox.page(
-            self._database.of(tenant_id), tenant_id, recipient_id, before=before, unread=unread, limit=limit)
+            self._database.of(tenant_id),
+            tenant_id,
+            recipient_id,
+            before=before,
+            unread=unread,
+            limit=limit,
+        )
 
-    async def after(self, tenant_id: UUID, recipient_id: str, *, seq: int, limit: int) -> list[InboxMessage]:
+    async def after(
+        self, tenant_id: UUID, recipient_id: str, *, seq: int, limit: int
+    ) -> list[InboxMessage]:
         """At most `limit` behind a place, oldest first."""
-        return await inbox.after(self._database.of(tenant_id), tenant_id, recipient_id, seq=seq, limit=limit)
+        return await inbox.after(
+            self._database.of(tenant_id), tenant_id, recipient_id, seq=seq, limit=limit
+        )
 
     async def place(self, tenant_id: UUID, recipient_id: str, since: UUID | None) -> int:
         """The place of a message, or of the newest; raises NotFound."""
@@ -58,7 +68,9 @@ class Inbox:
 
     async def mark_read(self, tenant_id: UUID, recipient_id: str, message_id: UUID) -> None:
         """Mark one as read; raises NotFound."""
-        if not await inbox.mark_read(self._database.of(tenant_id), tenant_id, recipient_id, message_id):
+        if not await inbox.mark_read(
+            self._database.of(tenant_id), tenant_id, recipient_id, message_id
+        ):
             raise NotFound(f"there is no message {message_id} in this inbox")
 
     async def mark_all_read(self, tenant_id: UUID, recipient_id: str) -> None:

@@ -22,8 +22,16 @@ class Realtime:
     """What sockets are made of; nothing here runs before the first of them."""
 
     def __init__(
-        self, database: Database, *, inbox: Inbox, tokens: WsTokens, kafka: Kafka, prefix: str, queue: int,
-        per_process: int, per_tenant: int,
+        self,
+        database: Database,
+        *,
+        inbox: Inbox,
+        tokens: WsTokens,
+        kafka: Kafka,
+        prefix: str,
+        queue: int,
+        per_process: int,
+        per_tenant: int,
     ) -> None:
         self.inbox = inbox
         self.tokens = tokens

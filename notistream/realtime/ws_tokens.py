@@ -29,7 +29,10 @@ class Reader:
 
 
 class WsTokens:
-    """The first secret signs; all verify, so that a secret can be replaced while tokens of the old one live."""
+    """The first secret signs.
+
+    All verify, so that a secret can be replaced while tokens of the old one live.
+    """
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = {key_id(secret): secret for secret in secrets}
@@ -38,13 +41,21 @@ class WsTokens:
     def issue(self, tenant_id: UUID, recipient_id: str, *, ttl_s: int) -> str:
         """A token that lets this recipient in; raises NotConfigured."""
         if self._signs is None:
-            raise NotConfigured("set NOTISTREAM_JWT_SECRET to at least 32 random characters to issue tokens")
+            raise NotConfigured(
+                "set NOTISTREAM_JWT_SECRET to at least 32 random characters to issue tokens"
+            )
         now = int(time.time())
         claims = {
-            "iss": ISSUER, "aud": AUDIENCE, "sub": recipient_id, "tenant": str(tenant_id), "iat": now,
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": recipient_id,
+            "tenant": str(tenant_id),
+            "iat": now,
             "exp": now + ttl_s,
         }
-        return jwt.encode(claims, self._secrets[self._signs], algorithm=ALGORITHM, headers={"kid": self._signs})
+        return jwt.encode(
+            claims, self._secrets[self._signs], algorithm=ALGORITHM, headers={"kid": self._signs}
+        )
 
     def verify(self, token: str) -> Reader:
         """Whom the token lets in.
@@ -53,16 +64,27 @@ class WsTokens:
             Unauthorized: it is not one of ours, has been changed, or has expired.
         """
         try:
-            # The header only chooses among secrets that are in memory; the algorithm is never the token's choice.
+            # The header only chooses among secrets that are in memory; the algorithm is never the
+            # token's choice.
             secret = self._secrets[jwt.get_unverified_header(token)["kid"]]
             claims = jwt.decode(
-                token, secret, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY_S,
-                options={"require": list(CLAIMS), "strict_aud": True})
+                token,
+                secret,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                leeway=LEEWAY_S,
+                options={"require": list(CLAIMS), "strict_aud": True},
+            )
             reader = Reader(UUID(claims["tenant"]), claims["sub"], float(claims["exp"]))
         except jwt.ExpiredSignatureError:
-            raise Unauthorized("the token has expired; get a new one from POST /api/v1/ws-token") from None
+            raise Unauthorized(
+                "the token has expired; get a new one from POST /api/v1/ws-token"
+            ) from None
         except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError):
-            raise Unauthorized("the token is not valid; get one from POST /api/v1/ws-token") from None
+            raise Unauthorized(
+                "the token is not valid; get one from POST /api/v1/ws-token"
+            ) from None
         if recipient_id_error(reader.recipient_id):
             raise Unauthorized("the token is not valid; get one from POST /api/v1/ws-token")
         return reader

@@ -14,7 +14,10 @@ from notistream.domain.recipient import Contact
 async def put(
     database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, contact: Contact
 ) -> tuple[StoredRecipient, bool]:
-    """Create or replace; device tokens that are not given stay. What is stored now, and whether it is new."""
+    """Create or replace; device tokens that are not given stay.
+
+    What is stored now, and whether it is new.
+    """
     async with database.transaction() as db:
         if contact.push_tokens is not None:
             await device_tokens.lock(db, tenant_id)
@@ -27,7 +30,12 @@ async def put(
 
 
 async def register_device(
-    database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, token: str, *, platform: str | None = None
+    database: Database | TenantDatabase,
+    tenant_id: UUID,
+    recipient_id: str,
+    token: str,
+    *,
+    platform: str | None = None,
 ) -> None:
     """Make a token the newest of this recipient, who is created where needed, and take it from any other."""
     async with database.transaction() as db:
@@ -36,7 +44,11 @@ async def register_device(
 
 
 async def wish(
-    database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, *, channels: Mapping[str, Any],
+    database: Database | TenantDatabase,
+    tenant_id: UUID,
+    recipient_id: str,
+    *,
+    channels: Mapping[str, Any],
     timezone: str | None,
 ) -> StoredPreferences:
     """Replace what a recipient wishes of these channels and, where one is given, the zone that the wishes are in."""

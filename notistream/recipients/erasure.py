@@ -1,4 +1,7 @@
-"""Erasing a recipient: personal data leaves every table in small steps; statuses, counts and opt-outs stay."""
+"""Erasing a recipient: personal data leaves every table in small steps.
+
+Statuses, counts and opt-outs stay.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +21,9 @@ log = logging.getLogger(__name__)
 LOOKED_AT_AT_ONCE = 5000
 ERASED_AT_ONCE = 500
 ANSWERS_AT_ONCE = 200
-SHORTEST_WORD = 6  # shorter ones would be found in records that have nothing to do with the recipient
+SHORTEST_WORD = (
+    6  # shorter ones would be found in records that have nothing to do with the recipient
+)
 
 Eraser = Callable[[Queryable, UUID, str], Awaitable[int]]
 """Erases what another part keeps of a recipient (tenant, recipient id); how many rows."""
@@ -36,13 +41,19 @@ class Erasure:
     """Erases recipients; `also` are the erasers of tables that other parts own."""
 
     def __init__(
-        self, database: Database, *, publish: Callable[[Sequence[OutboxEntry]], None], also: Sequence[Eraser] = ()
+        self,
+        database: Database,
+        *,
+        publish: Callable[[Sequence[OutboxEntry]], None],
+        also: Sequence[Eraser] = (),
     ) -> None:
         self._database = database
         self._publish = publish
         self._also = also
 
-    async def erase(self, tenant_id: UUID, recipient_id: str, *, actor: str | None = None) -> Erased:
+    async def erase(
+        self, tenant_id: UUID, recipient_id: str, *, actor: str | None = None
+    ) -> Erased:
         """Erase, as the tenant does itself unless an actor is named.
 
         What a crash leaves undone, a repetition does, because the recipient itself goes last.
@@ -59,22 +70,46 @@ class Erasure:
         async with self._database.transaction() as db:
             await erasure.keep_suppressions(db, tenant_id, addresses, opt_outs(known, addresses))
             await erasure.forget(db, tenant_id, recipient_id)
-            await audit_log.record(db, actor or str(tenant_id), "recipient.erase", "a recipient", {
-                "tenant_id": str(tenant_id), "notifications": erased.notifications, "cancelled": erased.cancelled})
-        log.info("recipient erased", extra={
-            "tenant_id": str(tenant_id), "notifications": erased.notifications, "cancelled": erased.cancelled})
+            await audit_log.record(
+                db,
+                actor or str(tenant_id),
+                "recipient.erase",
+                "a recipient",
+                {
+                    "tenant_id": str(tenant_id),
+                    "notifications": erased.notifications,
+                    "cancelled": erased.cancelled,
+                },
+            )
+        log.info(
+            "recipient erased",
+            extra={
+                "tenant_id": str(tenant_id),
+                "notifications": erased.notifications,
+                "cancelled": erased.cancelled,
+            },
+        )
         return erased
 
-    async def _notifications(self, tenant_id: UUID, recipient_id: str, addresses: Addresses) -> Erased:
+    async def _notifications(
+        self, tenant_id: UUID, recipient_id: str, addresses: Addresses
+    ) -> Erased:
         tombstone = f"erased:{uuid4()}"
         erased = cancelled = 0
         after: UUID | None = None
         while True:
             ids, after = await erasure.page(
-                self._database, tenant_id, recipient_id, addresses, after=after, size=LOOKED_AT_AT_ONCE)
+                self._database,
+                tenant_id,
+                recipient_id,
+                addresses,
+                after=after,
+                size=LOOKED_AT_AT_ONCE,
+            )
             for at in range(0, len(ids), ERASED_AT_ONCE):
                 part = await erasure.erase(
-                    self._database, tenant_id, ids[at:at + ERASED_AT_ONCE], tombstone=tombstone)
+                    self._database, tenant_id, ids[at : at + ERASED_AT_ONCE], tombstone=tombstone
+                )
                 self._publish(part.entries)
                 erased, cancelled = erased + part.notifications, cancelled + part.cancelled
             if after is None:
@@ -83,14 +118,19 @@ class Erasure:
     async def _elsewhere(self, tenant_id: UUID, recipient_id: str, addresses: Addresses) -> int:
         """Undecodable records, stored answers, and what other parts keep."""
         names = list({recipient_id, *(address for _, address in addresses)})
-        words = [address for _, address in addresses if len(address) >= SHORTEST_WORD and address != recipient_id]
+        words = [
+            address
+            for _, address in addresses
+            if len(address) >= SHORTEST_WORD and address != recipient_id
+        ]
         count = await erasure.erase_records(self._database, tenant_id, names, words)
         count += await erasure.forget_sandbox(self._database, tenant_id, recipient_id, names)
         quoted = [orjson.dumps(name).decode() for name in names]
         after: tuple[str, str] | None = None
         while True:
             gone, after = await erasure.forget_answers(
-                self._database, tenant_id, quoted, after=after, size=ANSWERS_AT_ONCE)
+                self._database, tenant_id, quoted, after=after, size=ANSWERS_AT_ONCE
+            )
             count += gone
             if after is None:
                 break
@@ -102,11 +142,17 @@ class Erasure:
 def addresses_of(recipient_id: str, known: Known) -> Addresses:
     """Where each channel reaches the recipient."""
     contacts = {
-        AddressKind.EMAIL: [known.email], AddressKind.PHONE: [known.phone], AddressKind.DEVICE: known.tokens,
+        AddressKind.EMAIL: [known.email],
+        AddressKind.PHONE: [known.phone],
+        AddressKind.DEVICE: known.tokens,
         AddressKind.RECIPIENT_ID: [recipient_id],
     }
     return [
-        (channel.name, address) for channel in CHANNELS.values() for address in contacts[channel.address] if address]
+        (channel.name, address)
+        for channel in CHANNELS.values()
+        for address in contacts[channel.address]
+        if address
+    ]
 
 
 def opt_outs(known: Known, addresses: Addresses) -> Sequence[tuple[str, str, str]]:
@@ -114,5 +160,8 @@ def opt_outs(known: Known, addresses: Addresses) -> Sequence[tuple[str, str, str
     categories = [category for category, wanted in known.categories.items() if not wanted]
     off = {name for name, wishes in known.channels.items() if not wishes.get("enabled", True)}
     return [
-        (channel, address, category) for channel, address in addresses
-        for category in ("", *categories) if category or channel in off]
+        (channel, address, category)
+        for channel, address in addresses
+        for category in ("", *categories)
+        if category or channel in off
+    ]

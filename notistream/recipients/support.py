@@ -1,4 +1,7 @@
-"""What operators do for a recipient; each act is in the audit log, in its transaction, and names nobody there."""
+"""What operators do for a recipient.
+
+Each act is in the audit log, in its transaction, and names nobody there.
+"""
 
 import hashlib
 from uuid import UUID
@@ -40,19 +43,33 @@ class RecipientSupport:
         """Put an address of the recipient on the suppression list."""
         async with self._database.transaction() as db:
             await suppressions.put(
-                db, self._tenant_id, channel=channel, address=address, category=category,
-                reason=SuppressionReason.MANUAL, note=note)
+                db,
+                self._tenant_id,
+                channel=channel,
+                address=address,
+                category=category,
+                reason=SuppressionReason.MANUAL,
+                note=note,
+            )
             await self._note(db, "suppression.add", recipient_id, channel=channel)
 
-    async def unsuppress(self, recipient_id: str, *, channel: str, address: str, category: str) -> bool:
+    async def unsuppress(
+        self, recipient_id: str, *, channel: str, address: str, category: str
+    ) -> bool:
         """Take an address off the list; False where it was not on it."""
         async with self._database.transaction() as db:
             removed = await suppressions.remove(
-                db, self._tenant_id, channel=channel, address=address, category=category)
+                db, self._tenant_id, channel=channel, address=address, category=category
+            )
             if removed:
                 await self._note(db, "suppression.remove", recipient_id, channel=channel)
         return removed
 
     async def _note(self, db: Queryable, action: str, recipient_id: str, **details: str) -> None:
-        await audit_log.record(db, self._actor, action, f"recipient {reference(self._tenant_id, recipient_id)}", {
-            "tenant_id": str(self._tenant_id), **details})
+        await audit_log.record(
+            db,
+            self._actor,
+            action,
+            f"recipient {reference(self._tenant_id, recipient_id)}",
+            {"tenant_id": str(self._tenant_id), **details},
+        )

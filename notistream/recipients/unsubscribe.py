@@ -13,9 +13,16 @@ log = logging.getLogger(__name__)
 async def unsubscribe(database: Queryable, wanted: OptOut) -> None:
     """Take the category back; repeating it changes nothing."""
     if wanted.recipient_id is not None:
-        await preferences.turn_category_off(database, wanted.tenant_id, wanted.recipient_id, wanted.category)
+        await preferences.turn_category_off(
+            database, wanted.tenant_id, wanted.recipient_id, wanted.category
+        )
     elif wanted.address is not None:
         await suppressions.add(
-            database, wanted.tenant_id, channel=wanted.channel, address=wanted.address, category=wanted.category,
-            reason=SuppressionReason.UNSUBSCRIBE)
+            database,
+            wanted.tenant_id,
+            channel=wanted.channel,
+            address=wanted.address,
+            category=wanted.category,
+            reason=SuppressionReason.UNSUBSCRIBE,
+        )
     log.info("unsubscribed", extra={"tenant_id": str(wanted.tenant_id), "channel": wanted.channel})

@@ -1,4 +1,7 @@
-"""The audit: accepted = terminal + waiting, and nothing that waits is forgotten; what is, can be woken again."""
+"""The audit: accepted = terminal + waiting, and nothing that waits is forgotten.
+
+What is, can be woken again.
+"""
 
 import asyncio
 import logging
@@ -83,10 +86,17 @@ class Audit:
         self._not_before = 0.0
 
     async def run(
-        self, window: Window, *, repair: bool = False, actor: str = WORKER, pace: bool = False,
+        self,
+        window: Window,
+        *,
+        repair: bool = False,
+        actor: str = WORKER,
+        pace: bool = False,
         on_page: Callable[[int], None] = lambda _: None,
     ) -> AuditReport:
-        """Audit a window; with `pace`, rest as long as each page took. `on_page` hears how many were looked at.
+        """Audit a window; with `pace`, rest as long as each page took.
+
+        `on_page` hears how many were looked at.
 
         Raises:
             KafkaUnavailable: what Kafka holds cannot be known now.
@@ -109,7 +119,13 @@ class Audit:
         while after is not None:
             began = time.monotonic()
             page = await stored.page(
-                self._database, window, after=after, limit=PAGE, lease=self._lease, horizons=horizons)
+                self._database,
+                window,
+                after=after,
+                limit=PAGE,
+                lease=self._lease,
+                horizons=horizons,
+            )
             tally.add_page(page.hours)
             queued = [s for s in page.suspects if s.status == Status.PENDING]
             doubts += await self._backlog.doubtful(queued) if queued else ()
@@ -132,16 +148,24 @@ class Audit:
         woken: set[UUID] = set()
         for at in range(0, len(missing), REPAIRED_AT_ONCE):
             async with self._database.transaction() as db:
-                ids = await stored.repair(db, missing[at:at + REPAIRED_AT_ONCE])
+                ids = await stored.repair(db, missing[at : at + REPAIRED_AT_ONCE])
                 if ids:
                     await audit_log.record(
-                        db, actor, "audit.repair", f"{len(ids)} notifications", {"ids": sorted(map(str, ids))})
+                        db,
+                        actor,
+                        "audit.repair",
+                        f"{len(ids)} notifications",
+                        {"ids": sorted(map(str, ids))},
+                    )
             woken |= ids
         metrics.AUDIT_REPAIRED.inc(len(woken))
         return frozenset(woken)
 
     async def keep(self, *, every: timedelta, repair: bool) -> None:
-        """Audit the last seven days where nobody did for `every`; show the last audit, whoever did it."""
+        """Audit the last seven days where nobody did for `every`.
+
+        Show the last audit, whoever did it.
+        """
         last = await stored.last_run(self._database)
         if (last is None or last.age >= every) and time.monotonic() >= self._not_before:
             self._not_before = time.monotonic() + AFTER_FAILURE_S
@@ -163,15 +187,29 @@ class Audit:
                 return
             now, began = datetime.now(UTC), time.monotonic()
             report = await self.run(Window(now - SPAN, now), repair=repair, pace=True)
-            await audit_log.record(db, WORKER, stored.ACTION, "installation", {
-                "missing": report.unrepaired, "repaired": report.repaired, "overdue": report.total("overdue"),
-                "accepted": report.total("accepted"), "seconds": round(time.monotonic() - began, 3),
-            })
+            await audit_log.record(
+                db,
+                WORKER,
+                stored.ACTION,
+                "installation",
+                {
+                    "missing": report.unrepaired,
+                    "repaired": report.repaired,
+                    "overdue": report.total("overdue"),
+                    "accepted": report.total("accepted"),
+                    "seconds": round(time.monotonic() - began, 3),
+                },
+            )
             await stored.forget_repairs(db)
         if report.total("missing"):
-            log.error("the audit found notifications that nothing wakes", extra={
-                "missing": report.total("missing"), "repaired": report.repaired,
-                "ids": [str(missing.id) for missing in report.listed[:20]]})
+            log.error(
+                "the audit found notifications that nothing wakes",
+                extra={
+                    "missing": report.total("missing"),
+                    "repaired": report.repaired,
+                    "ids": [str(missing.id) for missing in report.listed[:20]],
+                },
+            )
 
 
 class _Tally:
@@ -195,11 +233,16 @@ class _Tally:
         for s in missing:
             self._hours[s.tenant_id, s.hour][3] += 1
             if len(self.listed) < LISTED:
-                self.listed.append(Missing(s.id, s.tenant_id, s.topic, s.status, s.queued_at, s.id in repaired))
+                self.listed.append(
+                    Missing(s.id, s.tenant_id, s.topic, s.status, s.queued_at, s.id in repaired)
+                )
 
     def hours(self) -> list[HourLine]:
         return [
-            HourLine(tenant_id, hour, accepted, terminal, accepted - terminal - missing, overdue, missing)
+            HourLine(
+                tenant_id, hour, accepted, terminal, accepted - terminal - missing, overdue, missing
+            )
             for (tenant_id, hour), (accepted, terminal, overdue, missing) in sorted(
-                self._hours.items(), key=lambda item: (item[0][1], item[0][0]))
+                self._hours.items(), key=lambda item: (item[0][1], item[0][0])
+            )
         ]

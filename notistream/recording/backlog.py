@@ -49,9 +49,9 @@ class Backlog:
     async def doubtful(self, suspects: Sequence[Suspect]) -> list[Doubt]:
         """The suspects that should have been read by now; read from PostgreSQL before this call.
 
-        A record is published after its notification was queued, so one that was queued after the oldest record
-        was published may be behind it. One that was queued well before it can only be there if it was published
-        late; `without_record` will tell.
+        A record is published after its notification was queued, so one that was queued after the
+        oldest record was published may be behind it. One that was queued well before it can only be
+        there if it was published late; `without_record` will tell.
         """
         spans = await self._positions.unacknowledged()
         left = []
@@ -65,7 +65,9 @@ class Backlog:
         return left
 
     async def without_record(self, doubts: Sequence[Doubt]) -> list[Suspect]:
-        """The suspects for which no unacknowledged record is on Kafka; reads those of their partitions.
+        """The suspects for which no unacknowledged record is on Kafka.
+
+        Reads those of their partitions.
 
         Raises:
             KafkaUnavailable: no answer.
@@ -74,11 +76,18 @@ class Backlog:
         by_place: defaultdict[Place, dict[UUID, Suspect]] = defaultdict(dict)
         for doubt in doubts:
             by_place[doubt.place][doubt.suspect.id] = doubt.suspect
-        # Suspects come in the order of their ids, and so, roughly, do records: go on where the last ones were found.
+        # Suspects come in the order of their ids, and so, roughly, do records: go on where the last
+        # ones were found.
         middle = {
-            place: min(max(self._read_to.get(place, 0), span.begin), span.end) for place, span in spans.items()}
-        await self._strike_out(by_place, {p: Unacknowledged(middle[p], span.end) for p, span in spans.items()})
-        await self._strike_out(by_place, {p: Unacknowledged(span.begin, middle[p]) for p, span in spans.items()})
+            place: min(max(self._read_to.get(place, 0), span.begin), span.end)
+            for place, span in spans.items()
+        }
+        await self._strike_out(
+            by_place, {p: Unacknowledged(middle[p], span.end) for p, span in spans.items()}
+        )
+        await self._strike_out(
+            by_place, {p: Unacknowledged(span.begin, middle[p]) for p, span in spans.items()}
+        )
         return [suspect for wanted in by_place.values() for suspect in wanted.values()]
 
     async def _strike_out(
@@ -135,5 +144,6 @@ def horizons(oldest: Mapping[Place, datetime | None]) -> Mapping[str, datetime]:
         by_topic[topic].append(at)
     return {
         topic: max(at for at in moments if at is not None) - MARGIN
-        for topic, moments in by_topic.items() if None not in moments
+        for topic, moments in by_topic.items()
+        if None not in moments
     }

@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 
 async def retire(database: Database, claimed: Claimed, end: Finish) -> Sequence[OutboxEntry]:
-    """Drop dead device tokens, and suppress other addresses; what is to be published. Repeating it is harmless.
+    """Drop dead device tokens, and suppress other addresses; what is to be published.
+
+    Repeating it is harmless.
 
     Raises:
         DatabaseUnavailable: the next message to the address will find it dead again.
@@ -23,14 +25,31 @@ async def retire(database: Database, claimed: Claimed, end: Finish) -> Sequence[
     note = storable(end.error or "refused by the provider")
     if CHANNELS[claimed.channel].address is AddressKind.DEVICE:
         entries = await device_tokens.deactivate(
-            database, claimed.tenant_id, end.dead_addresses, before=claimed.claimed_at,
-            suppress=not claimed.devices, note=note, notification_id=claimed.id)
+            database,
+            claimed.tenant_id,
+            end.dead_addresses,
+            before=claimed.claimed_at,
+            suppress=not claimed.devices,
+            note=note,
+            notification_id=claimed.id,
+        )
     else:
         entries = []
         for address in end.dead_addresses:
             await suppressions.add(
-                database, claimed.tenant_id, channel=claimed.channel, address=address,
-                reason=SuppressionReason.BOUNCE, note=note)
-    log.info("dead addresses retired", extra={
-        "notification_id": str(claimed.id), "channel": claimed.channel, "count": len(end.dead_addresses)})
+                database,
+                claimed.tenant_id,
+                channel=claimed.channel,
+                address=address,
+                reason=SuppressionReason.BOUNCE,
+                note=note,
+            )
+    log.info(
+        "dead addresses retired",
+        extra={
+            "notification_id": str(claimed.id),
+            "channel": claimed.channel,
+            "count": len(end.dead_addresses),
+        },
+    )
     return entries

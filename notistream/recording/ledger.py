@@ -41,8 +41,12 @@ class DeliveryLedger:
         self._owner = owner
         self._lease = lease
         enough = max(concurrency // SHARE, 1)
-        self._claims: GroupCommit[Turn, Claimed | None] = GroupCommit(self._claim, pause=by_load, enough=enough)
-        self._finishes: GroupCommit[Finishing, bool] = GroupCommit(self._finish, pause=by_load, enough=enough)
+        self._claims: GroupCommit[Turn, Claimed | None] = GroupCommit(
+            self._claim, pause=by_load, enough=enough
+        )
+        self._finishes: GroupCommit[Finishing, bool] = GroupCommit(
+            self._finish, pause=by_load, enough=enough
+        )
         self._parkings: GroupCommit[Parking, None] = GroupCommit(self._park)
         self._wake_ups: GroupCommit[Turn, float | None] = GroupCommit(self._queue)
 
@@ -56,10 +60,15 @@ class DeliveryLedger:
         return claimed
 
     async def finish(self, claimed: Claimed, end: Finish, origin: Origin) -> None:
-        """Record under the lease; repeated until PostgreSQL answers, because the provider was called."""
+        """Record under the lease.
+
+        Repeated until PostgreSQL answers, because the provider was called.
+        """
         while True:
             try:
-                in_time = await self._finishes.submit(Finishing(claimed.id, claimed.lease_token, end, origin))
+                in_time = await self._finishes.submit(
+                    Finishing(claimed.id, claimed.lease_token, end, origin)
+                )
                 if not in_time:
                     await self._finish_late(claimed, end)
             except DatabaseUnavailable:
@@ -85,8 +94,14 @@ class DeliveryLedger:
         self._publish(changed.entries)
         accepted = claimed.id in changed.ids
         metrics.LATE.labels("yes" if accepted else "no").inc()
-        log.warning("finished after the lease had ended", extra={
-            "notification_id": str(claimed.id), "outcome": end.outcome.value, "accepted": accepted})
+        log.warning(
+            "finished after the lease had ended",
+            extra={
+                "notification_id": str(claimed.id),
+                "outcome": end.outcome.value,
+                "accepted": accepted,
+            },
+        )
 
     async def park(self, parking: Parking) -> None:
         """See `delivery.ports.Ledger`."""
@@ -99,9 +114,14 @@ class DeliveryLedger:
 
     async def _claim(self, turns: Sequence[Turn]) -> Sequence[Claimed | None]:
         call_before = time.monotonic() + self._lease.total_seconds() / 2
-        claimed = dict(await deliveries.claim(
-            self._database, turns, owner=self._owner, lease=self._lease, call_before=call_before))
-        return [claimed.pop(turn.id, None) for turn in turns]  # a turn that came twice is claimed once
+        claimed = dict(
+            await deliveries.claim(
+                self._database, turns, owner=self._owner, lease=self._lease, call_before=call_before
+            )
+        )
+        return [
+            claimed.pop(turn.id, None) for turn in turns
+        ]  # a turn that came twice is claimed once
 
     async def _finish(self, items: Sequence[Finishing]) -> Sequence[bool]:
         changed = await deliveries.finish(self._database, items)

@@ -1,4 +1,7 @@
-"""Receipts: vendors' callbacks are verified and read by their providers; what they say is kept, told and acted upon."""
+"""Receipts: vendors' callbacks are verified and read by their providers.
+
+What they say is kept, told and acted upon.
+"""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -28,11 +31,18 @@ class Receipts:
     """What `/callbacks/{provider}` does, and what a task does for receipts that were early."""
 
     def __init__(
-        self, database: Database, providers: Mapping[str, Provider], *, publish: Callable[[Sequence[OutboxEntry]], None]
+        self,
+        database: Database,
+        providers: Mapping[str, Provider],
+        *,
+        publish: Callable[[Sequence[OutboxEntry]], None],
     ) -> None:
         self._database = database
         self._providers = {
-            name: provider for name, provider in providers.items() if isinstance(provider, ReceivesCallbacks)}
+            name: provider
+            for name, provider in providers.items()
+            if isinstance(provider, ReceivesCallbacks)
+        }
         self._publish = publish
         metrics.initialise_receipts(self._providers, ReceiptState)
 
@@ -41,7 +51,8 @@ class Receipts:
 
         Raises:
             NotFound: this provider is not in use, or receives none.
-            CallbackRefused, UnreadableBody: it is not of the vendor; or not what the vendor documents.
+            CallbackRefused, UnreadableBody: it is not of the vendor; or not what the vendor
+              documents.
             Unavailable: it could not be verified or recorded now; the vendor repeats it.
         """
         receiver = self._providers.get(provider)
@@ -69,11 +80,20 @@ class Receipts:
         _count(provider, receipt.state, _effect(applied))
 
     async def match_early(self) -> int:
-        """Apply receipts whose notification is recorded by now, and forget those that are too old; how many."""
+        """Apply receipts whose notification is recorded by now, and forget those that are too old.
+
+        How many.
+        """
         done: list[tuple[str, ProviderReceipt, receipts.Applied]] = []
         async with self._database.transaction() as db:
             for provider, receipt in await receipts.take_known(db):
-                done.append((provider, receipt, await receipts.apply(db, provider, receipt, now=datetime.now(UTC))))
+                done.append(
+                    (
+                        provider,
+                        receipt,
+                        await receipts.apply(db, provider, receipt, now=datetime.now(UTC)),
+                    )
+                )
         for provider, receipt, applied in done:
             self._publish(applied.entries)
             _count(provider, receipt.state, _effect(applied))

@@ -1,4 +1,7 @@
-"""Retention: deletes what is older than the settings say, in steps that hold nobody up; any worker may do it."""
+"""Retention: deletes what is older than the settings say, in steps that hold nobody up.
+
+Any worker may do it.
+"""
 
 import asyncio
 import logging
@@ -42,7 +45,11 @@ class Retention:
                 folded = await retention.fold_totals(db, limit=FOLD_LIMIT)
 
     async def run(
-        self, *, really: bool = True, pace: bool = False, on_step: Callable[[str, int], None] = lambda *_: None
+        self,
+        *,
+        really: bool = True,
+        pace: bool = False,
+        on_step: Callable[[str, int], None] = lambda *_: None,
     ) -> Mapping[str, int]:
         """Delete, or only count, what is too old; how many of each table that is not kept for ever."""
         deleted: dict[str, int] = {}
@@ -66,7 +73,9 @@ class Retention:
             log.info("deleted what is older than its retention", extra={"deleted": deleted})
         return deleted
 
-    async def _step(self, table: str, span: timedelta, after: UUID, *, really: bool) -> retention.Deleted | None:
+    async def _step(
+        self, table: str, span: timedelta, after: UUID, *, really: bool
+    ) -> retention.Deleted | None:
         """None: another process is deleting at this moment."""
         async with self._database.transaction() as db:
             if really and not await retention.try_lock(db):

@@ -47,22 +47,33 @@ class Timeline:
 async def timeline_of(db: Queryable, notification: StoredNotification) -> Timeline:
     """The trace of a notification that was just read."""
     return timeline(
-        notification, await notifications.trace_steps(db, notification.id),
-        await notifications.attempts(db, notification.id), await stored_trace.queue_place(db, notification.id))
+        notification,
+        await notifications.trace_steps(db, notification.id),
+        await notifications.attempts(db, notification.id),
+        await stored_trace.queue_place(db, notification.id),
+    )
 
 
 def timeline(
-    notification: StoredNotification, steps: Sequence[StoredStep], attempts: Sequence[StoredAttempt],
+    notification: StoredNotification,
+    steps: Sequence[StoredStep],
+    attempts: Sequence[StoredAttempt],
     queue: QueuePlace | None = None,
 ) -> Timeline:
     """Put in order what is stored."""
     gates = [step for attempt in attempts for step in _gates(attempt)]
     ordered = sorted((_accepted(notification, steps), *steps, *gates), key=lambda step: step.at)
-    if ordered[-1].next_eligible_at is None and ordered[-1].verdict != "passed":  # it stopped there, naming no time
+    if (
+        ordered[-1].next_eligible_at is None and ordered[-1].verdict != "passed"
+    ):  # it stopped there, naming no time
         ordered[-1] = replace(ordered[-1], next_eligible_at=notification.due_at)
     return Timeline(
-        notification_id=notification.id, status=notification.status, reason=notification.reason,
-        next_eligible_at=notification.due_at, queue=queue, steps=ordered,
+        notification_id=notification.id,
+        status=notification.status,
+        reason=notification.reason,
+        next_eligible_at=notification.due_at,
+        queue=queue,
+        steps=ordered,
         attempts=[_call(a) for a in attempts if a.outcome != AttemptOutcome.NOT_CALLED],
     )
 
@@ -73,7 +84,9 @@ def _accepted(notification: StoredNotification, steps: Sequence[StoredStep]) -> 
     due = _moment(moved.inputs.get("scheduled_before")) if moved else notification.scheduled_at
     later = due is not None and due > notification.created_at
     return StoredStep(
-        at=notification.created_at, gate="accept", verdict="accepted",
+        at=notification.created_at,
+        gate="accept",
+        verdict="accepted",
         reason="stored, to be sent later" if later else "stored and queued",
         inputs={"channel": notification.channel, "priority": notification.priority},
         next_eligible_at=due if later else None,
@@ -81,7 +94,10 @@ def _accepted(notification: StoredNotification, steps: Sequence[StoredStep]) -> 
 
 
 def _gates(attempt: StoredAttempt) -> Iterator[StoredStep]:
-    """The gates of an attempt, up to the one that stopped it, or to the call; those that said nothing have passed."""
+    """The gates of an attempt, up to the one that stopped it, or to the call.
+
+    Those that said nothing have passed.
+    """
     following = 0
     for said in attempt.steps:
         place = GATE_NAMES.index(said["gate"]) if said["gate"] in GATE_NAMES else following
@@ -95,8 +111,12 @@ def _gates(attempt: StoredAttempt) -> Iterator[StoredStep]:
 def _said(attempt: StoredAttempt, step: Mapping[str, Any]) -> StoredStep:
     """Gates of an attempt were asked when it began; moments inside JSON are text."""
     return StoredStep(
-        at=_moment(step.get("at")) or attempt.started_at, gate=step["gate"], verdict=step["verdict"],
-        reason=step["reason"], inputs=step.get("inputs", {}), next_eligible_at=_moment(step.get("next_eligible_at")),
+        at=_moment(step.get("at")) or attempt.started_at,
+        gate=step["gate"],
+        verdict=step["verdict"],
+        reason=step["reason"],
+        inputs=step.get("inputs", {}),
+        next_eligible_at=_moment(step.get("next_eligible_at")),
     )
 
 
@@ -104,7 +124,10 @@ def _unsaid(attempt: StoredAttempt, gate: str) -> StoredStep:
     step = passed(gate)
     called = gate == "provider"
     return StoredStep(
-        at=attempt.started_at, gate=gate, verdict=step.verdict, next_eligible_at=None,
+        at=attempt.started_at,
+        gate=gate,
+        verdict=step.verdict,
+        next_eligible_at=None,
         reason=f"{attempt.provider} was free to be called" if called else step.reason,
         inputs={"provider": attempt.provider} if called else {},
     )
@@ -116,8 +139,13 @@ def _moment(text: str | None) -> datetime | None:
 
 def _call(attempt: StoredAttempt) -> Call:
     return Call(
-        number=attempt.number, chain=attempt.chain, provider=attempt.provider, started_at=attempt.started_at,
+        number=attempt.number,
+        chain=attempt.chain,
+        provider=attempt.provider,
+        started_at=attempt.started_at,
         duration_ms=None if attempt.duration_ms is None else round(attempt.duration_ms, 3),
-        outcome=attempt.outcome, error=attempt.error,
-        late_outcome=attempt.late_outcome, late_at=attempt.late_at,
+        outcome=attempt.outcome,
+        error=attempt.error,
+        late_outcome=attempt.late_outcome,
+        late_at=attempt.late_at,
     )

@@ -22,7 +22,10 @@ LEFTOVER_LIMIT = 100
 
 
 class Upkeep:
-    """Each method is one round; it takes rows that nobody else holds and is safe to run anywhere, at any time."""
+    """Each method is one round.
+
+    It takes rows that nobody else holds and is safe to run anywhere, at any time.
+    """
 
     def __init__(
         self,
@@ -50,7 +53,10 @@ class Upkeep:
         return count
 
     async def end_leases(self, *, owner: int | None = None) -> int:
-        """Settle deliveries whose lease ended; with `owner`, also all that a former run of that slot left open."""
+        """Settle deliveries whose lease ended.
+
+        With `owner`, also all that a former run of that slot left open.
+        """
         async with self._database.transaction() as db:
             ended = await deliveries.lock_ended_leases(db, limit=LEASE_LIMIT, owner=owner)
             if not ended:
@@ -65,11 +71,16 @@ class Upkeep:
     def _settle(self, orphan: Orphan) -> Finishing:
         result = Ambiguous("the worker never said how the call ended")
         decision = retry.decide(
-            result, priority=orphan.priority, attempts=orphan.attempts, on_unknown=orphan.on_unknown,
+            result,
+            priority=orphan.priority,
+            attempts=orphan.attempts,
+            on_unknown=orphan.on_unknown,
             jitter=self._jitter(),
         )
         end = conclude(decision, AttemptOutcome.UNKNOWN, error=result.reason)
-        return Finishing(orphan.id, orphan.lease_token, replace(end, next_provider=orphan.next_provider))
+        return Finishing(
+            orphan.id, orphan.lease_token, replace(end, next_provider=orphan.next_provider)
+        )
 
     def _count(self, settled: Sequence[Finishing]) -> None:
         if settled:
@@ -88,6 +99,7 @@ class Upkeep:
     async def forget_keys(self) -> int:
         """Delete idempotency keys, cap uses and sandbox messages whose time has passed; how many."""
         return max(
-            await idempotency.forget_expired(self._database), await caps.forget(self._database),
-            await sandbox.forget(self._database))
-
+            await idempotency.forget_expired(self._database),
+            await caps.forget(self._database),
+            await sandbox.forget(self._database),
+        )

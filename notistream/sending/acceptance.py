@@ -17,7 +17,9 @@ class DuplicateKey(Conflict):
 
     def __init__(self, existing: StoredNotification) -> None:
         self.existing = existing
-        super().__init__(f"idempotency_key {existing.idempotency_key!r} belongs to notification {existing.id}")
+        super().__init__(
+            f"idempotency_key {existing.idempotency_key!r} belongs to notification {existing.id}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +45,17 @@ class BatchResult:
 def same_request(existing: StoredNotification, new: NewNotification) -> bool:
     """A repeated request with the same Idempotency-Key header, whose first answer was lost."""
     return bool(new.idempotency_key and new.idempotency_key.startswith("\x1f")) and (
-        existing.idempotency_key == new.idempotency_key)
+        existing.idempotency_key == new.idempotency_key
+    )
 
 
 def refuse_any(items: Sequence[NewNotification | NotiStreamError]) -> None:
     """Raise InvalidRequest that names every bad item."""
     errors = [
         FieldError(f"/notifications/{index}{e.pointer}", e.message)
-        for index, item in enumerate(items) if isinstance(item, InvalidRequest) for e in item.errors
+        for index, item in enumerate(items)
+        if isinstance(item, InvalidRequest)
+        for e in item.errors
     ]
     if errors:
         raise InvalidRequest(errors)
@@ -73,7 +78,9 @@ def merged(
             continue
         result = next(stored)
         repeated = isinstance(result, DuplicateKey) and same_request(result.existing, item)
-        answered.append(Repeated(result.existing) if isinstance(result, DuplicateKey) and repeated else result)
+        answered.append(
+            Repeated(result.existing) if isinstance(result, DuplicateKey) and repeated else result
+        )
     return answered
 
 
@@ -81,14 +88,40 @@ def stored_row(new: NewNotification, created: Created) -> StoredNotification:
     """The row as it was just inserted."""
     scheduled, at = new.id in created.scheduled, created.at
     return StoredNotification(
-        id=new.id, tenant_id=new.tenant_id, batch_id=new.batch_id, channel=new.channel, priority=new.priority.value,
-        status="scheduled" if scheduled else "pending", seq=1, chain=1, attempts=0, recipient=new.recipient,
-        recipient_id=new.recipient_id, subject=new.subject, content=new.content, template_id=new.template_id,
-        template_name=new.template_name, template_version=new.template_version,
-        template_variables=new.template_variables, category=new.category, type=new.type, metadata=new.metadata,
-        on_unknown=new.on_unknown.value, idempotency_key=new.idempotency_key, correlation_id=new.correlation_id,
-        locale=new.locale, test=new.test,
-        reason=None, error_message=None, provider=None, provider_message_id=None, scheduled_at=new.scheduled_at,
-        expires_at=new.expires_at, due_at=new.scheduled_at if scheduled else None, sent_at=None, failed_at=None,
-        created_at=at, updated_at=at,
+        id=new.id,
+        tenant_id=new.tenant_id,
+        batch_id=new.batch_id,
+        channel=new.channel,
+        priority=new.priority.value,
+        status="scheduled" if scheduled else "pending",
+        seq=1,
+        chain=1,
+        attempts=0,
+        recipient=new.recipient,
+        recipient_id=new.recipient_id,
+        subject=new.subject,
+        content=new.content,
+        template_id=new.template_id,
+        template_name=new.template_name,
+        template_version=new.template_version,
+        template_variables=new.template_variables,
+        category=new.category,
+        type=new.type,
+        metadata=new.metadata,
+        on_unknown=new.on_unknown.value,
+        idempotency_key=new.idempotency_key,
+        correlation_id=new.correlation_id,
+        locale=new.locale,
+        test=new.test,
+        reason=None,
+        error_message=None,
+        provider=None,
+        provider_message_id=None,
+        scheduled_at=new.scheduled_at,
+        expires_at=new.expires_at,
+        due_at=new.scheduled_at if scheduled else None,
+        sent_at=None,
+        failed_at=None,
+        created_at=at,
+        updated_at=at,
     )

@@ -56,7 +56,10 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a waiting notification is wanted: None is now. `keeps_expiry` leaves its expiry as it is."""
+    """When a waiting notification is wanted: None is now.
+
+    `keeps_expiry` leaves its expiry as it is.
+    """
 
     at: datetime | None
     expires_at: datetime | None = None
@@ -66,29 +69,43 @@ class Schedule:
 class Operations:
     """Use cases on one tenant's accepted notifications."""
 
-    def __init__(self, database: Database, *, publish: Callable[[Sequence[OutboxEntry]], None]) -> None:
+    def __init__(
+        self, database: Database, *, publish: Callable[[Sequence[OutboxEntry]], None]
+    ) -> None:
         self._database = database
         self._publish = publish
 
     async def recall(self, tenant_id: UUID, selection: Selection) -> Recalled:
-        """Cancel all that match and still wait, newest first, in bounded steps; what is accepted meanwhile stays."""
+        """Cancel all that match and still wait, newest first, in bounded steps.
+
+        What is accepted meanwhile stays.
+        """
         return await self._cancel_all(tenant_id, selection, "recall", "recalled by the sender")
 
     async def cancel_batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         """Cancel what still waits of a batch; raises NotFound."""
         if await batches.get(self._database.of(tenant_id), tenant_id, batch_id) is None:
             raise NotFound(f"there is no batch {batch_id}")
-        await self._cancel_all(tenant_id, Selection(batch_id=batch_id), "cancel", "cancelled with its batch")
+        await self._cancel_all(
+            tenant_id, Selection(batch_id=batch_id), "cancel", "cancelled with its batch"
+        )
         batch = await batches.get(self._database.of(tenant_id), tenant_id, batch_id)
         assert batch is not None, "batches are never deleted while their notifications are there"
         return batch
 
-    async def _cancel_all(self, tenant_id: UUID, selection: Selection, gate: str, reason: str) -> Recalled:
+    async def _cancel_all(
+        self, tenant_id: UUID, selection: Selection, gate: str, reason: str
+    ) -> Recalled:
         recalled = too_late = 0
         page = Candidates((), 0, None)
         while True:
             page = await operations.candidates(
-                self._database.of(tenant_id), tenant_id, selection, before=page.before, limit=LOOKED_AT_AT_ONCE)
+                self._database.of(tenant_id),
+                tenant_id,
+                selection,
+                before=page.before,
+                limit=LOOKED_AT_AT_ONCE,
+            )
             cancelled = await self._cancel(tenant_id, page.waiting, selection, gate, reason)
             recalled += cancelled
             too_late += page.too_late + len(page.waiting) - cancelled
@@ -102,15 +119,23 @@ class Operations:
         for at in range(0, len(ids), CANCELLED_AT_ONCE):
             async with self._database.of(tenant_id).transaction() as db:
                 count, entries = await operations.cancel(
-                    db, tenant_id, ids[at:at + CANCELLED_AT_ONCE], gate=gate, reason=reason)
+                    db, tenant_id, ids[at : at + CANCELLED_AT_ONCE], gate=gate, reason=reason
+                )
                 if count:
                     await audit_log.record(
-                        db, str(tenant_id), f"notifications.{gate}", _words(selection), {"count": count})
+                        db,
+                        str(tenant_id),
+                        f"notifications.{gate}",
+                        _words(selection),
+                        {"count": count},
+                    )
             self._publish(entries)
             total += count
         return total
 
-    async def reschedule(self, tenant_id: UUID, notification_id: UUID, wanted: Schedule) -> StoredNotification:
+    async def reschedule(
+        self, tenant_id: UUID, notification_id: UUID, wanted: Schedule
+    ) -> StoredNotification:
         """Let what waits become due at another moment.
 
         Raises:
@@ -123,11 +148,17 @@ class Operations:
             expires_at = found.expires_at if wanted.keeps_expiry else wanted.expires_at
             _check_times(wanted, expires_at, now=datetime.now(UTC))
             moved = await operations.reschedule(
-                db, tenant_id, notification_id, scheduled_at=wanted.at, expires_at=expires_at)
+                db, tenant_id, notification_id, scheduled_at=wanted.at, expires_at=expires_at
+            )
             if moved is None:
                 raise NotReschedulable(f"notification {notification_id} is {found.status}")
-            await audit_log.record(db, str(tenant_id), "notification.reschedule", str(notification_id), {
-                "scheduled_at": wanted.at, "before": found.due_at})
+            await audit_log.record(
+                db,
+                str(tenant_id),
+                "notification.reschedule",
+                str(notification_id),
+                {"scheduled_at": wanted.at, "before": found.due_at},
+            )
         return moved
 
     async def cancel(self, tenant_id: UUID, notification_id: UUID, *, actor: str) -> None:
@@ -140,11 +171,13 @@ class Operations:
         async with self._database.transaction() as db:
             found = await _locked(db, tenant_id, notification_id)
             count, entries = await operations.cancel(
-                db, tenant_id, [notification_id], gate="cancel", reason="cancelled by an operator")
+                db, tenant_id, [notification_id], gate="cancel", reason="cancelled by an operator"
+            )
             if not count:
                 raise NotCancellable(f"notification {notification_id} is {found.status}")
             await audit_log.record(
-                db, actor, "notification.cancel", str(notification_id), {"before": found.status})
+                db, actor, "notification.cancel", str(notification_id), {"before": found.status}
+            )
         self._publish(entries)
 
     async def resolve(
@@ -161,8 +194,13 @@ class Operations:
             if found.status != "unknown":
                 raise NotResolvable(f"notification {notification_id} is {found.status}")
             entries = await _resolve(db, found, outcome, f"resolved by {who(actor)}")
-            await audit_log.record(db, actor or str(tenant_id), "notification.resolve", str(notification_id), {
-                "outcome": outcome.value})
+            await audit_log.record(
+                db,
+                actor or str(tenant_id),
+                "notification.resolve",
+                str(notification_id),
+                {"outcome": outcome.value},
+            )
             stored = await _locked(db, tenant_id, notification_id)
         self._publish(entries)
         if outcome is Outcome.RESEND:
@@ -184,11 +222,20 @@ class Operations:
             found = await _locked(db, tenant_id, notification_id)
             await operations.forget_expiry(db, tenant_id, notification_id)
             queued = await replay.replay(
-                db, replay_id=replay_id, items=[ReplayItem(notification_id)], statuses=sorted(TERMINAL),
-                reason=f"sent again by {who(actor)}")
+                db,
+                replay_id=replay_id,
+                items=[ReplayItem(notification_id)],
+                statuses=sorted(TERMINAL),
+                reason=f"sent again by {who(actor)}",
+            )
             if queued.ids:
-                await audit_log.record(db, actor or str(tenant_id), "notification.resend", str(notification_id), {
-                    "replay_id": str(replay_id), "before": found.status})
+                await audit_log.record(
+                    db,
+                    actor or str(tenant_id),
+                    "notification.resend",
+                    str(notification_id),
+                    {"replay_id": str(replay_id), "before": found.status},
+                )
             elif not await operations.was_replayed(db, replay_id, notification_id):
                 raise NotResendable(f"notification {notification_id} is {found.status}")
             stored = await _locked(db, tenant_id, notification_id)
@@ -222,15 +269,25 @@ def _check_times(wanted: Schedule, expires_at: datetime | None, *, now: datetime
     if expires_at is None or expires_at > max(wanted.at or now, now):
         return
     if wanted.keeps_expiry:
-        raise InvalidRequest([FieldError(
-            "/scheduled_at", f"must be earlier than its `expires_at`, {expires_at.isoformat()}")])
-    raise InvalidRequest([FieldError("/expires_at", "must lie in the future and be later than `scheduled_at`")])
+        raise InvalidRequest(
+            [
+                FieldError(
+                    "/scheduled_at",
+                    f"must be earlier than its `expires_at`, {expires_at.isoformat()}",
+                )
+            ]
+        )
+    raise InvalidRequest(
+        [FieldError("/expires_at", "must lie in the future and be later than `scheduled_at`")]
+    )
 
 
 def _words(selection: Selection) -> str:
     """What was selected, for the audit log: `template=welcome channel=sms`."""
     chosen = {
-        "template": selection.template, "batch": selection.batch_id, "category": selection.category,
+        "template": selection.template,
+        "batch": selection.batch_id,
+        "category": selection.category,
         "channel": selection.channel,
     }
     return " ".join(f"{name}={value}" for name, value in chosen.items() if value is not None)

@@ -18,14 +18,18 @@ class Replays:
         self._window = window
 
     async def begin(self, key: RequestKey, body: bytes) -> StoredAnswer | None:
-        """None: serve the request, then `complete` or `abandon`. Otherwise the answer to give again.
+        """None: serve the request, then `complete` or `abandon`.
+
+        Otherwise the answer to give again.
 
         Raises:
             IdempotencyKeyReused: the key came with another body before.
             RequestInFlight: the first request is still being served.
         """
         digest = hashlib.sha256(body).digest()
-        known = await idempotency.begin(self._database.of(key.tenant_id), key, digest, window=self._window)
+        known = await idempotency.begin(
+            self._database.of(key.tenant_id), key, digest, window=self._window
+        )
         if known is idempotency.OURS:
             return None
         if known is None:  # given up by another request at this moment
@@ -36,9 +40,13 @@ class Replays:
             raise RequestInFlight
         return known
 
-    async def complete(self, key: RequestKey, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    async def complete(
+        self, key: RequestKey, *, status: int, headers: Mapping[str, str], body: bytes
+    ) -> None:
         """Keep the answer."""
-        await idempotency.complete(self._database.of(key.tenant_id), key, StoredAnswer(b"", status, headers, body))
+        await idempotency.complete(
+            self._database.of(key.tenant_id), key, StoredAnswer(b"", status, headers, body)
+        )
 
     async def abandon(self, key: RequestKey) -> None:
         """Forget a request that changed nothing, so that it can be repeated."""

@@ -1,4 +1,7 @@
-"""Accept notifications: check, render as a check, commit in groups, hand to the relay; and read them back."""
+"""Accept notifications: check, render as a check, commit in groups, hand to the relay.
+
+And read them back.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -55,8 +58,9 @@ class Notifications:
         self._publish = publish
         self._limits = limits
         self._window = window
-        self._group: GroupCommit[NewNotification, StoredNotification | Conflict | Unavailable] = GroupCommit(
-            self._commit, max_size=500, in_flight=2)
+        self._group: GroupCommit[NewNotification, StoredNotification | Conflict | Unavailable] = (
+            GroupCommit(self._commit, max_size=500, in_flight=2)
+        )
 
     async def create(self, draft: Draft, sender: Sender) -> StoredNotification:
         """Store and queue one notification.
@@ -91,27 +95,41 @@ class Notifications:
         if atomic:
             refuse_any(items)
         async with self._database.of(sender.tenant_id).transaction() as db:
-            created, results = await self._store(db, [i for i in items if isinstance(i, NewNotification)])
+            created, results = await self._store(
+                db, [i for i in items if isinstance(i, NewNotification)]
+            )
             answered = merged(items, results)
             before = next((r.existing.batch_id for r in answered if isinstance(r, Repeated)), None)
             if before is not None:
                 return await self._answered_before(db, before, sender, answered)
-            if atomic and (refused := next((a for a in answered if isinstance(a, NotiStreamError)), None)):
+            if atomic and (
+                refused := next((a for a in answered if isinstance(a, NotiStreamError)), None)
+            ):
                 raise refused
             total = len(created.ids)
             batch = await batches.create(
-                db, batch_id, sender.tenant_id, total=total, rejected=len(answered) - total)
+                db, batch_id, sender.tenant_id, total=total, rejected=len(answered) - total
+            )
         self._publish(created.entries)
         return BatchResult(batch, answered)
 
     async def _answered_before(
-        self, db: Queryable, batch_id: UUID, sender: Sender, answered: Sequence[StoredNotification | NotiStreamError]
+        self,
+        db: Queryable,
+        batch_id: UUID,
+        sender: Sender,
+        answered: Sequence[StoredNotification | NotiStreamError],
     ) -> BatchResult:
         """The batch that this request made when it came first, and its answer was lost."""
         batch = await batches.get(db, sender.tenant_id, batch_id)
         assert batch is not None, "a batch is stored with its notifications"
-        return BatchResult(batch, [
-            a.existing if isinstance(a, DuplicateKey) and a.existing.batch_id == batch_id else a for a in answered])
+        return BatchResult(
+            batch,
+            [
+                a.existing if isinstance(a, DuplicateKey) and a.existing.batch_id == batch_id else a
+                for a in answered
+            ],
+        )
 
     async def _item(
         self, draft: Draft | InvalidRequest, sender: Sender, *, index: int, batch_id: UUID
@@ -133,20 +151,36 @@ class Notifications:
             raise InvalidRequest(errors)
         channel = CHANNEL_NAMES[draft.channel]
         template = await self._templates.chosen(
-            sender.tenant_id, with_link(draft, channel), limit=self._limits[channel])
+            sender.tenant_id, with_link(draft, channel), limit=self._limits[channel]
+        )
         key = draft.idempotency_key
         if key is None and sender.request_key is not None:
             key = f"\x1f{sender.request_key}\x1f{index}"
         return NewNotification(
-            id=uuid7(), tenant_id=sender.tenant_id, batch_id=batch_id, channel=channel, priority=draft.priority,
-            recipient=draft.recipient, recipient_id=draft.recipient_id, content=draft.content,
-            subject=draft.subject, template_id=template.id if template else None,
+            id=uuid7(),
+            tenant_id=sender.tenant_id,
+            batch_id=batch_id,
+            channel=channel,
+            priority=draft.priority,
+            recipient=draft.recipient,
+            recipient_id=draft.recipient_id,
+            content=draft.content,
+            subject=draft.subject,
+            template_id=template.id if template else None,
             template_name=template.name if template else None,
-            template_version=template.version if template else None, template_variables=draft.variables,
-            scheduled_at=draft.scheduled_at, expires_at=draft.expires_at, idempotency_key=key,
-            category=draft.category or draft.type, type=draft.type,
-            metadata=draft.metadata, on_unknown=draft.on_unknown, correlation_id=sender.correlation_id,
-            traceparent=sender.traceparent, test=sender.test, locale=draft.locale,
+            template_version=template.version if template else None,
+            template_variables=draft.variables,
+            scheduled_at=draft.scheduled_at,
+            expires_at=draft.expires_at,
+            idempotency_key=key,
+            category=draft.category or draft.type,
+            type=draft.type,
+            metadata=draft.metadata,
+            on_unknown=draft.on_unknown,
+            correlation_id=sender.correlation_id,
+            traceparent=sender.traceparent,
+            test=sender.test,
+            locale=draft.locale,
         )
 
     async def _commit(
@@ -168,7 +202,11 @@ class Notifications:
     async def _results(
         self, db: Queryable, new: Sequence[NewNotification], created: Created
     ) -> list[StoredNotification | Conflict | Unavailable]:
-        taken = [(n.tenant_id, n.idempotency_key) for n in new if n.id not in created.ids and n.idempotency_key]
+        taken = [
+            (n.tenant_id, n.idempotency_key)
+            for n in new
+            if n.id not in created.ids and n.idempotency_key
+        ]
         holders = await notifications.find_by_keys(db, taken) if taken else {}
         results: list[StoredNotification | Conflict | Unavailable] = []
         for n in new:
@@ -179,7 +217,11 @@ class Notifications:
             elif holder is not None:
                 results.append(DuplicateKey(holder))
             else:
-                results.append(Unavailable("the idempotency_key was released at this moment; repeat the request"))
+                results.append(
+                    Unavailable(
+                        "the idempotency_key was released at this moment; repeat the request"
+                    )
+                )
         return results
 
     async def get(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
@@ -191,7 +233,9 @@ class Notifications:
 
     async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> Page:
         """At most `limit`, newest first."""
-        return await notifications.list_page(self._database.of(tenant_id), tenant_id, shown, limit=limit)
+        return await notifications.list_page(
+            self._database.of(tenant_id), tenant_id, shown, limit=limit
+        )
 
     async def cancel(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Cancel what still waits.
@@ -200,7 +244,9 @@ class Notifications:
             NotFound: no such notification.
             NotCancellable: it is being delivered, or has ended.
         """
-        cancelled = await notifications.cancel(self._database.of(tenant_id), tenant_id, notification_id)
+        cancelled = await notifications.cancel(
+            self._database.of(tenant_id), tenant_id, notification_id
+        )
         if cancelled is None:
             found = await self.get(tenant_id, notification_id)
             raise NotCancellable(f"notification {notification_id} is {found.status}")
@@ -210,7 +256,9 @@ class Notifications:
 
     async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
         """Raises NotFound."""
-        return await timeline_of(self._database.of(tenant_id), await self.get(tenant_id, notification_id))
+        return await timeline_of(
+            self._database.of(tenant_id), await self.get(tenant_id, notification_id)
+        )
 
     async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         """Raises NotFound."""

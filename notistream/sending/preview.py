@@ -40,7 +40,9 @@ class Would(StrEnum):
 
 
 STOPS: Mapping[Status, Would] = {
-    Status.DEFERRED: Would.DEFER, Status.SUPPRESSED: Would.SUPPRESS, Status.EXPIRED: Would.EXPIRE,
+    Status.DEFERRED: Would.DEFER,
+    Status.SUPPRESSED: Would.SUPPRESS,
+    Status.EXPIRED: Would.EXPIRE,
     Status.FAILED: Would.FAIL,
 }
 
@@ -62,7 +64,10 @@ class Preview:
 
 
 class Previews:
-    """Asks the gates of delivery; `check` is what a create does first, `providers` are those of each channel."""
+    """Asks the gates of delivery.
+
+    `check` is what a create does first, `providers` are those of each channel.
+    """
 
     def __init__(
         self,
@@ -103,9 +108,14 @@ class Previews:
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(self._unsubscribe.known_to(claimed))
-        provider, route = _sandboxed() if new.test else _route(
-            self._providers[claimed.channel],
-            await preview.blocked_providers(self._database, claimed.channel, at=facts.at))
+        provider, route = (
+            _sandboxed()
+            if new.test
+            else _route(
+                self._providers[claimed.channel],
+                await preview.blocked_providers(self._database, claimed.channel, at=facts.at),
+            )
+        )
         verdicts = [
             *_pure(claimed),
             _rendered(text),
@@ -116,20 +126,35 @@ class Previews:
         stopped = next((verdict for verdict in verdicts if isinstance(verdict, Stopped)), None)
         would, reason, next_eligible_at = _outcome(new, facts, stopped)
         return Preview(
-            would=would, reason=reason, next_eligible_at=next_eligible_at,
+            would=would,
+            reason=reason,
+            next_eligible_at=next_eligible_at,
             subject=text.subject if isinstance(text, Text) else None,
-            content=text.content if isinstance(text, Text) else None, provider=provider,
+            content=text.content if isinstance(text, Text) else None,
+            provider=provider,
             html=text.html if isinstance(text, Text) else None,
-            segments=segments(text.content) if isinstance(text, Text) and claimed.channel == "sms" else None,
-            steps=[verdict.step or passed(gate) for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)],
+            segments=(
+                segments(text.content)
+                if isinstance(text, Text) and claimed.channel == "sms"
+                else None
+            ),
+            steps=[
+                verdict.step or passed(gate)
+                for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)
+            ],
         )
 
     def _recipient_limit(self) -> Passed:
         if not self._recipient_rate.count:
             return PASSED
-        return Passed(Step(
-            gate="recipient_limit", verdict="judged at delivery", reason="the worker of the recipient keeps this count",
-            inputs={"limit": str(self._recipient_rate)}))
+        return Passed(
+            Step(
+                gate="recipient_limit",
+                verdict="judged at delivery",
+                reason="the worker of the recipient keeps this count",
+                inputs={"limit": str(self._recipient_rate)},
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +166,45 @@ class _Peek:
     async def take(self, claimed: Claimed, cap: FrequencyCap) -> CapUse:
         assert claimed.recipient_id is not None, "a cap is a stored recipient's"
         return await preview.cap_use(
-            self.db, claimed.tenant_id, claimed.recipient_id, claimed.channel, cap, at=claimed.claimed_at)
+            self.db,
+            claimed.tenant_id,
+            claimed.recipient_id,
+            claimed.channel,
+            cap,
+            at=claimed.claimed_at,
+        )
 
 
 def _claimed(new: NewNotification, facts: Facts) -> Claimed:
     """As if a worker had claimed it at that moment."""
     return Claimed(
-        id=new.id, tenant_id=new.tenant_id, channel=new.channel, priority=new.priority, recipient=facts.contact,
-        recipient_id=new.recipient_id, content=new.content, subject=new.subject, template_id=new.template_id,
-        template_name=new.template_name, template_version=new.template_version,
-        template_variables=new.template_variables, expires_at=new.expires_at, category=new.category,
-        on_unknown=new.on_unknown, correlation_id=new.correlation_id, traceparent=new.traceparent, chain=1, attempts=1,
-        lease_token=uuid7(), claimed_at=facts.at, timezone=facts.timezone, preferences=facts.preferences,
-        preferences_fault=facts.preferences_fault, suppressed=facts.suppressed, locale=facts.locale, test=new.test,
+        id=new.id,
+        tenant_id=new.tenant_id,
+        channel=new.channel,
+        priority=new.priority,
+        recipient=facts.contact,
+        recipient_id=new.recipient_id,
+        content=new.content,
+        subject=new.subject,
+        template_id=new.template_id,
+        template_name=new.template_name,
+        template_version=new.template_version,
+        template_variables=new.template_variables,
+        expires_at=new.expires_at,
+        category=new.category,
+        on_unknown=new.on_unknown,
+        correlation_id=new.correlation_id,
+        traceparent=new.traceparent,
+        chain=1,
+        attempts=1,
+        lease_token=uuid7(),
+        claimed_at=facts.at,
+        timezone=facts.timezone,
+        preferences=facts.preferences,
+        preferences_fault=facts.preferences_fault,
+        suppressed=facts.suppressed,
+        locale=facts.locale,
+        test=new.test,
     )
 
 
@@ -161,13 +212,28 @@ def _again(stored: StoredNotification) -> NewNotification:
     """As sending again takes it: due now, and what has expired expires no more."""
     expired = stored.expires_at is not None and stored.expires_at <= datetime.now(UTC)
     return NewNotification(
-        id=stored.id, tenant_id=stored.tenant_id, batch_id=stored.batch_id, channel=stored.channel,
-        priority=Priority(stored.priority), recipient=stored.recipient, recipient_id=stored.recipient_id,
-        content=stored.content, subject=stored.subject, template_id=stored.template_id,
-        template_name=stored.template_name, template_version=stored.template_version,
-        template_variables=stored.template_variables, expires_at=None if expired else stored.expires_at,
-        category=stored.category, type=stored.type, metadata=stored.metadata, on_unknown=OnUnknown(stored.on_unknown),
-        correlation_id=stored.correlation_id, locale=stored.locale, test=stored.test)
+        id=stored.id,
+        tenant_id=stored.tenant_id,
+        batch_id=stored.batch_id,
+        channel=stored.channel,
+        priority=Priority(stored.priority),
+        recipient=stored.recipient,
+        recipient_id=stored.recipient_id,
+        content=stored.content,
+        subject=stored.subject,
+        template_id=stored.template_id,
+        template_name=stored.template_name,
+        template_version=stored.template_version,
+        template_variables=stored.template_variables,
+        expires_at=None if expired else stored.expires_at,
+        category=stored.category,
+        type=stored.type,
+        metadata=stored.metadata,
+        on_unknown=OnUnknown(stored.on_unknown),
+        correlation_id=stored.correlation_id,
+        locale=stored.locale,
+        test=stored.test,
+    )
 
 
 def _pure(claimed: Claimed) -> list[Passed | Stopped]:
@@ -175,7 +241,9 @@ def _pure(claimed: Claimed) -> list[Passed | Stopped]:
     try:
         return [gate(claimed) for gate in GATES]
     except OverflowError:
-        raise InvalidRequest([FieldError("/scheduled_at", "is too far ahead to be previewed")]) from None
+        raise InvalidRequest(
+            [FieldError("/scheduled_at", "is too far ahead to be previewed")]
+        ) from None
 
 
 def _rendered(text: Text | Unrenderable) -> Passed | Stopped:
@@ -185,26 +253,41 @@ def _rendered(text: Text | Unrenderable) -> Passed | Stopped:
 
 
 def _sandboxed() -> tuple[str | None, Passed | Stopped]:
-    return SANDBOX, Passed(Step(gate="provider", verdict="sandbox", reason="a test key: the sandbox would keep it"))
+    return SANDBOX, Passed(
+        Step(gate="provider", verdict="sandbox", reason="a test key: the sandbox would keep it")
+    )
 
 
-def _route(providers: Sequence[str], blocked: Sequence[BlockedProvider]) -> tuple[str | None, Passed | Stopped]:
+def _route(
+    providers: Sequence[str], blocked: Sequence[BlockedProvider]
+) -> tuple[str | None, Passed | Stopped]:
     """The first provider that could be called, or why none can."""
-    obstacles = {
-        name: [b for b in blocked if b.provider in (None, name)] for name in providers
+    obstacles = {name: [b for b in blocked if b.provider in (None, name)] for name in providers}
+    reasons = {
+        name: "; ".join(b.reason for b in found) for name, found in obstacles.items() if found
     }
-    reasons = {name: "; ".join(b.reason for b in found) for name, found in obstacles.items() if found}
     free = next((name for name in providers if name not in reasons), None)
     if free is not None:
-        skipped = {name: reasons[name] for name in providers[:providers.index(free)]}
-        return free, Passed(Step(
-            gate="provider", verdict="passed", reason=f"{free} would be called",
-            inputs={"provider": free, **({"skipped": skipped} if skipped else {})}))
+        skipped = {name: reasons[name] for name in providers[: providers.index(free)]}
+        return free, Passed(
+            Step(
+                gate="provider",
+                verdict="passed",
+                reason=f"{free} would be called",
+                inputs={"provider": free, **({"skipped": skipped} if skipped else {})},
+            )
+        )
     ends = [_end(found) for found in obstacles.values()]
     return None, Stopped(
-        Step(gate="provider", verdict="deferred", reason="; ".join(dict.fromkeys(reasons.values())), inputs=reasons,
-             next_eligible_at=min((end for end in ends if end is not None), default=None)),
-        Status.DEFERRED)
+        Step(
+            gate="provider",
+            verdict="deferred",
+            reason="; ".join(dict.fromkeys(reasons.values())),
+            inputs=reasons,
+            next_eligible_at=min((end for end in ends if end is not None), default=None),
+        ),
+        Status.DEFERRED,
+    )
 
 
 def _end(obstacles: Sequence[BlockedProvider]) -> datetime | None:

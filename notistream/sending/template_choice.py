@@ -125,11 +125,19 @@ def _render_errors(text: TemplateText, draft: Draft, limit: int) -> list[FieldEr
         made = rendered(text, variables, subject=draft.subject)
     except (RenderError, InvalidTemplateError) as exc:
         absent = {
-            name: None for part, source in text.parts().items()
-            for name in missing(source, variables, html=part == "html")}
+            name: None
+            for part, source in text.parts().items()
+            for name in missing(source, variables, html=part == "html")
+        }
         if absent:
-            return [FieldError(f"/template_variables/{name}", "is needed by the template") for name in absent]
-        return [FieldError(place, f"the template cannot be rendered: {exc}") for place in _blamed(text, variables)]
+            return [
+                FieldError(f"/template_variables/{name}", "is needed by the template")
+                for name in absent
+            ]
+        return [
+            FieldError(place, f"the template cannot be rendered: {exc}")
+            for place in _blamed(text, variables)
+        ]
     too_long = length_error(made.body, limit)
     return [FieldError("/template_variables", f"the rendered text {too_long}")] if too_long else []
 
@@ -137,5 +145,9 @@ def _render_errors(text: TemplateText, draft: Draft, limit: int) -> list[FieldEr
 def _blamed(text: TemplateText, variables: Mapping[str, Any]) -> list[str]:
     """The variables that would break the subject's header, where that is what is wrong."""
     read = compiled(text.subject).variables if text.subject else frozenset()
-    broken = [name for name in sorted(read) if isinstance(v := variables.get(name), str) and header_error(v)]
+    broken = [
+        name
+        for name in sorted(read)
+        if isinstance(v := variables.get(name), str) and header_error(v)
+    ]
     return [f"/template_variables/{name}" for name in broken] or ["/template_variables"]

@@ -7,14 +7,18 @@ from urllib.parse import parse_qs, urlsplit
 
 SCHEMES = ("postgresql", "postgres")
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-GOOD = "for example postgresql://…/notistream?sslmode=verify-full&sslrootcert=/etc/notistream/postgres-ca.pem"
+GOOD = (
+    "for example"
+    " postgresql://…/notistream?sslmode=verify-full&sslrootcert=/etc/notistream/postgres-ca.pem"
+)
 
 
 def checked(url: str) -> str:
     """Return the URL.
 
     Raises:
-        ValueError: no URL of PostgreSQL, unknown sslmode, or a file that it names or needs cannot be used; it never
+        ValueError: no URL of PostgreSQL, unknown sslmode, or a file that it names or needs cannot
+          be used; it never
             shows the password.
     """
     scheme = url.partition("://")[0]
@@ -38,5 +42,6 @@ def _trust(root: Path, mode: str) -> None:
         ssl.create_default_context(cafile=str(root))
     except OSError as exc:  # ssl.SSLError is one
         raise ValueError(
-            f"sslmode={mode} needs the authority's certificate as a PEM file, and {root} cannot be used "
-            f"({exc.strerror or exc}): name it in sslrootcert; {GOOD}") from None
+            f"sslmode={mode} needs the authority's certificate as a PEM file, and {root} cannot be"
+            f" used ({exc.strerror or exc}): name it in sslrootcert; {GOOD}"
+        ) from None

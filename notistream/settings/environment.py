@@ -15,7 +15,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
     """What the file sets; nothing where there is none.
 
     Raises:
-        Misconfigured: a line is not NAME=value. It is named by its number alone: it may hold a secret.
+        Misconfigured: a line is not NAME=value. It is named by its number alone: it may hold a
+          secret.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -26,20 +27,30 @@ def read_dotenv(path: Path) -> dict[str, str]:
     for found in parse_stream(StringIO(text)):
         if found.error:
             line = found.original.line + _blank_lines(found.original.string)
-            raise Misconfigured(f"{path}, line {line}: this is not NAME=value, such as NOTISTREAM_PORT=8080")
+            raise Misconfigured(
+                f"{path}, line {line}: this is not NAME=value, such as NOTISTREAM_PORT=8080"
+            )
     return {name: value or "" for name, value in dotenv_values(stream=StringIO(text)).items()}
 
 
-def refuse_unknown(given: Mapping[str, str], known: Collection[str], *, prefix: str, place: str) -> None:
+def refuse_unknown(
+    given: Mapping[str, str], known: Collection[str], *, prefix: str, place: str
+) -> None:
     """Raise Misconfigured for a name with the prefix that is no setting, and say which one may be meant."""
-    unknown = sorted(name for name in given if name.upper().startswith(prefix) and name.upper() not in known)
+    unknown = sorted(
+        name for name in given if name.upper().startswith(prefix) and name.upper() not in known
+    )
     if not unknown:
         return
     bare = {name.removeprefix(prefix): name for name in known}  # the prefix would make all alike
     meant = [
-        bare[close] for name in unknown
-        for close in get_close_matches(name.upper().removeprefix(prefix), bare, n=1, cutoff=0.7)]
-    advice = f"did you mean {' and '.join(meant)}?" if meant else f"known are {', '.join(sorted(known))}"
+        bare[close]
+        for name in unknown
+        for close in get_close_matches(name.upper().removeprefix(prefix), bare, n=1, cutoff=0.7)
+    ]
+    advice = (
+        f"did you mean {' and '.join(meant)}?" if meant else f"known are {', '.join(sorted(known))}"
+    )
     raise Misconfigured(f"unknown setting {', '.join(unknown)} in {place}: {advice}")
 
 

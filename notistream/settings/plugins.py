@@ -39,9 +39,13 @@ class Plugin:
 
 @cache
 def installed() -> Mapping[str, Plugin]:
-    """Every provider of this environment by name; one that cannot be loaded is there with its fault."""
+    """Every provider of this environment by name.
+
+    One that cannot be loaded is there with its fault.
+    """
     points: dict[str, list[EntryPoint]] = {
-        name: [EntryPoint(name, value, GROUP)] for name, value in BUILT_IN.items()}
+        name: [EntryPoint(name, value, GROUP)] for name, value in BUILT_IN.items()
+    }
     for point in entry_points(group=GROUP):
         if not _is_ours(point) and BUILT_IN.get(point.name) != point.value:
             points.setdefault(point.name, []).append(point)
@@ -52,11 +56,17 @@ def _loaded(points: list[EntryPoint]) -> Plugin:
     point, *others = points
     if others:
         packages = ", ".join(map(_package, points))
-        return Plugin(point.name, packages, fault=f"offered by more than one package ({packages}); uninstall one")
+        return Plugin(
+            point.name,
+            packages,
+            fault=f"offered by more than one package ({packages}); uninstall one",
+        )
     try:
         return Plugin(point.name, _package(point), point.load())
     except Exception as exc:  # noqa: BLE001 - whatever a foreign module does must not stop those that work
-        return Plugin(point.name, _package(point), fault=f"cannot be imported: {type(exc).__name__}: {exc}")
+        return Plugin(
+            point.name, _package(point), fault=f"cannot be imported: {type(exc).__name__}: {exc}"
+        )
 
 
 def _is_ours(point: EntryPoint) -> bool:

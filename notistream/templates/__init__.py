@@ -26,7 +26,10 @@ class Starter:
 
 @cache
 def starters() -> Mapping[tuple[str, str], Starter]:
-    """Starter templates by channel and name; a first line `Subject: …` is the subject, `<name>.html` the HTML."""
+    """Starter templates by channel and name.
+
+    A first line `Subject: …` is the subject, `<name>.html` the HTML.
+    """
     found = {}
     for channel in CHANNELS:
         folder = files("notistream.templates").joinpath(channel)
@@ -47,8 +50,12 @@ def _starter(channel: str, name: str, text: str, html: str | None) -> Starter:
     if text.startswith(SUBJECT):
         first, _, text = text.partition("\n")
         subject = first.removeprefix(SUBJECT).strip()
-    return Starter(uuid5(NAMESPACE, f"{channel}/{name}"), name, channel,
-                   TemplateVersion(TemplateText(subject, text.strip(), html)))
+    return Starter(
+        uuid5(NAMESPACE, f"{channel}/{name}"),
+        name,
+        channel,
+        TemplateVersion(TemplateText(subject, text.strip(), html)),
+    )
 
 
 @cache

@@ -1,4 +1,7 @@
-"""Templates: create, replace, delete, find and preview them; the starters of the product lie below a tenant's own."""
+"""Templates: create, replace, delete, find and preview them.
+
+The starters of the product lie below a tenant's own.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -39,15 +42,23 @@ class TemplateChanged(Conflict):
 
 
 class StarterTemplate(Conflict):
-    """Starter templates belong to the product; a template of your own with the same name and channel wins over one."""
+    """Starter templates belong to the product.
+
+    A template of your own with the same name and channel wins over one.
+    """
 
     code = "starter_template"
 
 
 class Templates:
-    """A tenant's templates; `changed` is called after each change, `limits` are characters per channel."""
+    """A tenant's templates.
 
-    def __init__(self, database: Database, *, changed: Callable[[], None], limits: Mapping[str, int]) -> None:
+    `changed` is called after each change, `limits` are characters per channel.
+    """
+
+    def __init__(
+        self, database: Database, *, changed: Callable[[], None], limits: Mapping[str, int]
+    ) -> None:
         self._database = database
         self._changed = changed
         self._limits = limits
@@ -72,10 +83,18 @@ class Templates:
         wrong = await asyncio.to_thread(content_errors, content, channel)
         _refuse([*_name_errors(name), *_channel_errors(channel), *wrong])
         async with within(self._database, tenant_id, actor) as db:
-            created = await templates.create(db, NewTemplate(
-                id=uuid7(), tenant_id=tenant_id, name=name, channel=CHANNEL_NAMES[channel], content=content,
-                metadata=metadata, is_active=is_active,
-            ))
+            created = await templates.create(
+                db,
+                NewTemplate(
+                    id=uuid7(),
+                    tenant_id=tenant_id,
+                    name=name,
+                    channel=CHANNEL_NAMES[channel],
+                    content=content,
+                    metadata=metadata,
+                    is_active=is_active,
+                ),
+            )
             if created is None:
                 raise TemplateExists(f"there is a template {name!r} for {channel}")
             await _note(db, actor, "template.create", created)
@@ -83,8 +102,14 @@ class Templates:
         return created
 
     async def replace(
-        self, tenant_id: UUID, template_id: UUID, wanted: Replacement, *, name: str | None = None,
-        channel: str | None = None, actor: str | None = None,
+        self,
+        tenant_id: UUID,
+        template_id: UUID,
+        wanted: Replacement,
+        *,
+        name: str | None = None,
+        channel: str | None = None,
+        actor: str | None = None,
     ) -> StoredTemplate:
         """Store the next version; what was accepted keeps the version that it was accepted with.
 
@@ -98,7 +123,12 @@ class Templates:
             (f"/{field}", f"cannot be changed: it is {was!r}; create another template")
             for field, given, was in (
                 ("name", name, stored.name),
-                ("channel", None if channel is None else CHANNEL_NAMES.get(channel, channel), stored.channel))
+                (
+                    "channel",
+                    None if channel is None else CHANNEL_NAMES.get(channel, channel),
+                    stored.channel,
+                ),
+            )
             if given is not None and given != was
         ]
         _refuse([*kept, *await asyncio.to_thread(content_errors, wanted.content, stored.channel)])
@@ -108,12 +138,16 @@ class Templates:
                 await _note(db, actor, "template.replace", replaced)
         if replaced is None:
             now = await self.get(tenant_id, template_id)
-            raise TemplateChanged(f"template {template_id} is at version {now.version}, not {wanted.expected}")
+            raise TemplateChanged(
+                f"template {template_id} is at version {now.version}, not {wanted.expected}"
+            )
         self._changed()
         return replaced
 
     async def delete(self, tenant_id: UUID, template_id: UUID, *, actor: str | None = None) -> None:
-        """Nothing new can be made from it, and its name is free; what was accepted keeps its version.
+        """Nothing new can be made from it, and its name is free.
+
+        What was accepted keeps its version.
 
         Raises:
             NotFound, StarterTemplate: there is nothing of the tenant's own to delete.
@@ -128,25 +162,42 @@ class Templates:
         starter = starters_by_id().get(template_id)
         if starter is not None:
             raise StarterTemplate(
-                f"{starter.name!r} for {starter.channel} is a starter template and cannot be changed or deleted; "
-                "create your own of the same name and channel, and it is used instead")
+                f"{starter.name!r} for {starter.channel} is a starter template and cannot be"
+                " changed or deleted; create your own of the same name and channel, and it is used"
+                " instead"
+            )
         return await self.get(tenant_id, template_id)
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
         """A starter too. Raises NotFound."""
         starter = starters_by_id().get(template_id)
-        found = _as_stored(starter, tenant_id) if starter else await templates.get(
-            self._database.of(tenant_id), tenant_id, template_id)
+        found = (
+            _as_stored(starter, tenant_id)
+            if starter
+            else await templates.get(self._database.of(tenant_id), tenant_id, template_id)
+        )
         if found is None:
             raise NotFound(f"there is no template {template_id}")
         return found
 
     async def list_page(
-        self, tenant_id: UUID, *, before: UUID | None, channel: str | None, name: str | None, limit: int
+        self,
+        tenant_id: UUID,
+        *,
+        before: UUID | None,
+        channel: str | None,
+        name: str | None,
+        limit: int,
     ) -> list[StoredTemplate]:
         """The tenant's own, newest first, at most `limit`; starters are found by name or id."""
         return await templates.list_page(
-            self._database.of(tenant_id), tenant_id, before=before, channel=channel, name=name, limit=limit)
+            self._database.of(tenant_id),
+            tenant_id,
+            before=before,
+            channel=channel,
+            name=name,
+            limit=limit,
+        )
 
     async def versions(
         self, tenant_id: UUID, template_id: UUID, *, before: int | None, limit: int
@@ -157,30 +208,60 @@ class Templates:
             only = StoredTemplateVersion(stored.version, stored.content, stored.created_at)
             return [only] if before is None else []
         return await templates.versions(
-            self._database.of(tenant_id), tenant_id, template_id, before=before, limit=limit)
+            self._database.of(tenant_id), tenant_id, template_id, before=before, limit=limit
+        )
 
     async def preview(
-        self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
+        self,
+        content: TemplateVersion,
+        variables: Mapping[str, Any],
+        *,
+        channel: str,
+        locale: str | None,
     ) -> tuple[str | None, TemplatePreview]:
-        """The variant that the locale leads to, and what would be sent; raises InvalidRequest for bad syntax."""
-        _refuse([*_channel_errors(channel), *await asyncio.to_thread(content_errors, content, channel)])
+        """The variant that the locale leads to, and what would be sent.
+
+        Raises InvalidRequest for bad syntax.
+        """
+        _refuse(
+            [*_channel_errors(channel), *await asyncio.to_thread(content_errors, content, channel)]
+        )
         name = CHANNEL_NAMES[channel]
         variant, text = content.for_locale(locale)
-        return variant, await asyncio.to_thread(preview, text, variables, channel=name, limit=self._limits[name])
+        return variant, await asyncio.to_thread(
+            preview, text, variables, channel=name, limit=self._limits[name]
+        )
 
 
 async def _note(db: Queryable, actor: str | None, action: str, stored: StoredTemplate) -> None:
     """A tenant's own changes are in the versions; an operator's are in the audit log too."""
     if actor:
-        await audit_log.record(db, actor, action, str(stored.id), {
-            "tenant_id": str(stored.tenant_id), "name": stored.name, "channel": stored.channel,
-            "version": stored.version})
+        await audit_log.record(
+            db,
+            actor,
+            action,
+            str(stored.id),
+            {
+                "tenant_id": str(stored.tenant_id),
+                "name": stored.name,
+                "channel": stored.channel,
+                "version": stored.version,
+            },
+        )
 
 
 def _as_stored(starter: Starter, tenant_id: UUID) -> StoredTemplate:
     return StoredTemplate(
-        id=starter.id, tenant_id=tenant_id, name=starter.name, channel=starter.channel, version=1,
-        content=starter.content, metadata={"starter": True}, is_active=True, created_at=EPOCH, updated_at=EPOCH,
+        id=starter.id,
+        tenant_id=tenant_id,
+        name=starter.name,
+        channel=starter.channel,
+        version=1,
+        content=starter.content,
+        metadata={"starter": True},
+        is_active=True,
+        created_at=EPOCH,
+        updated_at=EPOCH,
     )
 
 
@@ -197,11 +278,16 @@ def _name_errors(name: str) -> list[tuple[str, str]]:
 
 
 def _channel_errors(channel: str) -> list[tuple[str, str]]:
-    return [] if channel in CHANNEL_NAMES else [("/channel", f"must be one of {', '.join(CHANNELS)}")]
+    return (
+        [] if channel in CHANNEL_NAMES else [("/channel", f"must be one of {', '.join(CHANNELS)}")]
+    )
 
 
 def content_errors(content: TemplateVersion, channel: str) -> list[tuple[str, str]]:
-    """Everything wrong with a version, each with a JSON pointer; up to a second of work, so not for the event loop."""
+    """Everything wrong with a version, each with a JSON pointer.
+
+    Up to a second of work, so not for the event loop.
+    """
     found = _text_errors(content.text, channel, "")
     for tag, error in variant_errors(tuple(content.variants)):
         found.append((f"/variants/{tag.replace('~', '~0').replace('/', '~1')}", error))
@@ -213,12 +299,19 @@ def content_errors(content: TemplateVersion, channel: str) -> list[tuple[str, st
         found += wrong
         tokens += 0 if wrong else _tokens(text)
         if tokens > MAX_TOKENS_OF_ALL:
-            return [("/variants", f"have more than {MAX_TOKENS_OF_ALL} words and signs of template syntax in all")]
+            return [
+                (
+                    "/variants",
+                    f"have more than {MAX_TOKENS_OF_ALL} words and signs of template syntax in all",
+                )
+            ]
     return found
 
 
 def _tokens(text: TemplateText) -> int:
-    return sum(compiled(source, html=part == "html").tokens for part, source in text.parts().items())
+    return sum(
+        compiled(source, html=part == "html").tokens for part, source in text.parts().items()
+    )
 
 
 def _text_errors(text: TemplateText, channel: str, below: str) -> list[tuple[str, str]]:
@@ -230,7 +323,9 @@ def _text_errors(text: TemplateText, channel: str, below: str) -> list[tuple[str
     if text.subject is not None:
         found.append((f"{below}/subject", header_error(text.subject)))
     for part, source in text.parts().items():
-        found.append((f"{below}/{part}", nul_error(source) or _syntax_error(source, html=part == "html")))
+        found.append(
+            (f"{below}/{part}", nul_error(source) or _syntax_error(source, html=part == "html"))
+        )
     return [(pointer, message) for pointer, message in found if message]
 
 

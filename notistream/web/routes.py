@@ -25,7 +25,17 @@ from notistream.web.server import sockets
 from notistream.web.server.body import LargeBodies
 from notistream.web.server.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.server.middleware import MIDDLEWARES
-from notistream.web.server.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, UUID, V1, WRITING
+from notistream.web.server.parameters import (
+    CHANNEL,
+    CURSOR,
+    MOMENT,
+    ONE,
+    READING,
+    SIZE,
+    UUID,
+    V1,
+    WRITING,
+)
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route, RouteTable
 from notistream.web.suppressions.unsubscribe import UNSUBSCRIBE
 from notistream.web.templates.routes import TEMPLATES
@@ -36,9 +46,16 @@ __all__ = ["MIDDLEWARES", "PROBES", "ROUTES", "install"]
 
 LIST_PARAMETERS = (
     Parameter(
-        name="status", description="Any of these; repeat it or separate by commas. queued = pending, "
-        "dropped = suppressed or expired.",
-        schema={"type": "array", "items": {"type": "string", "enum": list(notifications.STATUS_WORDS)}}),
+        name="status",
+        description=(
+            "Any of these; repeat it or separate by commas. queued = pending, "
+            "dropped = suppressed or expired."
+        ),
+        schema={
+            "type": "array",
+            "items": {"type": "string", "enum": list(notifications.STATUS_WORDS)},
+        },
+    ),
     CHANNEL,
     Parameter(name="recipient", description="To exactly this address."),
     Parameter(name="recipient_id", description="To this stored recipient."),
@@ -50,86 +67,212 @@ LIST_PARAMETERS = (
     SIZE,
 )
 ATOMIC = Parameter(
-    name="atomic", description="true: accept all items or none.", schema={"type": "boolean", "default": False})
+    name="atomic",
+    description="true: accept all items or none.",
+    schema={"type": "boolean", "default": False},
+)
 CANCEL = Answer(
     description="The cancelled notification.",
-    content=Content(type=views.NotificationView, examples=examples.CANCELLATION))
+    content=Content(type=views.NotificationView, examples=examples.CANCELLATION),
+)
 
 NOTIFICATIONS = (
-    Route(method="POST", path=V1 + "/notifications", handler=notifications.create, operation=Operation(
-        id="createNotification", tag="Notifications", summary="Accept a notification",
-        description="Stored when the answer is sent; delivered in the background. Give an address or a stored "
-        "recipient, and a text or a template.",
-        body=Content(type=CreateNotification, examples={
-            "sms": examples.SMS, "from a template": examples.TEMPLATED, "stored recipient": examples.STORED_CONTACT}),
-        answers={202: Answer(
-            description="Accepted.", content=Content(type=views.NotificationView, examples=examples.ACCEPTED),
-            headers={"Location": "Where to follow it."})},
-        problems=WRITING, idempotent=True,
-    )),
-    Route(method="POST", path=V1 + "/notifications/batch", handler=notifications.create_batch, operation=Operation(
-        id="createBatch", tag="Notifications", summary="Accept up to 1000 notifications",
-        description="Each item is answered on its own, in order: the notification, or the problem with it.",
-        body=Content(type=CreateBatch, examples={"two": examples.BATCH}), query=(ATOMIC,),
-        answers={202: Answer(
-            description="Accepted, with the refused items in their places.",
-            content=Content(type=views.BatchAccepted, examples=examples.BATCH_ACCEPTED),
-            headers={"Location": "Where to follow the batch."})},
-        problems=WRITING, idempotent=True,
-    )),
-    Route(method="GET", path=V1 + "/notifications", handler=notifications.show_many, operation=Operation(
-        id="listNotifications", tag="Notifications", summary="List notifications, newest first", query=LIST_PARAMETERS,
-        description="A page ends early where many do not match `status`, `channel`, `template` or the dates; it may "
-        "then hold fewer than `page_size`, even none. The end is reached when `next_cursor` is null.",
-        answers={200: Answer(
-            description="A page.", content=Content(type=views.NotificationPage, examples=examples.PAGE))},
-        problems=READING,
-    )),
-    Route(method="GET", path=V1 + "/notifications/{id}", handler=notifications.show, operation=Operation(
-        id="getNotification", tag="Notifications", summary="Show a notification",
-        answers={200: Answer(
-            description="The notification.", content=Content(type=views.NotificationView, examples=examples.SHOWN))},
-        problems=ONE,
-    )),
-    Route(method="DELETE", path=V1 + "/notifications/{id}", handler=notifications.cancel, operation=Operation(
-        id="deleteNotification", tag="Notifications", summary="Cancel a notification",
-        description="The same as PATCH …/cancel.", answers={200: CANCEL}, problems=(*ONE, 409),
-    )),
-    Route(method="PATCH", path=V1 + "/notifications/{id}/cancel", handler=notifications.cancel, operation=Operation(
-        id="cancelNotification", tag="Notifications", summary="Cancel a notification",
-        description="Only while it is pending, scheduled, retrying or deferred.",
-        answers={200: CANCEL}, problems=(*ONE, 409),
-    )),
-    Route(method="GET", path=V1 + "/notifications/{id}/trace", handler=notifications.trace, operation=Operation(
-        id="traceNotification", tag="Notifications", summary="Show every decision and every attempt",
-        answers={200: Answer(
-            description="The trace.", content=Content(type=views.TraceView, examples=examples.TRACED))},
-        problems=ONE,
-    )),
-    Route(method="GET", path=V1 + "/batches/{id}", handler=notifications.show_batch, operation=Operation(
-        id="getBatch", tag="Notifications", summary="Show how far a batch is",
-        answers={200: Answer(
-            description="The batch.", content=Content(type=views.BatchView, examples=examples.BATCH_SHOWN))},
-        problems=ONE,
-    )),
+    Route(
+        method="POST",
+        path=V1 + "/notifications",
+        handler=notifications.create,
+        operation=Operation(
+            id="createNotification",
+            tag="Notifications",
+            summary="Accept a notification",
+            description=(
+                "Stored when the answer is sent; delivered in the background. Give an address or a"
+                " stored recipient, and a text or a template."
+            ),
+            body=Content(
+                type=CreateNotification,
+                examples={
+                    "sms": examples.SMS,
+                    "from a template": examples.TEMPLATED,
+                    "stored recipient": examples.STORED_CONTACT,
+                },
+            ),
+            answers={
+                202: Answer(
+                    description="Accepted.",
+                    content=Content(type=views.NotificationView, examples=examples.ACCEPTED),
+                    headers={"Location": "Where to follow it."},
+                )
+            },
+            problems=WRITING,
+            idempotent=True,
+        ),
+    ),
+    Route(
+        method="POST",
+        path=V1 + "/notifications/batch",
+        handler=notifications.create_batch,
+        operation=Operation(
+            id="createBatch",
+            tag="Notifications",
+            summary="Accept up to 1000 notifications",
+            description=(
+                "Each item is answered on its own, in order: the notification, or the problem"
+                " with it."
+            ),
+            body=Content(type=CreateBatch, examples={"two": examples.BATCH}),
+            query=(ATOMIC,),
+            answers={
+                202: Answer(
+                    description="Accepted, with the refused items in their places.",
+                    content=Content(type=views.BatchAccepted, examples=examples.BATCH_ACCEPTED),
+                    headers={"Location": "Where to follow the batch."},
+                )
+            },
+            problems=WRITING,
+            idempotent=True,
+        ),
+    ),
+    Route(
+        method="GET",
+        path=V1 + "/notifications",
+        handler=notifications.show_many,
+        operation=Operation(
+            id="listNotifications",
+            tag="Notifications",
+            summary="List notifications, newest first",
+            query=LIST_PARAMETERS,
+            description=(
+                "A page ends early where many do not match `status`, `channel`, `template` or the"
+                " dates; it may then hold fewer than `page_size`, even none. The end is reached"
+                " when `next_cursor` is null."
+            ),
+            answers={
+                200: Answer(
+                    description="A page.",
+                    content=Content(type=views.NotificationPage, examples=examples.PAGE),
+                )
+            },
+            problems=READING,
+        ),
+    ),
+    Route(
+        method="GET",
+        path=V1 + "/notifications/{id}",
+        handler=notifications.show,
+        operation=Operation(
+            id="getNotification",
+            tag="Notifications",
+            summary="Show a notification",
+            answers={
+                200: Answer(
+                    description="The notification.",
+                    content=Content(type=views.NotificationView, examples=examples.SHOWN),
+                )
+            },
+            problems=ONE,
+        ),
+    ),
+    Route(
+        method="DELETE",
+        path=V1 + "/notifications/{id}",
+        handler=notifications.cancel,
+        operation=Operation(
+            id="deleteNotification",
+            tag="Notifications",
+            summary="Cancel a notification",
+            description="The same as PATCH …/cancel.",
+            answers={200: CANCEL},
+            problems=(*ONE, 409),
+        ),
+    ),
+    Route(
+        method="PATCH",
+        path=V1 + "/notifications/{id}/cancel",
+        handler=notifications.cancel,
+        operation=Operation(
+            id="cancelNotification",
+            tag="Notifications",
+            summary="Cancel a notification",
+            description="Only while it is pending, scheduled, retrying or deferred.",
+            answers={200: CANCEL},
+            problems=(*ONE, 409),
+        ),
+    ),
+    Route(
+        method="GET",
+        path=V1 + "/notifications/{id}/trace",
+        handler=notifications.trace,
+        operation=Operation(
+            id="traceNotification",
+            tag="Notifications",
+            summary="Show every decision and every attempt",
+            answers={
+                200: Answer(
+                    description="The trace.",
+                    content=Content(type=views.TraceView, examples=examples.TRACED),
+                )
+            },
+            problems=ONE,
+        ),
+    ),
+    Route(
+        method="GET",
+        path=V1 + "/batches/{id}",
+        handler=notifications.show_batch,
+        operation=Operation(
+            id="getBatch",
+            tag="Notifications",
+            summary="Show how far a batch is",
+            answers={
+                200: Answer(
+                    description="The batch.",
+                    content=Content(type=views.BatchView, examples=examples.BATCH_SHOWN),
+                )
+            },
+            problems=ONE,
+        ),
+    ),
 )
 
 
 def _probe(path: str, *, ready: bool) -> Route:
     operation_id = path.strip("/").replace("/", "_")
     if not ready:
-        alive = Answer(description="Alive.", content=Content(type=views.Liveness, examples=examples.ALIVE))
-        return Route(method="GET", path=path, handler=health.alive, public=True, operation=Operation(
-            id=operation_id, tag="Operations", summary="Liveness: the process answers", answers={200: alive}))
+        alive = Answer(
+            description="Alive.", content=Content(type=views.Liveness, examples=examples.ALIVE)
+        )
+        return Route(
+            method="GET",
+            path=path,
+            handler=health.alive,
+            public=True,
+            operation=Operation(
+                id=operation_id,
+                tag="Operations",
+                summary="Liveness: the process answers",
+                answers={200: alive},
+            ),
+        )
     content = Content(type=views.ReadinessView, examples=examples.READY)
     missing = Content(type=views.ReadinessView, examples=examples.NOT_READY)
-    return Route(method="GET", path=path, handler=health.ready, public=True, operation=Operation(
-        id=operation_id, tag="Operations", summary="Readiness: what this process needs is there",
-        answers={
-            200: Answer(description="Ready.", content=content),
-            503: Answer(description="Not ready; `checks` says what is missing.", content=missing),
-        },
-    ))
+    return Route(
+        method="GET",
+        path=path,
+        handler=health.ready,
+        public=True,
+        operation=Operation(
+            id=operation_id,
+            tag="Operations",
+            summary="Readiness: what this process needs is there",
+            answers={
+                200: Answer(description="Ready.", content=content),
+                503: Answer(
+                    description="Not ready; `checks` says what is missing.", content=missing
+                ),
+            },
+        ),
+    )
 
 
 PROBES = (
@@ -137,40 +280,93 @@ PROBES = (
     _probe("/livez", ready=False),
     _probe("/health/ready", ready=True),
     _probe("/readyz", ready=True),
-    Route(method="GET", path="/metrics", handler=health.prometheus, public=True, operation=Operation(
-        id="prometheus", tag="Operations", summary="Figures of this process for Prometheus",
-        answers={200: Answer(description="Prometheus text, or OpenMetrics where asked for.", media_type="text/plain")},
-    )),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=health.prometheus,
+        public=True,
+        operation=Operation(
+            id="prometheus",
+            tag="Operations",
+            summary="Figures of this process for Prometheus",
+            answers={
+                200: Answer(
+                    description="Prometheus text, or OpenMetrics where asked for.",
+                    media_type="text/plain",
+                )
+            },
+        ),
+    ),
 )
 
 FIGURES = (
-    Route(method="GET", path=V1 + "/metrics", handler=health.figures, operation=Operation(
-        id="figures", tag="Operations", summary="Figures per channel, from the database",
-        answers={200: Answer(
-            description="Figures.", content=Content(type=views.Figures, examples=examples.FIGURES))},
-        problems=READING,
-    )),
+    Route(
+        method="GET",
+        path=V1 + "/metrics",
+        handler=health.figures,
+        operation=Operation(
+            id="figures",
+            tag="Operations",
+            summary="Figures per channel, from the database",
+            answers={
+                200: Answer(
+                    description="Figures.",
+                    content=Content(type=views.Figures, examples=examples.FIGURES),
+                )
+            },
+            problems=READING,
+        ),
+    ),
 )
 
 DOCUMENTATION = (
-    Route(method="GET", path="/openapi.json", handler=docs.openapi, public=True, operation=Operation(
-        id="openapi", tag="Operations", summary="This document", answers={200: Answer(description="OpenAPI 3.1.")})),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=docs.openapi,
+        public=True,
+        operation=Operation(
+            id="openapi",
+            tag="Operations",
+            summary="This document",
+            answers={200: Answer(description="OpenAPI 3.1.")},
+        ),
+    ),
     Route(method="GET", path="/docs", handler=docs.page, public=True),
     Route(method="GET", path="/docs/errors", handler=docs.errors, public=True),
     Route(method="GET", path="/docs/assets/{name}", handler=docs.asset, public=True),
-    *(Route(method="GET", path=path, handler=docs.to_page, public=True)
-      for path in ("/", "/docs/", "/swagger", "/swagger/", "/swagger/index.html")),
+    *(
+        Route(method="GET", path=path, handler=docs.to_page, public=True)
+        for path in ("/", "/docs/", "/swagger", "/swagger/", "/swagger/index.html")
+    ),
 )
 
 ROUTES = (
-    *NOTIFICATIONS, *BULK, *TEMPLATES, *RECIPIENT_ROUTES, *REALTIME, *WEBHOOKS, *FIGURES, *DEAD_LETTERS, *OPERATIONS,
-    *REPLAYS, *SANDBOX, *TENANTS, *UNSUBSCRIBE, *CALLBACKS, *console.CONSOLE,
-    *PROBES, *DOCUMENTATION,
+    *NOTIFICATIONS,
+    *BULK,
+    *TEMPLATES,
+    *RECIPIENT_ROUTES,
+    *REALTIME,
+    *WEBHOOKS,
+    *FIGURES,
+    *DEAD_LETTERS,
+    *OPERATIONS,
+    *REPLAYS,
+    *SANDBOX,
+    *TENANTS,
+    *UNSUBSCRIBE,
+    *CALLBACKS,
+    *console.CONSOLE,
+    *PROBES,
+    *DOCUMENTATION,
 )
 
 
 def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] = ROUTES) -> None:
-    """Serve `routes` (PROBES, where nothing else is wanted); the application must have been made with MIDDLEWARES."""
+    """Serve `routes` (PROBES, where nothing else is wanted).
+
+    The application must have been made with MIDDLEWARES.
+    """
     web_app[RUNTIME] = runtime
     table, resources = _served(tuple(routes))
     web_app[ROUTE_TABLE] = table
@@ -186,7 +382,9 @@ def _served(routes: tuple[Route, ...]) -> tuple[RouteTable, tuple[web.AbstractRe
     """What depends on the rows alone, made once: it is most of the time that an application takes to be made."""
     router = web.UrlDispatcher()
     for route in routes:
-        path = PATH_PARAMETER.sub(r"{\1:[^/]+}", route.path)  # the default pattern has no room for ids with braces
+        path = PATH_PARAMETER.sub(
+            r"{\1:[^/]+}", route.path
+        )  # the default pattern has no room for ids with braces
         router.add_route(route.method, path, route.handler)
         if route.method == "GET":
             router.add_route("HEAD", path, route.handler)

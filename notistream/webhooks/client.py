@@ -35,7 +35,10 @@ class AddressRefused(OSError):
 
 
 class Reach(Enum):
-    """Which addresses a session connects to: https to public ones, http to allowed ones only; any of a named host."""
+    """Which addresses a session connects to: https to public ones, http to allowed ones only.
+
+    Any of a named host.
+    """
 
     SECURE = "https"
     ALLOWED = "http"
@@ -53,8 +56,9 @@ class Answer:
 class WebhookClient:
     """POSTs to tenants' URLs; `resolver` is for tests.
 
-    Each address is judged at the moment a socket is opened to it, after every look-up: a name that answers otherwise
-    than it did before gains nothing. No proxy is used, whatever the environment says: it would connect in our place.
+    Each address is judged at the moment a socket is opened to it, after every look-up: a name that
+    answers otherwise than it did before gains nothing. No proxy is used, whatever the environment
+    says: it would connect in our place.
     """
 
     def __init__(self, allowed: Allowed, *, resolver: AbstractResolver | None = None) -> None:
@@ -63,7 +67,10 @@ class WebhookClient:
         self._sessions: dict[Reach, aiohttp.ClientSession] = {}
 
     async def refusal(self, url: str) -> str | None:
-        """Why this URL would be refused, as far as that can be told now; a name that does not resolve may yet."""
+        """Why this URL would be refused, as far as that can be told now.
+
+        A name that does not resolve may yet.
+        """
         try:
             target = target_of(url)
         except ValueError as exc:
@@ -97,7 +104,11 @@ class WebhookClient:
                 return await self._call(target, body, headers)
         except aiohttp.ClientConnectorError as exc:
             refused = isinstance(exc.os_error, AddressRefused)
-            return NoReply(f"refused: the URL {exc.os_error}" if refused else f"no connection: {type(exc).__name__}")
+            return NoReply(
+                f"refused: the URL {exc.os_error}"
+                if refused
+                else f"no connection: {type(exc).__name__}"
+            )
         except TimeoutError:
             return NoReply("no answer in time")
         except (aiohttp.ClientError, OSError) as exc:
@@ -110,7 +121,9 @@ class WebhookClient:
 
     async def _call(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Reply:
         session = self._session(self._reach(target))
-        async with session.post(target.url, data=body, headers=headers, allow_redirects=False) as response:
+        async with session.post(
+            target.url, data=body, headers=headers, allow_redirects=False
+        ) as response:
             wait_s = asked_wait_s(response.headers)
             return Reply(response.status, wait_s, await _beginning(response))
 
@@ -122,11 +135,23 @@ class WebhookClient:
     def _session(self, reach: Reach) -> aiohttp.ClientSession:
         if reach not in self._sessions:
             connector = aiohttp.TCPConnector(
-                limit=0, ttl_dns_cache=10, keepalive_timeout=15, resolver=self._resolver,
-                socket_factory=None if reach is Reach.NAMED else partial(self._open_socket, reach is Reach.SECURE))
+                limit=0,
+                ttl_dns_cache=10,
+                keepalive_timeout=15,
+                resolver=self._resolver,
+                socket_factory=(
+                    None
+                    if reach is Reach.NAMED
+                    else partial(self._open_socket, reach is Reach.SECURE)
+                ),
+            )
             self._sessions[reach] = aiohttp.ClientSession(
-                connector=connector, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False, trust_env=False)
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+            )
         return self._sessions[reach]
 
     def _open_socket(self, secure: bool, found: AddressInfo) -> socket.socket:
@@ -140,7 +165,9 @@ class WebhookClient:
     async def _resolve(self, target: Target) -> list[str]:
         with suppress(OSError, TimeoutError, UnicodeError):
             async with asyncio.timeout(RESOLVE_S):
-                found = await self._resolver.resolve(target.host, target.url.port or 443, socket.AF_UNSPEC)
+                found = await self._resolver.resolve(
+                    target.host, target.url.port or 443, socket.AF_UNSPEC
+                )
                 return [entry["host"] for entry in found]
         return []
 

@@ -39,7 +39,9 @@ class Webhooks:
         self._database = database
         self._client = client
 
-    async def create(self, tenant_id: UUID, wanted: Wanted, *, secret: str | None) -> StoredEndpoint:
+    async def create(
+        self, tenant_id: UUID, wanted: Wanted, *, secret: str | None
+    ) -> StoredEndpoint:
         """Register an endpoint; without a secret one is made.
 
         Raises:
@@ -49,7 +51,8 @@ class Webhooks:
         await self._check(wanted.url)
         async with self._database.of(tenant_id).transaction() as db:
             made = await webhooks.create(
-                db, tenant_id, uuid7(), wanted, secret=secret or new_secret(), most=MOST)
+                db, tenant_id, uuid7(), wanted, secret=secret or new_secret(), most=MOST
+            )
         if made is None:
             raise TooManyWebhooks(f"a tenant may have {MOST} webhook endpoints; delete one first")
         return made
@@ -57,55 +60,85 @@ class Webhooks:
     async def replace(
         self, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted, *, secret: str | None
     ) -> StoredEndpoint:
-        """Change an endpoint; a secret that is given and new is rotated to. Raises as `create`, and NotFound."""
+        """Change an endpoint; a secret that is given and new is rotated to.
+
+        Raises as `create`, and NotFound.
+        """
         await self._check(wanted.url)
         async with self._database.of(tenant_id).transaction() as db:
             stored = await webhooks.replace(db, tenant_id, endpoint_id, wanted)
             if stored is not None and secret is not None and secret != stored.secret:
-                stored = await webhooks.rotate(db, tenant_id, endpoint_id, secret=secret, overlap=OVERLAP)
+                stored = await webhooks.rotate(
+                    db, tenant_id, endpoint_id, secret=secret, overlap=OVERLAP
+                )
         return _there(stored)
 
     async def get(self, tenant_id: UUID, endpoint_id: UUID) -> StoredEndpoint:
         """Raises NotFound."""
         return await _get(self._database.of(tenant_id), tenant_id, endpoint_id)
 
-    async def list_page(self, tenant_id: UUID, *, before: UUID | None, limit: int) -> list[StoredEndpoint]:
+    async def list_page(
+        self, tenant_id: UUID, *, before: UUID | None, limit: int
+    ) -> list[StoredEndpoint]:
         """At most `limit`, newest first."""
-        return await webhooks.list_page(self._database.of(tenant_id), tenant_id, before=before, limit=limit)
+        return await webhooks.list_page(
+            self._database.of(tenant_id), tenant_id, before=before, limit=limit
+        )
 
     async def delete(self, tenant_id: UUID, endpoint_id: UUID) -> None:
         """With its deliveries. Raises NotFound."""
         if not await webhooks.delete(self._database.of(tenant_id), tenant_id, endpoint_id):
             raise _missing()
 
-    async def rotate(self, tenant_id: UUID, endpoint_id: UUID, *, secret: str | None) -> StoredEndpoint:
+    async def rotate(
+        self, tenant_id: UUID, endpoint_id: UUID, *, secret: str | None
+    ) -> StoredEndpoint:
         """Sign with a new secret, and for OVERLAP with the present one too. Raises NotFound."""
-        return _there(await webhooks.rotate(
-            self._database.of(tenant_id), tenant_id, endpoint_id, secret=secret or new_secret(), overlap=OVERLAP))
+        return _there(
+            await webhooks.rotate(
+                self._database.of(tenant_id),
+                tenant_id,
+                endpoint_id,
+                secret=secret or new_secret(),
+                overlap=OVERLAP,
+            )
+        )
 
     async def test(self, tenant_id: UUID, endpoint_id: UUID) -> StoredDelivery:
         """Queue a test event. Raises NotFound, WebhookInactive."""
         db = self._database.of(tenant_id)
         queued = await webhook_deliveries.enqueue_test(
-            db, tenant_id, endpoint_id, event_id=uuid4(), kind=TEST_EVENT, data=TEST_DATA)
+            db, tenant_id, endpoint_id, event_id=uuid4(), kind=TEST_EVENT, data=TEST_DATA
+        )
         if queued is None:
             await _get(db, tenant_id, endpoint_id)
             raise WebhookInactive
         return queued
 
     async def deliveries(
-        self, tenant_id: UUID, endpoint_id: UUID, *, before: UUID | None, status: str | None, kind: str | None,
+        self,
+        tenant_id: UUID,
+        endpoint_id: UUID,
+        *,
+        before: UUID | None,
+        status: str | None,
+        kind: str | None,
         limit: int,
     ) -> list[StoredDelivery]:
         """At most `limit`, newest first. Raises NotFound."""
         db = self._database.of(tenant_id)
         await _get(db, tenant_id, endpoint_id)
         return await webhook_deliveries.list_page(
-            db, tenant_id, endpoint_id, before=before, status=status, kind=kind, limit=limit)
+            db, tenant_id, endpoint_id, before=before, status=status, kind=kind, limit=limit
+        )
 
-    async def delivery(self, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> StoredDelivery:
+    async def delivery(
+        self, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID
+    ) -> StoredDelivery:
         """Raises NotFound."""
-        found = await webhook_deliveries.get(self._database.of(tenant_id), tenant_id, endpoint_id, delivery_id)
+        found = await webhook_deliveries.get(
+            self._database.of(tenant_id), tenant_id, endpoint_id, delivery_id
+        )
         if found is None:
             raise NotFound("there is no such delivery")
         return found
@@ -127,13 +160,25 @@ class Webhooks:
             await self.delivery(tenant_id, endpoint_id, meant)
         return int(queued)
 
-    async def _redeliver_span(self, db: Queryable, tenant_id: UUID, endpoint_id: UUID, span: Span) -> int:
-        """In portions; those that end meanwhile, because they were sent again already, are not meant."""
+    async def _redeliver_span(
+        self, db: Queryable, tenant_id: UUID, endpoint_id: UUID, span: Span
+    ) -> int:
+        """In portions.
+
+        Those that end meanwhile, because they were sent again already, are not meant.
+        """
         now, total = await webhook_deliveries.moment(db), 0
         while True:
             count = await webhook_deliveries.redeliver_range(
-                db, tenant_id, endpoint_id, since=span.since, until=span.until or now, statuses=span.statuses,
-                ended_by=now, limit=AT_ONCE)
+                db,
+                tenant_id,
+                endpoint_id,
+                since=span.since,
+                until=span.until or now,
+                statuses=span.statuses,
+                ended_by=now,
+                limit=AT_ONCE,
+            )
             total += count
             if count < AT_ONCE:
                 return total

@@ -20,12 +20,26 @@ class Names(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Every address; raises OSError."""
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, partial(
-            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            partial(
+                socket.getaddrinfo,
+                host,
+                port,
+                family,
+                socket.SOCK_STREAM,
+                flags=socket.AI_ADDRCONFIG,
+            ),
+        )
         return [
             ResolveResult(
-                hostname=host, host=str(place[0]), port=port, family=kind, proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
+                hostname=host,
+                host=str(place[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
             for kind, _, protocol, _, place in found
         ]
 

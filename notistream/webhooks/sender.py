@@ -42,12 +42,17 @@ class Client(Protocol):
 
 
 class WebhookSender:
-    """Calls, at most AT_ONCE and of one endpoint PER_ENDPOINT at a time; any number of workers may do so."""
+    """Calls, at most AT_ONCE and of one endpoint PER_ENDPOINT at a time.
+
+    Any number of workers may do so.
+    """
 
     def __init__(self, database: Database, client: Client) -> None:
         self._database = database
         self._client = client
-        self._recorded: GroupCommit[Called, bool] = GroupCommit(self._record, max_size=500, pause=by_load)
+        self._recorded: GroupCommit[Called, bool] = GroupCommit(
+            self._record, max_size=500, pause=by_load
+        )
         self._calls: set[asyncio.Task[None]] = set()
         self._in_flight: Counter[UUID] = Counter()
         self._wake = asyncio.Event()
@@ -74,7 +79,12 @@ class WebhookSender:
         if room <= 0:
             return
         taken = await webhook_deliveries.take(
-            self._database, limit=room, in_flight=self._in_flight, per_endpoint=PER_ENDPOINT, lease=LEASE)
+            self._database,
+            limit=room,
+            in_flight=self._in_flight,
+            per_endpoint=PER_ENDPOINT,
+            lease=LEASE,
+        )
         self._took = bool(taken)
         for due in taken:
             self._begin(due)
@@ -92,7 +102,11 @@ class WebhookSender:
         if not self._in_flight[due.endpoint_id]:
             del self._in_flight[due.endpoint_id]
         if not task.cancelled() and task.exception():
-            log.error("webhook task failed", exc_info=task.exception(), extra={"endpoint": str(due.endpoint_id)})
+            log.error(
+                "webhook task failed",
+                exc_info=task.exception(),
+                extra={"endpoint": str(due.endpoint_id)},
+            )
         if self._took:  # there may be more than there was room for
             self.wake()
 
@@ -100,9 +114,12 @@ class WebhookSender:
         until = time.monotonic() + LEASE.total_seconds()
         began = datetime.now(UTC)
         body = body_of(due)
-        answer = await self._client.post(due.url, body=body, headers=headers_of(due, body, at_s=int(time.time())))
+        answer = await self._client.post(
+            due.url, body=body, headers=headers_of(due, body, at_s=int(time.time()))
+        )
         verdict = decide(
-            answer.result, attempts=due.attempts, failing_since=due.failing_since, now=due.now)
+            answer.result, attempts=due.attempts, failing_since=due.failing_since, now=due.now
+        )
         metrics.WEBHOOK_SECONDS.observe(answer.duration_ms / 1000)
         if await self._insist(called(due, verdict, answer, began), until):
             metrics.WEBHOOK_CALLS.labels(OUTCOMES[type(verdict.delivery)]).inc()
@@ -126,15 +143,26 @@ class WebhookSender:
     async def _disable(self, due: Due, disable: Disable) -> None:
         async with self._database.transaction() as db:
             disabled = await webhooks.disable(
-                db, due.endpoint_id, disable.reason, failing_since=disable.failing_since)
+                db, due.endpoint_id, disable.reason, failing_since=disable.failing_since
+            )
             if disabled:
                 await audit_log.record(
-                    db, audit_log.WORKER, "webhook.disable", str(due.endpoint_id),
-                    {"tenant_id": str(due.tenant_id), "reason": disable.reason})
+                    db,
+                    audit_log.WORKER,
+                    "webhook.disable",
+                    str(due.endpoint_id),
+                    {"tenant_id": str(due.tenant_id), "reason": disable.reason},
+                )
         if disabled:
             metrics.WEBHOOK_DISABLED.inc()
-            log.warning("webhook endpoint switched off", extra={
-                "endpoint": str(due.endpoint_id), "tenant": str(due.tenant_id), "reason": disable.reason})
+            log.warning(
+                "webhook endpoint switched off",
+                extra={
+                    "endpoint": str(due.endpoint_id),
+                    "tenant": str(due.tenant_id),
+                    "reason": disable.reason,
+                },
+            )
 
     async def measure(self) -> None:
         """Refresh the gauges."""
@@ -156,11 +184,16 @@ OUTCOMES = {Told: "delivered", TellAgain: "retrying", GiveUp: "failed"}
 
 def body_of(due: Due) -> bytes:
     """What is sent; the same at every attempt."""
-    return orjson.dumps({"type": due.type, "timestamp": due.at, "data": due.data}, option=orjson.OPT_UTC_Z)
+    return orjson.dumps(
+        {"type": due.type, "timestamp": due.at, "data": due.data}, option=orjson.OPT_UTC_Z
+    )
 
 
 def headers_of(due: Due, body: bytes, *, at_s: int) -> dict[str, str]:
-    """The headers of a call: signed with every live secret; the trace is the event's, whoever is told of it."""
+    """The headers of a call: signed with every live secret.
+
+    The trace is the event's, whoever is told of it.
+    """
     secrets = [due.secret, *([due.old_secret] if due.old_secret else [])]
     return {
         **signed_headers(str(due.id), body, at_s=at_s, secrets=secrets),
@@ -175,11 +208,19 @@ def called(due: Due, verdict: Verdict, answer: Answer, began: datetime) -> Calle
     status, delay_s, error = _end(verdict)
     reply = answer.result if isinstance(answer.result, Reply) else None
     return Called(
-        id=due.id, lease=due.lease, status=status, delay_s=delay_s, error=error,
+        id=due.id,
+        lease=due.lease,
+        status=status,
+        delay_s=delay_s,
+        error=error,
         response_status=reply.status if reply else None,
         call={
-            "number": due.attempts, "at": began, "duration_ms": round(answer.duration_ms, 1), "error": error,
-            "status": reply.status if reply else None, "response": reply.text if reply else None,
+            "number": due.attempts,
+            "at": began,
+            "duration_ms": round(answer.duration_ms, 1),
+            "error": error,
+            "status": reply.status if reply else None,
+            "response": reply.text if reply else None,
         },
     )
 

@@ -1,4 +1,7 @@
-"""What operators do for a tenant's webhook endpoints; each act is in the audit log, in its transaction."""
+"""What operators do for a tenant's webhook endpoints.
+
+Each act is in the audit log, in its transaction.
+"""
 
 from uuid import UUID, uuid4
 
@@ -24,7 +27,9 @@ class WebhookSupport:
         async with self._database.transaction() as db:
             changed = await webhooks.switch(db, tenant_id, endpoint_id, on=on)
             if changed:
-                await _note(db, actor, "webhook.enable" if on else "webhook.disable", tenant_id, endpoint_id)
+                await _note(
+                    db, actor, "webhook.enable" if on else "webhook.disable", tenant_id, endpoint_id
+                )
         return changed
 
     async def test(self, tenant_id: UUID, endpoint_id: UUID, *, actor: str) -> StoredDelivery:
@@ -32,13 +37,18 @@ class WebhookSupport:
         await self._active(tenant_id, endpoint_id)
         async with self._database.transaction() as db:
             queued = await webhook_deliveries.enqueue_test(
-                db, tenant_id, endpoint_id, event_id=uuid4(), kind=TEST_EVENT, data=TEST_DATA)
+                db, tenant_id, endpoint_id, event_id=uuid4(), kind=TEST_EVENT, data=TEST_DATA
+            )
             if queued is None:
                 raise WebhookInactive
-            await _note(db, actor, "webhook.test", tenant_id, endpoint_id, delivery_id=str(queued.id))
+            await _note(
+                db, actor, "webhook.test", tenant_id, endpoint_id, delivery_id=str(queued.id)
+            )
         return queued
 
-    async def redeliver(self, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID, *, actor: str) -> None:
+    async def redeliver(
+        self, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID, *, actor: str
+    ) -> None:
         """Send one delivery again, from the schedule's beginning.
 
         Raises:
@@ -51,14 +61,28 @@ class WebhookSupport:
         async with self._database.transaction() as db:
             if not await webhook_deliveries.redeliver(db, tenant_id, endpoint_id, delivery_id):
                 raise Conflict("a call of this delivery is under way; wait for its end")
-            await _note(db, actor, "webhook.redeliver", tenant_id, endpoint_id, delivery_id=str(delivery_id))
+            await _note(
+                db, actor, "webhook.redeliver", tenant_id, endpoint_id, delivery_id=str(delivery_id)
+            )
 
-    async def redeliver_span(self, tenant_id: UUID, endpoint_id: UUID, span: Span, *, actor: str) -> int:
-        """Send a span again; noted before it begins, because it is done in portions. Raises as `redeliver`."""
+    async def redeliver_span(
+        self, tenant_id: UUID, endpoint_id: UUID, span: Span, *, actor: str
+    ) -> int:
+        """Send a span again; noted before it begins, because it is done in portions.
+
+        Raises as `redeliver`.
+        """
         await self._active(tenant_id, endpoint_id)
         await _note(
-            self._database, actor, "webhook.redeliver_span", tenant_id, endpoint_id, since=span.since.isoformat(),
-            until=span.until.isoformat() if span.until else "now", statuses=" ".join(span.statuses))
+            self._database,
+            actor,
+            "webhook.redeliver_span",
+            tenant_id,
+            endpoint_id,
+            since=span.since.isoformat(),
+            until=span.until.isoformat() if span.until else "now",
+            statuses=" ".join(span.statuses),
+        )
         return await self._acts.redeliver(tenant_id, endpoint_id, span)
 
     async def _active(self, tenant_id: UUID, endpoint_id: UUID) -> StoredEndpoint:
@@ -71,4 +95,6 @@ class WebhookSupport:
 async def _note(
     db: Queryable, actor: str, action: str, tenant_id: UUID, endpoint_id: UUID, **details: str
 ) -> None:
-    await audit_log.record(db, actor, action, str(endpoint_id), {"tenant_id": str(tenant_id), **details})
+    await audit_log.record(
+        db, actor, action, str(endpoint_id), {"tenant_id": str(tenant_id), **details}
+    )

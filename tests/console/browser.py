@@ -1,4 +1,6 @@
-"""A real headless Chromium for the tests of the console: what it says on its own console is a fault."""
+"""A real headless Chromium for the tests of the console: what it says on its own console is a
+fault.
+"""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -9,16 +11,25 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 SERIOUS = ("serious", "critical")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 LOOKS = ({"color_scheme": "light", "viewport": WIDE}, {"color_scheme": "dark", "viewport": NARROW})
 """Each page is looked at in both: no colour depends on the width."""
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt install chromium")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine: apt install chromium"
+)
 
 
 @dataclass
@@ -42,13 +53,18 @@ class Tab:
     async def accessible(self) -> None:
         """Fail where axe-core finds something serious."""
         found = await Axe().run(self.page)
-        serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found.response["violations"]
-                   if v["impact"] in SERIOUS]
+        serious = [
+            f"{v['id']}: {v['nodes'][0]['html'][:200]}"
+            for v in found.response["violations"]
+            if v["impact"] in SERIOUS
+        ]
         assert serious == [], self.page.url
 
     def check(self) -> None:
         """Fail where the browser complained."""
-        assert [fault for fault in self.faults if self.expected is None or self.expected not in fault] == []
+        assert [
+            fault for fault in self.faults if self.expected is None or self.expected not in fault
+        ] == []
 
 
 @asynccontextmanager

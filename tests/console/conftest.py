@@ -21,7 +21,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def local(running: tuple[Stack, Receiver], browser: Browser) -> AsyncIterator[Tab]:
-    """A tab on the API of `running`, which lets everybody on this machine in as `local`; it must not complain."""
+    """A tab on the API of `running`, which lets everybody on this machine in as `local`.
+
+    It must not complain.
+    """
     opened = await tab(browser, running[0].base)
     yield opened
     opened.check()

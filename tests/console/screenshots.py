@@ -1,4 +1,6 @@
-"""`make screenshots`: a furnished installation, and pictures of its console, light and dark, wide and narrow."""
+"""`make screenshots`: a furnished installation, and pictures of its console, light and dark, wide
+and narrow.
+"""
 
 import argparse
 import asyncio
@@ -85,10 +87,14 @@ SHOTS: dict[str, tuple[str, Before]] = {
 """Name of the picture: the page, and what has to be there before it is taken."""
 
 TEMPLATE = {
-    "name": "order_shipped", "channel": "email", "subject": "Your order {{ order }} is on its way",
+    "name": "order_shipped",
+    "channel": "email",
+    "subject": "Your order {{ order }} is on its way",
     "body": "Hello {{ name }},\n\nyour order {{ order }} arrives {{ day }}.\n\nYours, the shop",
     "html": "<p>Hello <b>{{ name }}</b>,</p><p>your order {{ order }} arrives {{ day }}.</p>",
-    "variants": {"pt": {"subject": "A encomenda {{ order }} está a caminho", "body": "Olá {{ name }}!"}},
+    "variants": {
+        "pt": {"subject": "A encomenda {{ order }} está a caminho", "body": "Olá {{ name }}!"}
+    },
 }
 
 HISTORY = """
@@ -112,29 +118,55 @@ async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection
     """What there is to look at: a day of deliveries, some that failed, a pause, and a few actions."""
     await database.execute(HISTORY)
     await database.execute(
-        "INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum) SELECT t.id, m.channel,"
-        " date_trunc('hour', now()), m.sent, m.failed, m.latency_ms_sum FROM tenants t, channel_minutes m"
-        " WHERE m.minute = date_trunc('minute', now()) - interval '1 minute'"
-        " AND m.minute >= date_trunc('hour', now()) AND t.name = 'default'")
+        "INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum) SELECT"
+        " t.id, m.channel, date_trunc('hour', now()), m.sent, m.failed, m.latency_ms_sum FROM"
+        " tenants t, channel_minutes m WHERE m.minute = date_trunc('minute', now()) - interval '1"
+        " minute' AND m.minute >= date_trunc('hour', now()) AND t.name = 'default'"
+    )
     await product.worker(RECIPIENT_RATE_LIMIT="0", WEBHOOK_ALLOW_NETWORKS=LOOPBACK)
-    ledger.answer = lambda call: (int(call["content"]) % 7 * 5 + 400, {}) if call["to"].endswith("3") else (202, {})
+    ledger.answer = lambda call: (
+        (int(call["content"]) % 7 * 5 + 400, {}) if call["to"].endswith("3") else (202, {})
+    )
     await product.batch_ended(await product.batch(messages(120)))
     await furnish_people(product)
     await database.execute(
-        "UPDATE dead_letters d SET created_at = created_at - n * n * n * interval '30 seconds'"
-        " FROM (SELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM dead_letters) ranked WHERE ranked.id = d.id")
+        "UPDATE dead_letters d SET created_at = created_at - n * n * n * interval '30 seconds' FROM"
+        " (SELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM dead_letters) ranked WHERE"
+        " ranked.id = d.id"
+    )
     await product.run("replay", "--since", "1h", "--status", "delivered", "--rate", "2", "--yes")
     await product.run("pause", "email", "--reason", "maintenance of the mail relay until 14:00")
 
     later = (datetime.now(UTC) + timedelta(hours=9)).isoformat()
-    for channel, more in (("sms", {}), ("in_app", {}), ("email", {}), ("sms", {"scheduled_at": later})):
+    for channel, more in (
+        ("sms", {}),
+        ("in_app", {}),
+        ("email", {}),
+        ("sms", {"scheduled_at": later}),
+    ):
         await product.create(
-            channel=channel, recipient=None, recipient_id="user-123", content=None, template_id="welcome",
-            template_variables={"Name": "Ada", "name": "Ada"}, category="onboarding", **more)
+            channel=channel,
+            recipient=None,
+            recipient_id="user-123",
+            content=None,
+            template_id="welcome",
+            template_variables={"Name": "Ada", "name": "Ada"},
+            category="onboarding",
+            **more,
+        )
     _, template = await product.call("POST", "/api/v1/templates", TEMPLATE)
     text = {name: TEMPLATE[name] for name in ("subject", "html", "variants")}
-    await product.call("PUT", f"/api/v1/templates/{template['id']}", {
-        **text, "body": "Dear {{ name }},\n\nyour order {{ order }} arrives on {{ day }}.\n\nYours, the shop"})
+    await product.call(
+        "PUT",
+        f"/api/v1/templates/{template['id']}",
+        {
+            **text,
+            "body": (
+                "Dear {{ name }},\n\nyour order {{ order }} arrives on {{ day }}.\n\nYours, the"
+                " shop"
+            ),
+        },
+    )
 
     async def buried() -> bool:
         return bool(await database.fetchval("SELECT count(*) FROM dead_letters"))
@@ -166,10 +198,17 @@ async def draw(base: str, out: Path) -> list[Path]:
 async def main(out: Path) -> int:
     with session_services() as services, tempfile.TemporaryDirectory() as folder:
         prefix = topic_prefix()
-        async with fresh_database(services) as url, receiver() as ledger, stack(
-            database_url=url, brokers=services.kafka_brokers, prefix=prefix, folder=Path(folder),
-            WEBHOOK_URL=ledger.url,
-        ) as product:
+        async with (
+            fresh_database(services) as url,
+            receiver() as ledger,
+            stack(
+                database_url=url,
+                brokers=services.kafka_brokers,
+                prefix=prefix,
+                folder=Path(folder),
+                WEBHOOK_URL=ledger.url,
+            ) as product,
+        ):
             await product.api()
             database = await asyncpg.connect(url)
             await furnish(product, ledger, database)

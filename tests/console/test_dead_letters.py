@@ -1,4 +1,7 @@
-"""Dead letters and range replays in a real browser: seen live, previewed, replayed, deleted; each with who did it."""
+"""Dead letters and range replays in a real browser: seen live, previewed, replayed, deleted.
+
+Each with who did it.
+"""
 
 import asyncpg
 import pytest
@@ -29,7 +32,9 @@ async def break_down(product: Stack, ledger: Receiver, database_url: str, count:
 
 async def audit_log(database_url: str) -> list[tuple[str, str]]:
     connection = await asyncpg.connect(database_url)
-    rows = await connection.fetch("SELECT actor, action FROM audit_log WHERE actor LIKE 'console:%' ORDER BY id")
+    rows = await connection.fetch(
+        "SELECT actor, action FROM audit_log WHERE actor LIKE 'console:%' ORDER BY id"
+    )
     await connection.close()
     return [(row["actor"], row["action"]) for row in rows]
 
@@ -47,7 +52,9 @@ async def test_a_receiver_breaks_is_repaired_and_all_is_replayed_from_the_page(
     await local.open("/dead-letters")
     await expect(page.locator("#kinds")).to_contain_text("No dead letter waits.")
     await break_down(product, ledger, database_url, 30)
-    await expect(page.locator("#kinds")).to_contain_text("30 in all", timeout=LIVE_MS)  # nobody has loaded it again
+    await expect(page.locator("#kinds")).to_contain_text(
+        "30 in all", timeout=LIVE_MS
+    )  # nobody has loaded it again
     await expect(entries(page)).to_have_count(25)
     ledger.answer = lambda _call: (202, {})
     await page.get_by_role("link", name="Replay all of these…").click()
@@ -68,20 +75,31 @@ async def test_a_long_replay_goes_on_step_by_step_and_shows_how_far_it_is(
 ) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(
-        "INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status, reason)"
-        " SELECT md5(n::text)::uuid, t.id, 'sms', 'normal', '+905000000001', 'hi', 'failed', 'refused'"
-        " FROM tenants t, generate_series(1, 4500) n WHERE t.name = 'default'")
+        "INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status,"
+        " reason) SELECT md5(n::text)::uuid, t.id, 'sms', 'normal', '+905000000001', 'hi',"
+        " 'failed', 'refused' FROM tenants t, generate_series(1, 4500) n WHERE t.name = 'default'"
+    )
     await connection.execute(
         "INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason)"
-        " SELECT gen_random_uuid(), id, tenant_id, channel, reason FROM notifications")
-    await connection.execute("UPDATE notifications SET status = 'delivered' WHERE id = md5('7')::uuid")
+        " SELECT gen_random_uuid(), id, tenant_id, channel, reason FROM notifications"
+    )
+    await connection.execute(
+        "UPDATE notifications SET status = 'delivered' WHERE id = md5('7')::uuid"
+    )
     seen: list[str] = []
     local.page.on("domcontentloaded", lambda page: seen.append(page.url.rsplit("/", 1)[-1]))
     await local.open("/dead-letters/preview?all=1&channel=sms")
     await local.page.get_by_role("button", name="Replay 4").click()
-    await expect(local.page.get_by_text("Queued again: 4499, 1 could not be.")).to_be_visible(timeout=60_000)
-    assert seen.count("replay-all") == 2  # 4500 are three steps, and the last one leads back to the list
-    assert await connection.fetchval("SELECT count(*) FROM notifications WHERE status = 'pending'") == 4499
+    await expect(local.page.get_by_text("Queued again: 4499, 1 could not be.")).to_be_visible(
+        timeout=60_000
+    )
+    assert (
+        seen.count("replay-all") == 2
+    )  # 4500 are three steps, and the last one leads back to the list
+    assert (
+        await connection.fetchval("SELECT count(*) FROM notifications WHERE status = 'pending'")
+        == 4499
+    )
     await connection.close()
 
 
@@ -109,7 +127,9 @@ async def test_some_are_ticked_previewed_replayed_or_deleted(
     await expect(page.get_by_text("Deleted for good: 3.")).to_be_visible()
     await expect(entries(page)).to_have_count(0)
     assert await audit_log(database_url) == [
-        *[("console:local", "dlq.replay")] * 2, *[("console:local", "dlq.delete")] * 3]
+        *[("console:local", "dlq.replay")] * 2,
+        *[("console:local", "dlq.delete")] * 3,
+    ]
 
 
 async def test_what_cannot_be_replayed_is_said_before(
@@ -118,15 +138,19 @@ async def test_what_cannot_be_replayed_is_said_before(
     connection = await asyncpg.connect(database_url)
     gone = await connection.fetchval(
         "INSERT INTO dead_letters (id, notification_id, channel, reason)"
-        " VALUES (gen_random_uuid(), gen_random_uuid(), 'sms', 'refused <b>once</b>') RETURNING id")
+        " VALUES (gen_random_uuid(), gen_random_uuid(), 'sms', 'refused <b>once</b>') RETURNING id"
+    )
     record = await connection.fetchval(
-        "INSERT INTO dead_letters (id, channel, reason, topic, partition, \"offset\", key, value, headers) VALUES"
-        " (gen_random_uuid(), 'sms', 'not JSON', 'elsewhere.sms.high', 0, 7, 'k', '\\xff00', '[[\"a\", \"b\"]]')"
-        " RETURNING id")
+        'INSERT INTO dead_letters (id, channel, reason, topic, partition, "offset", key, value,'
+        " headers) VALUES (gen_random_uuid(), 'sms', 'not JSON', 'elsewhere.sms.high', 0, 7, 'k',"
+        " '\\xff00', '[[\"a\", \"b\"]]') RETURNING id"
+    )
     await connection.close()
     await local.open(f"/dead-letters/preview?id={gone}&id={record}")
     await expect(local.page.get_by_text("is gone")).to_be_visible()
-    await expect(local.page.get_by_text("its topic elsewhere.sms.high is not one of")).to_be_visible()
+    await expect(
+        local.page.get_by_text("its topic elsewhere.sms.high is not one of")
+    ).to_be_visible()
     await expect(local.page.get_by_role("button", name="Replay")).to_have_count(0)
     await local.open(f"/dead-letters/{record}")
     await expect(local.page.locator("pre")).to_have_text("/wA=")
@@ -158,7 +182,8 @@ async def test_a_range_is_surveyed_replayed_stopped_and_resumed(
     await expect(page.locator("#replays")).to_contain_text("finished", timeout=60_000)
     await until(lambda: len(ledger.accepted) == 12, what="the replayed messages")
     assert await audit_log(database_url) == [
-        ("console:local", f"replay.{action}") for action in ("start", "stop", "resume")]
+        ("console:local", f"replay.{action}") for action in ("start", "stop", "resume")
+    ]
 
 
 async def test_no_page_of_dead_letters_has_a_serious_fault(
@@ -173,26 +198,38 @@ async def test_no_page_of_dead_letters_has_a_serious_fault(
     for look in LOOKS:
         opened = await tab(browser, product.base, **look)
         for path in (
-            "/dead-letters", "/dead-letters?shown=all&range=week", f"/dead-letters/{one}",
-            f"/dead-letters/preview?id={one}", f"/dead-letters/preview?id={one}&do=delete",
-            "/dead-letters/preview?all=1", "/replays", "/replays/preview?since=2020-01-01T00:00",
+            "/dead-letters",
+            "/dead-letters?shown=all&range=week",
+            f"/dead-letters/{one}",
+            f"/dead-letters/preview?id={one}",
+            f"/dead-letters/preview?id={one}&do=delete",
+            "/dead-letters/preview?all=1",
+            "/replays",
+            "/replays/preview?since=2020-01-01T00:00",
         ):
             await opened.open(path)
             await opened.accessible()
-            assert await opened.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+            assert (
+                await opened.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            ), path
         opened.check()
 
 
 BAD_QUESTIONS = (
-    ("/dead-letters?tenant_id=x", "UUID"), ("/dead-letters?since=tomorrow", "RFC 3339"),
-    ("/dead-letters/preview", "tick at least one"), ("/dead-letters/preview?id=x", "no such dead letter"),
+    ("/dead-letters?tenant_id=x", "UUID"),
+    ("/dead-letters?since=tomorrow", "RFC 3339"),
+    ("/dead-letters/preview", "tick at least one"),
+    ("/dead-letters/preview?id=x", "no such dead letter"),
     ("/dead-letters/0198c5a0-0000-7000-8000-000000000000", "there is no dead letter"),
-    ("/replays/preview?since=", "must be given"), ("/replays/preview?since=2020-01-01T00:00&rate=0", "above 0"),
+    ("/replays/preview?since=", "must be given"),
+    ("/replays/preview?since=2020-01-01T00:00&rate=0", "above 0"),
     ("/replays/preview?since=2020-01-02T00:00&until=2020-01-01T00:00", "must lie after"),
 )
 
 
-async def test_bad_questions_are_answered_in_words(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_bad_questions_are_answered_in_words(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     local.expected = "Failed to load resource"  # of the page itself: 404 or 422
     for path, said in BAD_QUESTIONS:
         await local.open(path)

@@ -1,4 +1,6 @@
-"""The notifications' pages in a real browser: found as they arrive, explained, cancelled, sent again, resolved."""
+"""The notifications' pages in a real browser: found as they arrive, explained, cancelled, sent
+again, resolved.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -51,15 +53,21 @@ async def test_no_page_of_notifications_has_a_serious_fault(
     failed = await product.create()
     await product.ended(failed)
     html = await product.create(
-        channel="email", recipient="ada@example.com", content=None, template_id="welcome",
-        template_variables={"Name": "Ada", "name": "Ada"})
+        channel="email",
+        recipient="ada@example.com",
+        content=None,
+        template_id="welcome",
+        template_variables={"Name": "Ada", "name": "Ada"},
+    )
     for look in LOOKS:
         one = await tab(browser, product.base, **look)
         for path in ("", f"/{failed}", f"/{failed}/resend", f"/{html}"):
             await one.open(f"/notifications{path}")
             await expect(one.page.locator("h1")).to_be_visible()
             await one.accessible()
-            assert await one.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+            assert (
+                await one.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            ), path
         one.check()
 
 
@@ -67,12 +75,19 @@ async def test_the_search_finds_by_every_field(running: tuple[Stack, Receiver], 
     product, _ = running
     wanted = await product.create(channel="email", recipient="ada@example.com", content="one")
     await product.create(recipient="+905000000001")
-    batch = await product.batch([{"channel": "sms", "recipient": "+905000000002", "content": "x"}] * 2)
+    batch = await product.batch(
+        [{"channel": "sms", "recipient": "+905000000002", "content": "x"}] * 2
+    )
     page, rows = local.page, local.page.locator("#found tbody tr")
     since = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")
     for label, value, count in (
-        ("Recipient", "ada@example.com", 1), ("Recipient", "ada@example.co", 0), ("Tenant", "default", 4),
-        ("Template", "welcome", 0), ("Id", batch, 2), ("Accepted since (UTC)", since, 4), ("Until (UTC)", since, 0),
+        ("Recipient", "ada@example.com", 1),
+        ("Recipient", "ada@example.co", 0),
+        ("Tenant", "default", 4),
+        ("Template", "welcome", 0),
+        ("Id", batch, 2),
+        ("Accepted since (UTC)", since, 4),
+        ("Until (UTC)", since, 0),
     ):
         await local.open("/notifications")
         await page.get_by_label(label, exact=True).fill(value)
@@ -84,7 +99,9 @@ async def test_the_search_finds_by_every_field(running: tuple[Stack, Receiver], 
     await expect(page).to_have_url(f"{local.base}/console/notifications/{wanted}")
     local.expected = "422"
     await local.open("/notifications?tenant=nobody")
-    await expect(page.get_by_role("alert").filter(has_text="there is no tenant 'nobody'")).to_be_visible()
+    await expect(
+        page.get_by_role("alert").filter(has_text="there is no tenant 'nobody'")
+    ).to_be_visible()
 
 
 async def test_what_waits_says_until_when_and_is_cancelled_by_name(
@@ -106,7 +123,9 @@ async def test_what_waits_says_until_when_and_is_cancelled_by_name(
     await expect(row).to_contain_text(waits)
 
 
-async def test_sending_again_is_shown_before_it_is_done(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_sending_again_is_shown_before_it_is_done(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     product, ledger = running
     await product.worker()
     sent = await product.create(content="once more")
@@ -129,16 +148,22 @@ async def test_sending_again_is_shown_before_it_is_done(running: tuple[Stack, Re
     await expect(page.locator("tr", has_text="notification.resend")).to_have_count(1)
 
 
-@pytest.mark.parametrize(("button", "status"), [
-    ("It was delivered", "delivered"), ("It was not delivered", "failed"), (None, "delivered")])
+@pytest.mark.parametrize(
+    ("button", "status"),
+    [("It was delivered", "delivered"), ("It was not delivered", "failed"), (None, "delivered")],
+)
 async def test_a_held_unknown_is_resolved(
     running: tuple[Stack, Receiver], local: Tab, database_url: str, button: str | None, status: str
 ) -> None:
     product, _ = running
-    held = await product.create(on_unknown="hold", scheduled_at=(datetime.now(UTC) + timedelta(hours=3)).isoformat())
+    held = await product.create(
+        on_unknown="hold", scheduled_at=(datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    )
     connection = await asyncpg.connect(database_url)
     await connection.execute(
-        "UPDATE notifications SET status = 'unknown', due_at = NULL, attempts = 1 WHERE id = $1", held)
+        "UPDATE notifications SET status = 'unknown', due_at = NULL, attempts = 1 WHERE id = $1",
+        held,
+    )
     await connection.close()
     page = local.page
     await local.open(f"/notifications/{held}")
@@ -158,12 +183,24 @@ async def test_html_of_a_sender_is_shown_in_a_frame_that_can_do_nothing(
     running: tuple[Stack, Receiver], local: Tab
 ) -> None:
     product, _ = running
-    status, _ = await product.call("POST", "/api/v1/templates", {
-        "name": "hostile", "channel": "email", "subject": "Hello", "body": "plain",
-        "html": "<p id=seen>Hello</p><script>top.document.title = 'hacked'</script><img src='http://canary.example/x'>"})
+    status, _ = await product.call(
+        "POST",
+        "/api/v1/templates",
+        {
+            "name": "hostile",
+            "channel": "email",
+            "subject": "Hello",
+            "body": "plain",
+            "html": (
+                "<p id=seen>Hello</p><script>top.document.title = 'hacked'</script><img"
+                " src='http://canary.example/x'>"
+            ),
+        },
+    )
     assert status == 201
     sent = await product.create(
-        channel="email", recipient="ada@example.com", content=None, template_id="hostile")
+        channel="email", recipient="ada@example.com", content=None, template_id="hostile"
+    )
     asked: list[str] = []
 
     async def note(route: Route) -> None:

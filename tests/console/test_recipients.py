@@ -16,12 +16,31 @@ EMAIL, PHONE, TOKEN = "ada.lovelace@example.com", "+905321112233", "device-token
 
 async def furnish(product: Stack) -> None:
     path = "/api/v1/recipients/user%2F1%20%26%20co"
-    status, answer = await product.call("PUT", path, {
-        "email": EMAIL, "phone": PHONE, "push_tokens": [TOKEN], "timezone": "Europe/Istanbul", "locale": "tr"})
+    status, answer = await product.call(
+        "PUT",
+        path,
+        {
+            "email": EMAIL,
+            "phone": PHONE,
+            "push_tokens": [TOKEN],
+            "timezone": "Europe/Istanbul",
+            "locale": "tr",
+        },
+    )
     assert status == 201, answer
-    status, answer = await product.call("PUT", f"{path}/preferences", {
-        "channels": {"sms": {"quiet_hours": {"start": "22:00", "end": "08:00"},
-                             "frequency_cap": {"count": 5, "per": "day"}}}, "categories": {"offers": False}})
+    status, answer = await product.call(
+        "PUT",
+        f"{path}/preferences",
+        {
+            "channels": {
+                "sms": {
+                    "quiet_hours": {"start": "22:00", "end": "08:00"},
+                    "frequency_cap": {"count": 5, "per": "day"},
+                }
+            },
+            "categories": {"offers": False},
+        },
+    )
     assert status == 200, answer
 
 
@@ -34,9 +53,15 @@ async def enter(one: Tab) -> None:
 async def noted(database_url: str) -> list[tuple[str, str]]:
     """Who did what; that none of it names the recipient is checked besides."""
     connection = await asyncpg.connect(database_url)
-    rows = await connection.fetch("SELECT actor, action, target || details::text AS said FROM audit_log ORDER BY id")
+    rows = await connection.fetch(
+        "SELECT actor, action, target || details::text AS said FROM audit_log ORDER BY id"
+    )
     await connection.close()
-    assert not [row for row in rows if any(part in row["said"] for part in (ID, "lovelace", "532111", TOKEN))]
+    assert not [
+        row
+        for row in rows
+        if any(part in row["said"] for part in (ID, "lovelace", "532111", TOKEN))
+    ]
     return [(row["actor"], row["action"]) for row in rows if row["actor"].startswith("console:")]
 
 
@@ -61,7 +86,9 @@ async def test_contacts_are_masked_until_somebody_shows_them(
     await expect(page.locator("#contacts")).to_contain_text("a•••@example.com")
 
 
-async def test_the_list_begins_where_it_is_told_to(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_the_list_begins_where_it_is_told_to(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     for n in range(60):
         await running[0].call("PUT", f"/api/v1/recipients/a-{n:02}", {"locale": "en"})
     page = local.page
@@ -84,12 +111,16 @@ async def test_preferences_are_said_in_words_and_changed(
     await furnish(product)
     await enter(local)
     wishes = page.locator("#wishes")
-    await expect(wishes).to_contain_text("quiet from 22:00 to 08:00 of the next day; at most 5 per day")
+    await expect(wishes).to_contain_text(
+        "quiet from 22:00 to 08:00 of the next day; at most 5 per day"
+    )
     await expect(wishes).to_contain_text("category offers")
     sms, email = page.get_by_role("group", name="sms"), page.get_by_role("group", name="email")
     await sms.get_by_label("in any").fill("fortnight")
     await page.get_by_role("button", name="Save preferences").click()
-    await expect(page.get_by_role("alert")).to_contain_text("channels › sms › frequency cap › per must be minute")
+    await expect(page.get_by_role("alert")).to_contain_text(
+        "channels › sms › frequency cap › per must be minute"
+    )
     assert await sms.get_by_label("in any").input_value() == "fortnight"
     await local.accessible()
     await sms.get_by_label("in any").fill("90")
@@ -125,7 +156,9 @@ async def test_an_address_is_suppressed_and_the_message_with_it(
     await row.get_by_role("button", name="Remove").click()
     await expect(page.locator("#suppressions")).to_have_count(0)
     assert await noted(database_url) == [
-        ("console:local", "suppression.add"), ("console:local", "suppression.remove")]
+        ("console:local", "suppression.add"),
+        ("console:local", "suppression.remove"),
+    ]
 
 
 async def test_erasing_asks_for_the_id_and_leaves_nothing(
@@ -141,7 +174,9 @@ async def test_erasing_asks_for_the_id_and_leaves_nothing(
     await expect(page.get_by_role("alert")).to_contain_text("nothing was erased")
     await page.get_by_label("To confirm").fill(ID)
     await page.get_by_role("button", name="Erase this recipient").click()
-    await expect(page.get_by_role("status")).to_contain_text("erased, from 1 notifications; 1 of them still waited")
+    await expect(page.get_by_role("status")).to_contain_text(
+        "erased, from 1 notifications; 1 of them still waited"
+    )
     found = await product.get(one)
     assert found["status"] == "cancelled"
     assert PHONE not in str(found)
@@ -149,7 +184,9 @@ async def test_erasing_asks_for_the_id_and_leaves_nothing(
     assert await noted(database_url) == [("console:local", "recipient.erase")]
 
 
-async def test_a_reader_looks_and_sees_no_contacts(running: tuple[Stack, Receiver], browser: Browser) -> None:
+async def test_a_reader_looks_and_sees_no_contacts(
+    running: tuple[Stack, Receiver], browser: Browser
+) -> None:
     await furnish(running[0])
     api = await running[0].api(AUTH="on", CONSOLE_READ_TOKENS=f'{{"eve": "{READER}"}}')
     one = await tab(browser, api.url, color_scheme="dark", viewport=NARROW)

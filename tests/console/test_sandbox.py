@@ -1,4 +1,6 @@
-"""The sandbox's inbox in a real browser: what test keys sent arrives live and is shown without acting."""
+"""The sandbox's inbox in a real browser: what test keys sent arrives live and is shown without
+acting.
+"""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -21,23 +23,38 @@ async def issue_test_key(product: Stack, tenant: str = "default") -> str:
 
 async def send(product: Stack, key: str, **fields: object) -> str:
     status, answer = await product.call(
-        "POST", "/api/v1/notifications", {"channel": "sms", "content": "hi", "priority": "high", **fields},
-        headers={"X-API-Key": key})
+        "POST",
+        "/api/v1/notifications",
+        {"channel": "sms", "content": "hi", "priority": "high", **fields},
+        headers={"X-API-Key": key},
+    )
     assert status == 202, answer
     return str(answer["id"])
 
 
-async def test_what_a_test_key_sends_arrives_and_is_shown(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_what_a_test_key_sends_arrives_and_is_shown(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     product, page = running[0], local.page
     key = await issue_test_key(product)
     await local.open("/sandbox")
-    await expect(page.locator("#messages")).to_contain_text("Nothing was sent with a test key of default")
+    await expect(page.locator("#messages")).to_contain_text(
+        "Nothing was sent with a test key of default"
+    )
     await local.accessible()
     await product.worker()
-    one = await send(product, key, recipient="+905000000001", content="Your code is <4711>", payload={"code": "4711"})
+    one = await send(
+        product,
+        key,
+        recipient="+905000000001",
+        content="Your code is <4711>",
+        payload={"code": "4711"},
+    )
     await expect(page.locator("#messages")).to_contain_text("Your code is <4711>", timeout=30_000)
     await send(product, key, recipient="+15005550001", content="never")
-    await expect(page.locator("#messages tr", has_text="never")).to_contain_text("permanent", timeout=30_000)
+    await expect(page.locator("#messages tr", has_text="never")).to_contain_text(
+        "permanent", timeout=30_000
+    )
 
     await page.get_by_label("Recipient, exactly").fill("+905000000001")
     await page.get_by_role("button", name="Show").click()
@@ -48,19 +65,33 @@ async def test_what_a_test_key_sends_arrives_and_is_shown(running: tuple[Stack, 
     await local.accessible()
     await product.run("tenants", "create", "demo")
     await local.open("/sandbox?tenant=demo")
-    await expect(page.locator("#messages")).to_contain_text("Nothing was sent with a test key of demo")
+    await expect(page.locator("#messages")).to_contain_text(
+        "Nothing was sent with a test key of demo"
+    )
 
 
-async def test_html_of_others_is_shown_and_does_nothing(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_html_of_others_is_shown_and_does_nothing(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     product, page = running[0], local.page
     key = await issue_test_key(product)
     stopped: dict[str, str | None] = {}
     page.on("requestfailed", lambda request: stopped.update({request.url: request.failure}))
     await product.worker()
-    status, template = await product.call("POST", "/api/v1/templates", {
-        "name": "wild", "channel": "email", "subject": "Welcome", "body": "Hello", "html": HTML})
+    status, template = await product.call(
+        "POST",
+        "/api/v1/templates",
+        {"name": "wild", "channel": "email", "subject": "Welcome", "body": "Hello", "html": HTML},
+    )
     assert status == 201, template
-    await send(product, key, channel="email", recipient="ada@example.com", content=None, template_id=template["id"])
+    await send(
+        product,
+        key,
+        channel="email",
+        recipient="ada@example.com",
+        content=None,
+        template_id=template["id"],
+    )
     await local.open("/sandbox")
     await page.get_by_role("link", name="Welcome").click(timeout=30_000)
     frame = page.frame_locator("iframe.message")
@@ -75,7 +106,10 @@ async def test_html_of_others_is_shown_and_does_nothing(running: tuple[Stack, Re
 
 def refused(fault: str) -> bool:
     """What a browser says of a script, a picture or a form that the frame's policy stopped."""
-    return any(word in fault for word in ("Content Security Policy", "sandboxed", "Blocked script execution"))
+    return any(
+        word in fault
+        for word in ("Content Security Policy", "sandboxed", "Blocked script execution")
+    )
 
 
 async def test_a_message_is_its_tenants_own(running: tuple[Stack, Receiver], local: Tab) -> None:

@@ -1,4 +1,6 @@
-"""The console's frame in a real browser: signing in, roles, liveness that never lies, light and dark, keyboard."""
+"""The console's frame in a real browser: signing in, roles, liveness that never lies, light and
+dark, keyboard.
+"""
 
 import asyncpg
 import pytest
@@ -11,7 +13,15 @@ from tests.stack import Stack, until
 pytestmark = [pytest.mark.integration, needs_chromium]
 
 ADMIN, READER = "test-admin-token-0123456789", "reader-token-0123456789"
-PLACES = ("", "?range=day", "/notifications", "/templates", "/templates/new?channel=email", "/health", "/audit-log")
+PLACES = (
+    "",
+    "?range=day",
+    "/notifications",
+    "/templates",
+    "/templates/new?channel=email",
+    "/health",
+    "/audit-log",
+)
 LARGEST_PAGE = 100_000
 
 
@@ -50,22 +60,31 @@ async def test_a_link_from_another_site_leads_to_the_page_without_signing_in_aga
     await sign_in(one, ADMIN)
     await expect(one.page.get_by_role("heading", name="Overview")).to_be_visible()
     await one.page.context.route(
-        "http://elsewhere.example/", lambda route: route.fulfill(
-            content_type="text/html", body=f'<a href="{api.url}/console/health">open</a>'))
+        "http://elsewhere.example/",
+        lambda route: route.fulfill(
+            content_type="text/html", body=f'<a href="{api.url}/console/health">open</a>'
+        ),
+    )
     await one.page.goto("http://elsewhere.example/")
     await one.page.get_by_role("link", name="open").click()
     await expect(one.page.get_by_role("heading", name="Health and settings")).to_be_visible()
     one.check()
 
 
-async def test_no_page_has_a_serious_fault(running: tuple[Stack, Receiver], browser: Browser) -> None:
+async def test_no_page_has_a_serious_fault(
+    running: tuple[Stack, Receiver], browser: Browser
+) -> None:
     await running[0].worker()
     for look in LOOKS:
         one = await tab(browser, running[0].base, **look)
         for path in PLACES:
             sizes: list[int] = []
-            one.page.on("response", lambda answer, sizes=sizes: sizes.append(
-                int(answer.headers.get("content-length", 0))))
+            one.page.on(
+                "response",
+                lambda answer, sizes=sizes: sizes.append(
+                    int(answer.headers.get("content-length", 0))
+                ),
+            )
             await one.open(path)
             loaded = sum(sizes)  # later the page asks again for what is live
             await one.accessible()
@@ -87,11 +106,15 @@ async def test_the_overview_is_live_and_says_when_it_is_not(
     ids = [await product.create(recipient=f"+90500000000{n}") for n in range(3)]
     for one in ids:
         await product.ended(one)
-    await expect(page.locator("#channels tr", has_text="sms").locator("td").first).to_have_text("3", timeout=30_000)
+    await expect(page.locator("#channels tr", has_text="sms").locator("td").first).to_have_text(
+        "3", timeout=30_000
+    )
     await expect(page.locator("#fresh")).to_contain_text("Live")
     local.expected = "Failed to load resource"
     await product.processes[0].kill()
-    await expect(page.get_by_role("alert")).to_contain_text("The server does not answer. What you see is from")
+    await expect(page.get_by_role("alert")).to_contain_text(
+        "The server does not answer. What you see is from"
+    )
     await expect(page.locator("body")).to_have_class("stale")
     await product.processes[0].start()
     await expect(page.get_by_role("alert")).to_be_hidden(timeout=30_000)
@@ -108,14 +131,21 @@ async def test_what_is_wrong_comes_first_in_words(
     await product.create()
     await product.run("pause", "email", "--reason", "maintenance of the relay")
     await local.open()
-    await expect(local.page.locator("#attention")).to_contain_text("breaker sms/webhook is open", timeout=30_000)
+    await expect(local.page.locator("#attention")).to_contain_text(
+        "breaker sms/webhook is open", timeout=30_000
+    )
     await expect(local.page.locator("#breakers")).to_contain_text("sms/webhook")
-    await expect(local.page.locator("#pauses")).to_contain_text("maintenance of the relay", timeout=30_000)
+    await expect(local.page.locator("#pauses")).to_contain_text(
+        "maintenance of the relay", timeout=30_000
+    )
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "INSERT INTO outbox (topic, messages, ids, created_at, publish_after)"
-        " VALUES ('sms.high', '[]', '{}', now() - interval '1 hour', now() + interval '1 hour')")
-    await expect(local.page.locator("#attention li").first).to_contain_text("the outbox is 36", timeout=30_000)
+        " VALUES ('sms.high', '[]', '{}', now() - interval '1 hour', now() + interval '1 hour')"
+    )
+    await expect(local.page.locator("#attention li").first).to_contain_text(
+        "the outbox is 36", timeout=30_000
+    )
     await connection.close()
 
 
@@ -145,7 +175,9 @@ async def test_a_channel_is_paused_and_resumed(running: tuple[Stack, Receiver], 
     await expect(page.locator("table")).to_contain_text("resume")
 
 
-async def test_everything_works_without_scripts(running: tuple[Stack, Receiver], browser: Browser) -> None:
+async def test_everything_works_without_scripts(
+    running: tuple[Stack, Receiver], browser: Browser
+) -> None:
     product, ledger = running
     api = await product.api(AUTH="on")
     await product.worker()
@@ -160,7 +192,9 @@ async def test_everything_works_without_scripts(running: tuple[Stack, Receiver],
     one.check()
 
 
-async def test_light_and_dark_are_chosen_and_kept(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_light_and_dark_are_chosen_and_kept(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     await local.open()
     page = local.page
 
@@ -187,12 +221,21 @@ async def test_keyboard(running: tuple[Stack, Receiver], local: Tab) -> None:
     assert await local.page.evaluate(outline) == "3px"
 
 
-async def test_health_says_what_the_doctor_says(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_health_says_what_the_doctor_says(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     await local.open("/health")
     checks = local.page.locator("#checks")
-    for found in ("PostgreSQL", "every migration is applied", "notistream topics creates what is missing"):
+    for found in (
+        "PostgreSQL",
+        "every migration is applied",
+        "notistream topics creates what is missing",
+    ):
         await expect(checks).to_contain_text(found, timeout=30_000)
     await running[0].run("topics")
     await expect(checks).to_contain_text("topics of 2 partitions", timeout=60_000)
     assert ADMIN not in await local.page.content()
-    await until(lambda: local.page.get_by_text("set, not shown").first.is_visible(), what="secrets to be left out")
+    await until(
+        lambda: local.page.get_by_text("set, not shown").first.is_visible(),
+        what="secrets to be left out",
+    )

@@ -1,4 +1,6 @@
-"""The templates' pages in a real browser: written with a preview, saved, compared, tried in the sandbox."""
+"""The templates' pages in a real browser: written with a preview, saved, compared, tried in the
+sandbox.
+"""
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -10,8 +12,13 @@ from tests.stack import Stack, until
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 EMAIL = {
-    "name": "receipt", "channel": "email", "subject": "Receipt {{ number }}", "body": "Dear {{ name }},\nthank you.",
-    "html": "<p>Dear <b>{{ name }}</b></p>", "variants": {"pt": {"body": "Obrigado, {{ name }}"}}}
+    "name": "receipt",
+    "channel": "email",
+    "subject": "Receipt {{ number }}",
+    "body": "Dear {{ name }},\nthank you.",
+    "html": "<p>Dear <b>{{ name }}</b></p>",
+    "variants": {"pt": {"body": "Obrigado, {{ name }}"}},
+}
 
 
 async def stored(product: Stack, **fields: object) -> str:
@@ -55,7 +62,9 @@ async def test_a_template_is_written_with_a_preview_as_one_types(
     await expect(page.locator("tr", has_text="template.create")).to_contain_text("console:local")
 
 
-async def test_an_email_is_edited_and_its_versions_compared(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_an_email_is_edited_and_its_versions_compared(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     product, _ = running
     template, page = await stored(product), local.page
     await local.open(f"/templates/{template}")
@@ -73,23 +82,34 @@ async def test_an_email_is_edited_and_its_versions_compared(running: tuple[Stack
     await page.get_by_role("button", name="Save as version 2").click()
     await saved(page, "Version 2 was saved")
     await page.get_by_role("link", name="version 2").click()
-    await expect(page.locator("pre.difference").first.locator("ins")).to_have_text(["many", "thanks"])
+    await expect(page.locator("pre.difference").first.locator("ins")).to_have_text(
+        ["many", "thanks"]
+    )
     await expect(page.locator("h3", has_text="body in tr")).to_be_visible()
     await local.accessible()
     await page.get_by_role("link", name="take version 1 up again").click()
     await expect(page.locator("#body-0")).to_have_value("Dear {{ name }},\nthank you.")
     _, answer = await product.call("GET", f"/api/v1/templates/{template}")
     assert sorted(answer["variants"]) == ["pt", "tr"]
-    assert answer["variants"]["pt"] == {"subject": None, "body": "Obrigado, {{ name }}", "html": None}
+    assert answer["variants"]["pt"] == {
+        "subject": None,
+        "body": "Obrigado, {{ name }}",
+        "html": None,
+    }
 
 
 async def test_nobody_undoes_the_work_of_another_without_knowing(
     running: tuple[Stack, Receiver], local: Tab
 ) -> None:
     product, _ = running
-    template, page = await stored(product, channel="sms", subject=None, html=None, variants={}), local.page
+    template, page = (
+        await stored(product, channel="sms", subject=None, html=None, variants={}),
+        local.page,
+    )
     await local.open(f"/templates/{template}")
-    status, _ = await product.call("PUT", f"/api/v1/templates/{template}", {"body": "of somebody else"})
+    status, _ = await product.call(
+        "PUT", f"/api/v1/templates/{template}", {"body": "of somebody else"}
+    )
     assert status == 200
     await page.locator("#body-0").fill("mine")
     local.expected = "Failed to load resource"  # 409, and later 422
@@ -103,7 +123,9 @@ async def test_nobody_undoes_the_work_of_another_without_knowing(
     await expect(page.get_by_role("alert").filter(has_text="body")).to_be_visible()
 
 
-async def test_a_test_goes_to_the_sandbox_and_nowhere_else(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_a_test_goes_to_the_sandbox_and_nowhere_else(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     product, ledger = running
     await product.worker()
     template, page = await stored(product), local.page
@@ -124,7 +146,9 @@ async def test_a_test_goes_to_the_sandbox_and_nowhere_else(running: tuple[Stack,
     await expect(page.locator("tr", has_text="template.test")).to_contain_text("console:local")
 
 
-async def test_a_starter_is_made_a_tenants_own_and_deleted(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_a_starter_is_made_a_tenants_own_and_deleted(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     page = local.page
     await local.open("/templates?channel=push")
     await page.locator("#starters-title ~ ul").get_by_role("link", name="welcome").click()
@@ -142,7 +166,9 @@ async def test_a_starter_is_made_a_tenants_own_and_deleted(running: tuple[Stack,
     await expect(page.locator("tr", has_text="template.delete")).to_contain_text("console:local")
 
 
-async def test_without_script_a_button_previews(running: tuple[Stack, Receiver], browser: Browser) -> None:
+async def test_without_script_a_button_previews(
+    running: tuple[Stack, Receiver], browser: Browser
+) -> None:
     template = await stored(running[0])
     one = await tab(browser, running[0].base, java_script_enabled=False)
     await one.open(f"/templates/{template}")
@@ -163,11 +189,15 @@ async def test_no_page_of_templates_has_a_serious_fault(
             await one.open(f"/templates{path}")
             await expect(one.page.locator("h1")).to_be_visible()
             await one.accessible()
-            assert await one.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+            assert (
+                await one.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            ), path
         one.check()
 
 
-async def test_a_reader_reads_templates_and_changes_none(running: tuple[Stack, Receiver], browser: Browser) -> None:
+async def test_a_reader_reads_templates_and_changes_none(
+    running: tuple[Stack, Receiver], browser: Browser
+) -> None:
     template = await stored(running[0])
     api = await running[0].api(AUTH="on", CONSOLE_READ_TOKENS=f'{{"eve": "{READER}"}}')
     one = await tab(browser, api.url)

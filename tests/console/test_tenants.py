@@ -1,4 +1,7 @@
-"""Tenants and keys in a real browser: made, issued, used, rotated, revoked; each act noted with who did it."""
+"""Tenants and keys in a real browser: made, issued, used, rotated, revoked.
+
+Each act noted with who did it.
+"""
 
 import asyncpg
 import pytest
@@ -59,16 +62,22 @@ async def test_a_key_from_its_issue_to_its_end(
 
     connection = await asyncpg.connect(database_url)
     noted = await connection.fetch(
-        "SELECT actor, action FROM audit_log WHERE actor LIKE 'console:%' ORDER BY id")
+        "SELECT actor, action FROM audit_log WHERE actor LIKE 'console:%' ORDER BY id"
+    )
     leaked = await connection.fetchval(
-        "SELECT count(*) FROM audit_log WHERE details::text LIKE '%' || $1 || '%'", key[25:])
+        "SELECT count(*) FROM audit_log WHERE details::text LIKE '%' || $1 || '%'", key[25:]
+    )
     await connection.close()
     assert [tuple(row) for row in noted] == [
-        ("console:local", action) for action in ("tenant.create", "key.issue", "key.rotate", "key.revoke")]
+        ("console:local", action)
+        for action in ("tenant.create", "key.issue", "key.rotate", "key.revoke")
+    ]
     assert leaked == 0
 
 
-async def test_what_is_wrong_is_said_beside_the_form(running: tuple[Stack, Receiver], local: Tab) -> None:
+async def test_what_is_wrong_is_said_beside_the_form(
+    running: tuple[Stack, Receiver], local: Tab
+) -> None:
     page = local.page
     local.expected = "Failed to load resource"  # the browser notes 409 and 422
     await make(local, "acme")

@@ -1,4 +1,7 @@
-"""Webhooks in a real browser: an endpoint's state, its deliveries and their calls; tried out, switched, sent again."""
+"""Webhooks in a real browser: an endpoint's state, its deliveries and their calls.
+
+Tried out, switched, sent again.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -23,8 +26,10 @@ async def place(running: tuple[Stack, Receiver]) -> AsyncIterator[Place]:
     async with hooks() as receiver:
         api = await product.api(WEBHOOK_ALLOW_NETWORKS=LOOPBACK)
         await product.worker(WEBHOOK_ALLOW_NETWORKS=LOOPBACK)
-        async with product.http.post(f"{api.url}/api/v1/webhooks", json={
-            "url": f"{receiver.url}/hook", "description": "orders"}) as answer:
+        async with product.http.post(
+            f"{api.url}/api/v1/webhooks",
+            json={"url": f"{receiver.url}/hook", "description": "orders"},
+        ) as answer:
             assert answer.status == 201, await answer.text()
         yield product, receiver
 
@@ -35,7 +40,9 @@ async def enter(one: Tab) -> None:
     await expect(one.page.get_by_role("heading", name="Webhook endpoint")).to_be_visible()
 
 
-async def test_an_endpoint_is_tried_out_and_a_failed_call_is_seen_and_repeated(place: Place, local: Tab) -> None:
+async def test_an_endpoint_is_tried_out_and_a_failed_call_is_seen_and_repeated(
+    place: Place, local: Tab
+) -> None:
     _, receiver = place
     page = local.page
     receiver.answer = lambda _call: (503, {}, "<b>busy</b>")
@@ -43,7 +50,9 @@ async def test_an_endpoint_is_tried_out_and_a_failed_call_is_seen_and_repeated(p
     await expect(page.locator("#deliveries")).to_contain_text("told nothing yet")
     await page.get_by_role("button", name="Send a test event").click()
     await expect(page.get_by_role("heading", name="Webhook delivery")).to_be_visible()
-    await expect(page.locator("#delivery tbody tr").last).to_contain_text("HTTP 503", timeout=30_000)
+    await expect(page.locator("#delivery tbody tr").last).to_contain_text(
+        "HTTP 503", timeout=30_000
+    )
     await expect(page.locator("#delivery")).to_contain_text("<b>busy</b>")
     await expect(page.locator("#data")).to_contain_text("NotiStream can reach this endpoint")
     await local.accessible()
@@ -62,7 +71,9 @@ async def test_an_endpoint_is_tried_out_and_a_failed_call_is_seen_and_repeated(p
     await expect(page.locator("#deliveries")).to_contain_text("No delivery is like this")
 
 
-async def test_a_span_is_sent_again_and_switching_is_noted(place: Place, local: Tab, database_url: str) -> None:
+async def test_a_span_is_sent_again_and_switching_is_noted(
+    place: Place, local: Tab, database_url: str
+) -> None:
     product, receiver = place
     page = local.page
     page.on("dialog", lambda dialog: dialog.accept())
@@ -91,17 +102,24 @@ async def test_a_span_is_sent_again_and_switching_is_noted(place: Place, local: 
     await page.get_by_role("button", name="Switch on").click()
     await expect(page.locator("#state .badge")).to_have_text("active")
     connection = await asyncpg.connect(database_url)
-    noted = await connection.fetch("SELECT actor, action FROM audit_log WHERE action LIKE 'webhook.%' ORDER BY id")
+    noted = await connection.fetch(
+        "SELECT actor, action FROM audit_log WHERE action LIKE 'webhook.%' ORDER BY id"
+    )
     await connection.close()
     assert [tuple(row) for row in noted] == [
-        ("console:local", f"webhook.{action}") for action in ("redeliver_span", "disable", "enable")]
+        ("console:local", f"webhook.{action}") for action in ("redeliver_span", "disable", "enable")
+    ]
 
 
-async def test_an_endpoint_that_is_gone_says_why_it_was_switched_off(place: Place, local: Tab) -> None:
+async def test_an_endpoint_that_is_gone_says_why_it_was_switched_off(
+    place: Place, local: Tab
+) -> None:
     place[1].answer = lambda _call: (410, {}, "")
     await enter(local)
     await local.page.get_by_role("button", name="Send a test event").click()
-    await expect(local.page.locator("#delivery")).to_contain_text("not active: nothing is sent", timeout=30_000)
+    await expect(local.page.locator("#delivery")).to_contain_text(
+        "not active: nothing is sent", timeout=30_000
+    )
     await local.open("/webhooks")
     await expect(local.page.locator("#endpoints tbody tr")).to_contain_text("it answered 410 Gone")
     await expect(local.page.locator("#endpoints .badge")).to_have_text("disabled")

@@ -1,4 +1,7 @@
-"""Counts the tasks of a process and writes the number to a file at its end; Python imports it before all else."""
+"""Counts the tasks of a process and writes the number to a file at its end.
+
+Python imports it before all else.
+"""
 
 import asyncio
 import atexit
@@ -18,4 +21,6 @@ class _Counted(asyncio.Task):  # type: ignore[type-arg]
 
 if path := os.environ.get("COUNT_TASKS"):
     asyncio.Task = asyncio.tasks.Task = _Counted  # type: ignore[misc]
-    atexit.register(lambda: Path(path.format(pid=os.getpid())).write_text(str(next(_numbers)), "utf-8"))
+    atexit.register(
+        lambda: Path(path.format(pid=os.getpid())).write_text(str(next(_numbers)), "utf-8")
+    )

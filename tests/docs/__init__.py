@@ -1,1 +1,3 @@
-"""The documentation is executed: every block of code of every page, in order, against a running product."""
+"""The documentation is executed: every block of code of every page, in order, against a running
+product.
+"""

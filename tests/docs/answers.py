@@ -20,12 +20,19 @@ def agrees(shown: str, real: str) -> bool:
 
 
 def holds(shown: Any, real: Any) -> bool:
-    """Whether each field and each entry that is shown is there, with its value; texts are compared as by `agrees`."""
+    """Whether each field and each entry that is shown is there, with its value.
+
+    Texts are compared as by `agrees`.
+    """
     match shown:
         case dict():
-            return isinstance(real, dict) and all(k in real and holds(v, real[k]) for k, v in shown.items())
+            return isinstance(real, dict) and all(
+                k in real and holds(v, real[k]) for k, v in shown.items()
+            )
         case list():
-            return isinstance(real, list) and all(any(holds(v, found) for found in real) for v in shown)
+            return isinstance(real, list) and all(
+                any(holds(v, found) for found in real) for v in shown
+            )
         case str():
             return isinstance(real, str) and agrees(shown, real)
         case _:
@@ -43,7 +50,9 @@ def documents(text: str) -> list[Any]:
 
 
 class Memory:
-    """The last id, key and token that were answered: what ID, KEY, TOKEN and <id …> stand for afterwards."""
+    """The last id, key and token that were answered: what ID, KEY, TOKEN and <id …> stand for
+    afterwards.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
@@ -59,7 +68,9 @@ class Memory:
 
     def fill(self, text: str) -> str:
         """The text with what its placeholders stand for; one that nothing was answered for stays."""
-        return PLACEHOLDER.sub(lambda found: self._known.get((found[1] or found[2]).upper(), found[0]), text)
+        return PLACEHOLDER.sub(
+            lambda found: self._known.get((found[1] or found[2]).upper(), found[0]), text
+        )
 
 
 def _plain(text: str) -> str:

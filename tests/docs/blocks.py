@@ -4,7 +4,8 @@ A comment above a block tells how it is executed; readers do not see it:
 
     <!-- not run: needs Docker -->     it is only looked at; the reason is part of the test's report
     <!-- fails -->                     it must end with an error, as the page says
-    <!-- run                           commands that are run, and not shown: what has to be there before
+    <!-- run                           commands that are run, and not shown: what has to be there
+      before
     commands
     -->
 """
@@ -20,7 +21,10 @@ ROOT = Path(__file__).parents[2]
 DERIVED = "<!-- Derived by"
 COMMENT = re.compile(r"<!--\s*(not run|fails|run)\b:?\s*(.*?)\s*-->", re.S)
 LOOKS_LIKE_A_COMMAND = re.compile(
-    r"^(\$ |(NOTISTREAM_\w+=\S+ )*(curl|notistream|make|docker|pip|python3?|git|kubectl|\.venv/\S+) )", re.M)
+    r"^(\$ |(NOTISTREAM_\w+=\S+"
+    r" )*(curl|notistream|make|docker|pip|python3?|git|kubectl|\.venv/\S+) )",
+    re.M,
+)
 SHELL = {"sh", "bash", "shell", "console"}
 RUN = SHELL | {"python", "js", "json"}
 SHOWN = {"", "text", "http", "yaml", "ini", "sql", "toml", "dockerfile", "promql"}
@@ -66,8 +70,13 @@ def blocks(page: str, text: str | None = None) -> Iterator[Block]:
         elif token.type in ("fence", "code_block"):
             language = token.info.strip().partition(" ")[0].lower()
             yield Block(
-                page, line, language, token.content, fails=said is not None and said[0] == "fails",
-                not_run=said[1] if said and said[0] == "not run" else None)
+                page,
+                line,
+                language,
+                token.content,
+                fails=said is not None and said[0] == "fails",
+                not_run=said[1] if said and said[0] == "not run" else None,
+            )
             said = None
         elif token.type.endswith("_open"):
             said = None

@@ -33,18 +33,29 @@ class Product:
     def here(self, text: str) -> str:
         """The text of a page with the addresses of this run.
 
-        8080 is the API, 9000 a receiver that takes anything, as is webhook.site; on 9001 nobody listens before a page
-        starts something there.
+        8080 is the API, 9000 a receiver that takes anything, as is webhook.site; on 9001 nobody
+        listens before a page starts something there.
         """
         text = text.replace("https://webhook.site/", f"http://127.0.0.1:{self.receiver}/")
-        for written, real in {"8080": self.port, "9000": self.receiver, "9001": self.gateway}.items():
-            text = re.sub(rf"(?:\blocalhost:|\b127\.0\.0\.1:){written}\b", f"127.0.0.1:{real}", text)
+        for written, real in {
+            "8080": self.port,
+            "9000": self.receiver,
+            "9001": self.gateway,
+        }.items():
+            text = re.sub(
+                rf"(?:\blocalhost:|\b127\.0\.0\.1:){written}\b", f"127.0.0.1:{real}", text
+            )
         return re.sub(r"\b9001\b", str(self.gateway), text)
 
 
 @asynccontextmanager
 async def make_run(
-    endpoints: Endpoints, folder: Path, *, receiver: int, gateway: int, **settings: str,
+    endpoints: Endpoints,
+    folder: Path,
+    *,
+    receiver: int,
+    gateway: int,
+    **settings: str,
 ) -> AsyncIterator[Product]:
     """What `make run` starts, with these settings before it, until the block ends."""
     async with AsyncExitStack() as stack:
@@ -53,18 +64,30 @@ async def make_run(
         stack.push_async_callback(delete_topics, endpoints.kafka_brokers, prefix)
         port = free_port()
         env = {
-            **nursery.environment(), "PYTHONPATH": str(ROOT),
-            "NOTISTREAM_DATABASE_URL": database_url, "NOTISTREAM_KAFKA_BROKERS": endpoints.kafka_brokers,
-            "NOTISTREAM_TOPIC_PREFIX": prefix, "NOTISTREAM_TOPIC_PARTITIONS": "2",
-            "NOTISTREAM_STATE_DIR": str(folder / ".local"), "NOTISTREAM_PORT": str(port),
-            "NOTISTREAM_WORKER_PORT": str(free_port()), "NOTISTREAM_WEBHOOK_URL": f"http://127.0.0.1:{receiver}/",
+            **nursery.environment(),
+            "PYTHONPATH": str(ROOT),
+            "NOTISTREAM_DATABASE_URL": database_url,
+            "NOTISTREAM_KAFKA_BROKERS": endpoints.kafka_brokers,
+            "NOTISTREAM_TOPIC_PREFIX": prefix,
+            "NOTISTREAM_TOPIC_PARTITIONS": "2",
+            "NOTISTREAM_STATE_DIR": str(folder / ".local"),
+            "NOTISTREAM_PORT": str(port),
+            "NOTISTREAM_WORKER_PORT": str(free_port()),
+            "NOTISTREAM_WEBHOOK_URL": f"http://127.0.0.1:{receiver}/",
             **settings,
         }
         await stack.enter_async_context(_started(env, folder))
         told = dict(env)
         for name in ("admin-token", "jwt-secret", "unsubscribe-secret"):
-            told[f"NOTISTREAM_{name.upper().replace('-', '_')}"] = (folder / ".local" / name).read_text().strip()
-        yield Product({**told, "NOTISTREAM_AUTH": settings.get("NOTISTREAM_AUTH", "off")}, port, receiver, gateway)
+            told[f"NOTISTREAM_{name.upper().replace('-', '_')}"] = (
+                (folder / ".local" / name).read_text().strip()
+            )
+        yield Product(
+            {**told, "NOTISTREAM_AUTH": settings.get("NOTISTREAM_AUTH", "off")},
+            port,
+            receiver,
+            gateway,
+        )
 
 
 @asynccontextmanager
@@ -72,12 +95,22 @@ async def _started(env: Mapping[str, str], folder: Path) -> AsyncIterator[None]:
     log = folder / f"make-run-{env['NOTISTREAM_PORT']}.log"
     with log.open("wb") as output:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "notistream", "dev", cwd=folder, env=env, stdout=output, stderr=output,
-            start_new_session=True)
+            sys.executable,
+            "-m",
+            "notistream",
+            "dev",
+            cwd=folder,
+            env=env,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
         await until(
-            lambda: READY in log.read_text(errors="replace") or child.returncode is not None, what="`make run`",
-            patience_s=PATIENCE_S)
+            lambda: READY in log.read_text(errors="replace") or child.returncode is not None,
+            what="`make run`",
+            patience_s=PATIENCE_S,
+        )
         assert child.returncode is None, log.read_text(errors="replace")
         yield
     finally:
@@ -88,7 +121,10 @@ async def _started(env: Mapping[str, str], folder: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def receiving() -> AsyncIterator[int]:
-    """A receiver that takes whatever is posted to it, but for messages that begin with `refuse`; its port."""
+    """A receiver that takes whatever is posted to it, but for messages that begin with `refuse`.
+
+    Its port.
+    """
 
     async def take(request: web.Request) -> web.Response:
         if b'"content":"refuse' in await request.read():

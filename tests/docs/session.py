@@ -1,4 +1,6 @@
-"""One reader at work: a shell and a Python that stay open while the blocks of a page are run in them."""
+"""One reader at work: a shell and a Python that stay open while the blocks of a page are run in
+them.
+"""
 
 import asyncio
 import os
@@ -59,8 +61,15 @@ class Interpreter:
 
     async def start(self, first: str) -> None:
         self._child = await asyncio.create_subprocess_exec(
-            *self._argv, cwd=self._folder, env=self._env, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True, limit=2**24)
+            *self._argv,
+            cwd=self._folder,
+            env=self._env,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=2**24,
+        )
         if first:
             await self.ask(first)
 
@@ -106,8 +115,14 @@ class Session:
             (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} {run} "$@"\n')
             (commands / name).chmod(0o755)
         self._env = {
-            **env, "PATH": f"{commands}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "ROOT": str(ROOT),
-            "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "140"}
+            **env,
+            "PATH": f"{commands}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "ROOT": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "NO_COLOR": "1",
+            "COLUMNS": "140",
+        }
         self._shell = self._interpreter("bash", "--noprofile", "--norc")
         self._python = self._interpreter(sys.executable, "-c", PYTHON.replace("{DONE}", DONE))
         self._blocks = 0
@@ -125,13 +140,19 @@ class Session:
         await self._python.stop()
 
     async def shell(self, text: str, *, fails: bool = False) -> str:
-        """Run commands; the shell keeps its variables and functions, and ends where one fails unforeseen."""
+        """Run commands.
+
+        The shell keeps its variables and functions, and ends where one fails unforeseen.
+        """
         self._blocks += 1
         script = self.folder / ".bin" / f"block-{self._blocks}.sh"
         script.write_text(text)
         run = f". {script} </dev/null"
         if fails:
-            run = f"set +e; (set -e; {run}); [ $? -ne 0 ] || {{ echo 'it should have failed'; exit 1; }}; set -e"
+            run = (
+                f"set +e; (set -e; {run}); [ $? -ne 0 ] || {{ echo 'it should have failed'; exit 1;"
+                " }; set -e"
+            )
         return await self._shell.ask(f"{run}\nprintf '\\n{DONE} %d\\n' $?\n")
 
     async def python(self, text: str) -> str:
@@ -171,5 +192,7 @@ def paragraphs(text: str) -> list[str]:
 
 def is_whole(script: str) -> bool:
     """Whether no quote, block or document is open at its end."""
-    checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        ["bash", "-n"], input=script, capture_output=True, text=True, check=False
+    )
     return not checked.returncode and not checked.stderr and not script.endswith("\\\n")

@@ -1,4 +1,6 @@
-"""Every block of every page is executed, in order, as a reader would: against what `make run` has started."""
+"""Every block of every page is executed, in order, as a reader would: against what `make run` has
+started.
+"""
 
 import json
 import re
@@ -19,11 +21,18 @@ from tests.docs.session import PATIENCE_S, BlockFailed, Session, commands, parag
 from tests.services import Endpoints
 from tests.stack import free_port, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(900),
+]
 
 START = re.compile(r"^((?:NOTISTREAM_\w+=\S+ )*)make run$", re.M)
 READS = re.compile(
-    r"curl (?!.*(-X|-d|--data|--request))|notistream (trace|audit|dlq (list|show)|top|doctor|\w+ list)|cat ", re.S)
+    r"curl (?!.*(-X|-d|--data|--request))|notistream (trace|audit|dlq (list|show)|top|doctor|\w+"
+    r" list)|cat ",
+    re.S,
+)
 """Commands that change nothing: they may be repeated until they say what the page says."""
 CURL_FAILED = re.compile(r"curl: \(22\)[^\n]*\n?")
 
@@ -36,15 +45,23 @@ PAGES = [page for page in pages() if not is_derived(page) and to_run(page)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def started(endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+async def started(
+    endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Product]:
     """What all pages use that do not start anything with settings of their own."""
-    async with receiving() as port, make_run(
-            endpoints, tmp_path_factory.mktemp("docs"), receiver=port, gateway=free_port()) as product:
+    async with (
+        receiving() as port,
+        make_run(
+            endpoints, tmp_path_factory.mktemp("docs"), receiver=port, gateway=free_port()
+        ) as product,
+    ):
         yield product
 
 
 class Reader:
-    """Goes through a page: does what its blocks say, and compares what comes back with what they show."""
+    """Goes through a page: does what its blocks say, and compares what comes back with what they
+    show.
+    """
 
     def __init__(self, endpoints: Endpoints, folder: Path, product: Product) -> None:
         self._endpoints, self._folder, self._product = endpoints, folder, product
@@ -63,7 +80,9 @@ class Reader:
         folder = self._folder / f"terminal-{self._product.port}"
         folder.mkdir()
         (folder / ".local").symlink_to(self._product.env["NOTISTREAM_STATE_DIR"])
-        self._session = await self._runs.enter_async_context(Session(folder, dict(self._product.env)))
+        self._session = await self._runs.enter_async_context(
+            Session(folder, dict(self._product.env))
+        )
 
     async def read(self, block: Block) -> None:
         if block.not_run is not None or (block.language == "js" and shutil.which("node") is None):
@@ -88,9 +107,13 @@ class Reader:
     async def _shell(self, text: str, *, fails: bool = False) -> None:
         for start in START.findall(text):
             if start:
-                await self._start(dict(word.split("=", 1) for word in shlex.split(self._product.here(start))))
+                await self._start(
+                    dict(word.split("=", 1) for word in shlex.split(self._product.here(start)))
+                )
         for part in paragraphs(START.sub("", text)):
-            self._output = CURL_FAILED.sub("", await self._session.shell(self._filled(part), fails=fails))
+            self._output = CURL_FAILED.sub(
+                "", await self._session.shell(self._filled(part), fails=fails)
+            )
             self._memory.learn(self._output)
 
     async def _console(self, command: str, shown: str, *, fails: bool) -> None:
@@ -106,20 +129,31 @@ class Reader:
             else:
                 assert await says_so()
         except AssertionError as exc:
-            raise BlockFailed(f"$ {command}shown:\n{shown}\nreally:\n{self._output}\n{exc}") from None
+            raise BlockFailed(
+                f"$ {command}shown:\n{shown}\nreally:\n{self._output}\n{exc}"
+            ) from None
 
     async def _start(self, settings: dict[str, str]) -> None:
         was = self._product
         await self._runs.aclose()
         self._product = await self._runs.enter_async_context(
-            make_run(self._endpoints, self._folder, receiver=was.receiver, gateway=was.gateway, **settings))
+            make_run(
+                self._endpoints,
+                self._folder,
+                receiver=was.receiver,
+                gateway=was.gateway,
+                **settings,
+            )
+        )
         await self._sit_down()
 
     def _compare(self, shown: list[object]) -> None:
         """With the answer of the block above; where nothing was answered it has only to be JSON."""
         real, self._output = documents(self._output), ""
         for one in shown:
-            assert not real or any(holds(one, found) for found in real), f"answered: {json.dumps(real)[:2000]}"
+            assert not real or any(holds(one, found) for found in real), (
+                f"answered: {json.dumps(real)[:2000]}"
+            )
 
     def _filled(self, text: str) -> str:
         return self._memory.fill(self._product.here(text))

@@ -1,4 +1,6 @@
-"""The pages build as a site without a warning, and a reader's browser asks nobody else for anything."""
+"""The pages build as a site without a warning, and a reader's browser asks nobody else for
+anything.
+"""
 
 import re
 import shutil
@@ -16,7 +18,12 @@ ELSEWHERE = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)
 def build(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", ".mkdocs.yml"],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.fixture

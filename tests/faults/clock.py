@@ -1,7 +1,8 @@
-"""The product with a clock that is wrong by so many seconds: `python -m tests.faults.clock 600 worker`.
+"""The product with a clock that is wrong by so many seconds: `python -m tests.faults.clock 600
+worker`.
 
-The clock is put in place before anything of the product is imported. What libraries in C and Rust ask the system for
-themselves stays right; what waits goes by the monotonic clock, as everywhere.
+The clock is put in place before anything of the product is imported. What libraries in C and Rust
+ask the system for themselves stays right; what waits goes by the monotonic clock, as everywhere.
 """
 
 import datetime as dt
@@ -20,7 +21,9 @@ def put_wrong(seconds: float) -> None:
 
     class Wrong(right, metaclass=Same):
         def __new__(cls, *args: Any, **options: Any) -> Any:
-            return right(*args, **options)  # what is made of it is a plain one: orjson takes no other
+            return right(
+                *args, **options
+            )  # what is made of it is a plain one: orjson takes no other
 
         @classmethod
         def now(cls, tz: dt.tzinfo | None = None) -> Any:

@@ -1,4 +1,6 @@
-"""Three Kafka brokers that are one cluster: every one a controller too, so that two of them are a majority."""
+"""Three Kafka brokers that are one cluster: every one a controller too, so that two of them are a
+majority.
+"""
 
 import base64
 import uuid
@@ -41,10 +43,17 @@ class Node(Broker):
         return self._member.listening[self._member.node]
 
     def _write_config(self, port: int, controller_port: int) -> None:
-        voters = {node: f"{HOST}:{controller}" for node, (_, controller) in self._member.listening.items()}
+        voters = {
+            node: f"{HOST}:{controller}" for node, (_, controller) in self._member.listening.items()
+        }
         properties = broker_properties(
-            host=HOST, node_id=self._member.node, port=port, controller_port=controller_port, voters=voters,
-            data_dir="data")
+            host=HOST,
+            node_id=self._member.node,
+            port=port,
+            controller_port=controller_port,
+            voters=voters,
+            data_dir="data",
+        )
         text = "".join(f"{key}={value}\n" for key, value in properties.items())
         (self._dir / "server.properties").write_text(text)
 
@@ -65,7 +74,9 @@ class Cluster:
         await consumer.start()
         try:
             await consumer._client.force_metadata_update()
-            return int(consumer._client.cluster.leader_for_partition(TopicPartition(topic, partition)))
+            return int(
+                consumer._client.cluster.leader_for_partition(TopicPartition(topic, partition))
+            )
         finally:
             await consumer.stop()
 
@@ -80,10 +91,16 @@ def three_brokers() -> Iterator[Cluster]:
         found: dict[int, Broker] = {}
         starting = []
         for node in NODES:
-            services = LocalServices(dedicated_folder(), _silent, database_url="none", durable=False)
+            services = LocalServices(
+                dedicated_folder(), _silent, database_url="none", durable=False
+            )
             folder = services.state_dir
             services.kafka = found[node] = Node(
-                Member(node, cluster, listening), folder / "kafka", Registry(folder / "services.json"), _silent)
+                Member(node, cluster, listening),
+                folder / "kafka",
+                Registry(folder / "services.json"),
+                _silent,
+            )
             stack.callback(services.release, delete=True)
             starting.append(threads.submit(services.attach))
         for one in starting:

@@ -1,4 +1,6 @@
-"""Fixtures of the fault suite: a site on the services of the run or on its own, and a row of the table."""
+"""Fixtures of the fault suite: a site on the services of the run or on its own, and a row of the
+table.
+"""
 
 import asyncio
 import json
@@ -39,8 +41,12 @@ def sites(endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path:
 
     def start(**settings: str) -> AbstractAsyncContextManager[Site]:
         return site(
-            database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-            **settings)
+            database_url=database_url,
+            brokers=endpoints.kafka_brokers,
+            prefix=topics_prefix,
+            folder=tmp_path,
+            **settings,
+        )
 
     return start
 
@@ -61,8 +67,13 @@ async def own_sites(own_services: LocalServices, tmp_path: Path) -> Sites:
 
     def start(**settings: str) -> AbstractAsyncContextManager[Site]:
         return site(
-            database_url=database_url, brokers=own_services.endpoints.kafka_brokers, prefix=topic_prefix(),
-            folder=tmp_path, services=own_services, **settings)
+            database_url=database_url,
+            brokers=own_services.endpoints.kafka_brokers,
+            prefix=topic_prefix(),
+            folder=tmp_path,
+            services=own_services,
+            **settings,
+        )
 
     return start
 

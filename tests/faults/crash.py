@@ -1,4 +1,5 @@
-"""The product with a point at which it dies, as `kill -9` would have it: `python -m tests.faults.crash POINT N worker`.
+"""The product with a point at which it dies, as `kill -9` would have it: `python -m
+tests.faults.crash POINT N worker`.
 
 The point is put around a function from outside; nothing of this is in the product.
 """
@@ -81,8 +82,15 @@ def sent_not_recorded(fuse: Fuse) -> None:
 
 
 POINTS: dict[str, Callable[[Fuse], None]] = {
-    point.__name__: point for point in (
-        committed_not_produced, produced_not_marked, claimed_not_acknowledged, claimed_not_sent, sent_not_recorded)}
+    point.__name__: point
+    for point in (
+        committed_not_produced,
+        produced_not_marked,
+        claimed_not_acknowledged,
+        claimed_not_sent,
+        sent_not_recorded,
+    )
+}
 
 if __name__ == "__main__":
     from notistream.commands import cli

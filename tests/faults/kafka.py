@@ -25,18 +25,33 @@ async def acknowledged(brokers: str, prefix: str, topics: Sequence[str]) -> int:
 
 
 async def rewind(brokers: str, prefix: str, topics: Sequence[str]) -> None:
-    """Set the workers' offsets of these topics to the beginning, as an operator's tool would; no worker may run."""
+    """Set the workers' offsets of these topics to the beginning, as an operator's tool would.
+
+    No worker may run.
+    """
     async with _of_the_group(brokers, prefix, topics) as consumer:
         await consumer.commit(await consumer.beginning_offsets(list(consumer.assignment())))
 
 
 @asynccontextmanager
-async def _of_the_group(brokers: str, prefix: str, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer that speaks for the workers' group, without joining it, about all partitions of these topics."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, group_id=prefix, enable_auto_commit=False)
+async def _of_the_group(
+    brokers: str, prefix: str, topics: Sequence[str]
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that speaks for the workers' group, without joining it, about all partitions of
+    these topics.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=brokers, group_id=prefix, enable_auto_commit=False
+    )
     await consumer.start()
     try:
-        consumer.assign([TopicPartition(f"{prefix}.{topic}", partition) for topic in topics for partition in (0, 1)])
+        consumer.assign(
+            [
+                TopicPartition(f"{prefix}.{topic}", partition)
+                for topic in topics
+                for partition in (0, 1)
+            ]
+        )
         yield consumer
     finally:
         await consumer.stop()

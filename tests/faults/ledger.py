@@ -1,4 +1,6 @@
-"""The receiver of the fault suite: it can also hold its answers back, and hang up instead of answering."""
+"""The receiver of the fault suite: it can also hold its answers back, and hang up instead of
+answering.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +21,9 @@ def every(_call: dict[str, Any]) -> bool:
 
 @dataclass
 class Ledger(Receiver):
-    """What it notes, it has taken: a held or cut call counts as accepted, as a real provider would have sent it."""
+    """What it notes, it has taken: a held or cut call counts as accepted, as a real provider would
+    have sent it.
+    """
 
     held: int = 0
     _hold: Chosen | None = None

@@ -49,10 +49,18 @@ class Load:
 
     def _message(self, recipient: int) -> dict[str, Any]:
         channel = self.random.choice(CHANNELS)
-        address = {"sms": f"+9051{recipient:08}", "email": f"u{recipient}@example.com", "push": f"token-{recipient}"}
+        address = {
+            "sms": f"+9051{recipient:08}",
+            "email": f"u{recipient}@example.com",
+            "push": f"token-{recipient}",
+        }
         self._made += 1
-        return {"channel": channel, "recipient": address[channel], "content": str(self._made),
-                "priority": self.random.choice(("high", "normal", "low"))}
+        return {
+            "channel": channel,
+            "recipient": address[channel],
+            "content": str(self._made),
+            "priority": self.random.choice(("high", "normal", "low")),
+        }
 
     async def batch(self, items: list[dict[str, Any]], *, insist: bool = True) -> None:
         """One batch; a client that insists repeats it under its key until it is answered."""
@@ -61,9 +69,11 @@ class Load:
     async def in_batches(self, items: list[dict[str, Any]], size: int = 500) -> None:
         """All of it, batch after batch."""
         for at in range(0, len(items), size):
-            await self.batch(items[at:at + size])
+            await self.batch(items[at : at + size])
 
-    async def stream(self, items: list[dict[str, Any]], *, per_second: float, insist: bool = False) -> None:
+    async def stream(
+        self, items: list[dict[str, Any]], *, per_second: float, insist: bool = False
+    ) -> None:
         """One request each, begun at this pace whatever becomes of those before."""
         began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
@@ -91,8 +101,11 @@ class Load:
         for process in self.random.sample(alive, len(alive)):
             try:
                 async with self.product.http.post(
-                    f"{process.url}{path}", json=body, headers=headers,
-                    timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as reply:
+                    f"{process.url}{path}",
+                    json=body,
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=ANSWER_S),
+                ) as reply:
                     told = await reply.json(content_type=None)
                     return Answer(reply.status, time.time() - began, began, reply.headers), told
             except aiohttp.ClientConnectorError:

@@ -1,6 +1,9 @@
-"""Mutants: the product with one protection switched off from outside; there is no setting for any of this.
+"""Mutants: the product with one protection switched off from outside.
 
-`FAULTS_MUTANT=claim python -m tests.faults.mutants api` puts the change in place before the command line starts.
+There is no setting for any of this.
+
+`FAULTS_MUTANT=claim python -m tests.faults.mutants api` puts the change in place before the command
+line starts.
 """
 
 import os
@@ -18,7 +21,9 @@ def chosen() -> Sequence[str]:
 
 
 def outbox() -> None:
-    """What is committed leaves nothing behind for Kafka: it is published once, by whoever accepted it, or never."""
+    """What is committed leaves nothing behind for Kafka: it is published once, by whoever accepted
+    it, or never.
+    """
     from notistream.db import notifications, outbox
     from notistream.db.pool import Database
 
@@ -42,7 +47,10 @@ def claim() -> None:
     once = "n.status = 'pending' AND n.seq = m.seq"
     text = deliveries.SQL["claim"]
     assert text.count(once) == 2
-    deliveries.SQL = {**deliveries.SQL, "claim": text.replace(once, "n.status IN ('pending', 'delivered', 'retrying')")}
+    deliveries.SQL = {
+        **deliveries.SQL,
+        "claim": text.replace(once, "n.status IN ('pending', 'delivered', 'retrying')"),
+    }
 
 
 def acknowledgement() -> None:
@@ -108,7 +116,9 @@ def scheduler() -> None:
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
-    mutant.__name__: mutant for mutant in (outbox, claim, acknowledgement, lease, fence, sweeper, scheduler)}
+    mutant.__name__: mutant
+    for mutant in (outbox, claim, acknowledgement, lease, fence, sweeper, scheduler)
+}
 
 
 def switch_off() -> None:

@@ -1,6 +1,8 @@
-"""Mutation check: `python -m tests.faults.mutations` switches one protection off at a time and wants a red test.
+"""Mutation check: `python -m tests.faults.mutations` switches one protection off at a time and
+wants a red test.
 
-The tests are the quick ones, first as they are, then each with its mutant; a mutant that no test notices fails the run.
+The tests are the quick ones, first as they are, then each with its mutant; a mutant that no test
+notices fails the run.
 """
 
 import os
@@ -21,12 +23,16 @@ FOLDER = "tests/faults"
 PATIENCE_S = "20"
 SAID = re.compile(r"^E +(?:AssertionError: )?(.+)$", re.MULTILINE)
 WATCHED: dict[str, Sequence[str]] = {
-    "outbox": ("test_crash_points.py::test_a_crash_between_two_steps[committed_not_produced-api-0-0]",),
+    "outbox": (
+        "test_crash_points.py::test_a_crash_between_two_steps[committed_not_produced-api-0-0]",
+    ),
     "claim": ("test_topics.py::test_offsets_set_back_to_the_beginning_send_nothing_again",),
     "acknowledgement": ("test_workers.py::test_what_waits_behind_a_hanging_call_survives_a_kill",),
     "lease": ("test_crash_points.py::test_a_crash_between_two_steps[claimed_not_sent-worker-0-1]",),
     "fence": ("test_workers.py::test_a_frozen_worker_comes_back_after_its_leases_have_ended",),
-    "sweeper": ("test_crash_points.py::test_a_crash_between_two_steps[committed_not_produced-api-0-0]",),
+    "sweeper": (
+        "test_crash_points.py::test_a_crash_between_two_steps[committed_not_produced-api-0-0]",
+    ),
     "scheduler": ("test_workers.py::test_retries_that_wait_survive_a_kill",),
 }
 """For each mutant the tests that have to notice it, the likeliest first."""
@@ -47,8 +53,13 @@ def run(test: str, mutant: str | None) -> Run:
     if mutant is not None:
         environment[MUTANT] = mutant
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{FOLDER}/{test}"], cwd=ROOT,
-        env=environment, capture_output=True, text=True, check=False)
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{FOLDER}/{test}"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     said = SAID.findall(done.stdout)
     return Run(done.returncode == 0, said[0] if said else done.stdout[-300:])
 
@@ -56,12 +67,16 @@ def run(test: str, mutant: str | None) -> Run:
 def main(names: Sequence[str]) -> int:
     """Print the table; how many mutants nobody noticed."""
     console = Console(width=160)
-    table = Table("switched off", "what that means", "red test", "what it said", title="Mutation check")
+    table = Table(
+        "switched off", "what that means", "red test", "what it said", title="Mutation check"
+    )
     unnoticed = 0
     for name in names or MUTANTS:
         console.print(f"{name} …", highlight=False)
         means = (MUTANTS[name].__doc__ or "").split(".")[0]
-        red = next(((test, found) for test in WATCHED[name] if not (found := run(test, name)).passed), None)
+        red = next(
+            ((test, found) for test in WATCHED[name] if not (found := run(test, name)).passed), None
+        )
         if red is None:
             unnoticed += 1
             table.add_row(name, means, "[red]none[/]", "")

@@ -1,4 +1,6 @@
-"""The oracle: waits until quiet returns, then compares promises, database, receiver, metrics and audit."""
+"""The oracle: waits until quiet returns, then compares promises, database, receiver, metrics and
+audit.
+"""
 
 import asyncio
 import json
@@ -25,12 +27,17 @@ SELECT id::text, status, reason, chain, seq, recipient, channel, priority, test,
     EXISTS (SELECT FROM trace_steps t WHERE t.notification_id = n.id) AS waited
 FROM notifications n ORDER BY n.id
 """
-ATTEMPTS = "SELECT notification_id::text AS id, chain, outcome FROM attempts WHERE outcome <> 'not_called'"
+ATTEMPTS = (
+    "SELECT notification_id::text AS id, chain, outcome FROM attempts WHERE outcome <> 'not_called'"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The figures of one run; `counted`: possible duplicates by the attempts whose outcome nobody knows."""
+    """The figures of one run.
+
+    `counted`: possible duplicates by the attempts whose outcome nobody knows.
+    """
 
     messages: int
     failed: int
@@ -48,7 +55,9 @@ async def quiet(site: Site) -> None:
         now = (left, len(site.ledger.calls))
         if now != seen:
             seen, since = now, time.monotonic()
-        assert time.monotonic() - since < PATIENCE_S, f"nothing moved for {PATIENCE_S:g} s; left: {left}"
+        assert time.monotonic() - since < PATIENCE_S, (
+            f"nothing moved for {PATIENCE_S:g} s; left: {left}"
+        )
         await asyncio.sleep(0.2)
     await until(lambda: site.ledger.in_flight == 0, what="the calls to end")
     await until(lambda: _published(site), what="the outbox to be published", patience_s=PATIENCE_S)
@@ -62,14 +71,21 @@ async def _left(site: Site) -> list[tuple[Any, ...]]:
 
 
 async def _published(site: Site) -> bool:
-    row, = await site.query("SELECT count(*) FROM outbox")
+    (row,) = await site.query("SELECT count(*) FROM outbox")
     return bool(row[0] == 0)
 
 
 async def judge(
-    site: Site, *, duplicates: int, failed: int = 0, ordered: bool = False, counted_by_metric: bool = True
+    site: Site,
+    *,
+    duplicates: int,
+    failed: int = 0,
+    ordered: bool = False,
+    counted_by_metric: bool = True,
 ) -> Verdict:
-    """Wait for quiet, then hold every invariant against what was found; `duplicates` and `failed` are bounds.
+    """Wait for quiet, then hold every invariant against what was found.
+
+    `duplicates` and `failed` are bounds.
 
     Raises:
         AssertionError: names everything that is broken, not only the first.
@@ -83,13 +99,23 @@ async def judge(
     unknown = {key: sum(a["outcome"] == "unknown" for a in of) for key, of in attempts.items()}
     ended = Counter(row["status"] for row in rows.values())
     verdict = Verdict(
-        messages=len(rows), failed=ended["failed"], lost=len(site.load.accepted - rows.keys()),
-        duplicates=site.ledger.duplicates, counted=sum(unknown.values()),
-        recovery_s=site.ledger.resumed_after(site.moment) if site.moment else None)
+        messages=len(rows),
+        failed=ended["failed"],
+        lost=len(site.load.accepted - rows.keys()),
+        duplicates=site.ledger.duplicates,
+        counted=sum(unknown.values()),
+        recovery_s=site.ledger.resumed_after(site.moment) if site.moment else None,
+    )
     faults = [
-        *_promised(site, rows, verdict, failed), *_received(site, rows), *_explained(rows),
-        *_repeated(site, verdict, unknown, duplicates), *_attempted(attempts, calls),
-        *(_disordered(site, rows) if ordered else ()), *await _totals(site, ended), *await _audited(site, rows)]
+        *_promised(site, rows, verdict, failed),
+        *_received(site, rows),
+        *_explained(rows),
+        *_repeated(site, verdict, unknown, duplicates),
+        *_attempted(attempts, calls),
+        *(_disordered(site, rows) if ordered else ()),
+        *await _totals(site, ended),
+        *await _audited(site, rows),
+    ]
     metric = await site.counted()
     if counted_by_metric and not verdict.duplicates <= metric <= verdict.counted:
         faults.append(f"the metric says {metric:g} possible duplicates: {verdict}")
@@ -102,7 +128,9 @@ def _key(attempt: asyncpg.Record) -> str:
 
 
 def _promised(site: Site, rows: Mapping[str, Any], verdict: Verdict, failed: int) -> Iterator[str]:
-    """I1: whatever was answered with 202 is there and has ended, and not more has failed than had to."""
+    """I1: whatever was answered with 202 is there and has ended, and not more has failed than had
+    to.
+    """
     if verdict.lost:
         yield f"I1: {verdict.lost} of {len(site.load.accepted)} accepted are not in the database"
     if verdict.failed > failed:
@@ -120,7 +148,10 @@ def _received(site: Site, rows: Mapping[str, Any]) -> Iterator[str]:
     if missing := delivered - arrived:
         yield f"I2: {len(missing)} are called delivered and never arrived, such as {min(missing)}"
     if strange := arrived - rows.keys():
-        yield f"I2: {len(strange)} arrived of which the database knows nothing, such as {min(strange)}"
+        yield (
+            f"I2: {len(strange)} arrived of which the database knows nothing, such as"
+            f" {min(strange)}"
+        )
 
 
 def _explained(rows: Mapping[str, Any]) -> Iterator[str]:
@@ -129,7 +160,9 @@ def _explained(rows: Mapping[str, Any]) -> Iterator[str]:
             yield f"{i} is {row['status']} without a reason"
 
 
-def _repeated(site: Site, verdict: Verdict, unknown: Mapping[str, int], bound: int) -> Iterator[str]:
+def _repeated(
+    site: Site, verdict: Verdict, unknown: Mapping[str, int], bound: int
+) -> Iterator[str]:
     """I3: duplicates are within the bound, and each is one of the attempts that are called unknown."""
     if verdict.duplicates > bound:
         yield f"I3: {verdict.duplicates} duplicates, at most {bound} may be"
@@ -148,7 +181,9 @@ def _attempted(attempts: Mapping[str, Sequence[Any]], calls: Mapping[str, int]) 
 
 
 def _disordered(site: Site, rows: Mapping[str, Any]) -> Iterator[str]:
-    """Order per recipient, channel and priority at the first call, among those that never waited anywhere."""
+    """Order per recipient, channel and priority at the first call, among those that never waited
+    anywhere.
+    """
     first: dict[str, float] = {}
     for call in site.ledger.calls:
         first.setdefault(call["key"], call["at"])
@@ -164,14 +199,23 @@ def _disordered(site: Site, rows: Mapping[str, Any]) -> Iterator[str]:
 async def _totals(site: Site, ended: Mapping[str, int]) -> list[str]:
     """The figures that users see are those of the rows."""
     _, shown = await site.product.call("GET", "/api/v1/metrics")
-    sent, failed = (sum(channel[name] for channel in shown["channels"].values()) for name in ("sent", "failed"))
-    letters, = await site.query("SELECT count(*) FROM dead_letters WHERE notification_id IS NOT NULL")
+    sent, failed = (
+        sum(channel[name] for channel in shown["channels"].values()) for name in ("sent", "failed")
+    )
+    (letters,) = await site.query(
+        "SELECT count(*) FROM dead_letters WHERE notification_id IS NOT NULL"
+    )
     found = []
     if (sent, failed) != (ended["delivered"], letters[0]) or letters[0] < ended["failed"]:
-        found.append(f"the figures say {sent} sent, {failed} failed; {letters[0]} dead letters; rows: {dict(ended)}")
+        found.append(
+            f"the figures say {sent} sent, {failed} failed; {letters[0]} dead letters; rows:"
+            f" {dict(ended)}"
+        )
     for batch, expected in site.load.batches.items():
         _, counts = await site.product.call("GET", f"/api/v1/batches/{batch}")
-        parts = sum(counts[f"{name}_count"] for name in ("pending", "delivered", "failed", "cancelled"))
+        parts = sum(
+            counts[f"{name}_count"] for name in ("pending", "delivered", "failed", "cancelled")
+        )
         if (counts["total_count"], parts) != (expected, expected) or counts["pending_count"]:
             found.append(f"batch {batch} of {expected} says {counts}")
     return found

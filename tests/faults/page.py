@@ -1,4 +1,6 @@
-"""Writes the table of docs/reliability.md from what a run reported: `python -m tests.faults.page REPORT`."""
+"""Writes the table of docs/reliability.md from what a run reported: `python -m tests.faults.page
+REPORT`.
+"""
 
 import json
 import sys
@@ -19,7 +21,8 @@ def line(row: dict[str, Any]) -> str:
     test = row["test"].partition("::")[2].partition("[")[0]
     return (
         f"| {row['fault']} | {row['load']} | {row['messages']:,} | {row['lost']} |"
-        f" {row['duplicates']} ({row['counted']}) | {row['failed']} | {recovery} | `{test}` |\n")
+        f" {row['duplicates']} ({row['counted']}) | {row['failed']} | {recovery} | `{test}` |\n"
+    )
 
 
 def main(report: str) -> None:

@@ -1,4 +1,6 @@
-"""Lines to both services that can be cut: a process that is given them has its network cut off, and no other."""
+"""Lines to both services that can be cut: a process that is given them has its network cut off, and
+no other.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +20,9 @@ from tests.services import dedicated_folder
 
 
 class LinedBroker(Broker):
-    """A broker with a second listener (`inner`), whose clients are told to come over the line (`outer`)."""
+    """A broker with a second listener (`inner`), whose clients are told to come over the line
+    (`outer`).
+    """
 
     def __init__(self, inner: int, outer: int, *args: Any) -> None:
         super().__init__(*args)
@@ -26,12 +30,21 @@ class LinedBroker(Broker):
 
     def _write_config(self, port: int, controller_port: int) -> None:
         properties = broker_properties(
-            host=HOST, node_id=1, port=port, controller_port=controller_port,
-            voters={1: f"{HOST}:{controller_port}"}, data_dir="data")
+            host=HOST,
+            node_id=1,
+            port=port,
+            controller_port=controller_port,
+            voters={1: f"{HOST}:{controller_port}"},
+            data_dir="data",
+        )
         properties["listeners"] += f",LINE://{HOST}:{self._inner}"
         properties["advertised.listeners"] += f",LINE://{HOST}:{self._outer}"
-        properties["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LINE:PLAINTEXT"
-        (self._dir / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        properties["listener.security.protocol.map"] = (
+            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LINE:PLAINTEXT"
+        )
+        (self._dir / "server.properties").write_text(
+            "".join(f"{key}={value}\n" for key, value in properties.items())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +62,16 @@ class Kafka:
 
 @contextmanager
 def broker_with_a_line() -> Iterator[Kafka]:
-    """Yield a running broker; it is stopped and deleted afterwards. The line itself is laid by whoever uses it."""
+    """Yield a running broker; it is stopped and deleted afterwards.
+
+    The line itself is laid by whoever uses it.
+    """
     inner, outer = ports.choose(HOST, 2)
     services = LocalServices(dedicated_folder(), _silent, database_url="none", durable=False)
     folder = services.state_dir
-    services.kafka = LinedBroker(inner, outer, folder / "kafka", Registry(folder / "services.json"), _silent)
+    services.kafka = LinedBroker(
+        inner, outer, folder / "kafka", Registry(folder / "services.json"), _silent
+    )
     services.attach()
     try:
         yield Kafka(services.kafka.brokers, inner, outer)
@@ -83,7 +101,8 @@ async def lines_to(kafka: Kafka, database_url: str) -> AsyncIterator[Lines]:
     where = urlsplit(database_url)
     wires = {
         "Kafka": Wire(partial(asyncio.open_connection, HOST, kafka.inner), kafka.outer),
-        "PostgreSQL": Wire(partial(_connect, where))}
+        "PostgreSQL": Wire(partial(_connect, where)),
+    }
     async with wires["Kafka"].up(), wires["PostgreSQL"].up() as line:
         who = where.netloc.rpartition("@")[0]
         lined = urlunsplit(where._replace(netloc=f"{who}@{HOST}:{line.port}", query=""))
@@ -91,7 +110,9 @@ async def lines_to(kafka: Kafka, database_url: str) -> AsyncIterator[Lines]:
 
 
 async def _connect(where: SplitResult) -> Streams:
-    """To PostgreSQL: the embedded one listens on a socket in a folder, which its URL names as the host."""
+    """To PostgreSQL: the embedded one listens on a socket in a folder, which its URL names as the
+    host.
+    """
     folder = parse_qs(where.query).get("host")
     if folder:
         return await asyncio.open_unix_connection(f"{folder[0]}/.s.PGSQL.{where.port or 5432}")

@@ -1,4 +1,6 @@
-"""What a fault happens to: the product's processes, its services, the receiver and the clients, for one test."""
+"""What a fault happens to: the product's processes, its services, the receiver and the clients, for
+one test.
+"""
 
 import asyncio
 import signal
@@ -26,11 +28,17 @@ START_S = 180.0
 class Site:
     """One installation under test.
 
-    `moment` is when its last fault was repaired, `away_s` how long everybody who could end a lease was away at most.
+    `moment` is when its last fault was repaired, `away_s` how long everybody who could end a lease
+    was away at most.
     """
 
     def __init__(
-        self, product: Stack, ledger: Ledger, services: LocalServices | None = None, *, lease_s: float = 30.0
+        self,
+        product: Stack,
+        ledger: Ledger,
+        services: LocalServices | None = None,
+        *,
+        lease_s: float = 30.0,
     ) -> None:
         self.lease_s = lease_s
         self.product = product
@@ -69,7 +77,9 @@ class Site:
         finally:
             self.product.module = usual
 
-    async def kill(self, process: Process, sig: int = signal.SIGKILL, *, patience_s: float = 30.0) -> float:
+    async def kill(
+        self, process: Process, sig: int = signal.SIGKILL, *, patience_s: float = 30.0
+    ) -> float:
         """End a process, after a look at what it had counted; the seconds until it was gone."""
         self._counted_by_the_dead += await self._count(process)
         began = time.monotonic()
@@ -95,7 +105,9 @@ class Site:
     async def _count(self, process: Process) -> float:
         if process.role != "worker" or not process.alive:
             return 0.0
-        with suppress(aiohttp.ClientError, TimeoutError):  # not up yet, or frozen: it has counted little
+        with suppress(
+            aiohttp.ClientError, TimeoutError
+        ):  # not up yet, or frozen: it has counted little
             async with asyncio.timeout(2):
                 return await self.product.metric(process, "notistream_possible_duplicates_total")
         return 0.0
@@ -113,7 +125,9 @@ class Site:
         """Note by how much a lease was ever overdue."""
         while True:
             with suppress(OSError, asyncpg.PostgresError, TimeoutError):
-                row, = await self.query("SELECT extract(epoch FROM max(now() - until))::float AS late FROM leases")
+                (row,) = await self.query(
+                    "SELECT extract(epoch FROM max(now() - until))::float AS late FROM leases"
+                )
                 self.longest_overdue_lease_s = max(self.longest_overdue_lease_s, row["late"] or 0.0)
             await asyncio.sleep(WATCH_S)
 
@@ -130,7 +144,12 @@ async def _run(work: Awaitable[Any]) -> None:
 
 @asynccontextmanager
 async def site(
-    *, database_url: str, brokers: str, prefix: str, folder: Path, services: LocalServices | None = None,
+    *,
+    database_url: str,
+    brokers: str,
+    prefix: str,
+    folder: Path,
+    services: LocalServices | None = None,
     **settings: str,
 ) -> AsyncIterator[Site]:
     """An installation with one API process; everything of it is ended with the block."""
@@ -138,11 +157,17 @@ async def site(
     async with serving(ledger):
         try:
             async with stack(
-                database_url=database_url, brokers=brokers, prefix=prefix, folder=folder, WEBHOOK_URL=ledger.url,
+                database_url=database_url,
+                brokers=brokers,
+                prefix=prefix,
+                folder=folder,
+                WEBHOOK_URL=ledger.url,
                 **settings,
             ) as product:
                 product.module = mutant_module()
-                found = Site(product, ledger, services, lease_s=float(settings.get("LEASE_S", "30")))
+                found = Site(
+                    product, ledger, services, lease_s=float(settings.get("LEASE_S", "30"))
+                )
                 watch = asyncio.create_task(found.watch_leases())
                 try:
                     await product.api()

@@ -1,4 +1,6 @@
-"""How large a run is: quick in `make test`, full in `make faults`, a share of full where time is short."""
+"""How large a run is: quick in `make test`, full in `make faults`, a share of full where time is
+short.
+"""
 
 import os
 from typing import TypeVar

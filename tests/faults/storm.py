@@ -1,4 +1,6 @@
-"""A storm: faults drawn from a seed, the same for the same seed, one after another and on top of each other."""
+"""A storm: faults drawn from a seed, the same for the same seed, one after another and on top of
+each other.
+"""
 
 import asyncio
 import random
@@ -25,9 +27,12 @@ class Gust:
 
 
 def forecast(seed: int, seconds: float) -> list[Gust]:
-    """Every fault comes as often as the others; only their order, moments and lengths are left to the seed."""
+    """Every fault comes as often as the others.
+
+    Only their order, moments and lengths are left to the seed.
+    """
     chance = random.Random(seed)
-    pause, longest = ((4.0, 20.0) if FULL else (1.2, 3.0))
+    pause, longest = (4.0, 20.0) if FULL else (1.2, 3.0)
     found: list[Gust] = []
     bag: list[str] = []
     at_s = pause
@@ -41,7 +46,10 @@ def forecast(seed: int, seconds: float) -> list[Gust]:
 
 
 class Storm:
-    """Lets a forecast happen to a site; a thing that is hit already is hit again when it has been repaired."""
+    """Lets a forecast happen to a site.
+
+    A thing that is hit already is hit again when it has been repaired.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -65,7 +73,9 @@ class Storm:
 
 
 async def _replaced(site: Site, role: str, gust: Gust, sig: int) -> None:
-    process = sorted(site.alive(role), key=lambda p: p.env.get("NOTISTREAM_WORKER_SLOT", p.log.name))[gust.target]
+    process = sorted(
+        site.alive(role), key=lambda p: p.env.get("NOTISTREAM_WORKER_SLOT", p.log.name)
+    )[gust.target]
     await site.kill(process, sig)
     await asyncio.sleep(min(gust.for_s, 2.0))
     await site.replace(process)
@@ -80,7 +90,9 @@ async def stop_worker(site: Site, gust: Gust) -> None:
 
 
 async def freeze_worker(site: Site, gust: Gust) -> None:
-    process = next(p for p in site.alive("worker") if p.env["NOTISTREAM_WORKER_SLOT"] == str(gust.target))
+    process = next(
+        p for p in site.alive("worker") if p.env["NOTISTREAM_WORKER_SLOT"] == str(gust.target)
+    )
     assert process.child is not None
     process.child.send_signal(signal.SIGSTOP)
     await asyncio.sleep(gust.for_s)
@@ -126,8 +138,13 @@ async def receiver_slow(site: Site, gust: Gust) -> None:
 
 Fault = Callable[[Site, Gust], Awaitable[None]]
 FAULTS: Mapping[str, tuple[str, Fault]] = {
-    "kill worker": ("worker", kill_worker), "stop worker": ("worker", stop_worker),
-    "freeze worker": ("worker", freeze_worker), "kill API": ("api", kill_api), "kill Kafka": ("kafka", kill_kafka),
-    "restart PostgreSQL": ("postgres", restart_postgres), "receiver answers 503": ("answer", receiver_away),
-    "receiver hangs up": ("cut", receiver_hangs_up), "receiver is slow": ("delay", receiver_slow),
+    "kill worker": ("worker", kill_worker),
+    "stop worker": ("worker", stop_worker),
+    "freeze worker": ("worker", freeze_worker),
+    "kill API": ("api", kill_api),
+    "kill Kafka": ("kafka", kill_kafka),
+    "restart PostgreSQL": ("postgres", restart_postgres),
+    "receiver answers 503": ("answer", receiver_away),
+    "receiver hangs up": ("cut", receiver_hangs_up),
+    "receiver is slow": ("delay", receiver_slow),
 }

@@ -1,4 +1,7 @@
-"""A process dies exactly between two steps of the protocol; the numbers are those of one message at a time."""
+"""A process dies exactly between two steps of the protocol.
+
+The numbers are those of one message at a time.
+"""
 
 import signal
 
@@ -12,17 +15,20 @@ ONE_AT_A_TIME = {"WORKER_CONCURRENCY": "1"}
 API, WORKER = "api", "worker"
 
 
-@pytest.mark.parametrize(("point", "role", "repeated", "counted"), [
-    ("committed_not_produced", API, 0, 0),
-    ("produced_not_marked", API, 0, 0),
-    ("claimed_not_acknowledged", WORKER, 0, 1),
-    ("claimed_not_sent", WORKER, 0, 1),
-    ("sent_not_recorded", WORKER, 1, 1),
-])
+@pytest.mark.parametrize(
+    ("point", "role", "repeated", "counted"),
+    [
+        ("committed_not_produced", API, 0, 0),
+        ("produced_not_marked", API, 0, 0),
+        ("claimed_not_acknowledged", WORKER, 0, 1),
+        ("claimed_not_sent", WORKER, 0, 1),
+        ("sent_not_recorded", WORKER, 1, 1),
+    ],
+)
 async def test_a_crash_between_two_steps(sites, report, point, role, repeated, counted):
     count = sized(20, 500)
     async with sites(**ONE_AT_A_TIME) as site:
-        whole, = site.alive(API)
+        (whole,) = site.alive(API)
         if role == API:
             await site.product.worker()
         nth = 1 if role == API else count // 2

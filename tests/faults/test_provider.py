@@ -6,7 +6,9 @@ from tests.faults.oracle import judge, quiet
 from tests.faults.sizes import FULL, sized
 from tests.stack import messages, until
 
-full_size = pytest.mark.skipif(not FULL, reason="tests/integration/test_engine.py has the quick one")
+full_size = pytest.mark.skipif(
+    not FULL, reason="tests/integration/test_engine.py has the quick one"
+)
 
 
 async def test_answers_that_are_cut_off_are_repeated_within_the_attempts_and_counted(sites, report):
@@ -37,7 +39,8 @@ async def test_what_may_not_be_sent_twice_waits_for_an_operator_when_an_answer_i
         assert held["reason"].startswith("outcome_unknown")
         site.ledger.release()
         status, _ = await site.product.call(
-            "POST", f"/api/v1/notifications/{held['id']}/resolve", {"outcome": "delivered"})
+            "POST", f"/api/v1/notifications/{held['id']}/resolve", {"outcome": "delivered"}
+        )
         assert status == 200
         await quiet(site)
         assert len(site.ledger.calls) == 4
@@ -64,7 +67,11 @@ async def test_a_receiver_that_is_away_with_a_backlog(sites, report):
         await until(probed, what="five probes to fail")
         away = False
         verdict = await judge(site, duplicates=0)
-        report("the receiver answers 503 until five probes have failed", f"a backlog of {count}", verdict)
+        report(
+            "the receiver answers 503 until five probes have failed",
+            f"a backlog of {count}",
+            verdict,
+        )
 
 
 @full_size

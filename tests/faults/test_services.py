@@ -26,12 +26,19 @@ async def test_kafka_crashes_under_load_and_workers_start_without_it(own_sites, 
             site.moment = time.time()
             await site.product.ready(early)
 
-        load = site.load.stream(site.load.mixed(int(rate * (away_s + 6))), per_second=rate, insist=True)
+        load = site.load.stream(
+            site.load.mixed(int(rate * (away_s + 6))), per_second=rate, insist=True
+        )
         await site.meanwhile(load, outage())
-        assert site.load.statuses[202] >= 0.95 * len(site.load.answers)  # all, where the machine has time for us
+        assert site.load.statuses[202] >= 0.95 * len(
+            site.load.answers
+        )  # all, where the machine has time for us
         verdict = await judge(site, duplicates=0)
-        report(f"kill -9 of the broker for {away_s} s; a worker started meanwhile",
-               f"{rate} requests/s, p99 {site.load.slowest(0.99) * 1000:.0f} ms", verdict)
+        report(
+            f"kill -9 of the broker for {away_s} s; a worker started meanwhile",
+            f"{rate} requests/s, p99 {site.load.slowest(0.99) * 1000:.0f} ms",
+            verdict,
+        )
 
 
 async def test_postgresql_crashes_under_load(own_sites, report):
@@ -57,8 +64,11 @@ async def test_postgresql_crashes_under_load(own_sites, report):
         verdict = await judge(site, duplicates=0)
         assert site.alive("worker") == workers
         answered = max(answer.seconds for answer in refused)
-        report(f"PostgreSQL stopped at once (`immediate`) for {away_s} s",
-               f"{rate} requests/s, {len(refused)} × 503 within {answered:.1f} s", verdict)
+        report(
+            f"PostgreSQL stopped at once (`immediate`) for {away_s} s",
+            f"{rate} requests/s, {len(refused)} × 503 within {answered:.1f} s",
+            verdict,
+        )
 
 
 async def test_a_worker_stops_although_kafka_is_away(own_sites):

@@ -10,7 +10,9 @@ from tests.faults.sizes import sized
 RATE = 30
 SHARE = 0.1
 BEHIND = RATE
-"""Messages accepted between one's own acceptance and its first call: a second's worth is a machine that has no time."""
+"""Messages accepted between one's own acceptance and its first call: a second's worth is a machine
+that has no time.
+"""
 
 
 async def test_one_in_ten_calls_fails_and_the_others_go_on_as_before(sites, report):
@@ -33,24 +35,38 @@ async def test_one_in_ten_calls_fails_and_the_others_go_on_as_before(sites, repo
         site.ledger.answer = answer
         await site.load.stream(site.load.mixed(count), per_second=RATE, insist=True)
         verdict = await judge(site, duplicates=0)
-        others = [wait for key, wait in (await waits(site)).items() if key not in told and key not in healthy]
+        others = [
+            wait
+            for key, wait in (await waits(site)).items()
+            if key not in told and key not in healthy
+        ]
         assert len(told) > count * SHARE / 2
         assert len(others) == count - len(told)
         assert median(behind for _, behind in others) <= BEHIND / 3
         assert sum(behind <= BEHIND for _, behind in others) >= 0.9 * len(others)
         await calm_again(site.product, idle)
-        p50, usual = (median(seconds for seconds, _ in of) * 1000 for of in (others, healthy.values()))
-        report("one call in ten is answered with 503",
-               f"{RATE} requests/s; p50 of those that are not {p50:.0f} ms, without the fault {usual:.0f} ms", verdict)
+        p50, usual = (
+            median(seconds for seconds, _ in of) * 1000 for of in (others, healthy.values())
+        )
+        report(
+            "one call in ten is answered with 503",
+            f"{RATE} requests/s; p50 of those that are not {p50:.0f} ms, without the fault"
+            f" {usual:.0f} ms",
+            verdict,
+        )
 
 
 async def waits(site):
-    """For each message the seconds from its acceptance to its first call, and how many were accepted meanwhile."""
+    """For each message the seconds from its acceptance to its first call, and how many were
+    accepted meanwhile.
+    """
     first = {}
     for call in site.ledger.calls:
         first.setdefault(call["key"], call["at"])
     rows = await site.query(
-        "SELECT id::text, extract(epoch FROM created_at)::float AS at FROM notifications ORDER BY created_at")
+        "SELECT id::text, extract(epoch FROM created_at)::float AS at FROM notifications ORDER BY"
+        " created_at"
+    )
     accepted = [row["at"] for row in rows]
     found = {}
     for place, row in enumerate(rows):

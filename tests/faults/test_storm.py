@@ -1,4 +1,6 @@
-"""Everything at once, in an order that a seed decides and that is printed, so that it can be had again."""
+"""Everything at once, in an order that a seed decides and that is printed, so that it can be had
+again.
+"""
 
 import asyncio
 import os
@@ -10,7 +12,9 @@ from tests.faults.oracle import judge
 from tests.faults.sizes import FULL, in_full, sized
 from tests.faults.storm import FAULTS, Storm, forecast
 
-SEED = int(os.environ.get("FAULTS_SEED") or (random.SystemRandom().randrange(10_000) if FULL else 1))
+SEED = int(
+    os.environ.get("FAULTS_SEED") or (random.SystemRandom().randrange(10_000) if FULL else 1)
+)
 IN_FLIGHT = 7 * 9
 
 
@@ -40,20 +44,29 @@ async def test_a_storm(own_sites, report):
         await site.meanwhile(
             storm.rage(gusts),
             site.load.stream(items[:half], per_second=half / seconds, insist=True),
-            spread(site, items[half:], seconds))
+            spread(site, items[half:], seconds),
+        )
         assert len(storm.happened) == len(gusts)
         ambiguous = sum(gust.fault == "receiver hangs up" for gust in gusts)
         crashes = sum(gust.fault in ("kill worker", "freeze worker") for gust in gusts)
         verdict = await judge(
-            site, duplicates=crashes * IN_FLIGHT + ambiguous * count, failed=count // 100, counted_by_metric=False)
+            site,
+            duplicates=crashes * IN_FLIGHT + ambiguous * count,
+            failed=count // 100,
+            counted_by_metric=False,
+        )
         await calm_again(site.product, idle)
-        report(f"a storm of {seconds:.0f} s with {len(gusts)} faults (seed {SEED})",
-               "three workers, two API processes, half singles, half batches, every twentieth scheduled", verdict)
+        report(
+            f"a storm of {seconds:.0f} s with {len(gusts)} faults (seed {SEED})",
+            "three workers, two API processes, half singles, half batches, every twentieth"
+            " scheduled",
+            verdict,
+        )
 
 
 async def spread(site, items, seconds):
     """Batches over the whole time."""
     size = max(len(items) // 30, 1)
     for at in range(0, len(items), size):
-        await site.load.batch(items[at:at + size])
+        await site.load.batch(items[at : at + size])
         await asyncio.sleep(seconds / 40)

@@ -1,4 +1,6 @@
-"""A worker's table of counts is lost or broken on disk: it is had again whole before the worker is ready."""
+"""A worker's table of counts is lost or broken on disk: it is had again whole before the worker is
+ready.
+"""
 
 import asyncio
 import hashlib
@@ -33,14 +35,20 @@ def break_one_file(folder):
     file = max(folder.rglob("*.sst"), key=lambda path: path.stat().st_size)
     text = bytearray(file.read_bytes())
     middle = len(text) // 2
-    text[middle:middle + 64] = bytes(byte ^ 0xFF for byte in text[middle:middle + 64])
+    text[middle : middle + 64] = bytes(byte ^ 0xFF for byte in text[middle : middle + 64])
     file.write_bytes(text)
 
 
-@pytest.mark.parametrize(("fault", "said"), [
-    (lose, "the folder of a worker's tables is deleted"),
-    (break_one_file, "a file of a worker's tables is broken")])
-async def test_a_table_is_had_again_before_the_worker_is_ready(sites, report, tmp_path, fault, said):
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (lose, "the folder of a worker's tables is deleted"),
+        (break_one_file, "a file of a worker's tables is broken"),
+    ],
+)
+async def test_a_table_is_had_again_before_the_worker_is_ready(
+    sites, report, tmp_path, fault, said
+):
     count = sized(4000, 100_000)
     folder = tmp_path / "worker-0"
     async with sites(**LIMITED) as site:
@@ -55,13 +63,18 @@ async def test_a_table_is_had_again_before_the_worker_is_ready(sites, report, tm
         worker = await site.product.worker(wait=False)
         seen = await looks(site, worker)
         seconds = time.monotonic() - began
-        assert set(seen) == {(200, 503), (200, 200)}  # alive all the time, and not ready before it was
+        assert set(seen) == {
+            (200, 503),
+            (200, 200),
+        }  # alive all the time, and not ready before it was
         await site.load.batch(messages(100))
         verdict = await judge(site, duplicates=0)
         assert await counted_before(site) == [COUNTED] * 100
         await site.kill(worker)
         assert changed(before, counts(folder)) == 100
-        report(said, f"{count:,} counts; ready {seconds:.1f} s after the start of the process", verdict)
+        report(
+            said, f"{count:,} counts; ready {seconds:.1f} s after the start of the process", verdict
+        )
 
 
 async def keep(site, count):
@@ -70,13 +83,17 @@ async def keep(site, count):
     begin = int(time.time() // WINDOW_S) * WINDOW_S
     topic = f"{site.prefix}-recipient-usage-changelog"
     partition_of, partitions = DefaultPartitioner(), list(range(PARTITIONS))
-    producer = AIOKafkaProducer(bootstrap_servers=site.brokers, max_batch_size=900_000, max_request_size=1_000_000)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=site.brokers, max_batch_size=900_000, max_request_size=1_000_000
+    )
     await producer.start()
     try:
         for first in range(0, count, AT_ONCE):
             batches = [producer.create_batch() for _ in partitions]
             for n in range(first, min(first + AT_ONCE, count)):
-                who = hashlib.sha256(f"+9050{n // 2:08}".encode()).hexdigest()[:32]  # as the records' key has it
+                who = hashlib.sha256(f"+9050{n // 2:08}".encode()).hexdigest()[
+                    :32
+                ]  # as the records' key has it
                 key, at = f"{tenant}:{who}", begin + n % 2 * WINDOW_S
                 name = orjson.dumps([f"sms:{key}", [at, at + WINDOW_S]])
                 batch = batches[partition_of(key.encode(), partitions, partitions)]
@@ -95,7 +112,9 @@ def counts(folder):
             continue
         table = Rdict(str(path), options=Options(raw_mode=True))
         # Behind each value RocksDB keeps in four bytes when it was written.
-        found.update((key, int(value[:-4])) for key, value in table.items() if key.startswith(b'["sms:'))
+        found.update(
+            (key, int(value[:-4])) for key, value in table.items() if key.startswith(b'["sms:')
+        )
         table.close()
     return found
 
@@ -126,6 +145,7 @@ async def looks(site, worker):
 async def counted_before(site):
     """What the gate had counted before each message."""
     rows = await site.query(
-        "SELECT (step->'inputs'->>'current')::integer FROM attempts, jsonb_array_elements(steps) AS step"
-        " WHERE step->>'gate' = 'recipient_limit'")
+        "SELECT (step->'inputs'->>'current')::integer FROM attempts, jsonb_array_elements(steps) AS"
+        " step WHERE step->>'gate' = 'recipient_limit'"
+    )
     return [row[0] for row in rows]

@@ -24,15 +24,20 @@ async def test_offsets_set_back_to_the_beginning_send_nothing_again(sites, repor
         await site.kill(worker)
         await until(lambda: gone(site), what="Kafka to forget the worker")
         worker = await site.replace(worker)
-        await until(lambda: all_acknowledged(site, "sms.normal"), what="everything to be read again")
+        await until(
+            lambda: all_acknowledged(site, "sms.normal"), what="everything to be read again"
+        )
         verdict = await judge(site, duplicates=0)
         assert len(site.ledger.calls) == count
         report("the group's offsets set to 0", "everything delivered before", verdict)
 
 
 async def gone(site):
-    """Offsets of a group are changed by others only while it has no members: a killed one is missed after a while."""
+    """Offsets of a group are changed by others only while it has no members: a killed one is missed
+    after a while.
+    """
     from aiokafka.errors import KafkaError
+
     try:
         await rewind(site.brokers, site.prefix, ["sms.normal"])
     except KafkaError:
@@ -61,7 +66,9 @@ async def test_dead_letters_replayed_three_times_at_once_while_the_worker_dies(s
         chains = await site.query("SELECT DISTINCT chain FROM notifications")
         assert [row[0] for row in chains] == [2]
         assert len(site.ledger.accepted) == count
-        report("a replay of all dead letters, three at once, kill -9", f"{count} dead letters", verdict)
+        report(
+            "a replay of all dead letters, three at once, kill -9", f"{count} dead letters", verdict
+        )
 
 
 async def replay(site):
@@ -70,24 +77,44 @@ async def replay(site):
     return answer["replayed"]
 
 
-@pytest.mark.skipif(not FULL, reason="test_poison_is_buried_and_its_neighbours_are_delivered is the quick one")
+@pytest.mark.skipif(
+    not FULL, reason="test_poison_is_buried_and_its_neighbours_are_delivered is the quick one"
+)
 async def test_a_hundred_poisonous_records_among_a_thousand(sites, report):
     good, rounds = sized(100, 1000), sized(2, 20)
-    shapes = [b"{bad", b'"text"', None, b"x" * 900_000, json.dumps({"v": 9, "id": UNKNOWN_ID, "seq": 1}).encode()]
+    shapes = [
+        b"{bad",
+        b'"text"',
+        None,
+        b"x" * 900_000,
+        json.dumps({"v": 9, "id": UNKNOWN_ID, "seq": 1}).encode(),
+    ]
     async with sites() as site:
         worker = await site.product.worker()
         topic = f"{site.prefix}.sms.normal"
         poison = [(uuid.uuid4().bytes, shape) for _ in range(rounds) for shape in shapes]
-        stray = [(uuid.uuid4().bytes, json.dumps({"v": 1, "id": UNKNOWN_ID, "seq": 1}).encode())] * 3
+        stray = [
+            (uuid.uuid4().bytes, json.dumps({"v": 1, "id": UNKNOWN_ID, "seq": 1}).encode())
+        ] * 3
         await site.meanwhile(
-            site.load.in_batches(messages(good), size=100), put(site.brokers, topic, [*poison, *stray]))
+            site.load.in_batches(messages(good), size=100),
+            put(site.brokers, topic, [*poison, *stray]),
+        )
         verdict = await judge(site, duplicates=0)
         await until(lambda: buried(site, len(poison)), what="the poison to be buried")
-        await until(lambda: all_acknowledged(site, "sms.normal"), what="every record to be acknowledged")
+        await until(
+            lambda: all_acknowledged(site, "sms.normal"), what="every record to be acknowledged"
+        )
         assert worker.alive
-        report("poison straight into a topic", f"{len(poison)} records that cannot be read, 3 of unknown ids", verdict)
+        report(
+            "poison straight into a topic",
+            f"{len(poison)} records that cannot be read, 3 of unknown ids",
+            verdict,
+        )
 
 
 async def buried(site, count):
-    row, = await site.query("SELECT count(*) FROM dead_letters WHERE notification_id IS NULL AND reason <> ''")
+    (row,) = await site.query(
+        "SELECT count(*) FROM dead_letters WHERE notification_id IS NULL AND reason <> ''"
+    )
     return row[0] == count

@@ -18,8 +18,12 @@ BOUND = 7 * LANES
 """Calls that one of these workers has in flight at most: so many may be repeated after a kill."""
 EXIT_S = 15.0
 LATER_S = 45.0
-"""Long enough for all to wait at once, short enough for timers, which take what is due within a minute."""
-LEASES = sized({"LEASE_S": "8", "WEBHOOK_TIMEOUT_S": "4"}, {"LEASE_S": "30", "WEBHOOK_TIMEOUT_S": "10"})
+"""Long enough for all to wait at once, short enough for timers, which take what is due within a
+minute.
+"""
+LEASES = sized(
+    {"LEASE_S": "8", "WEBHOOK_TIMEOUT_S": "4"}, {"LEASE_S": "30", "WEBHOOK_TIMEOUT_S": "10"}
+)
 
 
 async def delivered(site, count):
@@ -39,9 +43,12 @@ async def test_workers_killed_at_a_third_two_thirds_and_near_the_end(sites, repo
             process = site.alive("worker")[victim % 2]
             await site.kill(process)
             await site.replace(process)
-        # What is beyond a lane's window is held back, and a killed worker may have let some of it go: decision 15.
+        # What is beyond a lane's window is held back, and a killed worker may have let some of it
+        # go: decision 15.
         verdict = await judge(site, duplicates=3 * BOUND, ordered=count <= FIRST_WINDOW)
-        report("kill -9 of a worker, three times", "backlog, two workers, calls of 20–50 ms", verdict)
+        report(
+            "kill -9 of a worker, three times", "backlog, two workers, calls of 20–50 ms", verdict
+        )
 
 
 async def test_workers_stopped_under_full_load_send_nothing_twice(sites, report):
@@ -51,13 +58,19 @@ async def test_workers_stopped_under_full_load_send_nothing_twice(sites, report)
         worker = await site.product.worker()
         await site.load.in_batches(site.load.mixed(count))
         for stop in range(stops):
-            await delivered(site, min(len(site.ledger.accepted) + 100, count * (stop + 1) / (stops + 2)))
+            await delivered(
+                site, min(len(site.ledger.accepted) + 100, count * (stop + 1) / (stops + 2))
+            )
             assert await site.kill(worker, signal.SIGTERM, patience_s=EXIT_S) < EXIT_S
             assert site.ledger.in_flight == 0
             worker = await site.replace(worker)
         verdict = await judge(site, duplicates=0, ordered=True)
         assert verdict.counted == 0
-        report(f"SIGTERM of the worker, {stops} times", "backlog, calls of 50 ms, every lane full", verdict)
+        report(
+            f"SIGTERM of the worker, {stops} times",
+            "backlog, calls of 50 ms, every lane full",
+            verdict,
+        )
 
 
 @in_full
@@ -73,7 +86,9 @@ async def test_workers_come_and_go(sites, report):
                 await quiet(site)
                 assert site.ledger.duplicates - before <= bound
         verdict = await judge(site, duplicates=cycles * BOUND)
-        report("a worker added, stopped, added, killed", f"{cycles} cycles, {rate} messages/s", verdict)
+        report(
+            "a worker added, stopped, added, killed", f"{cycles} cycles, {rate} messages/s", verdict
+        )
 
 
 async def flow(site, rate, end):
@@ -87,13 +102,18 @@ async def flow(site, rate, end):
 async def visit(site, sig, left):
     """A second worker comes, works, and is taken away."""
     guest = await site.product.worker(1)
-    await until(lambda: site.product.metric(guest, "notistream_lane_in_flight"), what="calls of the guest in flight")
+    await until(
+        lambda: site.product.metric(guest, "notistream_lane_in_flight"),
+        what="calls of the guest in flight",
+    )
     await site.kill(guest, sig, patience_s=EXIT_S)
     left.set()
 
 
 async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, report):
-    """When it goes on, the other has claimed what was its own, and none of its outcomes counts any more."""
+    """When it goes on, the other has claimed what was its own, and none of its outcomes counts any
+    more.
+    """
     count = sized(150, 1000)
     async with sites(**IN_FLIGHT, **LEASES) as site:
         frozen = await site.product.worker(0)
@@ -105,19 +125,28 @@ async def test_a_frozen_worker_comes_back_after_its_leases_have_ended(sites, rep
         site.ledger.release()
         await until(lambda: site.ledger.held == 0, what="its calls to be answered")
         site.ledger.hold(lambda call: site.ledger.accepted[call["key"]] > 1)
-        await until(lambda: site.ledger.held > 0, what="the other to send again what the frozen one sent",
-                    patience_s=180)
+        await until(
+            lambda: site.ledger.held > 0,
+            what="the other to send again what the frozen one sent",
+            patience_s=180,
+        )
         frozen.child.send_signal(signal.SIGCONT)
         site.moment = time.time()
         await until(lambda: late(site, frozen), what="the outcomes that came too late")
         site.ledger.release()
         verdict = await judge(site, duplicates=BOUND)
         assert await late(site, frozen) == await ended_leases(site)
-        report("SIGSTOP of a worker for longer than its leases", "calls in flight, a second worker", verdict)
+        report(
+            "SIGSTOP of a worker for longer than its leases",
+            "calls in flight, a second worker",
+            verdict,
+        )
 
 
 async def ended_leases(site):
-    row, = await site.query("SELECT count(*) FROM attempts WHERE error = 'the worker never said how the call ended'")
+    (row,) = await site.query(
+        "SELECT count(*) FROM attempts WHERE error = 'the worker never said how the call ended'"
+    )
     return row[0]
 
 
@@ -126,7 +155,9 @@ async def late(site, process):
 
 
 async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
-    """Later records are settled before an earlier one: were they acknowledged, the earlier one would be lost."""
+    """Later records are settled before an earlier one: were they acknowledged, the earlier one
+    would be lost.
+    """
     async with sites(WEBHOOK_TIMEOUT_S="15") as site:
         worker = await site.product.worker()
         site.ledger.hold(lambda call: call["to"] == "+905000000000")
@@ -135,13 +166,19 @@ async def test_what_waits_behind_a_hanging_call_survives_a_kill(sites, report):
         await until(lambda: settled(site, 1, "sms.normal"), what="its record to be acknowledged")
         await site.load.batch([*messages(1), *messages(100, start=1)])
         await delivered(site, 101)
-        await site.load.batch([{"channel": "email", "recipient": "u@example.com", "content": "the next commit"}])
+        await site.load.batch(
+            [{"channel": "email", "recipient": "u@example.com", "content": "the next commit"}]
+        )
         await until(lambda: settled(site, 1, "email.normal"), what="the e-mail to be acknowledged")
         await site.kill(worker)
         site.ledger.release()
         await site.replace(worker)
         verdict = await judge(site, duplicates=2)
-        report("kill -9 while a record waits behind a hanging call", "later records all delivered", verdict)
+        report(
+            "kill -9 while a record waits behind a hanging call",
+            "later records all delivered",
+            verdict,
+        )
 
 
 async def settled(site, count, *topics):
@@ -149,7 +186,9 @@ async def settled(site, count, *topics):
 
 
 async def test_retries_that_wait_survive_a_kill(sites, report):
-    """The timers die with the worker, and their records are acknowledged: the scheduler finds what is due."""
+    """The timers die with the worker, and their records are acknowledged: the scheduler finds what
+    is due.
+    """
     count = sized(200, 2000)
     async with sites(BREAKER_FAILURES="1000") as site:
         seen = set()
@@ -163,9 +202,17 @@ async def test_retries_that_wait_survive_a_kill(sites, report):
         worker = await site.product.worker()
         await site.load.in_batches(site.load.mixed(count))
         await until(
-            lambda: settled(site, count, *map(retry_topic, CHANNELS)), what="every timer's record to be acknowledged")
+            lambda: settled(site, count, *map(retry_topic, CHANNELS)),
+            what="every timer's record to be acknowledged",
+        )
         await site.kill(worker)
-        await site.query("UPDATE notifications SET due_at = due_at - $1 * interval '1 s'", 2 * LATER_S)
+        await site.query(
+            "UPDATE notifications SET due_at = due_at - $1 * interval '1 s'", 2 * LATER_S
+        )
         await site.replace(worker)
         verdict = await judge(site, duplicates=0)
-        report("kill -9 while everything waits for its retry", "each first call answered with 503", verdict)
+        report(
+            "kill -9 while everything waits for its retry",
+            "each first call answered with 503",
+            verdict,
+        )

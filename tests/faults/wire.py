@@ -1,4 +1,6 @@
-"""A line to a service that can be cut: then it passes nothing and closes nothing, as a network that has gone."""
+"""A line to a service that can be cut: then it passes nothing and closes nothing, as a network that
+has gone.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -54,15 +54,23 @@ async def target(
     endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path: Path
 ) -> AsyncIterator[Target]:
     async with stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        AUTH="on", API_RATE_LIMIT="0", JWT_SECRET="x" * 32,
+        database_url=database_url,
+        brokers=endpoints.kafka_brokers,
+        prefix=topics_prefix,
+        folder=tmp_path,
+        AUTH="on",
+        API_RATE_LIMIT="0",
+        JWT_SECRET="x" * 32,
     ) as product:
         process = await product.api()
         admin = {"X-Admin-Token": ADMIN_TOKEN}
-        status, tenant = await product.call("POST", "/internal/tenants", {"name": "fuzz"}, headers=admin)
+        status, tenant = await product.call(
+            "POST", "/internal/tenants", {"name": "fuzz"}, headers=admin
+        )
         assert status == 201, tenant
         status, key = await product.call(
-            "POST", f"/internal/tenants/{tenant['id']}/api-keys", {"name": "fuzz"}, headers=admin)
+            "POST", f"/internal/tenants/{tenant['id']}/api-keys", {"name": "fuzz"}, headers=admin
+        )
         assert status == 201, key
         yield Target(product, process, key["key"])
         assert process.child is not None

@@ -20,16 +20,23 @@ __all__ = ["GENERATED", "GenerationMode", "check", "schema", "told"]
 SOCKETS = {"/ws", "/api/v1/inbox/stream"}
 """A WebSocket is not opened by a plain request; see test_realtime_sockets.py."""
 CHECKS = [
-    not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
-    checks.response_headers_conformance, checks.response_schema_conformance, checks.negative_data_rejection,
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
 ]
-"""Not positive_data_acceptance: numbers, addresses and templates have rules that no schema can say (they are 422).
-Not ignored_auth: its wrong keys lead to the lock-out, which test_walls.py shows."""
+"""Not positive_data_acceptance: numbers, addresses and templates have rules that no schema can say
+(they are 422). Not ignored_auth: its wrong keys lead to the lock-out, which test_walls.py shows.
+"""
 EXCLUDED = {
-    f"/api/v1/notifications/{many}": [checks.negative_data_rejection] for many in ("batch", "bulk")}
+    f"/api/v1/notifications/{many}": [checks.negative_data_rejection] for many in ("batch", "bulk")
+}
 """Each of their items is answered on its own, inside a 202."""
 GENERATED = settings(
-    database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
 
 
 def schema() -> Any:
@@ -41,9 +48,15 @@ def schema() -> Any:
 
 def check(case: Any, response: Any) -> None:
     """Raises what the answer breaks of the document."""
-    case.validate_response(response, checks=CHECKS, excluded_checks=EXCLUDED.get(case.operation.path))
+    case.validate_response(
+        response, checks=CHECKS, excluded_checks=EXCLUDED.get(case.operation.path)
+    )
 
 
 def told(exc: BaseException) -> str:
     """What failed, without the way there; several failures come as a group."""
-    return "\n".join(map(told, exc.exceptions)) if isinstance(exc, BaseExceptionGroup) else str(exc)[:2000]
+    return (
+        "\n".join(map(told, exc.exceptions))
+        if isinstance(exc, BaseExceptionGroup)
+        else str(exc)[:2000]
+    )

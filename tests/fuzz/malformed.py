@@ -105,8 +105,13 @@ def sized(target: str, body: bytes, *lines: str) -> bytes:
 
 def wrong_values(chance: random.Random, target: str) -> bytes:
     """JSON that is well formed, and wrong all the same."""
-    body: object = {**GOOD, **{chance.choice(FIELDS): chance.choice(VALUES) for _ in range(chance.randint(1, 4))}}
-    body = chance.choice([body, {"notifications": [body, chance.choice(VALUES)]}, [body], chance.choice(VALUES)])
+    body: object = {
+        **GOOD,
+        **{chance.choice(FIELDS): chance.choice(VALUES) for _ in range(chance.randint(1, 4))},
+    }
+    body = chance.choice(
+        [body, {"notifications": [body, chance.choice(VALUES)]}, [body], chance.choice(VALUES)]
+    )
     return sized(target, json.dumps(body).encode("ascii"))
 
 
@@ -114,7 +119,9 @@ def broken_json(chance: random.Random, target: str) -> bytes:
     body = bytearray(json.dumps(GOOD).encode())
     for _ in range(chance.randint(1, 6)):
         at = chance.randrange(len(body))
-        body[at : at + chance.randint(0, 3)] = bytes(chance.randrange(256) for _ in range(chance.randint(0, 3)))
+        body[at : at + chance.randint(0, 3)] = bytes(
+            chance.randrange(256) for _ in range(chance.randint(0, 3))
+        )
     return sized(target, bytes(body))
 
 
@@ -124,7 +131,10 @@ def deep(chance: random.Random, target: str) -> bytes:
 
 
 def smuggled(chance: random.Random, target: str) -> bytes:
-    """Two readers would see two different ends of the body; what is hidden behind one of them would be a 200."""
+    """Two readers would see two different ends of the body.
+
+    What is hidden behind one of them would be a 200.
+    """
     hidden = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     lines = chance.choice(
         [
@@ -149,7 +159,11 @@ def smuggled(chance: random.Random, target: str) -> bytes:
             ("Transfer_Encoding: chunked",),
         ]
     )
-    return head(target, *lines) + chance.choice([b"0\r\n\r\n", b"1\r\nA\r\n0\r\n\r\n", b"{}  "]) + hidden
+    return (
+        head(target, *lines)
+        + chance.choice([b"0\r\n\r\n", b"1\r\nA\r\n0\r\n\r\n", b"{}  "])
+        + hidden
+    )
 
 
 def bad_chunks(chance: random.Random, target: str) -> bytes:
@@ -188,7 +202,11 @@ def bad_head(chance: random.Random, target: str) -> bytes:
             ("Expect: the unexpected",),
             ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: x"),
             ("Connection: close, close",),
-            ("Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__", "Connection: Upgrade, HTTP2-Settings"),
+            (
+                "Upgrade: h2c",
+                "HTTP2-Settings: AAMAAABkAAQAAP__",
+                "Connection: Upgrade, HTTP2-Settings",
+            ),
             ("Accept-Encoding: " + "a," * 3000,),
             ("X-Correlation-ID: \u00e9\u2028",),
             ("traceparent: " + "0" * 500,),
@@ -219,7 +237,10 @@ def bad_line(chance: random.Random, target: str) -> bytes:
             "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
             f"G\x00T {target} HTTP/1.1\r\nHost: x\r\n\r\n",
             f"GET {target}?page_size=-1&cursor=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-            f"GET {target}?cursor={'z' * 3000}&status=%F0%9F&date_from=x HTTP/1.1\r\nHost: x\r\n\r\n",
+            (
+                f"GET {target}?cursor={'z' * 3000}&status=%F0%9F&date_from=x HTTP/1.1\r\nHost:"
+                " x\r\n\r\n"
+            ),
             "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
             f"GET /..{target} HTTP/1.1\r\nHost: x\r\n\r\n",
             f"GET //{target}//. HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -233,12 +254,18 @@ def bad_line(chance: random.Random, target: str) -> bytes:
 
 def encoded(chance: random.Random, target: str) -> bytes:
     """A bomb: a thousand times its size, where it is opened."""
-    return sized(target, gzip.compress(b" " * chance.choice([10, 10_000_000])), "Content-Encoding: gzip")
+    return sized(
+        target, gzip.compress(b" " * chance.choice([10, 10_000_000])), "Content-Encoding: gzip"
+    )
 
 
 def pipelined(chance: random.Random, target: str) -> bytes:
     one = chance.choice(
-        [head("/health", method="GET"), sized(target, b"{}"), head(target, method="PUT", version="HTTP/1.1")]
+        [
+            head("/health", method="GET"),
+            sized(target, b"{}"),
+            head(target, method="PUT", version="HTTP/1.1"),
+        ]
     )
     return one * chance.randint(2, 40)
 
@@ -269,7 +296,10 @@ KINDS: tuple[Kind, ...] = (
 
 
 def requests(count: int, headers: str, seed: int = 1) -> Iterator[tuple[str, bytes]]:
-    """So many, each with the name of its kind; half of them carry credentials (`headers`, whole lines)."""
+    """So many, each with the name of its kind.
+
+    Half of them carry credentials (`headers`, whole lines).
+    """
     chance = random.Random(seed)
     for _ in range(count):
         kind, target = chance.choice(KINDS), chance.choice(TARGETS)

@@ -1,4 +1,6 @@
-"""Slow and greedy clients of a real API process: they are closed, and everybody else is served meanwhile."""
+"""Slow and greedy clients of a real API process: they are closed, and everybody else is served
+meanwhile.
+"""
 
 import asyncio
 import gzip
@@ -16,7 +18,8 @@ from tests.stack import until
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S)]
 
 SLOW = int(os.environ.get("FUZZ_SLOW", "150"))
-"""Connections that send half a head, and a third as many with half a body; `make fuzz` takes 1,000."""
+"""Connections that send half a head, and a third as many with half a body; `make fuzz` takes 1,000.
+"""
 GROWTH_MIB = 60
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -24,7 +27,8 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 @pytest.fixture
 async def http(target: Target) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
-            target.process.url, headers=target.headers, connector=aiohttp.TCPConnector(limit=0)) as session:
+        target.process.url, headers=target.headers, connector=aiohttp.TCPConnector(limit=0)
+    ) as session:
         yield session
 
 
@@ -50,8 +54,14 @@ async def test_slow_heads_and_bodies_are_closed_and_others_are_served(
     target: Target, http: aiohttp.ClientSession
 ) -> None:
     key = f"X-API-Key: {target.key}\r\n"
-    body = f"POST {CREATE} HTTP/1.1\r\nHost: x\r\n{key}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
-    heads = [await opened(target, f"GET /health HTTP/1.1\r\nHost: x\r\n{key}".encode()) for _ in range(SLOW)]
+    body = (
+        f"POST {CREATE} HTTP/1.1\r\nHost: x\r\n{key}Content-Type:"
+        " application/json\r\nContent-Length: 99\r\n\r\n{"
+    )
+    heads = [
+        await opened(target, f"GET /health HTTP/1.1\r\nHost: x\r\n{key}".encode())
+        for _ in range(SLOW)
+    ]
     bodies = [await opened(target, body.encode()) for _ in range(SLOW // 3)]
     assert all([await served(http) for _ in range(20)])
     answers = await asyncio.gather(*map(closed, heads), *map(closed, bodies))
@@ -65,15 +75,19 @@ async def chunks(size: int) -> AsyncIterator[bytes]:
         yield b" " * 65_536
 
 
-async def test_large_bodies_and_bombs_cost_no_memory(target: Target, http: aiohttp.ClientSession) -> None:
+async def test_large_bodies_and_bombs_cost_no_memory(
+    target: Target, http: aiohttp.ClientSession
+) -> None:
     json = {"Content-Type": "application/json"}
     bomb = gzip.compress(b" " * 100_000_000)
     before = target.resident_mib
     for _ in range(5):
         refused: list[tuple[Any, dict[str, str], int]] = [
-            (io.BytesIO(b" " * 10_000_000), json, 413), (chunks(10_000_000), json, 413),
+            (io.BytesIO(b" " * 10_000_000), json, 413),
+            (chunks(10_000_000), json, 413),
             (io.BytesIO(bomb), {**json, "Content-Encoding": "gzip"}, 415),
-            (chunks(10_000_000), {**json, "Content-Encoding": "gzip"}, 415)]
+            (chunks(10_000_000), {**json, "Content-Encoding": "gzip"}, 415),
+        ]
         for data, headers, status in refused:
             try:
                 async with http.post(CREATE, data=data, headers=headers) as answer:
@@ -84,7 +98,9 @@ async def test_large_bodies_and_bombs_cost_no_memory(target: Target, http: aioht
     assert target.resident_mib - before < GROWTH_MIB
 
 
-async def test_idle_connections_cost_nobody_a_place(target: Target, http: aiohttp.ClientSession) -> None:
+async def test_idle_connections_cost_nobody_a_place(
+    target: Target, http: aiohttp.ClientSession
+) -> None:
     idle = [await opened(target, b"") for _ in range(SLOW * 2)]
     try:
         assert all([await served(http) for _ in range(20)])
@@ -111,7 +127,11 @@ async def test_a_flood_on_a_websocket_ends_its_own_connection_alone(
 async def too_long(socket: aiohttp.ClientWebSocketResponse) -> None:
     await socket.send_bytes(b"x" * 1_000_000)
     answer = await socket.receive(timeout=30)
-    assert answer.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    assert answer.type in (
+        aiohttp.WSMsgType.CLOSE,
+        aiohttp.WSMsgType.CLOSED,
+        aiohttp.WSMsgType.ERROR,
+    )
 
 
 async def many_small(socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -132,9 +152,14 @@ async def many_pings(socket: aiohttp.ClientWebSocketResponse) -> None:
 
 async def not_text(socket: aiohttp.ClientWebSocketResponse) -> None:
     await socket.send_frame(b"\xff\xfe\xfd", aiohttp.WSMsgType.TEXT)
-    await until(lambda: socket.closed or receive_closed(socket), what="a frame that is no text to end it")
+    await until(
+        lambda: socket.closed or receive_closed(socket), what="a frame that is no text to end it"
+    )
 
 
 async def receive_closed(socket: aiohttp.ClientWebSocketResponse) -> bool:
     return (await socket.receive(timeout=30)).type in (
-        aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+        aiohttp.WSMsgType.CLOSE,
+        aiohttp.WSMsgType.CLOSED,
+        aiohttp.WSMsgType.ERROR,
+    )

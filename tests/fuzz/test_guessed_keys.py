@@ -1,4 +1,7 @@
-"""Thousands of guessed keys from one address: refused, then locked out; it and everybody else go on with good keys."""
+"""Thousands of guessed keys from one address: refused, then locked out.
+
+It and everybody else go on with good keys.
+"""
 
 import asyncio
 import os
@@ -29,15 +32,21 @@ CREDENTIALS = (
 
 
 async def test_guessed_keys_are_locked_out_and_good_ones_work(target: Target) -> None:
-    async with aiohttp.ClientSession(
-        target.process.url, connector=aiohttp.TCPConnector(local_addr=(STRANGER, 0), limit=AT_ONCE)
-    ) as stranger, aiohttp.ClientSession(target.process.url, headers=target.headers) as http:
+    async with (
+        aiohttp.ClientSession(
+            target.process.url,
+            connector=aiohttp.TCPConnector(local_addr=(STRANGER, 0), limit=AT_ONCE),
+        ) as stranger,
+        aiohttp.ClientSession(target.process.url, headers=target.headers) as http,
+    ):
         seen: Counter[int] = Counter()
         tried: list[str] = []
 
         async def guess(numbers: range) -> None:
             for number in numbers:
-                path = "/internal/tenants" if number % 4 == 2 else CREATE  # where a token of an operator belongs
+                path = (
+                    "/internal/tenants" if number % 4 == 2 else CREATE
+                )  # where a token of an operator belongs
                 headers = CREDENTIALS[number % 4]()
                 tried.extend(secret for secret in headers.values() if len(secret) > len("ns_live_"))
                 async with stranger.post(path, json=GOOD, headers=headers) as answer:
@@ -54,6 +63,9 @@ async def test_guessed_keys_are_locked_out_and_good_ones_work(target: Target) ->
         assert target.resident_mib - before < GROWTH_MIB
         assert await served(stranger, target.headers)
         assert await served(http)
-        assert await target.product.metric(target.process, "notistream_api_guesses_locked_out_total") == seen[429]
+        assert (
+            await target.product.metric(target.process, "notistream_api_guesses_locked_out_total")
+            == seen[429]
+        )
         log = target.process.log.read_text()
         assert not [secret for secret in tried[::20] if secret in log]

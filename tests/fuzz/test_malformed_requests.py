@@ -1,4 +1,6 @@
-"""Thousands of malformed requests at a real API process: never a 5xx, bounded memory, and it still answers."""
+"""Thousands of malformed requests at a real API process: never a 5xx, bounded memory, and it still
+answers.
+"""
 
 import asyncio
 import re
@@ -39,7 +41,9 @@ async def answers_well(target: Target) -> bool:
         return await served(http)
 
 
-async def send_all(target: Target, headers: str, count: int, *, seed: int) -> Counter[tuple[str, int]]:
+async def send_all(
+    target: Target, headers: str, count: int, *, seed: int
+) -> Counter[tuple[str, int]]:
     """How often each status answered each kind of request; 0: none did."""
     answers: Counter[tuple[str, int]] = Counter()
     source = requests(count, headers, seed)
@@ -56,7 +60,10 @@ async def send_all(target: Target, headers: str, count: int, *, seed: int) -> Co
 
 
 async def send(port: int, raw: bytes) -> bytes:
-    """What the server answers until it closes, or has nothing more to say; a good request follows the bad one."""
+    """What the server answers until it closes, or has nothing more to say.
+
+    A good request follows the bad one.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answer = b""
     try:

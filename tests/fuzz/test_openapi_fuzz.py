@@ -1,4 +1,6 @@
-"""Every operation of the OpenAPI document with data that fits its schema and data that does not: the document holds."""
+"""Every operation of the OpenAPI document with data that fits its schema and data that does not:
+the document holds.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +12,12 @@ from hypothesis import given, seed, settings
 from tests.fuzz.conftest import EXAMPLES, PATIENCE_S, Target
 from tests.fuzz.document import GENERATED, GenerationMode, check, schema, told
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S), pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(PATIENCE_S),
+    pytest.mark.filterwarnings("ignore"),
+]
+
 
 async def test_every_operation_keeps_to_the_document(target: Target) -> None:
     failures = await asyncio.to_thread(lambda: list(misuse(target)))
@@ -23,12 +30,17 @@ def misuse(target: Target) -> Iterator[str]:
         for mode in GenerationMode:
             try:
                 examples(operation, mode, target)
-            except (Exception, BaseExceptionGroup) as exc:  # noqa: BLE001 - all are shown at the end
-                yield f"{operation.method.upper()} {operation.path} ({mode.value} data)\n{told(exc)}"
+            except (Exception, BaseExceptionGroup) as exc:  # noqa: BLE001
+                yield (
+                    f"{operation.method.upper()} {operation.path} ({mode.value} data)\n{told(exc)}"
+                )
 
 
 def examples(operation: Any, mode: GenerationMode, target: Target) -> None:
-    """As many examples as there are in this mode; an operation without any input cannot get wrong input."""
+    """As many examples as there are in this mode.
+
+    An operation without any input cannot get wrong input.
+    """
 
     @seed(20_250_101)
     @settings(GENERATED, max_examples=EXAMPLES)

@@ -1,4 +1,6 @@
-"""A database in which somebody acts on notifications: what tests of recalls, resolutions, resends and pauses share."""
+"""A database in which somebody acts on notifications: what tests of recalls, resolutions, resends
+and pauses share.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +17,19 @@ from notistream.sending.acceptance import Sender
 from notistream.sending.changes import Operations
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, World
 
-HELD = Finish(status=Status.UNKNOWN, reason="outcome_unknown", outcome=AttemptOutcome.UNKNOWN, error="no answer",
-              provider="p", duration_ms=5.0)
+HELD = Finish(
+    status=Status.UNKNOWN,
+    reason="outcome_unknown",
+    outcome=AttemptOutcome.UNKNOWN,
+    error="no answer",
+    provider="p",
+    duration_ms=5.0,
+)
 SUPPRESSED = Finish(status=Status.SUPPRESSED, reason="unwanted", outcome=AttemptOutcome.NOT_CALLED)
 EXPIRED = replace(SUPPRESSED, status=Status.EXPIRED)
-FAILED = Finish(status=Status.FAILED, reason="HTTP 400", outcome=AttemptOutcome.PERMANENT, error="HTTP 400")
+FAILED = Finish(
+    status=Status.FAILED, reason="HTTP 400", outcome=AttemptOutcome.PERMANENT, error="HTTP 400"
+)
 HOUR = timedelta(hours=1)
 
 
@@ -55,26 +65,43 @@ class Hand(World):
 
     async def use_cap(self, notification_id):
         await self.db.fetch(
-            "INSERT INTO cap_uses (tenant_id, recipient_id, channel, notification_id) VALUES ($1, 'u', 'sms', $2)",
-            self.tenant_id, notification_id)
+            "INSERT INTO cap_uses (tenant_id, recipient_id, channel, notification_id) VALUES ($1,"
+            " 'u', 'sms', $2)",
+            self.tenant_id,
+            notification_id,
+        )
 
     async def cap_uses(self):
-        return {row["notification_id"] for row in await self.db.fetch("SELECT notification_id FROM cap_uses")}
+        return {
+            row["notification_id"]
+            for row in await self.db.fetch("SELECT notification_id FROM cap_uses")
+        }
 
     async def steps(self, notification_id):
-        return [(s.gate, s.verdict) for s in await notifications.trace_steps(self.db, notification_id)]
+        return [
+            (s.gate, s.verdict) for s in await notifications.trace_steps(self.db, notification_id)
+        ]
 
     async def log(self):
         """Actor, action and target of the audit log."""
-        return [tuple(row) for row in await self.db.fetch("SELECT actor, action, target FROM audit_log ORDER BY id")]
+        return [
+            tuple(row)
+            for row in await self.db.fetch(
+                "SELECT actor, action, target FROM audit_log ORDER BY id"
+            )
+        ]
 
     async def totals(self):
-        row, = await self.db.fetch("SELECT sum(sent), sum(failed) FROM channel_totals")
+        (row,) = await self.db.fetch("SELECT sum(sent), sum(failed) FROM channel_totals")
         return tuple(int(n or 0) for n in row)
 
 
 ENDS = {
-    "unknown": HELD, "delivered": DELIVERED, "failed": FAILED, "suppressed": SUPPRESSED, "expired": EXPIRED,
+    "unknown": HELD,
+    "delivered": DELIVERED,
+    "failed": FAILED,
+    "suppressed": SUPPRESSED,
+    "expired": EXPIRED,
     "retrying": RETRY_NOW,
 }
 WAITING = ("pending", "scheduled", "retrying", "deferred")

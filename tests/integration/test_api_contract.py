@@ -1,4 +1,7 @@
-"""The HTTP contract over the real use cases and a real PostgreSQL; Kafka is away, and nobody who asks notices."""
+"""The HTTP contract over the real use cases and a real PostgreSQL.
+
+Kafka is away, and nobody who asks notices.
+"""
 
 import asyncio
 import json
@@ -28,8 +31,14 @@ SMS = {"channel": "sms", "recipient": "+905000000000", "content": "hi"}
 
 @asynccontextmanager
 async def serving(database_url: str, **settings: Any) -> AsyncIterator[tuple[Client, Runtime]]:
-    runtime = Runtime(Settings(
-        _env_file=None, database_url=database_url, kafka_brokers=NOBODY, **{"auth": "off", **settings}))
+    runtime = Runtime(
+        Settings(
+            _env_file=None,
+            database_url=database_url,
+            kafka_brokers=NOBODY,
+            **{"auth": "off", **settings},
+        )
+    )
     runtime.usage = runtime.count = None  # of the tables, which an API process never asks
     await runtime.open(name="test-api")
     app = web.Application(middlewares=MIDDLEWARES)
@@ -58,9 +67,16 @@ async def created(client: Client, **fields: Any) -> dict[str, Any]:
 async def test_what_create_answers_is_what_get_answers(api: tuple[Client, Runtime]) -> None:
     client, _ = api
     wanted = {
-        "subject": "s", "recipient_id": "u-1", "priority": 9, "type": "digest", "metadata": {"a": [1, None, 2.5]},
-        "payload": {"x": {"y": "é"}}, "scheduled_at": "2099-01-01T12:00:00.25+03:00",
-        "expires_at": "2100-01-01T00:00:00Z", "idempotency_key": "k", "on_unknown": "hold",
+        "subject": "s",
+        "recipient_id": "u-1",
+        "priority": 9,
+        "type": "digest",
+        "metadata": {"a": [1, None, 2.5]},
+        "payload": {"x": {"y": "é"}},
+        "scheduled_at": "2099-01-01T12:00:00.25+03:00",
+        "expires_at": "2100-01-01T00:00:00Z",
+        "idempotency_key": "k",
+        "on_unknown": "hold",
     }
     shown = await created(client, **wanted)
     assert await (await client.get(f"{NOTIFICATIONS}/{shown['id']}")).json() == shown
@@ -70,7 +86,9 @@ async def test_what_create_answers_is_what_get_answers(api: tuple[Client, Runtim
     assert shown["payload"] == shown["template_variables"] == wanted["payload"]
 
 
-async def test_a_hundred_requests_with_one_key_make_one_notification(api: tuple[Client, Runtime]) -> None:
+async def test_a_hundred_requests_with_one_key_make_one_notification(
+    api: tuple[Client, Runtime],
+) -> None:
     client, _ = api
 
     async def one() -> ClientResponse:
@@ -82,7 +100,9 @@ async def test_a_hundred_requests_with_one_key_make_one_notification(api: tuple[
     assert len(await listed(client)) == 1
 
 
-async def test_a_hundred_requests_with_one_header_make_one_notification(api: tuple[Client, Runtime]) -> None:
+async def test_a_hundred_requests_with_one_header_make_one_notification(
+    api: tuple[Client, Runtime],
+) -> None:
     client, _ = api
 
     async def one() -> ClientResponse:
@@ -93,7 +113,11 @@ async def test_a_hundred_requests_with_one_header_make_one_notification(api: tup
     assert len({(await a.json())["id"] for a in answers if a.status == 202}) == 1
     assert (await one()).headers["Idempotency-Replayed"] == "true"
     problem = await problem_of(
-        await client.post(NOTIFICATIONS, json={**SMS, "content": "other"}, headers={"Idempotency-Key": "same"}), 422)
+        await client.post(
+            NOTIFICATIONS, json={**SMS, "content": "other"}, headers={"Idempotency-Key": "same"}
+        ),
+        422,
+    )
     assert problem["code"] == "idempotency_key_reused"
     assert len(await listed(client)) == 1
 
@@ -101,12 +125,25 @@ async def test_a_hundred_requests_with_one_header_make_one_notification(api: tup
 async def test_batch_items_are_answered_one_by_one(api: tuple[Client, Runtime]) -> None:
     client, _ = api
     await created(client, idempotency_key="taken")
-    items = [SMS, {**SMS, "recipient": "0500"}, {**SMS, "idempotency_key": "taken"}, {**SMS, "idempotency_key": "new"},
-             {**SMS, "idempotency_key": "new"}, {"channel": "sms", "to": 1}]
+    items = [
+        SMS,
+        {**SMS, "recipient": "0500"},
+        {**SMS, "idempotency_key": "taken"},
+        {**SMS, "idempotency_key": "new"},
+        {**SMS, "idempotency_key": "new"},
+        {"channel": "sms", "to": 1},
+    ]
     answer = await client.post(f"{NOTIFICATIONS}/batch", json={"notifications": items})
     shown = await answer.json()
     assert answer.status == 202, shown
-    assert [n["status"] for n in shown["notifications"]] == ["pending", 422, 409, "pending", 409, 422]
+    assert [n["status"] for n in shown["notifications"]] == [
+        "pending",
+        422,
+        409,
+        "pending",
+        409,
+        422,
+    ]
     assert pointers(shown["notifications"][1]) == ["/notifications/1/recipient"]
     assert pointers(shown["notifications"][5]) == ["/notifications/5/to"]
     batch = await (await client.get(answer.headers["Location"])).json()
@@ -115,16 +152,22 @@ async def test_batch_items_are_answered_one_by_one(api: tuple[Client, Runtime]) 
     assert len(await listed(client, f"&batch_id={batch['id']}")) == 2
 
 
-@pytest.mark.parametrize("bad", [{**SMS, "recipient": "0500"}, {**SMS, "idempotency_key": "taken"}, {"to": 1}, 7])
+@pytest.mark.parametrize(
+    "bad", [{**SMS, "recipient": "0500"}, {**SMS, "idempotency_key": "taken"}, {"to": 1}, 7]
+)
 async def test_an_atomic_batch_is_all_or_nothing(api: tuple[Client, Runtime], bad: Any) -> None:
     client, _ = api
     await created(client, idempotency_key="taken")
-    answer = await client.post(f"{NOTIFICATIONS}/batch?atomic=true", json={"notifications": [SMS, bad]})
+    answer = await client.post(
+        f"{NOTIFICATIONS}/batch?atomic=true", json={"notifications": [SMS, bad]}
+    )
     problem = await problem_of(answer, answer.status)
     assert answer.status in (409, 422)
     assert all(p.startswith("/notifications/1") for p in pointers(problem))
     assert len(await listed(client)) == 1
-    good = await client.post(f"{NOTIFICATIONS}/batch?atomic=true", json={"notifications": [SMS, SMS]})
+    good = await client.post(
+        f"{NOTIFICATIONS}/batch?atomic=true", json={"notifications": [SMS, SMS]}
+    )
     assert good.status == 202
 
 
@@ -137,12 +180,17 @@ async def test_cancel_and_trace(api: tuple[Client, Runtime]) -> None:
         await problem_of(await cancel(path), 409)
         trace = await (await client.get(f"{path}/trace")).json()
         assert [s["verdict"] for s in trace["steps"]] == ["accepted", "cancelled"]
-    await problem_of(await client.delete(f"{NOTIFICATIONS}/00000000-0000-7000-8000-000000000000"), 404)
+    await problem_of(
+        await client.delete(f"{NOTIFICATIONS}/00000000-0000-7000-8000-000000000000"), 404
+    )
 
 
 async def test_list_walks_through_all_pages_and_filters(api: tuple[Client, Runtime]) -> None:
     client, _ = api
-    made = [await created(client, recipient=f"+90500000000{n}", recipient_id=f"u{n % 2}") for n in range(5)]
+    made = [
+        await created(client, recipient=f"+90500000000{n}", recipient_id=f"u{n % 2}")
+        for n in range(5)
+    ]
     email = await created(client, channel="email", recipient="a@example.com")
     seen: list[str] = []
     cursor = ""
@@ -153,9 +201,17 @@ async def test_list_walks_through_all_pages_and_filters(api: tuple[Client, Runti
     assert seen == [n["id"] for n in reversed([*made, email])]
     await client.delete(f"{NOTIFICATIONS}/{made[0]['id']}")
     for query, count in {
-        "channel=email": 1, "status=queued": 5, "status=cancelled,queued": 6, "status=dropped": 0, "recipient_id=u1": 2,
-        "recipient=%2B905000000003": 1, "date_from=2000-01-01T00:00:00Z": 6, "date_to=2000-01-01T00:00:00%2B03:00": 0,
-        "date_from=2000-01-01T00:00:00+03:00": 6, "template=welcome": 0, "channel=inapp": 0,
+        "channel=email": 1,
+        "status=queued": 5,
+        "status=cancelled,queued": 6,
+        "status=dropped": 0,
+        "recipient_id=u1": 2,
+        "recipient=%2B905000000003": 1,
+        "date_from=2000-01-01T00:00:00Z": 6,
+        "date_to=2000-01-01T00:00:00%2B03:00": 0,
+        "date_from=2000-01-01T00:00:00+03:00": 6,
+        "template=welcome": 0,
+        "channel=inapp": 0,
     }.items():
         assert len(await listed(client, f"&{query}")) == count, query
 
@@ -167,19 +223,33 @@ async def test_templates(api: tuple[Client, Runtime]) -> None:
     stored = await answer.json()
     assert answer.status == 201
     assert await (await client.get(answer.headers["Location"])).json() == stored
-    assert (await problem_of(await client.post(f"{V1}/templates", json=wanted), 409))["code"] == "template_exists"
-    assert [t["id"] for t in (await (await client.get(f"{V1}/templates?name=hello")).json())["data"]] == [stored["id"]]
-    by_name = await created(client, content=None, template_id="hello", template_variables={"Name": "Ada"})
+    assert (await problem_of(await client.post(f"{V1}/templates", json=wanted), 409))[
+        "code"
+    ] == "template_exists"
+    assert [
+        t["id"] for t in (await (await client.get(f"{V1}/templates?name=hello")).json())["data"]
+    ] == [stored["id"]]
+    by_name = await created(
+        client, content=None, template_id="hello", template_variables={"Name": "Ada"}
+    )
     assert by_name["template_id"] == stored["id"]
     for fields, place in (
-        ({"template_id": "nobody"}, "/template_id"), ({"template_id": "hello"}, "/template_variables/Name"),
+        ({"template_id": "nobody"}, "/template_id"),
+        ({"template_id": "hello"}, "/template_variables/Name"),
         ({"template_id": stored["id"], "channel": "push"}, "/template_id"),
     ):
         body = {k: v for k, v in {**SMS, **fields}.items() if k != "content"}
-        assert pointers(await problem_of(await client.post(NOTIFICATIONS, json=body), 422)) == [place], fields
-    for source, word in (("{{if eq .X 1}}a{{end}}", "Jinja2"), ("{% if %}", "line 1"), (" ", "empty")):
+        assert pointers(await problem_of(await client.post(NOTIFICATIONS, json=body), 422)) == [
+            place
+        ], fields
+    for source, word in (
+        ("{{if eq .X 1}}a{{end}}", "Jinja2"),
+        ("{% if %}", "line 1"),
+        (" ", "empty"),
+    ):
         problem = await problem_of(
-            await client.post(f"{V1}/templates", json={**wanted, "name": "n", "body": source}), 422)
+            await client.post(f"{V1}/templates", json={**wanted, "name": "n", "body": source}), 422
+        )
         assert pointers(problem) == ["/body"]
         assert word in problem["detail"]
 
@@ -191,32 +261,54 @@ async def test_tenants_do_not_see_each_other(database_url: str) -> None:
             tenant, _ = await tenants.create(runtime.database, name)
             key, prefix, hashed = new_key("live")
             await tenants.issue_key(
-                runtime.database, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed)
+                runtime.database, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed
+            )
             keys.append({"X-API-Key": key})
         mine, other = keys
-        shown = await (await client.post(NOTIFICATIONS, json={**SMS, "idempotency_key": "k"}, headers=mine)).json()
+        shown = await (
+            await client.post(NOTIFICATIONS, json={**SMS, "idempotency_key": "k"}, headers=mine)
+        ).json()
         path = f"{NOTIFICATIONS}/{shown['id']}"
         assert (await client.get(path, headers=mine)).status == 200
-        for call in (client.get(path, headers=other), client.delete(path, headers=other),
-                     client.get(f"{path}/trace", headers=other)):
+        for call in (
+            client.get(path, headers=other),
+            client.delete(path, headers=other),
+            client.get(f"{path}/trace", headers=other),
+        ):
             await problem_of(await call, 404)
-        again = await client.post(NOTIFICATIONS, json={**SMS, "idempotency_key": "k"}, headers=other)
+        again = await client.post(
+            NOTIFICATIONS, json={**SMS, "idempotency_key": "k"}, headers=other
+        )
         assert again.status == 202
         assert len((await (await client.get(NOTIFICATIONS, headers=other)).json())["data"]) == 1
         unknown = f"ns_live_{secrets.token_urlsafe(32)}"
         assert key_prefix(unknown) != key_prefix(mine["X-API-Key"])
         assert digest(unknown) != digest(mine["X-API-Key"])
-        for headers in ({}, {"X-API-Key": unknown}, {"X-API-Key": mine["X-API-Key"] + "x"}, {"X-API-Key": "é"}):
+        for headers in (
+            {},
+            {"X-API-Key": unknown},
+            {"X-API-Key": mine["X-API-Key"] + "x"},
+            {"X-API-Key": "é"},
+        ):
             await problem_of(await client.get(path, headers=headers), 401)
 
 
 BAD: dict[str, tuple[Any, int]] = {
-    "malformed": (b"{", 400), "trailing garbage": (b"{}x", 400), "nested": (b"[" * 10_000, 400),
-    "unknown channel": ({**SMS, "channel": "fax"}, 422), "wrong phone": ({**SMS, "recipient": "0500"}, 422),
-    "161 characters": ({**SMS, "content": "x" * 161}, 422), "unknown field": ({**SMS, "to": 1}, 422),
-    "NUL": ({**SMS, "content": "a\0"}, 422), "NUL in template": ({**SMS, "template_id": "a\0"}, 422),
-    "NUL in key": ({**SMS, "idempotency_key": "a\0"}, 422), "NUL in metadata": ({**SMS, "metadata": {"\0": 1}}, 422),
-    "huge integer": (b'{"channel":"push","recipient":"t","content":"x","metadata":{"a":' + b"9" * 400 + b"}}", 422),
+    "malformed": (b"{", 400),
+    "trailing garbage": (b"{}x", 400),
+    "nested": (b"[" * 10_000, 400),
+    "unknown channel": ({**SMS, "channel": "fax"}, 422),
+    "wrong phone": ({**SMS, "recipient": "0500"}, 422),
+    "161 characters": ({**SMS, "content": "x" * 161}, 422),
+    "unknown field": ({**SMS, "to": 1}, 422),
+    "NUL": ({**SMS, "content": "a\0"}, 422),
+    "NUL in template": ({**SMS, "template_id": "a\0"}, 422),
+    "NUL in key": ({**SMS, "idempotency_key": "a\0"}, 422),
+    "NUL in metadata": ({**SMS, "metadata": {"\0": 1}}, 422),
+    "huge integer": (
+        b'{"channel":"push","recipient":"t","content":"x","metadata":{"a":' + b"9" * 400 + b"}}",
+        422,
+    ),
     "year 1": ({**SMS, "scheduled_at": "0001-01-01T00:00:00+14:00"}, 422),
 }
 
@@ -233,14 +325,28 @@ async def test_bad_input_stores_nothing_and_the_process_goes_on(
     await created(client)
 
 
-@pytest.mark.parametrize("extreme", [
-    {"metadata": {"a": 2**64 - 1, "b": -(2**63), "c": 1.7e308, "d": 5e-324, "e": 0.1, "f": -0.0}},
-    {"metadata": {"\u2028": "\U0001f600\ufffe\uffff", "": ""}},
-    {"scheduled_at": "9999-12-31T23:59:59.999998Z"},
-    {"idempotency_key": "k" * 255, "category": "ü" * 255},
-    {"recipient": "t" * 4096, "channel": "push", "content": "\U0001f600" * 4096},
-])
-async def test_extreme_but_valid_values_survive(api: tuple[Client, Runtime], extreme: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {
+            "metadata": {
+                "a": 2**64 - 1,
+                "b": -(2**63),
+                "c": 1.7e308,
+                "d": 5e-324,
+                "e": 0.1,
+                "f": -0.0,
+            }
+        },
+        {"metadata": {"\u2028": "\U0001f600\ufffe\uffff", "": ""}},
+        {"scheduled_at": "9999-12-31T23:59:59.999998Z"},
+        {"idempotency_key": "k" * 255, "category": "ü" * 255},
+        {"recipient": "t" * 4096, "channel": "push", "content": "\U0001f600" * 4096},
+    ],
+)
+async def test_extreme_but_valid_values_survive(
+    api: tuple[Client, Runtime], extreme: dict[str, Any]
+) -> None:
     client, _ = api
     shown = await created(client, **extreme)
     assert await (await client.get(f"{NOTIFICATIONS}/{shown['id']}")).json() == shown
@@ -261,8 +367,11 @@ async def test_figures_and_readiness(api: tuple[Client, Runtime]) -> None:
 async def test_without_postgresql_the_answer_is_503_and_quick() -> None:
     async with serving(f"postgresql://x@{NOBODY}/x") as (client, _):
         async with asyncio.timeout(5):
-            for answer in (await client.post(NOTIFICATIONS, json=SMS), await client.get(NOTIFICATIONS),
-                           await client.post(NOTIFICATIONS, json=SMS, headers={"Idempotency-Key": "k"})):
+            for answer in (
+                await client.post(NOTIFICATIONS, json=SMS),
+                await client.get(NOTIFICATIONS),
+                await client.post(NOTIFICATIONS, json=SMS, headers={"Idempotency-Key": "k"}),
+            ):
                 problem = await problem_of(answer, 503)
                 assert problem["code"] == "database_unavailable"
                 assert answer.headers["Retry-After"] == "1"

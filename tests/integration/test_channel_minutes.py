@@ -1,4 +1,7 @@
-"""Deliveries per minute: sampled from the hourly totals; no minute is made up, and none counted twice."""
+"""Deliveries per minute: sampled from the hourly totals.
+
+No minute is made up, and none counted twice.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,26 +19,45 @@ MINUTE = timedelta(minutes=1)
 
 
 class Clock:
-    """The sample statement at a moment of the test's choice; the product's own runs at the database's."""
+    """The sample statement at a moment of the test's choice.
+
+    The product's own runs at the database's.
+    """
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
 
-    async def deliver(self, at: datetime, *, sent: int = 0, failed: int = 0, latency_ms: float = 0.0) -> None:
+    async def deliver(
+        self, at: datetime, *, sent: int = 0, failed: int = 0, latency_ms: float = 0.0
+    ) -> None:
         await self.connection.execute(
-            "INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, failed, latency_ms_sum)"
-            " VALUES ('0198c5a0-0000-7000-8000-000000000000', 'sms', date_trunc('hour', $1::timestamptz), $2, $3, $4)"
-            " ON CONFLICT (tenant_id, channel, hour) DO UPDATE SET sent = t.sent + excluded.sent,"
-            " failed = t.failed + excluded.failed, latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum",
-            at, sent, failed, latency_ms)
+            "INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, failed,"
+            " latency_ms_sum) VALUES ('0198c5a0-0000-7000-8000-000000000000', 'sms',"
+            " date_trunc('hour', $1::timestamptz), $2, $3, $4) ON CONFLICT (tenant_id, channel,"
+            " hour) DO UPDATE SET sent = t.sent + excluded.sent, failed = t.failed +"
+            " excluded.failed, latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum",
+            at,
+            sent,
+            failed,
+            latency_ms,
+        )
 
     async def sample(self, at: datetime) -> None:
-        await self.connection.execute(SQL["sample"].replace("now()", f"'{at.isoformat()}'::timestamptz").replace(
-            "$1", "ARRAY['sms']"))
+        await self.connection.execute(
+            SQL["sample"]
+            .replace("now()", f"'{at.isoformat()}'::timestamptz")
+            .replace("$1", "ARRAY['sms']")
+        )
 
-    async def series(self, *, since: datetime, every: timedelta = MINUTE) -> dict[datetime, tuple[int, int, int]]:
+    async def series(
+        self, *, since: datetime, every: timedelta = MINUTE
+    ) -> dict[datetime, tuple[int, int, int]]:
         rows = await self.connection.fetch(SQL["series"], since, every)
-        return {row["at"]: (row["sent"], row["failed"], row["minutes"]) for row in rows if row["channel"] == "sms"}
+        return {
+            row["at"]: (row["sent"], row["failed"], row["minutes"])
+            for row in rows
+            if row["channel"] == "sms"
+        }
 
 
 @pytest.fixture
@@ -52,7 +74,10 @@ async def test_each_minute_has_what_was_delivered_in_it(clock: Clock) -> None:
         for second in (3, 30, 57):
             await clock.sample(at + timedelta(seconds=second))
     assert await clock.series(since=AT) == {
-        AT: (3, 1, 1), AT + MINUTE: (0, 1, 1), AT + 2 * MINUTE: (5, 1, 1)}
+        AT: (3, 1, 1),
+        AT + MINUTE: (0, 1, 1),
+        AT + 2 * MINUTE: (5, 1, 1),
+    }
     assert await clock.series(since=AT, every=timedelta(minutes=15)) == {AT: (8, 3, 3)}
 
 
@@ -84,7 +109,9 @@ async def test_minutes_that_nobody_sampled_are_gaps_and_make_no_peak(clock: Cloc
 async def test_several_workers_sample_and_none_takes_back_what_another_noted(clock: Clock) -> None:
     await clock.deliver(AT, sent=5, latency_ms=50)
     await clock.sample(AT + timedelta(seconds=10))
-    await clock.connection.execute("UPDATE channel_totals SET sent = 3, latency_ms_sum = 30")  # as an older snapshot
+    await clock.connection.execute(
+        "UPDATE channel_totals SET sent = 3, latency_ms_sum = 30"
+    )  # as an older snapshot
     await clock.sample(AT + timedelta(seconds=11))
     assert await clock.series(since=AT) == {AT: (5, 0, 1)}
 

@@ -1,4 +1,7 @@
-"""Compatibility with clients of the two seeds' systems: tenants and keys. Each test is a row of the contract."""
+"""Compatibility with clients of the two seeds' systems: tenants and keys.
+
+Each test is a row of the contract.
+"""
 
 import pytest
 
@@ -15,13 +18,22 @@ async def test_x_api_key_while_auth_is_off(database_url: str) -> None:
     """`X-API-Key` while AUTH=off: a valid key selects its tenant, any other is ignored."""
     async with serving(database_url, auth="off", admin_token=TOKEN) as (client, runtime):
         default, _ = await tenants.create(runtime.database, "default")
-        acme = await (await client.post("/internal/tenants", json={"name": "acme"}, headers=ADMIN)).json()
-        issued = await (await client.post(
-            f"/internal/tenants/{acme['id']}/api-keys", json={"name": "k", "kind": "test"}, headers=ADMIN)).json()
+        acme = await (
+            await client.post("/internal/tenants", json={"name": "acme"}, headers=ADMIN)
+        ).json()
+        issued = await (
+            await client.post(
+                f"/internal/tenants/{acme['id']}/api-keys",
+                json={"name": "k", "kind": "test"},
+                headers=ADMIN,
+            )
+        ).json()
         for headers, tenant, test in (
-                ({}, str(default.id), False), ({"X-API-Key": issued["key"]}, acme["id"], True),
-                ({"X-API-Key": "nonsense"}, str(default.id), False),
-                ({"X-API-Key": issued["key"][:-1] + "!"}, str(default.id), False)):
+            ({}, str(default.id), False),
+            ({"X-API-Key": issued["key"]}, acme["id"], True),
+            ({"X-API-Key": "nonsense"}, str(default.id), False),
+            ({"X-API-Key": issued["key"][:-1] + "!"}, str(default.id), False),
+        ):
             made = await (await client.post(NOTIFICATIONS, json=SMS, headers=headers)).json()
             assert (made["tenant_id"], made["test"]) == (tenant, test)
 
@@ -29,7 +41,9 @@ async def test_x_api_key_while_auth_is_off(database_url: str) -> None:
 async def test_keys(database_url: str) -> None:
     """keys: `{id, key, api_key (same value), prefix, tenant_id, name}`; tenant `{id, name, …}`."""
     async with serving(database_url, auth="on", admin_token=TOKEN) as (client, _):
-        acme = await (await client.post("/internal/tenants", json={"name": "acme"}, headers=ADMIN)).json()
+        acme = await (
+            await client.post("/internal/tenants", json={"name": "acme"}, headers=ADMIN)
+        ).json()
         assert acme["name"] == "acme"
         path = f"/internal/tenants/{acme['id']}/api-keys"
         issued = await (await client.post(path, json={"name": "checkout"}, headers=ADMIN)).json()
@@ -37,6 +51,8 @@ async def test_keys(database_url: str) -> None:
         assert issued["key"] == issued["api_key"]
         assert issued["key"].startswith(issued["prefix"])
         assert (issued["tenant_id"], issued["name"]) == (acme["id"], "checkout")
-        assert (await client.get(NOTIFICATIONS, headers={"X-API-Key": issued["api_key"]})).status == 200
-        listed, = (await (await client.get(path, headers=ADMIN)).json())["data"]
+        assert (
+            await client.get(NOTIFICATIONS, headers={"X-API-Key": issued["api_key"]})
+        ).status == 200
+        (listed,) = (await (await client.get(path, headers=ADMIN)).json())["data"]
         assert listed.keys().isdisjoint({"key", "api_key"})

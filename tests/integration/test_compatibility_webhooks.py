@@ -13,20 +13,34 @@ __all__ = ["world"]  # a fixture
 async def test_webhook_events(world: World) -> None:
     """Row "webhook events".
 
-    "`notification.delivered`, `.failed`, `.suppressed`, `.cancelled`, `.expired`, `device_token.deactivated`; payloads
-    and examples documented; endpoints have GET and PUT by id, `is_active`, a caller's own `secret` of 16 characters or
-    more".
+    "`notification.delivered`, `.failed`, `.suppressed`, `.cancelled`, `.expired`,
+    `device_token.deactivated`; payloads and examples documented; endpoints have GET and PUT by id,
+    `is_active`, a caller's own `secret` of 16 characters or more".
     """
-    made = await world.call("POST", "", {
-        "url": world.receiver.url, "events": list(EVENT_TYPES), "is_active": True, "secret": "x" * 16}, status=201)
+    made = await world.call(
+        "POST",
+        "",
+        {
+            "url": world.receiver.url,
+            "events": list(EVENT_TYPES),
+            "is_active": True,
+            "secret": "x" * 16,
+        },
+        status=201,
+    )
     assert made["secret"] == "x" * 16
     answer = await world.client.post(BASE, json={"url": world.receiver.url, "secret": "x" * 15})
     await problem_of(answer, 422)
     assert await world.happen(*EVENT_TYPES) == 6
     await world.send()
     assert {call.json["type"] for call in world.receiver.calls} == {
-        "notification.delivered", "notification.failed", "notification.suppressed", "notification.cancelled",
-        "notification.expired", "device_token.deactivated"}
+        "notification.delivered",
+        "notification.failed",
+        "notification.suppressed",
+        "notification.cancelled",
+        "notification.expired",
+        "device_token.deactivated",
+    }
     for call in world.receiver.calls:
         call.verify(b"x" * 16)
     assert (await world.call("GET", f"/{made['id']}"))["is_active"] is True

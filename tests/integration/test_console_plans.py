@@ -1,4 +1,6 @@
-"""The console's lists look at a page, not at the table: recipients, suppressions, webhook deliveries, the sandbox."""
+"""The console's lists look at a page, not at the table: recipients, suppressions, webhook
+deliveries, the sandbox.
+"""
 
 import asyncpg
 import pytest
@@ -28,7 +30,9 @@ FROM generate_series(1, $2::integer) n"""
 
 async def test_lists_of_the_console_look_at_a_page_only(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
-    tenant = await connection.fetchval("INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 't') RETURNING id")
+    tenant = await connection.fetchval(
+        "INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 't') RETURNING id"
+    )
     for statement in ROWS.split(";"):
         given = (tenant, MANY) if "$2" in statement else (tenant,)
         await connection.execute(statement, *given)
@@ -41,9 +45,24 @@ async def test_lists_of_the_console_look_at_a_page_only(database_url: str) -> No
         ("suppressions", "of_addresses", "suppressions", (tenant, *addresses)),
         ("sandbox", "list", "sandbox_messages", (tenant, None, None, None, PAGE)),
         ("sandbox", "list", "sandbox_messages", (tenant, None, "r77", None, PAGE)),
-        ("webhook_deliveries", "list", "webhook_deliveries", (tenant, tenant, None, None, None, PAGE)),
-        ("webhook_deliveries", "list_failed", "webhook_deliveries", (tenant, tenant, None, None, PAGE)),
-        ("webhook_deliveries", "list_pending", "webhook_deliveries", (tenant, tenant, None, None, PAGE)),
+        (
+            "webhook_deliveries",
+            "list",
+            "webhook_deliveries",
+            (tenant, tenant, None, None, None, PAGE),
+        ),
+        (
+            "webhook_deliveries",
+            "list_failed",
+            "webhook_deliveries",
+            (tenant, tenant, None, None, PAGE),
+        ),
+        (
+            "webhook_deliveries",
+            "list_pending",
+            "webhook_deliveries",
+            (tenant, tenant, None, None, PAGE),
+        ),
     ):
         rows = await looked_at(connection, load(stem)[name], *arguments, table=table)
         assert rows <= 2 * PAGE, f"{stem}.{name} looked at {rows:g} rows"

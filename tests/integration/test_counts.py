@@ -1,12 +1,15 @@
-"""What a delivery costs, in counts instead of times: statements, Kafka's record batches, tasks. Real processes.
+"""What a delivery costs, in counts instead of times: statements, Kafka's record batches, tasks.
 
-Counted from the first create to the last record, 3,000 notifications in batches of 1,000, no limits: statements as
-PostgreSQL logs them, without the polls and their BEGIN and COMMIT, whose number depends on time and not on messages;
-record batches in the files of the broker, each a part of a produce request; tasks of the worker's loop over its whole
-life.
+Real processes.
 
-How many messages share a statement depends on how fast they come, and so on the machine: a fast one needs at most 30
-statements for 1,000, a slow one at most 60 in a second, because groups gather the longer the slower they are flushed.
+Counted from the first create to the last record, 3,000 notifications in batches of 1,000, no
+limits: statements as PostgreSQL logs them, without the polls and their BEGIN and COMMIT, whose
+number depends on time and not on messages; record batches in the files of the broker, each a part
+of a produce request; tasks of the worker's loop over its whole life.
+
+How many messages share a statement depends on how fast they come, and so on the machine: a fast one
+needs at most 30 statements for 1,000, a slow one at most 60 in a second, because groups gather the
+longer the slower they are flushed.
 """
 
 import re
@@ -29,12 +32,18 @@ pytestmark = pytest.mark.integration
 COUNT = 3_000
 STATEMENT = re.compile(
     r"^notistream-(?:api|worker)\S* LOG:  (?:statement|execute [^:]*): (.*?)(?=^\S* ?[A-Z]+:  |\Z)",
-    re.MULTILINE | re.DOTALL)
+    re.MULTILINE | re.DOTALL,
+)
 OF_MESSAGES = {
-    "claim": "leases (token, owner, until, ids)", "finish": "AS f(id, token, status, reason, delay",
-    "create": "idempotency_keys (tenant_id, key, notification_id, expires_at)", "batch": "INSERT INTO batches",
-    "drop": "DELETE FROM leases", "published": "DELETE FROM outbox", "held": "UPDATE outbox SET held",
-    "released": "UPDATE outbox o SET held = false", "events": "jsonb_to_record(line::jsonb)",
+    "claim": "leases (token, owner, until, ids)",
+    "finish": "AS f(id, token, status, reason, delay",
+    "create": "idempotency_keys (tenant_id, key, notification_id, expires_at)",
+    "batch": "INSERT INTO batches",
+    "drop": "DELETE FROM leases",
+    "published": "DELETE FROM outbox",
+    "held": "UPDATE outbox SET held",
+    "released": "UPDATE outbox o SET held = false",
+    "events": "jsonb_to_record(line::jsonb)",
     "listening": "SELECT DISTINCT tenant_id FROM webhook_endpoints",
 }
 """Words by which a statement of the way of a message is known."""
@@ -49,12 +58,15 @@ def services() -> Iterator[LocalServices]:
 def record_batches(folder: Path, prefix: str) -> int:
     """How many record batches the broker has stored for topics with this prefix."""
     return sum(
-        _batches(segment.read_bytes()) for part in folder.rglob(f"{prefix}.*-*") for segment in part.glob("*.log"))
+        _batches(segment.read_bytes())
+        for part in folder.rglob(f"{prefix}.*-*")
+        for segment in part.glob("*.log")
+    )
 
 
 def _batches(log: bytes) -> int:
     found = at = 0
-    while at + 12 <= len(log) and (size := int.from_bytes(log[at + 8:at + 12], "big")):
+    while at + 12 <= len(log) and (size := int.from_bytes(log[at + 8 : at + 12], "big")):
         found, at = found + 1, at + 12 + size
     return found
 
@@ -68,7 +80,9 @@ def kinds(log: str) -> Counter[str]:
 
 
 async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
-    services: LocalServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    services: LocalServices,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     admin = await asyncpg.connect(services.endpoints.database_url)
@@ -80,14 +94,25 @@ async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
     tasks = str(tmp_path / "tasks-{pid}")
     monkeypatch.setenv("COUNT_TASKS", tasks)
     monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'tests' / 'counting'}:{ROOT}")
-    async with receiver() as ledger, fresh_database(services.endpoints) as url, stack(
-        database_url=url, brokers=services.endpoints.kafka_brokers, prefix="counts", folder=tmp_path,
-        WEBHOOK_URL=ledger.url, RECIPIENT_RATE_LIMIT="0", WORKER_CONCURRENCY="256",
-    ) as product:
+    async with (
+        receiver() as ledger,
+        fresh_database(services.endpoints) as url,
+        stack(
+            database_url=url,
+            brokers=services.endpoints.kafka_brokers,
+            prefix="counts",
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+            RECIPIENT_RATE_LIMIT="0",
+            WORKER_CONCURRENCY="256",
+        ) as product,
+    ):
         await product.api()
         worker = await product.worker()
         before, began = log.stat().st_size, time.monotonic()
-        for batch in [await product.batch(messages(1000, start=first)) for first in range(0, COUNT, 1000)]:
+        for batch in [
+            await product.batch(messages(1000, start=first)) for first in range(0, COUNT, 1000)
+        ]:
             await product.batch_ended(batch)
         seconds = time.monotonic() - began
         with log.open("rb") as file:
@@ -101,10 +126,13 @@ async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
     by_kind = kinds(said)
     statements = sum(by_kind.values())
     with capsys.disabled():
-        shown = ", ".join(f"{kind} {count * 1000 / COUNT:.0f}" for kind, count in by_kind.most_common())
+        shown = ", ".join(
+            f"{kind} {count * 1000 / COUNT:.0f}" for kind, count in by_kind.most_common()
+        )
         sys.stdout.write(
-            f"\nper 1,000 in {seconds:.1f} s: {statements * 1000 / COUNT:.0f} statements ({shown}), "
-            f"{produced * 1000 / COUNT:.0f} record batches, {ran * 1000 / COUNT:.0f} tasks\n")
+            f"\nper 1,000 in {seconds:.1f} s: {statements * 1000 / COUNT:.0f} statements ({shown}),"
+            f" {produced * 1000 / COUNT:.0f} record batches, {ran * 1000 / COUNT:.0f} tasks\n"
+        )
     assert (by_kind["create"], by_kind["batch"]) == (COUNT / 1000, COUNT / 1000)
     assert by_kind["listening"] == 0  # nobody has a webhook endpoint
     assert statements <= max(30 * COUNT / 1000, 60 * seconds)

@@ -46,7 +46,10 @@ def prepare(database_url: str, password: str | None) -> subprocess.CompletedProc
     return subprocess.run(
         [psql(), "--no-psqlrc", "--quiet", f"--file={script}", database_url],
         env=environment | ({"DASHBOARDS_PASSWORD": password} if password else {}),
-        capture_output=True, text=True, check=False)
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -57,20 +60,27 @@ async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
-async def grafana(owner: asyncpg.Connection, database_url: str) -> AsyncIterator[asyncpg.Connection]:
+async def grafana(
+    owner: asyncpg.Connection, database_url: str
+) -> AsyncIterator[asyncpg.Connection]:
     await owner.execute(filled_in(ROWS))
     for _ in range(2):  # it may run at every start
         done = prepare(database_url, "s3cret")
         assert (done.returncode, done.stderr) == (0, "")
-    connection = await asyncpg.connect(database_url, user="notistream_dashboards", password="s3cret")
+    connection = await asyncpg.connect(
+        database_url, user="notistream_dashboards", password="s3cret"
+    )
     yield connection
     await connection.close()
 
 
 def filled_in(statement: str) -> str:
     """The statement as Grafana sends it."""
-    return (statement.replace("$tenant", str(TENANT)).replace("$__timeFrom()", "'2020-01-01T00:00:00Z'")
-            .replace("$__timeTo()", "'2100-01-01T00:00:00Z'"))
+    return (
+        statement.replace("$tenant", str(TENANT))
+        .replace("$__timeFrom()", "'2020-01-01T00:00:00Z'")
+        .replace("$__timeTo()", "'2100-01-01T00:00:00Z'")
+    )
 
 
 async def test_every_panel_of_the_tenant_dashboard_shows_something(grafana):
@@ -90,10 +100,18 @@ async def test_every_panel_of_the_tenant_dashboard_shows_something(grafana):
     assert shown["Busiest tenants", "table"]["tenant"] == "shop"
 
 
-@pytest.mark.parametrize("statement", [
-    "SELECT * FROM notifications", "SELECT * FROM tenants", "SELECT * FROM api_keys", "SELECT * FROM recipients",
-    "DELETE FROM channel_totals", "CREATE TABLE dashboards.mine ()", "SET ROLE notistream_tenant",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM notifications",
+        "SELECT * FROM tenants",
+        "SELECT * FROM api_keys",
+        "SELECT * FROM recipients",
+        "DELETE FROM channel_totals",
+        "CREATE TABLE dashboards.mine ()",
+        "SET ROLE notistream_tenant",
+    ],
+)
 async def test_the_role_may_do_nothing_else(grafana, statement):
     await grafana.execute("SET default_transaction_read_only = off")  # a habit, not the wall
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -101,7 +119,10 @@ async def test_the_role_may_do_nothing_else(grafana, statement):
 
 
 async def test_another_tenant_has_other_figures(grafana):
-    assert await grafana.fetch("SELECT * FROM dashboards.totals($1, '2020-01-01', now())", UUID(int=1)) == []
+    assert (
+        await grafana.fetch("SELECT * FROM dashboards.totals($1, '2020-01-01', now())", UUID(int=1))
+        == []
+    )
 
 
 @pytest.mark.usefixtures("grafana")

@@ -1,4 +1,6 @@
-"""Dead letters on a real database: the replay step and its races, what a lost table is rebuilt from, filters."""
+"""Dead letters on a real database: the replay step and its races, what a lost table is rebuilt
+from, filters.
+"""
 
 import asyncio
 import json
@@ -24,8 +26,13 @@ from tests.integration.test_protocol import DELIVERED, RETRY_NOW, World
 
 pytestmark = pytest.mark.integration
 REFUSED = Finish(
-    status=Status.FAILED, reason="HTTP 400 bad request", outcome=AttemptOutcome.PERMANENT, error="HTTP 400",
-    provider="webhook", duration_ms=1.5)
+    status=Status.FAILED,
+    reason="HTTP 400 bad request",
+    outcome=AttemptOutcome.PERMANENT,
+    error="HTTP 400",
+    provider="webhook",
+    duration_ms=1.5,
+)
 TERMINAL = ("delivered", "failed", "cancelled", "suppressed", "expired")
 
 
@@ -56,10 +63,17 @@ class Desk(World):
 
     async def records_of(self, topic):
         """What is in the outbox for a topic, as it would be read from Kafka."""
-        found = await self.db.fetch("SELECT id, topic, messages FROM outbox WHERE topic = $1 ORDER BY id", topic)
+        found = await self.db.fetch(
+            "SELECT id, topic, messages FROM outbox WHERE topic = $1 ORDER BY id", topic
+        )
         return [
-            consumed(record, topic=f"t.{topic}", offset=offset) for offset, record in enumerate(
-                record for row in outbox.outbox_entries([tuple(r) for r in found]) for record in row.records)]
+            consumed(record, topic=f"t.{topic}", offset=offset)
+            for offset, record in enumerate(
+                record
+                for row in outbox.outbox_entries([tuple(r) for r in found])
+                for record in row.records
+            )
+        ]
 
     async def bury(self, **fields):
         record = bad(**fields)
@@ -69,16 +83,37 @@ class Desk(World):
 
 def consumed(record: Record, *, topic, offset):
     return Consumed(
-        topic=topic, partition=0, offset=offset, at=datetime.now(UTC), key=record.key, value=record.payload,
-        headers=record.headers)
+        topic=topic,
+        partition=0,
+        offset=offset,
+        at=datetime.now(UTC),
+        key=record.key,
+        value=record.payload,
+        headers=record.headers,
+    )
 
 
 def bad(**fields):
-    return BadRecord(**{
-        "id": uuid7(), "channel": "sms", "reason": "undecodable: not JSON", "topic": "t.sms.high", "partition": 1,
-        "offset": 7, "key": b"\xff\x00", "value": b"\x00{bad",
-        "headers": [("h", b"\xfe"), ("h", b"2"), ("none", None), ("empty", b""), ("dlq.topic", b"of another tool")],
-        **fields})
+    return BadRecord(
+        **{
+            "id": uuid7(),
+            "channel": "sms",
+            "reason": "undecodable: not JSON",
+            "topic": "t.sms.high",
+            "partition": 1,
+            "offset": 7,
+            "key": b"\xff\x00",
+            "value": b"\x00{bad",
+            "headers": [
+                ("h", b"\xfe"),
+                ("h", b"2"),
+                ("none", None),
+                ("empty", b""),
+                ("dlq.topic", b"of another tool"),
+            ],
+            **fields,
+        }
+    )
 
 
 @pytest.fixture
@@ -90,20 +125,35 @@ async def desk(database_url):
 
 
 async def test_a_replay_begins_a_new_chain(desk):
-    one, = await desk.failed()
+    (one,) = await desk.failed()
     before = await desk.status(one)
-    done = await replay(desk.db, replay_id=uuid7(), items=[ReplayItem(one, 1)], statuses=["failed"], reason="again")
+    done = await replay(
+        desk.db, replay_id=uuid7(), items=[ReplayItem(one, 1)], statuses=["failed"], reason="again"
+    )
     assert done.ids == {one}
     after = await desk.status(one)
-    assert (after.status, after.chain, after.attempts, after.seq) == ("pending", 2, 0, before.seq + 1)
-    assert (after.reason, after.error_message, after.failed_at, after.due_at) == (None, None, None, None)
-    entry, = done.entries
-    assert (entry.topic, orjson.loads(entry.records[0].value)["seq"]) == ("sms.high", before.seq + 1)
+    assert (after.status, after.chain, after.attempts, after.seq) == (
+        "pending",
+        2,
+        0,
+        before.seq + 1,
+    )
+    assert (after.reason, after.error_message, after.failed_at, after.due_at) == (
+        None,
+        None,
+        None,
+        None,
+    )
+    (entry,) = done.entries
+    assert (entry.topic, orjson.loads(entry.records[0].value)["seq"]) == (
+        "sms.high",
+        before.seq + 1,
+    )
     claimed = await desk.claim(one, seq=after.seq)
     assert claimed.provider_key == f"{one}:2"
-    step, = await desk.db.fetch("SELECT * FROM trace_steps WHERE gate = 'replay'")
+    (step,) = await desk.db.fetch("SELECT * FROM trace_steps WHERE gate = 'replay'")
     assert (step["notification_id"], step["reason"], step["inputs"]["chain"]) == (one, "again", 2)
-    letter, = await desk.rows()
+    (letter,) = await desk.rows()
     assert letter["replayed_at"] is not None
 
 
@@ -112,24 +162,32 @@ async def test_what_has_not_ended_is_not_replayed_whatever_is_asked(desk, status
     one = await desk.create()
     await desk.db.fetch("UPDATE notifications SET status = $1", status)
     done = await replay(
-        desk.db, replay_id=uuid7(), items=[ReplayItem(one)], statuses=[s.value for s in Status], reason="")
+        desk.db,
+        replay_id=uuid7(),
+        items=[ReplayItem(one)],
+        statuses=[s.value for s in Status],
+        reason="",
+    )
     assert (done.ids, done.entries) == (frozenset(), [])
     assert (await desk.status(one)).chain == 1
 
 
 async def test_a_replay_needs_the_status_and_the_chain_that_are_expected(desk):
-    one, = await desk.failed()
+    (one,) = await desk.failed()
     for item, statuses in ((ReplayItem(one, 2), ["failed"]), (ReplayItem(one, 1), ["delivered"])):
-        assert not (await replay(
-            desk.db, replay_id=uuid7(), items=[item], statuses=statuses, reason="")).ids
+        assert not (
+            await replay(desk.db, replay_id=uuid7(), items=[item], statuses=statuses, reason="")
+        ).ids
     assert (await desk.status(one)).status == "failed"
 
 
 async def test_one_replay_id_queues_a_notification_once_however_often_it_ends(desk):
-    one, = await desk.failed()
+    (one,) = await desk.failed()
     replay_id = uuid7()
     for _ in range(3):
-        await replay(desk.db, replay_id=replay_id, items=[ReplayItem(one)], statuses=["failed"], reason="")
+        await replay(
+            desk.db, replay_id=replay_id, items=[ReplayItem(one)], statuses=["failed"], reason=""
+        )
         found = await desk.status(one)
         if found.status == "pending":
             await desk.fail(one, seq=found.seq)
@@ -140,9 +198,12 @@ async def test_one_replay_id_queues_a_notification_once_however_often_it_ends(de
 async def test_of_replays_at_the_same_time_one_wins(desk):
     failed = await desk.failed(40)
     items = [ReplayItem(one, 1) for one in failed]
-    done = await asyncio.gather(*(
-        replay(desk.db, replay_id=uuid7(), items=items[::step], statuses=["failed"], reason="")
-        for step in (1, -1, 1, -1, 1)))
+    done = await asyncio.gather(
+        *(
+            replay(desk.db, replay_id=uuid7(), items=items[::step], statuses=["failed"], reason="")
+            for step in (1, -1, 1, -1, 1)
+        )
+    )
     assert sum(len(d.ids) for d in done) == 40
     assert sum(len(e.records) for d in done for e in d.entries) == 40
     for one in failed:
@@ -151,18 +212,23 @@ async def test_of_replays_at_the_same_time_one_wins(desk):
 
 
 async def test_a_replay_and_a_late_success_of_the_old_chain(desk):
-    """The worker that timed out reports its success after the operator has replayed: the new chain is not its own."""
+    """The worker that timed out reports its success after the operator has replayed: the new chain
+    is not its own.
+    """
     one = await desk.create()
     claimed = await desk.claim(one)
-    await desk.finish(claimed, replace(RETRY_NOW, status=Status.FAILED, outcome=AttemptOutcome.UNKNOWN, delay_s=None))
+    await desk.finish(
+        claimed,
+        replace(RETRY_NOW, status=Status.FAILED, outcome=AttemptOutcome.UNKNOWN, delay_s=None),
+    )
     await desk.letters.replay((await desk.entries())[0].id, actor="test")
     assert not (await deliveries.finish_late(desk.db, claimed, DELIVERED)).ids
     assert (await desk.status(one)).status == "pending"
 
 
 async def test_the_second_replay_of_an_entry_changes_nothing(desk):
-    one, = await desk.failed()
-    entry, = await desk.entries()
+    (one,) = await desk.failed()
+    (entry,) = await desk.entries()
     first = await desk.letters.replay(entry.id, actor="admin")
     assert first.replayed_at is not None
     again = await asyncio.gather(*(desk.letters.replay(entry.id, actor="admin") for _ in range(5)))
@@ -170,19 +236,24 @@ async def test_the_second_replay_of_an_entry_changes_nothing(desk):
     assert sum(len(e.records) for e in desk.published) == 1
     assert (await desk.status(one)).chain == 2
     actions = await audit_log.list_page(desk.db, limit=10)
-    assert [(a.actor, a.action, a.target) for a in actions] == [("admin", "dlq.replay", str(entry.id))]
+    assert [(a.actor, a.action, a.target) for a in actions] == [
+        ("admin", "dlq.replay", str(entry.id))
+    ]
 
 
 async def test_what_fails_again_comes_back_with_its_history(desk):
-    one, = await desk.failed()
-    entry, = await desk.entries()
+    (one,) = await desk.failed()
+    (entry,) = await desk.entries()
     await desk.letters.replay(entry.id, actor="test")
     await desk.fail(one, seq=2, end=replace(REFUSED, reason="HTTP 410 gone", error="HTTP 410"))
     second, first = await desk.entries()
     assert (first.chain, first.replayed_at is None) == (1, False)
     assert (second.chain, second.reason, second.replayed_at) == (2, "HTTP 410 gone", None)
     whole = await desk.letters.get(second.id)
-    assert [(c["chain"], c["number"], c["error"]) for c in whole.history] == [(1, 1, "HTTP 400"), (2, 1, "HTTP 410")]
+    assert [(c["chain"], c["number"], c["error"]) for c in whole.history] == [
+        (1, 1, "HTTP 400"),
+        (2, 1, "HTTP 410"),
+    ]
     assert (await desk.letters.get(first.id)).history == whole.history[:1]
     assert (await desk.letters.replay(first.id, actor="test")).replayed_at == first.replayed_at
     assert (await desk.status(one)).status == "failed"
@@ -192,15 +263,21 @@ async def test_a_replay_by_filter_takes_each_once_and_what_fails_again_waits(des
     failed = await desk.failed(30)
     await desk.failed(5, channel="push", recipient="tok")
     kinds = await desk.letters.kinds(Filter(channel="sms"))
-    assert [(k.channel, k.reason, k.count) for k in kinds.most] == [("sms", "HTTP 400 bad request", 30)]
+    assert [(k.channel, k.reason, k.count) for k in kinds.most] == [
+        ("sms", "HTTP 400 bad request", 30)
+    ]
     seen = []
-    outcome = await desk.letters.replay_matching(Filter(channel="sms"), actor="test", limit=12, progress=seen.append)
+    outcome = await desk.letters.replay_matching(
+        Filter(channel="sms"), actor="test", limit=12, progress=seen.append
+    )
     assert (outcome, sum(seen)) == (Outcome(12, 0), 12)
     for one in failed:  # half of what was replayed fails at once
         found = await desk.status(one)
         if found.status == "pending":
             await desk.fail(one, seq=found.seq)
-    assert await desk.letters.replay_matching(Filter(channel="sms"), actor="test", limit=18) == Outcome(18, 0)
+    assert await desk.letters.replay_matching(
+        Filter(channel="sms"), actor="test", limit=18
+    ) == Outcome(18, 0)
     chains = sorted([(await desk.status(one)).chain for one in failed])
     assert chains == [2] * 30
     assert len(await desk.entries(channel="sms", replayed=False)) == 12
@@ -214,8 +291,14 @@ async def test_failing_again_during_a_replay_does_not_make_it_endless(desk, monk
     def fail_again(entries):
         for entry in entries:
             for record in entry.records:
-                taken.append(asyncio.ensure_future(
-                    desk.fail(UUID(orjson.loads(record.value)["id"]), seq=orjson.loads(record.value)["seq"])))
+                taken.append(
+                    asyncio.ensure_future(
+                        desk.fail(
+                            UUID(orjson.loads(record.value)["id"]),
+                            seq=orjson.loads(record.value)["seq"],
+                        )
+                    )
+                )
 
     desk.letters = DeadLetters(desk.db, prefix="t", publish=fail_again)
     monkeypatch.setattr("notistream.dead_letters.letters.CHUNK", 3)
@@ -228,9 +311,9 @@ async def test_failing_again_during_a_replay_does_not_make_it_endless(desk, monk
 async def test_a_process_without_a_relay_leaves_the_publishing_to_the_workers_at_once(desk):
     await desk.failed()
     await desk.db.fetch("DELETE FROM outbox")
-    entry, = await desk.entries()
+    (entry,) = await desk.entries()
     await DeadLetters(desk.db, prefix="t").replay(entry.id, actor="cli")
-    left, = await outbox.take_leftovers(desk.db, limit=10)
+    (left,) = await outbox.take_leftovers(desk.db, limit=10)
     assert left.topic == "sms.high"
 
 
@@ -239,8 +322,12 @@ async def test_an_undecodable_record_goes_back_as_it_was(desk):
     await desk.db.fetch("DELETE FROM outbox")
     found = await desk.letters.replay(record.id, actor="test")
     assert found.replayed_at is not None
-    again, = await desk.records_of("sms.high")
-    assert (again.key, again.value, list(again.headers)) == (record.key, record.value, record.headers)
+    (again,) = await desk.records_of("sms.high")
+    assert (again.key, again.value, list(again.headers)) == (
+        record.key,
+        record.value,
+        record.headers,
+    )
     await desk.letters.replay(record.id, actor="test")
     assert len(await desk.records_of("sms.high")) == 1
 
@@ -263,7 +350,7 @@ async def test_an_undecodable_record_that_cannot_go_back_says_why(desk, fields, 
 
 async def test_a_dead_letter_whose_notification_is_gone_says_so(desk):
     await desk.failed()
-    entry, = await desk.entries()
+    (entry,) = await desk.entries()
     await desk.db.fetch("DELETE FROM notifications")
     with pytest.raises(NotReplayable, match="gone"):
         await desk.letters.replay(entry.id, actor="test")
@@ -273,7 +360,9 @@ async def test_a_dead_letter_whose_notification_is_gone_says_so(desk):
 
 async def test_a_lost_table_is_rebuilt_from_the_topic_without_duplicates_and_byte_for_byte(desk):
     one, _ = await desk.failed(2)
-    for offset, (key, value) in enumerate([(b"\xff", b"\x00{bad"), (None, b"x"), (b"", b""), (b"k", None)]):
+    for offset, (key, value) in enumerate(
+        [(b"\xff", b"\x00{bad"), (None, b"x"), (b"", b""), (b"k", None)]
+    ):
         await desk.bury(offset=offset, key=key, value=value)
     await desk.letters.replay((await desk.entries(notification_id=one))[0].id, actor="test")
     before = await desk.rows()
@@ -286,8 +375,12 @@ async def test_a_lost_table_is_rebuilt_from_the_topic_without_duplicates_and_byt
     assert await asyncio.gather(*map(desk.letters.keep, letters)) == [True] * 6
     await asyncio.gather(*map(desk.letters.keep, letters * 2))
     after = await desk.rows()
-    undated = [{**row, "created_at": None} if row["notification_id"] is None else row for row in before]
-    assert [{**row, "created_at": None} if row["notification_id"] is None else row for row in after] == undated
+    undated = [
+        {**row, "created_at": None} if row["notification_id"] is None else row for row in before
+    ]
+    assert [
+        {**row, "created_at": None} if row["notification_id"] is None else row for row in after
+    ] == undated
 
 
 async def test_rebuilding_does_not_bring_back_what_was_deleted(desk):
@@ -309,9 +402,21 @@ async def test_rebuilding_does_not_bring_back_what_was_deleted(desk):
 
 def failed_record(**fields):
     return {
-        "v": 1, "id": str(uuid7()), "notification_id": str(uuid7()), "tenant_id": str(uuid7()), "channel": "sms",
-        "reason": "refused", "attempts": 1, "chain": 1, "topic": "t.sms.high", "partition": 0, "offset": 1,
-        "history": [], "created_at": "2026-01-31T09:00:00+00:00", **fields}
+        "v": 1,
+        "id": str(uuid7()),
+        "notification_id": str(uuid7()),
+        "tenant_id": str(uuid7()),
+        "channel": "sms",
+        "reason": "refused",
+        "attempts": 1,
+        "chain": 1,
+        "topic": "t.sms.high",
+        "partition": 0,
+        "offset": 1,
+        "history": [],
+        "created_at": "2026-01-31T09:00:00+00:00",
+        **fields,
+    }
 
 
 @pytest.mark.parametrize(
@@ -319,7 +424,10 @@ def failed_record(**fields):
     [
         ({}, True),
         ({"topic": None, "partition": None, "offset": None}, True),
-        ({"reason": "NUL \x00 here", "history": [{"number": 1, "error": "a\x00b \\u0000 c"}]}, True),
+        (
+            {"reason": "NUL \x00 here", "history": [{"number": 1, "error": "a\x00b \\u0000 c"}]},
+            True,
+        ),
         ({"new_field": {"of": "a newer version"}, "history": [{"number": 1, "new": [1]}]}, True),
         ({"history": [{"number": 1, "duration_ms": 1e308}]}, True),
         ({"v": 2}, False),
@@ -336,7 +444,7 @@ async def test_whatever_is_on_the_topic_is_kept(desk, fields, ours):
     record = consumed(Record(b"k", value, ()), topic="t.sms.dlq", offset=3)
     assert await desk.letters.keep(dead_letter("sms", record))
     assert not await desk.letters.keep(dead_letter("sms", record))
-    row, = await desk.rows()
+    (row,) = await desk.rows()
     assert (row["notification_id"] is not None) == ours
     if not ours:
         assert (row["topic"], row["offset"], row["value"]) == ("t.sms.dlq", 3, record.value)
@@ -344,8 +452,8 @@ async def test_whatever_is_on_the_topic_is_kept(desk, fields, ours):
 
 async def test_filters(desk):
     other, _ = await create_tenant(desk.db, "other")
-    one, = await desk.failed()
-    pushed, = await desk.failed(channel="push", recipient="tok", template_id=None)
+    (one,) = await desk.failed()
+    (pushed,) = await desk.failed(channel="push", recipient="tok", template_id=None)
     foreign = await desk.create(tenant_id=other.id)
     await desk.fail(foreign, end=replace(REFUSED, reason="HTTP 422 Unprocessable"))
     await desk.db.fetch("UPDATE notifications SET template_name = 'welcome' WHERE id = $1", pushed)
@@ -371,7 +479,8 @@ async def test_filters(desk):
     everything = await desk.entries()
     pages = [
         await desk.letters.list_page(Filter(), before=everything[0].id, limit=2),
-        await desk.letters.list_page(Filter(), before=everything[2].id, limit=2)]
+        await desk.letters.list_page(Filter(), before=everything[2].id, limit=2),
+    ]
     assert [*everything[:1], *pages[0], *pages[1]] == everything
     assert [e.id for e in everything] == sorted((e.id for e in everything), reverse=True)
     assert record.id in {e.id for e in everything}

@@ -1,4 +1,6 @@
-"""Dead letters with real processes: replay after a repair, a lost table, replay from a topic, the limit that stops."""
+"""Dead letters with real processes: replay after a repair, a lost table, replay from a topic, the
+limit that stops.
+"""
 
 import asyncio
 import json
@@ -18,7 +20,11 @@ PARTITIONS = (0, 1)
 FIVE = "5/999999h"
 """A limit whose window began when the machine did, and does not end."""
 POISON = [  # key, value, headers
-    (b"\xff\x00", b"\x00{bad", [("h", b"\xfe"), ("h", b"second"), ("dlq.topic", b"of another tool")]),
+    (
+        b"\xff\x00",
+        b"\x00{bad",
+        [("h", b"\xfe"), ("h", b"second"), ("dlq.topic", b"of another tool")],
+    ),
     (None, b"not json", []),
     (b"", b"", [("empty", b"")]),
     (b"k", None, [("none", None)]),
@@ -47,8 +53,10 @@ class Kafka:
         try:
             sent = [
                 await producer.send_and_wait(
-                    f"{self.prefix}.{topic}", value, key=key, headers=headers, partition=partition)
-                for key, value, headers in records]
+                    f"{self.prefix}.{topic}", value, key=key, headers=headers, partition=partition
+                )
+                for key, value, headers in records
+            ]
             return sent[0].offset
         finally:
             await producer.stop()
@@ -69,8 +77,12 @@ class Kafka:
     async def committed(self, topic):
         """How far the workers are, summed over the partitions."""
         async with self._consumer(group_id=self.prefix) as consumer:
-            return sum([
-                await consumer.committed(TopicPartition(f"{self.prefix}.{topic}", p)) or 0 for p in PARTITIONS])
+            return sum(
+                [
+                    await consumer.committed(TopicPartition(f"{self.prefix}.{topic}", p)) or 0
+                    for p in PARTITIONS
+                ]
+            )
 
     async def reset(self, topic):
         """Let the workers, of which none may run, begin the topic again."""
@@ -100,7 +112,9 @@ async def admin(product, method, path, body=None, status=200):
 async def rows(product):
     connection = await asyncpg.connect(product.database_url)
     try:
-        return [dict(row) for row in await connection.fetch("SELECT * FROM dead_letters ORDER BY id")]
+        return [
+            dict(row) for row in await connection.fetch("SELECT * FROM dead_letters ORDER BY id")
+        ]
     finally:
         await connection.close()
 
@@ -113,7 +127,9 @@ async def execute(product, query, *args):
         await connection.close()
 
 
-async def test_after_the_receiver_is_repaired_each_is_delivered_once_and_a_second_replay_sends_nothing(running):
+async def test_after_the_receiver_is_repaired_each_is_delivered_once_and_a_second_replay_sends_nothing(
+    running,
+):
     product, ledger, _ = running
     ledger.answer = lambda _call: (400, {})
     await product.worker()
@@ -122,10 +138,16 @@ async def test_after_the_receiver_is_repaired_each_is_delivered_once_and_a_secon
     ledger.answer = lambda _call: (202, {})
     sent_before = len(ledger.calls)
     would = await admin(product, "POST", "/internal/dlq/replay", {"dry_run": True})
-    assert (would["matched"], would["replayed"], [k["count"] for k in would["kinds"]]) == (1000, 0, [1000])
+    assert (would["matched"], would["replayed"], [k["count"] for k in would["kinds"]]) == (
+        1000,
+        0,
+        [1000],
+    )
     assert "400" in would["kinds"][0]["reason"]
     assert len(ledger.calls) == sent_before
-    first = await asyncio.gather(*(admin(product, "POST", "/internal/dlq/replay", {}) for _ in range(3)))
+    first = await asyncio.gather(
+        *(admin(product, "POST", "/internal/dlq/replay", {}) for _ in range(3))
+    )
     assert sum(answer["replayed"] for answer in first) == 1000
     assert (await product.batch_ended(failing))["delivered_count"] == 1000
     assert (len(ledger.accepted), ledger.duplicates) == (1000, 0)
@@ -135,7 +157,9 @@ async def test_after_the_receiver_is_repaired_each_is_delivered_once_and_a_secon
     assert {entry["status"] for entry in page["data"]} == {"replayed"}
     assert page["next_cursor"] is not None
     for entry in page["data"][:20]:
-        assert (await admin(product, "POST", f"/internal/dlq/{entry['id']}/replay"))["status"] == "replayed"
+        assert (await admin(product, "POST", f"/internal/dlq/{entry['id']}/replay"))[
+            "status"
+        ] == "replayed"
     later = await product.create(recipient="+905999999999")
     assert (await product.ended(later))["status"] == "delivered"
     assert (len(ledger.accepted), ledger.duplicates) == (1001, 0)
@@ -147,7 +171,7 @@ async def test_a_replayed_message_that_fails_again_returns_with_its_history(runn
     await product.worker()
     one = await product.create()
     await product.ended(one)
-    entry, = (await admin(product, "GET", "/internal/dlq?unreplayed=true"))["data"]
+    (entry,) = (await admin(product, "GET", "/internal/dlq?unreplayed=true"))["data"]
     assert entry["notification_id"] == one
     assert entry["topic"].endswith(".sms.normal")
     assert (entry["partition"] in PARTITIONS, entry["offset"] >= 0) == (True, True)
@@ -157,17 +181,21 @@ async def test_a_replayed_message_that_fails_again_returns_with_its_history(runn
     async def returned():
         return (await admin(product, "GET", "/internal/dlq?unreplayed=true"))["data"]
 
-    second, = await until(returned, what="the second dead letter")
+    (second,) = await until(returned, what="the second dead letter")
     assert (second["chain"], second["notification_id"]) == (2, one)
     whole = await admin(product, "GET", f"/internal/dlq/{second['id']}")
     assert [(c["chain"], c["outcome"], c["error"][:8]) for c in whole["history"]] == [
-        (1, "permanent", "HTTP 400"), (2, "permanent", "HTTP 410")]
+        (1, "permanent", "HTTP 400"),
+        (2, "permanent", "HTTP 410"),
+    ]
     assert [call["key"] for call in ledger.calls] == [one, f"{one}:2"]
     await admin(product, "DELETE", f"/internal/dlq/{second['id']}", status=204)
     await admin(product, "GET", f"/internal/dlq/{second['id']}", status=404)
 
 
-async def test_resetting_the_offsets_rebuilds_a_lost_table_without_duplicates_and_byte_for_byte(running):
+async def test_resetting_the_offsets_rebuilds_a_lost_table_without_duplicates_and_byte_for_byte(
+    running,
+):
     product, ledger, kafka = running
     ledger.answer = lambda _call: (400, {})
     worker = await product.worker()
@@ -182,7 +210,12 @@ async def test_resetting_the_offsets_rebuilds_a_lost_table_without_duplicates_an
     await until(kept, what="the dead-letter agent to be through")
     before = await rows(product)
     assert len(before) == count + 1
-    assert await product.metric(worker, "notistream_dead_letters_read_total", channel="sms", found="known") == count
+    assert (
+        await product.metric(
+            worker, "notistream_dead_letters_read_total", channel="sms", found="known"
+        )
+        == count
+    )
     assert await product.metric(worker, "notistream_dead_letters_read_total", found="restored") == 0
     gone = before[5]["id"]
     await admin(product, "DELETE", f"/internal/dlq/{gone}", status=204)
@@ -195,7 +228,10 @@ async def test_resetting_the_offsets_rebuilds_a_lost_table_without_duplicates_an
     after = await rows(product)
     assert len(after) == count + 1
     assert [_lasting(row) for row in after] == [_lasting(row) for row in before]
-    assert await product.metric(worker, "notistream_dead_letters_read_total", found="restored") == count - 1
+    assert (
+        await product.metric(worker, "notistream_dead_letters_read_total", found="restored")
+        == count - 1
+    )
 
 
 def _lasting(row):
@@ -209,7 +245,11 @@ async def test_undecodable_records_go_back_byte_for_byte_by_id_and_from_the_topi
     first = await kafka.produce("sms.high", POISON, partition=1)
 
     async def buried():
-        found = (await admin(product, "GET", "/internal/dlq?channel=sms&reason=undecodable&page_size=100"))["data"]
+        found = (
+            await admin(
+                product, "GET", "/internal/dlq?channel=sms&reason=undecodable&page_size=100"
+            )
+        )["data"]
         return found if len(found) == len(POISON) else None
 
     found = await until(buried, what="the poison to be buried")
@@ -221,19 +261,36 @@ async def test_undecodable_records_go_back_byte_for_byte_by_id_and_from_the_topi
         return sum(map(len, (await kafka.read("sms.high")).values())) == wanted
 
     await until(lambda: counted(len(POISON) + 1), what="the record to be produced again")
-    await until(lambda: _is_read(kafka, "sms.dlq", len(POISON) + 1), what="the record to be buried again")
+    await until(
+        lambda: _is_read(kafka, "sms.dlq", len(POISON) + 1), what="the record to be buried again"
+    )
     by_partition = await kafka.read("sms.dlq")
     replayed = 0
     for partition, records in by_partition.items():
         if records:
             out = await product.run(
-                "dlq", "replay", "--topic", f"{kafka.prefix}.sms.dlq", "--partition", str(partition), "--from", "0",
-                "--to", str(len(records) - 1), "--json")
+                "dlq",
+                "replay",
+                "--topic",
+                f"{kafka.prefix}.sms.dlq",
+                "--partition",
+                str(partition),
+                "--from",
+                "0",
+                "--to",
+                str(len(records) - 1),
+                "--json",
+            )
             replayed += json.loads(out.splitlines()[-1])["produced"]
     assert replayed == len(POISON) + 1
-    back = [(r.key, r.value, list(r.headers)) for records in (await kafka.read("sms.high")).values() for r in records]
-    assert Counter(map(repr, back)) == Counter({
-        repr(record): 4 if record == POISON[0] else 2 for record in POISON})
+    back = [
+        (r.key, r.value, list(r.headers))
+        for records in (await kafka.read("sms.high")).values()
+        for r in records
+    ]
+    assert Counter(map(repr, back)) == Counter(
+        {repr(record): 4 if record == POISON[0] else 2 for record in POISON}
+    )
 
 
 async def _is_read(kafka, topic, count):
@@ -252,8 +309,19 @@ async def test_topic_replay_queues_failed_deliveries_again_and_wakes_nobody_twic
 
     async def replay(topic, partition, last, *more):
         out = await product.run(
-            "dlq", "replay", "--topic", topic, "--partition", str(partition), "--from", "0", "--to", str(last),
-            "--json", *more)
+            "dlq",
+            "replay",
+            "--topic",
+            topic,
+            "--partition",
+            str(partition),
+            "--from",
+            "0",
+            "--to",
+            str(last),
+            "--json",
+            *more,
+        )
         return json.loads(out.splitlines()[-1])
 
     for partition, end in ends.items():
@@ -280,8 +348,13 @@ async def test_a_flood_of_bad_records_stops_its_lane_and_says_so(running):
         return await product.metric(worker, "notistream_lane_stopped", channel="sms") == 1
 
     await until(stopped, what="the lane to stop")
-    behind = [await product.create(recipient=f"+90500000{i:04}", priority="high") for i in range(20)]
-    others = [await product.create(priority="normal"), await product.create(channel="push", recipient="t")]
+    behind = [
+        await product.create(recipient=f"+90500000{i:04}", priority="high") for i in range(20)
+    ]
+    others = [
+        await product.create(priority="normal"),
+        await product.create(channel="push", recipient="t"),
+    ]
     for one in others:
         assert (await product.ended(one))["status"] == "delivered"
     assert len(await rows(product)) == 5
@@ -305,9 +378,13 @@ async def test_a_stopped_lane_lets_its_partitions_go_at_once(running):
     product, _, kafka = running
     first = await product.worker(DLQ_LIMIT=FIVE)
     for partition in PARTITIONS:
-        await kafka.produce("sms.high", [(b"k", b"bad %d" % i, []) for i in range(20)], partition=partition)
+        await kafka.produce(
+            "sms.high", [(b"k", b"bad %d" % i, []) for i in range(20)], partition=partition
+        )
     await until(lambda: _has_rows(product, 5), what="the lane to stop")
-    second = await product.worker(1, DLQ_LIMIT=FIVE)  # is ready only when both agree who has which partition
+    second = await product.worker(
+        1, DLQ_LIMIT=FIVE
+    )  # is ready only when both agree who has which partition
     await product.ready(first)
     assert 5 <= len(await rows(product)) <= 10
     for each in (first, second):
@@ -335,18 +412,26 @@ async def test_the_command_line(running):
     listed = json.loads((await product.run("dlq", "list", "--json")).splitlines()[-1])
     assert {entry["notification_id"] for entry in listed} == {one, two}
     pushed = next(entry for entry in listed if entry["channel"] == "push")
-    assert pushed["id"] in await product.run("dlq", "list", "--channel", "push", "--reason", "http 400", "--waiting")
+    assert pushed["id"] in await product.run(
+        "dlq", "list", "--channel", "push", "--reason", "http 400", "--waiting"
+    )
     shown = json.loads((await product.run("dlq", "show", pushed["id"], "--json")).splitlines()[-1])
     assert (shown["notification_status"], len(shown["history"])) == ("failed", 1)
     assert "HTTP 400" in await product.run("dlq", "show", pushed["id"])
-    assert "1 waiting, 0 replayed" in await product.run("dlq", "replay", "--channel", "push", "--dry-run")
+    assert "1 waiting, 0 replayed" in await product.run(
+        "dlq", "replay", "--channel", "push", "--dry-run"
+    )
     ledger.answer = lambda _call: (202, {})
     assert "replayed" in await product.run("dlq", "replay", pushed["id"])
     assert (await product.ended(two))["status"] == "delivered"
-    assert "1 deleted" in await product.run("dlq", "delete", *(e["id"] for e in listed if e["channel"] == "sms"))
+    assert "1 deleted" in await product.run(
+        "dlq", "delete", *(e["id"] for e in listed if e["channel"] == "sms")
+    )
     assert "0 waiting, 0 replayed" in await product.run("dlq", "replay", "--all")
     with pytest.raises(AssertionError, match="there is no dead letter"):  # exit status 1
         await product.run("dlq", "replay", one)
     with pytest.raises(AssertionError, match="is not a topic of ours"):
-        await product.run("dlq", "replay", "--topic", "x", "--partition", "0", "--from", "0", "--to", "1")
+        await product.run(
+            "dlq", "replay", "--topic", "x", "--partition", "0", "--from", "0", "--to", "1"
+        )
     assert (len(ledger.accepted), ledger.duplicates) == (1, 0)

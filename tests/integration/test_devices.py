@@ -1,4 +1,6 @@
-"""Devices of a recipient at delivery: which tokens a claim finds, and what becomes of an address that is dead."""
+"""Devices of a recipient at delivery: which tokens a claim finds, and what becomes of an address
+that is dead.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -41,20 +43,34 @@ async def create(client: Client, **fields: Any) -> UUID:
 
 
 async def claim(runtime: Runtime, notification_id: UUID) -> Claimed:
-    row = await runtime.database.fetchrow("SELECT seq FROM notifications WHERE id = $1", notification_id)
+    row = await runtime.database.fetchrow(
+        "SELECT seq FROM notifications WHERE id = $1", notification_id
+    )
     found = await deliveries.claim(
-        runtime.database, [Turn(notification_id, row["seq"])], owner=0, lease=timedelta(seconds=30), call_before=1e12)
+        runtime.database,
+        [Turn(notification_id, row["seq"])],
+        owner=0,
+        lease=timedelta(seconds=30),
+        call_before=1e12,
+    )
     return found[notification_id]
 
 
 def refused(*dead: str) -> Finish:
     return Finish(
-        status=Status.FAILED, outcome=AttemptOutcome.PERMANENT, reason="gone", error="gone", dead_addresses=dead)
+        status=Status.FAILED,
+        outcome=AttemptOutcome.PERMANENT,
+        reason="gone",
+        error="gone",
+        dead_addresses=dead,
+    )
 
 
 async def test_a_claim_finds_every_live_token_oldest_first(api: tuple[Client, Runtime]) -> None:
     client, runtime = api
-    await called(client, "PUT", f"{V1}/recipients/ann", {"push_tokens": ["a", "b", "c"]}, status=201)
+    await called(
+        client, "PUT", f"{V1}/recipients/ann", {"push_tokens": ["a", "b", "c"]}, status=201
+    )
     found = await claim(runtime, await create(client, **PUSH))
     assert (list(found.devices), found.recipient, found.suppressed) == (["a", "b", "c"], "c", None)
     by_address = await claim(runtime, await create(client, **PUSH, recipient="b"))
@@ -63,13 +79,20 @@ async def test_a_claim_finds_every_live_token_oldest_first(api: tuple[Client, Ru
     assert (list(stranger.devices), stranger.recipient) == ([], None)
 
 
-@pytest.mark.parametrize(("suppressed", "devices", "reason"), [
-    ([{"address": "b"}], ["a"], None), ([{"address": "b", "category": "news"}], ["a"], None),
-    ([{"address": "b", "category": "other"}], ["a", "b"], None),
-    ([{"address": "a"}, {"address": "b", "reason": "bounce"}], [], "bounce"),
-])
+@pytest.mark.parametrize(
+    ("suppressed", "devices", "reason"),
+    [
+        ([{"address": "b"}], ["a"], None),
+        ([{"address": "b", "category": "news"}], ["a"], None),
+        ([{"address": "b", "category": "other"}], ["a", "b"], None),
+        ([{"address": "a"}, {"address": "b", "reason": "bounce"}], [], "bounce"),
+    ],
+)
 async def test_suppressed_tokens_are_left_out(
-    api: tuple[Client, Runtime], suppressed: list[dict[str, str]], devices: list[str], reason: str | None
+    api: tuple[Client, Runtime],
+    suppressed: list[dict[str, str]],
+    devices: list[str],
+    reason: str | None,
 ) -> None:
     client, runtime = api
     await called(client, "PUT", f"{V1}/recipients/ann", {"push_tokens": ["a", "b"]}, status=201)
@@ -77,20 +100,27 @@ async def test_suppressed_tokens_are_left_out(
         await called(client, "PUT", f"{V1}/suppressions", {"channel": "push", **entry}, status=201)
     found = await claim(runtime, await create(client, **PUSH, category="news"))
     assert (list(found.devices), found.suppressed) == (devices, reason)
-    preview = await called(client, "POST", f"{V1}/notifications/preview", {**PUSH, "category": "news"})
+    preview = await called(
+        client, "POST", f"{V1}/notifications/preview", {**PUSH, "category": "news"}
+    )
     assert preview["would"] == ("suppress" if reason else "send")
 
 
 async def test_only_tokens_that_did_not_refuse_are_tried_again(api: tuple[Client, Runtime]) -> None:
     client, runtime = api
-    await called(client, "PUT", f"{V1}/recipients/ann", {"push_tokens": ["a", "b", "c"]}, status=201)
+    await called(
+        client, "PUT", f"{V1}/recipients/ann", {"push_tokens": ["a", "b", "c"]}, status=201
+    )
     claimed = await claim(runtime, notification_id := await create(client, **PUSH))
     steps = tuple(
         Step(gate="device", verdict=verdict, reason="r", inputs={"device": device_mark(device)})
-        for device, verdict in (("a", "permanent"), ("b", "temporary"), ("c", "unknown")))
+        for device, verdict in (("a", "permanent"), ("b", "temporary"), ("c", "unknown"))
+    )
     end = Finish(status=Status.RETRYING, outcome=AttemptOutcome.TEMPORARY, delay_s=0.0, steps=steps)
     await deliveries.finish(runtime.database, [Finishing(claimed.id, claimed.lease_token, end)])
-    seq = await runtime.database.fetchrow("SELECT seq FROM notifications WHERE id = $1", notification_id)
+    seq = await runtime.database.fetchrow(
+        "SELECT seq FROM notifications WHERE id = $1", notification_id
+    )
     await deliveries.queue(runtime.database, [Turn(notification_id, seq["seq"])])
     again = await claim(runtime, notification_id)
     assert (again.attempts, list(again.devices), again.recipient) == (2, ["b", "c"], "c")
@@ -101,8 +131,13 @@ async def test_a_dead_token_is_dropped_and_the_sender_is_told(
 ) -> None:
     client, runtime = api
     for token, platform in (("a", "ios"), ("b", None)):
-        await called(client, "POST", f"{V1}/device-tokens", {
-            "recipient_id": "ann", "token": token, "platform": platform}, status=201)
+        await called(
+            client,
+            "POST",
+            f"{V1}/device-tokens",
+            {"recipient_id": "ann", "token": token, "platform": platform},
+            status=201,
+        )
     claimed = await claim(runtime, await create(client, **PUSH))
     for _ in range(2):  # repeated as after a crash
         await runtime.ledger.finish(claimed, refused("a"), ORIGIN)
@@ -112,19 +147,35 @@ async def test_a_dead_token_is_dropped_and_the_sender_is_told(
     rows = await connection.fetch("SELECT messages FROM outbox WHERE topic = 'events'")
     await connection.close()
     events = [
-        event for row in rows for entry in outbox_entries([(1, "events", orjson.loads(row["messages"]))])
-        for record in entry.records for event in decode_events(record.payload).events
-        if event.type == "device_token.deactivated"]
-    assert [event.data for event in events] == [{
-        "recipient_id": "ann", "device": device_mark("a"), "platform": "ios", "notification_id": str(claimed.id)}]
+        event
+        for row in rows
+        for entry in outbox_entries([(1, "events", orjson.loads(row["messages"]))])
+        for record in entry.records
+        for event in decode_events(record.payload).events
+        if event.type == "device_token.deactivated"
+    ]
+    assert [event.data for event in events] == [
+        {
+            "recipient_id": "ann",
+            "device": device_mark("a"),
+            "platform": "ios",
+            "notification_id": str(claimed.id),
+        }
+    ]
 
 
-async def test_a_dead_token_of_nobody_is_suppressed_until_a_device_registers_it(api: tuple[Client, Runtime]) -> None:
+async def test_a_dead_token_of_nobody_is_suppressed_until_a_device_registers_it(
+    api: tuple[Client, Runtime],
+) -> None:
     client, runtime = api
     wanted = {"channel": "push", "recipient": "a", "content": "hi"}
-    await runtime.ledger.finish(await claim(runtime, await create(client, **wanted)), refused("a"), ORIGIN)
+    await runtime.ledger.finish(
+        await claim(runtime, await create(client, **wanted)), refused("a"), ORIGIN
+    )
     assert (await claim(runtime, await create(client, **wanted))).suppressed == "bounce"
-    await called(client, "POST", f"{V1}/device-tokens", {"recipient_id": "ann", "token": "a"}, status=201)
+    await called(
+        client, "POST", f"{V1}/device-tokens", {"recipient_id": "ann", "token": "a"}, status=201
+    )
     assert (await claim(runtime, await create(client, **wanted))).suppressed is None
 
 
@@ -138,15 +189,21 @@ async def test_a_token_that_came_back_meanwhile_stays(api: tuple[Client, Runtime
     assert (await called(client, "GET", f"{V1}/recipients/ann"))["push_tokens"] == ["a"]
 
 
-@pytest.mark.parametrize(("channel", "address"), [("email", "Gone@example.com"), ("sms", "+905000000001")])
-async def test_other_dead_addresses_are_suppressed(api: tuple[Client, Runtime], channel: str, address: str) -> None:
+@pytest.mark.parametrize(
+    ("channel", "address"), [("email", "Gone@example.com"), ("sms", "+905000000001")]
+)
+async def test_other_dead_addresses_are_suppressed(
+    api: tuple[Client, Runtime], channel: str, address: str
+) -> None:
     client, runtime = api
     wanted = {"channel": channel, "recipient": address, "content": "hi"}
     claimed = await claim(runtime, await create(client, **wanted))
     await runtime.ledger.finish(claimed, refused(address), ORIGIN)
     assert (await claim(runtime, await create(client, **wanted))).suppressed == "bounce"
     listed = (await called(client, "GET", f"{V1}/suppressions"))["data"]
-    assert [(e["address"], e["reason"], e["note"]) for e in listed] == [(address.lower(), "bounce", "gone")]
+    assert [(e["address"], e["reason"], e["note"]) for e in listed] == [
+        (address.lower(), "bounce", "gone")
+    ]
 
 
 async def test_a_platform_stays_until_another_is_said(api: tuple[Client, Runtime]) -> None:
@@ -158,7 +215,9 @@ async def test_a_platform_stays_until_another_is_said(api: tuple[Client, Runtime
         assert row["platform"] == kept
 
 
-async def test_a_token_given_with_a_recipient_is_taken_from_another(api: tuple[Client, Runtime]) -> None:
+async def test_a_token_given_with_a_recipient_is_taken_from_another(
+    api: tuple[Client, Runtime],
+) -> None:
     client, _ = api
     await called(client, "PUT", f"{V1}/recipients/ann", {"push_tokens": ["a", "b"]}, status=201)
     await called(client, "PUT", f"{V1}/recipients/ben", {"push_tokens": ["b", "c"]}, status=201)
@@ -181,8 +240,15 @@ async def test_tokens_of_before_move_to_their_table_and_back(database_url: str) 
     found = await connection.fetch("""
         SELECT recipient_id, array_agg(token ORDER BY last_seen_at) AS tokens
         FROM device_tokens GROUP BY 1 ORDER BY 1""")
-    assert [(row["recipient_id"], row["tokens"]) for row in found] == [("ann", ["a", "b"]), ("ben", ["c", "both"])]
+    assert [(row["recipient_id"], row["tokens"]) for row in found] == [
+        ("ann", ["a", "b"]),
+        ("ben", ["c", "both"]),
+    ]
     await connection.execute(step.down)
     found = await connection.fetch("SELECT id, push_tokens FROM recipients ORDER BY id")
-    assert [tuple(row) for row in found] == [("ann", ["a", "b"]), ("ben", ["c", "both"]), ("cem", [])]
+    assert [tuple(row) for row in found] == [
+        ("ann", ["a", "b"]),
+        ("ben", ["c", "both"]),
+        ("cem", []),
+    ]
     await connection.close()

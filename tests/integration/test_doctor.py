@@ -1,4 +1,6 @@
-"""`notistream doctor` on a real PostgreSQL and Kafka: what is wrong is named, with what to do about it."""
+"""`notistream doctor` on a real PostgreSQL and Kafka: what is wrong is named, with what to do about
+it.
+"""
 
 import asyncio
 import json
@@ -20,11 +22,17 @@ CHECKS = ["settings", "database", "clock", "schema", "kafka", "topics", "provide
 
 @pytest.fixture
 def examine(endpoints, database_url, topics_prefix, monkeypatch, tmp_path):
-    """Run the doctor in an empty folder: its exit status and what it found, by check. `topics` are made before."""
+    """Run the doctor in an empty folder: its exit status and what it found, by check.
+
+    `topics` are made before.
+    """
     monkeypatch.chdir(tmp_path)
     settings = {
-        "DATABASE_URL": database_url, "KAFKA_BROKERS": endpoints.kafka_brokers, "TOPIC_PREFIX": topics_prefix,
-        "TOPIC_PARTITIONS": "1", "ADMIN_TOKEN": "0123456789abcdef",
+        "DATABASE_URL": database_url,
+        "KAFKA_BROKERS": endpoints.kafka_brokers,
+        "TOPIC_PREFIX": topics_prefix,
+        "TOPIC_PARTITIONS": "1",
+        "ADMIN_TOKEN": "0123456789abcdef",
     }
 
     def put(names):
@@ -51,20 +59,37 @@ def test_nothing_wrong(examine):
     assert not any(check["remedy"] for check in found.values())
     shown = CliRunner().invoke(cli, ["doctor"])
     assert shown.exit_code == 0
-    assert [line.split()[:2] for line in shown.output.splitlines()] == [["ok", check] for check in CHECKS]
+    assert [line.split()[:2] for line in shown.output.splitlines()] == [
+        ["ok", check] for check in CHECKS
+    ]
 
 
-@pytest.mark.parametrize(("setting", "value", "check", "word", "remedy"), [
-    ("DATABASE_URL", "postgresql://x@127.0.0.1:1/x", "database", "not reachable", "NOTISTREAM_DATABASE_URL"),
-    ("DATABASE_URL", "nonsense", "settings", "NOTISTREAM_DATABASE_URL: it must begin with postgresql://", ".env"),
-    ("KAFKA_BROKERS", "127.0.0.1:1", "kafka", "not reachable", "NOTISTREAM_KAFKA_BROKERS"),
-    ("TOPIC_PARTITIONS", "2", "topics", "has 1 partitions", "NOTISTREAM_TOPIC_PARTITIONS"),
-    ("PROVIDERS", '{"sms": ["fax"]}', "providers", "no provider `fax`", "correct"),
-    ("WEBHOOK_URL", "http://", "webhook", "names no host", "https://"),
-    ("WEBHOOK_URL", "http://a:99999/", "webhook", "ort", "https://"),
-    ("PORT", "x", "settings", "NOTISTREAM_PORT", ".env"),
-    ("PROT", "1", "settings", "unknown setting NOTISTREAM_PROT", ".env"),
-])
+@pytest.mark.parametrize(
+    ("setting", "value", "check", "word", "remedy"),
+    [
+        (
+            "DATABASE_URL",
+            "postgresql://x@127.0.0.1:1/x",
+            "database",
+            "not reachable",
+            "NOTISTREAM_DATABASE_URL",
+        ),
+        (
+            "DATABASE_URL",
+            "nonsense",
+            "settings",
+            "NOTISTREAM_DATABASE_URL: it must begin with postgresql://",
+            ".env",
+        ),
+        ("KAFKA_BROKERS", "127.0.0.1:1", "kafka", "not reachable", "NOTISTREAM_KAFKA_BROKERS"),
+        ("TOPIC_PARTITIONS", "2", "topics", "has 1 partitions", "NOTISTREAM_TOPIC_PARTITIONS"),
+        ("PROVIDERS", '{"sms": ["fax"]}', "providers", "no provider `fax`", "correct"),
+        ("WEBHOOK_URL", "http://", "webhook", "names no host", "https://"),
+        ("WEBHOOK_URL", "http://a:99999/", "webhook", "ort", "https://"),
+        ("PORT", "x", "settings", "NOTISTREAM_PORT", ".env"),
+        ("PROT", "1", "settings", "unknown setting NOTISTREAM_PROT", ".env"),
+    ],
+)
 def test_what_fails_is_named_with_its_remedy(examine, setting, value, check, word, remedy):
     status, found = examine(**{setting: value})
     assert status == 1
@@ -109,13 +134,18 @@ def test_an_unreachable_receiver_and_no_admin_token_are_warnings(examine):
         port = probe.getsockname()[1]
         status, found = examine(WEBHOOK_URL=f"http://127.0.0.1:{port}/hook", ADMIN_TOKEN="")
         assert status == 0
-        assert {c for c, finding in found.items() if finding["state"] == "warning"} == {"webhook", "admin"}
+        assert {c for c, finding in found.items() if finding["state"] == "warning"} == {
+            "webhook",
+            "admin",
+        }
         assert f"127.0.0.1:{port}" in found["webhook"]["detail"]
         probe.listen()
         assert examine(WEBHOOK_URL=f"http://127.0.0.1:{port}/hook")[1]["webhook"]["state"] == "ok"
 
 
-@pytest.mark.parametrize(("seconds", "state"), [(0, "ok"), (3, "warning"), (600, "failed"), (-600, "failed")])
+@pytest.mark.parametrize(
+    ("seconds", "state"), [(0, "ok"), (3, "warning"), (600, "failed"), (-600, "failed")]
+)
 def test_clocks_apart(examine, monkeypatch, seconds, state):
     class Clock(datetime):
         @classmethod
@@ -138,11 +168,21 @@ def test_each_missing_setting_of_the_providers_in_use_is_named(examine):
 
 def test_every_provider_in_use_is_asked_about_its_credentials(examine):
     status, found = examine(
-        PROVIDERS='{"email": ["ses", "smtp"]}', SMTP_HOST="127.0.0.1", SMTP_PORT="1", SMTP_SENDER="a@example.com",
-        SES_REGION="eu-central-1", SES_SENDER="a@example.com", SES_ENDPOINT="http://127.0.0.1:1",
-        SES_ACCESS_KEY_ID="AKID", SES_SECRET_ACCESS_KEY="planted")
+        PROVIDERS='{"email": ["ses", "smtp"]}',
+        SMTP_HOST="127.0.0.1",
+        SMTP_PORT="1",
+        SMTP_SENDER="a@example.com",
+        SES_REGION="eu-central-1",
+        SES_SENDER="a@example.com",
+        SES_ENDPOINT="http://127.0.0.1:1",
+        SES_ACCESS_KEY_ID="AKID",
+        SES_SECRET_ACCESS_KEY="planted",
+    )
     assert status == 1
-    assert {name: found[name]["state"] for name in ("smtp", "ses")} == {"smtp": "failed", "ses": "warning"}
+    assert {name: found[name]["state"] for name in ("smtp", "ses")} == {
+        "smtp": "failed",
+        "ses": "warning",
+    }
     assert "127.0.0.1:1" in found["smtp"]["detail"]
     assert "NOTISTREAM_SMTP_HOST" in found["smtp"]["remedy"]
     assert "NOTISTREAM_SES_ENDPOINT" in found["ses"]["remedy"]

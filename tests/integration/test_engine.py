@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 async def accept(product, items, **headers):
     """Batches of at most a thousand; their ids."""
-    return [await product.batch(items[at:at + 1000]) for at in range(0, len(items), 1000)]
+    return [await product.batch(items[at : at + 1000]) for at in range(0, len(items), 1000)]
 
 
 async def ended(product, batches, patience_s=90.0):
@@ -25,11 +25,15 @@ async def ended(product, batches, patience_s=90.0):
     total = Counter()
     for batch in batches:
         found = await product.batch_ended(batch, patience_s=patience_s)
-        total.update({name: found[name] for name in ("delivered_count", "failed_count", "cancelled_count")})
+        total.update(
+            {name: found[name] for name in ("delivered_count", "failed_count", "cancelled_count")}
+        )
     return +total
 
 
-async def test_an_outage_makes_messages_wait_and_only_probes_are_sent_while_the_breaker_is_open(running):
+async def test_an_outage_makes_messages_wait_and_only_probes_are_sent_while_the_breaker_is_open(
+    running,
+):
     product, ledger = running
     down = True
     ledger.answer = lambda _: (503, {}) if down else (202, {})
@@ -72,16 +76,23 @@ async def test_a_recipients_limit_holds_over_two_workers(running, killed):
     limited = {"RECIPIENT_RATE_LIMIT": "40/2s"}
     first, second = await product.worker(0, **limited), await product.worker(1, **limited)
     await product.ready(first)
-    batches = await accept(product, messages(200, recipients=1)) + await accept(product, messages(200, start=1))
+    batches = await accept(product, messages(200, recipients=1)) + await accept(
+        product, messages(200, start=1)
+    )
     if killed:
         await until(lambda: len(ledger.accepted) > 300, what="the middle")
         await second.kill()
         await product.worker(1, **limited)
     assert await ended(product, batches) == {"delivered_count": 400}
     assert len({call["to"] for call in ledger.calls}) == 201
-    assert most_in_any([call["at"] for call in ledger.calls if call["to"] == "+905000000000"], 2.0) <= 80
+    assert (
+        most_in_any([call["at"] for call in ledger.calls if call["to"] == "+905000000000"], 2.0)
+        <= 80
+    )
     counted = await counted_in_windows(product.database_url, "+905000000000")
-    assert sum(map(len, counted.values())) >= 200 - 64  # a killed worker leaves no steps of what it had in flight
+    assert (
+        sum(map(len, counted.values())) >= 200 - 64
+    )  # a killed worker leaves no steps of what it had in flight
     for uses in counted.values():
         assert len(uses) == len(set(uses))  # nobody counted twice from the same number
         assert max(uses) < 40
@@ -92,8 +103,13 @@ async def test_a_slow_channel_leaves_the_others_at_full_speed(running):
     ledger.slow = lambda call: 0.5 if call["channel"] == "sms" else 0.0
     await product.worker(WORKER_CONCURRENCY="8")
     slow = await accept(product, messages(300))
-    fast = await accept(product, [
-        {"channel": "email", "recipient": f"u{i}@example.com", "content": str(i)} for i in range(1000)])
+    fast = await accept(
+        product,
+        [
+            {"channel": "email", "recipient": f"u{i}@example.com", "content": str(i)}
+            for i in range(1000)
+        ],
+    )
     assert await ended(product, fast) == {"delivered_count": 1000}
     _, waiting = await product.call("GET", f"/api/v1/batches/{slow[0]}")
     assert waiting["pending_count"] > 150
@@ -108,7 +124,9 @@ async def test_high_overtakes_a_backlog_of_low(running):
     high = await accept(product, messages(100, start=9000, priority="high"))
     assert await ended(product, high) == {"delivered_count": 100}
     assert len(ledger.accepted) - 100 < 4000
-    counts = [(await product.call("GET", f"/api/v1/batches/{batch}"))[1]["pending_count"] for batch in low]
+    counts = [
+        (await product.call("GET", f"/api/v1/batches/{batch}"))[1]["pending_count"] for batch in low
+    ]
     assert sum(counts) > 4000
 
 
@@ -122,24 +140,33 @@ async def test_a_flood_of_one_tenant_does_not_delay_anothers_first_message(runni
     await until(lambda: len(ledger.calls) > 200, what="the flood to flow")
     started = len(ledger.calls)
     status, other = await product.call(
-        "POST", "/api/v1/notifications", {"channel": "sms", "recipient": "+905099999999", "content": "other"},
-        headers={"X-API-Key": key})
+        "POST",
+        "/api/v1/notifications",
+        {"channel": "sms", "recipient": "+905099999999", "content": "other"},
+        headers={"X-API-Key": key},
+    )
     assert status == 202
     await until(lambda: other["id"] in ledger.accepted, what="the other tenant's message")
-    assert len(ledger.calls) - started < 2000  # in order of arrival it would have been the four-thousandth
+    assert (
+        len(ledger.calls) - started < 2000
+    )  # in order of arrival it would have been the four-thousandth
     assert await ended(product, flood) == {"delivered_count": 4000}
 
 
-async def test_random_failures_use_exactly_the_attempts_of_their_priority_and_back_off_in_full_jitter(running):
+async def test_random_failures_use_exactly_the_attempts_of_their_priority_and_back_off_in_full_jitter(
+    running,
+):
     product, ledger = running
     chance = random.Random(7)
     doomed = {str(i) for i in range(40)}
     ledger.answer = lambda call: (
-        (500, {}) if call["content"] in doomed or chance.random() < 0.3 else (202, {}))
+        (500, {}) if call["content"] in doomed or chance.random() < 0.3 else (202, {})
+    )
     await product.worker(BREAKER_FAILURES="1000")
     batches = {
-        priority: (await accept(product, messages(count, start=start, priority=priority)))
-        for priority, count, start in (("high", 250, 0), ("normal", 250, 250), ("low", 250, 500))}
+        priority: await accept(product, messages(count, start=start, priority=priority))
+        for priority, count, start in (("high", 250, 0), ("normal", 250, 250), ("low", 250, 500))
+    }
     ledgered = await ended(product, [b for ids in batches.values() for b in ids], patience_s=150)
     assert sum(ledgered.values()) == 750
     assert ledgered["failed_count"] >= 120
@@ -161,18 +188,23 @@ async def all_of(product, batch):
     rows, cursor = [], ""
     while cursor is not None:
         _, page = await product.call(
-            "GET", f"/api/v1/notifications?batch_id={batch}&page_size=100{'&cursor=' + cursor if cursor else ''}")
+            "GET",
+            f"/api/v1/notifications?batch_id={batch}&page_size=100{'&cursor=' + cursor if cursor else ''}",
+        )
         rows += page["data"]
         cursor = page["next_cursor"]
     return rows
 
 
 async def waits_are_full_jitter(product, calls):
-    """After the n-th call the wait is uniform in 0 … 2ⁿ s, and the next call never comes before it is over."""
+    """After the n-th call the wait is uniform in 0 … 2ⁿ s, and the next call never comes before it
+    is over.
+    """
     connection = await asyncpg.connect(product.database_url)
     rows = await connection.fetch(
         "SELECT notification_id::text AS id, number, (step->'inputs'->>'delay_s')::float AS wait"
-        " FROM attempts, jsonb_array_elements(steps) AS step WHERE step->>'gate' = 'retry'")
+        " FROM attempts, jsonb_array_elements(steps) AS step WHERE step->>'gate' = 'retry'"
+    )
     await connection.close()
     waits = defaultdict(list)
     for row in rows:
@@ -180,30 +212,44 @@ async def waits_are_full_jitter(product, calls):
         moments = calls[row["id"]]
         assert moments[row["number"]] - moments[row["number"] - 1] >= row["wait"]
     for number in (1, 2):
-        longest, found = 2.0 ** number, waits[number]
+        longest, found = 2.0**number, waits[number]
         assert len(found) > 100
         assert 0 <= min(found) <= max(found) <= longest
-        # 100 and more of a uniform distribution: their mean is within six standard errors of the middle
+        # 100 and more of a uniform distribution: their mean is within six standard errors of the
+        # middle
         assert abs(sum(found) / len(found) - longest / 2) < 6 * longest / (12 * len(found)) ** 0.5
 
 
 async def test_an_outage_of_one_provider_goes_to_the_next_and_a_refusal_does_not(
     endpoints, database_url, topics_prefix, tmp_path
 ):
-    async with receiver() as ledger, stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        WEBHOOK_URL=ledger.url, PROVIDERS='{"sms": ["webhook", "console"]}',
-    ) as product:
+    async with (
+        receiver() as ledger,
+        stack(
+            database_url=database_url,
+            brokers=endpoints.kafka_brokers,
+            prefix=topics_prefix,
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+            PROVIDERS='{"sms": ["webhook", "console"]}',
+        ) as product,
+    ):
         await product.api()
         await product.worker()
         ledger.answer = lambda call: (400 if call["content"] == "bad" else 503, {})
         bad = await product.ended(await product.create(content="bad"))
         assert (bad["status"], bad["attempts"]) == ("failed", 1)
         first = await product.ended(await product.create(content="hi"))
-        assert (first["status"], first["attempts"], first["provider"]) == ("delivered", 2, "console")
+        assert (first["status"], first["attempts"], first["provider"]) == (
+            "delivered",
+            2,
+            "console",
+        )
         _, trace = await product.call("GET", f"/api/v1/notifications/{first['id']}/trace")
         assert [(a["provider"], a["outcome"]) for a in trace["attempts"]] == [
-            ("webhook", "temporary"), ("console", "delivered")]
+            ("webhook", "temporary"),
+            ("console", "delivered"),
+        ]
         batch = await product.batch(messages(200))
         assert (await product.batch_ended(batch))["delivered_count"] == 200
         assert len(ledger.calls) < 150  # the open breaker skips straight to the next
@@ -218,7 +264,9 @@ async def test_provider_tokens_are_shared_by_all_workers(running):
     batches = await accept(product, messages(400))
     assert await ended(product, batches) == {"delivered_count": 400}
     moments = [call["at"] for call in ledger.calls]
-    assert most_in_any(moments, 1.0) <= 130  # a hundred by the slots, exactly; but calls arrive when they arrive
+    assert (
+        most_in_any(moments, 1.0) <= 130
+    )  # a hundred by the slots, exactly; but calls arrive when they arrive
     assert most_in_any(moments, 3.0) <= 330
     assert max(moments) - min(moments) < 15
 

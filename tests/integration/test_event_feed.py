@@ -19,8 +19,20 @@ pytestmark = pytest.mark.integration
 
 
 def record(event_id: UUID) -> bytes:
-    return orjson.dumps({"v": 1, "tenant_id": str(uuid4()), "events": [
-        {"id": str(event_id), "type": "notification.delivered", "at": "2026-01-31T00:00:00Z", "data": {}}]})
+    return orjson.dumps(
+        {
+            "v": 1,
+            "tenant_id": str(uuid4()),
+            "events": [
+                {
+                    "id": str(event_id),
+                    "type": "notification.delivered",
+                    "at": "2026-01-31T00:00:00Z",
+                    "data": {},
+                }
+            ],
+        }
+    )
 
 
 async def produce(brokers: str, topic: str, *values: bytes | None) -> None:
@@ -44,8 +56,11 @@ async def test_begins_at_the_end_reads_every_partition_and_goes_on_after_kafka_w
         feed = EventFeed(kafka=Kafka(brokers), prefix=prefix, deliver=deliver)
         try:
             await asyncio.wait_for(feed.begin(), 60)  # its topic is not there yet
-            await topics.prepare(Settings(
-                _env_file=None, kafka_brokers=brokers, topic_prefix=prefix, topic_partitions=2))
+            await topics.prepare(
+                Settings(
+                    _env_file=None, kafka_brokers=brokers, topic_prefix=prefix, topic_partitions=2
+                )
+            )
             await until(lambda: feed.reading, what="the feed to find its topic")
             first = [uuid4() for _ in range(4)]
             await produce(brokers, f"{prefix}.events", *map(record, first), b"not JSON", None)
@@ -57,7 +72,10 @@ async def test_begins_at_the_end_reads_every_partition_and_goes_on_after_kafka_w
             await until(lambda: later in got, what="the feed to come back")
             late: list[UUID] = []
             second = EventFeed(
-                kafka=Kafka(brokers), prefix=prefix, deliver=lambda events: late.extend(e.id for e in events.events))
+                kafka=Kafka(brokers),
+                prefix=prefix,
+                deliver=lambda events: late.extend(e.id for e in events.events),
+            )
             await second.begin()
             last = uuid4()
             await produce(services.endpoints.kafka_brokers, f"{prefix}.events", record(last))

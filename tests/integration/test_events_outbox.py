@@ -1,4 +1,6 @@
-"""Which steps of the protocol tell the topic `events` of a status, and that each tells it once, in its transaction."""
+"""Which steps of the protocol tell the topic `events` of a status, and that each tells it once, in
+its transaction.
+"""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -33,21 +35,34 @@ def told(entries):
 
 
 def statuses(entries):
-    return [(str(e.data["notification_id"]), e.data["status"]) for _, events in told(entries) for e in events]
+    return [
+        (str(e.data["notification_id"]), e.data["status"])
+        for _, events in told(entries)
+        for e in events
+    ]
 
 
 async def claimed(hand, **fields):
     return await hand.claim(await hand.create(**fields))
 
 
-@pytest.mark.parametrize("end", [
-    DELIVERED, FAILED, SUPPRESSED, EXPIRED, RETRY_NOW, HELD,
-    dataclasses.replace(RETRY_NOW, status=type(RETRY_NOW.status).DEFERRED),
-], ids=lambda e: e.status.value)
+@pytest.mark.parametrize(
+    "end",
+    [
+        DELIVERED,
+        FAILED,
+        SUPPRESSED,
+        EXPIRED,
+        RETRY_NOW,
+        HELD,
+        dataclasses.replace(RETRY_NOW, status=type(RETRY_NOW.status).DEFERRED),
+    ],
+    ids=lambda e: e.status.value,
+)
 async def test_finish_tells_where_a_delivery_ended(hand, end) -> None:
     one = await claimed(hand, recipient_id="u-1")
     changed = await deliveries.finish(hand.db, [Finishing(one.id, one.lease_token, end)])
-    (tenant, (event,)), = told(changed.entries)
+    ((tenant, (event,)),) = told(changed.entries)
     assert tenant == hand.tenant_id
     assert event.type == f"notification.{end.status.value}"
     assert event.data["recipient_id"] == "u-1"
@@ -62,8 +77,15 @@ async def test_a_statement_leaves_one_record_per_tenant_and_five_hundred_events(
     new = [hand.new() for _ in range(501)] + [hand.new(tenant_id=other.id) for _ in range(2)]
     await notifications.create(hand.db, new, window=timedelta(days=1))
     found = await deliveries.claim(
-        hand.db, [Turn(n.id, 1) for n in new], owner=0, lease=timedelta(seconds=30), call_before=1e12)
-    changed = await deliveries.finish(hand.db, [Finishing(c.id, c.lease_token, DELIVERED) for c in found.values()])
+        hand.db,
+        [Turn(n.id, 1) for n in new],
+        owner=0,
+        lease=timedelta(seconds=30),
+        call_before=1e12,
+    )
+    changed = await deliveries.finish(
+        hand.db, [Finishing(c.id, c.lease_token, DELIVERED) for c in found.values()]
+    )
     sizes = sorted((tenant == other.id, len(events)) for tenant, events in told(changed.entries))
     assert sizes == [(False, 1), (False, 500), (True, 2)]
     stored = await hand.db.fetch("SELECT id, ids FROM outbox WHERE topic = 'events'")
@@ -76,9 +98,14 @@ async def test_what_expires_in_the_queue_is_told(hand) -> None:
     for queue in (lambda i: deliveries.queue(hand.db, [Turn(i, 1)]), lambda _: due(hand)):
         lapsed, waits = [await hand.create(scheduled_at=soon, expires_at=soon) for _ in range(2)]
         await hand.db.fetch(
-            "UPDATE notifications SET due_at = now() - interval '1 minute', expires_at = now() WHERE id = $1", lapsed)
+            "UPDATE notifications SET due_at = now() - interval '1 minute', expires_at = now()"
+            " WHERE id = $1",
+            lapsed,
+        )
         queued = await queue(lapsed)
-        assert statuses(queued.entries if hasattr(queued, "entries") else queued[1]) == [(str(lapsed), "expired")]
+        assert statuses(queued.entries if hasattr(queued, "entries") else queued[1]) == [
+            (str(lapsed), "expired")
+        ]
         assert (await hand.status(waits)).status == "scheduled"
 
 
@@ -86,7 +113,9 @@ async def test_every_way_to_cancel_is_told(hand) -> None:
     one, two, three = [await hand.create(category="c") for _ in range(3)]
     _, entries = await notifications.cancel(hand.db, hand.tenant_id, one)
     assert statuses(entries) == [(str(one), "cancelled")]
-    count, entries = await operations.cancel(hand.db, hand.tenant_id, [one, two], gate="recall", reason="r")
+    count, entries = await operations.cancel(
+        hand.db, hand.tenant_id, [one, two], gate="recall", reason="r"
+    )
     assert (count, statuses(entries)) == (1, [(str(two), "cancelled")])
     await hand.operations.recall(hand.tenant_id, Selection(category="c"))
     assert statuses(hand.published) == [(str(three), "cancelled")]
@@ -97,7 +126,9 @@ async def test_resolutions_are_told(hand) -> None:
     for outcome, notification_id in ids.items():
         await hand.operations.resolve(hand.tenant_id, notification_id, outcome)
     assert statuses(hand.published) == [
-        (str(ids[Outcome.DELIVERED]), "delivered"), (str(ids[Outcome.FAILED]), "failed")]
+        (str(ids[Outcome.DELIVERED]), "delivered"),
+        (str(ids[Outcome.FAILED]), "failed"),
+    ]
 
 
 async def test_a_late_success_and_an_ended_lease_are_told(hand) -> None:
@@ -128,13 +159,16 @@ async def test_of_an_in_app_message_the_address_is_the_recipient(hand) -> None:
 
 async def test_a_tenants_request_tells_of_its_own_only(hand) -> None:
     rows = await hand.db.of(hand.tenant_id).fetch(
-        "SELECT messages FROM tell($1, $2)", [hand.tenant_id, uuid7()], [{"a": 1}, {"b": 2}])
+        "SELECT messages FROM tell($1, $2)", [hand.tenant_id, uuid7()], [{"a": 1}, {"b": 2}]
+    )
     assert [row["messages"][0][0] for row in rows] == [str(hand.tenant_id)]
 
 
 async def test_a_record_says_when_no_endpoint_is_active(hand) -> None:
     wanted = Wanted(url="https://hooks.example/", description=None, events=(), is_active=True)
-    assert await webhooks.create(hand.db, hand.tenant_id, uuid7(), wanted, secret="whsec_c2VjcmV0", most=1)
+    assert await webhooks.create(
+        hand.db, hand.tenant_id, uuid7(), wanted, secret="whsec_c2VjcmV0", most=1
+    )
     assert await headers_told(hand) == [()]
     await hand.db.fetch("UPDATE webhook_endpoints SET is_active = false")
     assert await headers_told(hand) == [(NO_WEBHOOKS,)]

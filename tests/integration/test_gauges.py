@@ -17,8 +17,10 @@ async def test_what_waits_is_seen_on_the_workers_metrics(running: tuple[Stack, R
     sms = {"channel": "sms", "priority": "normal"}
 
     async def waiting() -> bool:
-        return (await product.metric(worker, "notistream_consumer_lag_records", **sms) > 0
-                and await product.metric(worker, "notistream_queue_oldest_seconds", **sms) > 0)
+        return (
+            await product.metric(worker, "notistream_consumer_lag_records", **sms) > 0
+            and await product.metric(worker, "notistream_queue_oldest_seconds", **sms) > 0
+        )
 
     await until(waiting, what="lag and age of the lane")
     assert await product.metric(worker, "notistream_consumer_lag_records", channel="email") == 0
@@ -28,13 +30,18 @@ async def test_what_waits_is_seen_on_the_workers_metrics(running: tuple[Stack, R
     await product.batch_ended(batch)
 
     async def drained() -> bool:
-        return (await product.metric(worker, "notistream_consumer_lag_records") == 0
-                and await product.metric(worker, "notistream_queue_oldest_seconds") == 0)
+        return (
+            await product.metric(worker, "notistream_consumer_lag_records") == 0
+            and await product.metric(worker, "notistream_queue_oldest_seconds") == 0
+        )
 
     await until(drained, what="no lag")
     ledger.answer = lambda _call: (400, {})
     await product.ended(await product.create())
-    await until(lambda: _is(product, worker, "notistream_dead_letters", 1, channel="sms"), what="one open dead letter")
+    await until(
+        lambda: _is(product, worker, "notistream_dead_letters", 1, channel="sms"),
+        what="one open dead letter",
+    )
 
 
 async def test_a_worker_that_does_not_get_on_ends_itself(running: tuple[Stack, Receiver]) -> None:

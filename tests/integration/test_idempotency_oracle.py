@@ -1,4 +1,6 @@
-"""Both kinds of idempotency key against an oracle: random steps on few keys and bodies, windows that pass between."""
+"""Both kinds of idempotency key against an oracle: random steps on few keys and bodies, windows
+that pass between.
+"""
 
 import random
 from dataclasses import dataclass
@@ -31,7 +33,9 @@ class Known:
 
 def expected(known: Known | None, body: bytes) -> object:
     """What a request with this body gets: its turn (None), an error, or the first answer."""
-    if known is None or (known.answer is None and known.abandoned_by_its_server and known.body == body):
+    if known is None or (
+        known.answer is None and known.abandoned_by_its_server and known.body == body
+    ):
         return None
     if known.body != body:
         return IdempotencyKeyReused
@@ -49,7 +53,9 @@ async def test_header_keys_agree_with_the_oracle(seed: int, database_url: str) -
             place = (chance.randrange(2), chance.choice(ROUTES), chance.choice(KEYS))
             key = RequestKey(owners[place[0]], *place[1:])
             known = oracle.get(place)
-            match chance.choice(["request"] * 4 + ["complete", "abandon", "server dies", "window ends"]):
+            match chance.choice(
+                ["request"] * 4 + ["complete", "abandon", "server dies", "window ends"]
+            ):
                 case "request":
                     body = chance.choice(BODIES)
                     wanted = expected(known, body)
@@ -84,21 +90,40 @@ async def asked(replays: Replays, key: RequestKey, body: bytes) -> object:
 async def moved(db: Database, key: RequestKey, column: str) -> None:
     await db.fetch(
         f"UPDATE idempotent_requests SET {column} = now() - interval '1 second'"
-        " WHERE tenant_id = $1 AND route = $2 AND key = $3", key.tenant_id, key.route, key.key)
+        " WHERE tenant_id = $1 AND route = $2 AND key = $3",
+        key.tenant_id,
+        key.route,
+        key.key,
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_body_keys_agree_with_the_oracle(seed: int, database_url: str) -> None:
-    """Several in one statement, also twice the same; each is held by the first that was stored within the window."""
+    """Several in one statement, also twice the same.
+
+    Each is held by the first that was stored within the window.
+    """
     chance, holders = random.Random(f"body {seed}"), dict[tuple[int, str], object]()
     db = await open_database(database_url, size=2, name="test")
     try:
         owners = [(await tenants.create(db, name))[0].id for name in ("one", "two")]
         for _ in range(60):
-            places = [(chance.randrange(2), chance.choice(KEYS)) for _ in range(chance.randint(1, 5))]
-            new = [NewNotification(
-                id=uuid7(), tenant_id=owners[owner], channel="sms", priority=Priority.HIGH, content="hi",
-                recipient="+905000000001", recipient_id=None, idempotency_key=key) for owner, key in places]
+            places = [
+                (chance.randrange(2), chance.choice(KEYS)) for _ in range(chance.randint(1, 5))
+            ]
+            new = [
+                NewNotification(
+                    id=uuid7(),
+                    tenant_id=owners[owner],
+                    channel="sms",
+                    priority=Priority.HIGH,
+                    content="hi",
+                    recipient="+905000000001",
+                    recipient_id=None,
+                    idempotency_key=key,
+                )
+                for owner, key in places
+            ]
             wanted = set()
             for place, notification in zip(places, new, strict=True):
                 if place not in holders:
@@ -106,14 +131,20 @@ async def test_body_keys_agree_with_the_oracle(seed: int, database_url: str) -> 
                     wanted.add(notification.id)
             created = await notifications.create(db, new, window=WINDOW)
             assert created.ids == wanted
-            found = await notifications.find_by_keys(db, [(owners[owner], key) for owner, key in holders])
+            found = await notifications.find_by_keys(
+                db, [(owners[owner], key) for owner, key in holders]
+            )
             assert {(t, k): n.id for (t, k), n in found.items()} == {
-                (owners[owner], key): holder for (owner, key), holder in holders.items()}
+                (owners[owner], key): holder for (owner, key), holder in holders.items()
+            }
             if holders and chance.random() < 0.3:
                 owner, key = chance.choice(sorted(holders))
                 del holders[owner, key]
                 await db.fetch(
                     "UPDATE idempotency_keys SET expires_at = now() - interval '1 second'"
-                    " WHERE tenant_id = $1 AND key = $2", owners[owner], key)
+                    " WHERE tenant_id = $1 AND key = $2",
+                    owners[owner],
+                    key,
+                )
     finally:
         await db.close()

@@ -1,4 +1,6 @@
-"""Inboxes over the real API and a real PostgreSQL: kept once, counted right, in the order of the commits."""
+"""Inboxes over the real API and a real PostgreSQL: kept once, counted right, in the order of the
+commits.
+"""
 
 import asyncio
 import random
@@ -43,8 +45,15 @@ class Post:
 
     def message(self, text: str, recipient: str = "ann", **fields: Any) -> Message:
         given = {
-            "notification_id": uuid7(), "tenant_id": self.tenant_id, "channel": "in_app", "recipient": recipient,
-            "subject": "s", "content": text, "payload": {"n": text}, "idempotency_key": text}
+            "notification_id": uuid7(),
+            "tenant_id": self.tenant_id,
+            "channel": "in_app",
+            "recipient": recipient,
+            "subject": "s",
+            "content": text,
+            "payload": {"n": text},
+            "idempotency_key": text,
+        }
         return Message(**{**given, **fields})
 
     async def keep(self, *texts: str, recipient: str = "ann") -> list[UUID]:
@@ -78,13 +87,20 @@ async def test_every_query_prepares_on_the_migrated_schema(database_url: str) ->
         await connection.close()
 
 
-@pytest.mark.parametrize("route", [r for r in REALTIME if r.operation and 101 not in r.operation.answers],
-                         ids=lambda r: f"{r.method} {r.path}")
+@pytest.mark.parametrize(
+    "route",
+    [r for r in REALTIME if r.operation and 101 not in r.operation.answers],
+    ids=lambda r: f"{r.method} {r.path}",
+)
 async def test_documented_examples_work(post: Post, route: Any) -> None:
-    one, = await post.keep("a")
+    (one,) = await post.keep("a")
     for body in route.operation.body.examples.values() if route.operation.body else [None]:
         answer = await post.client.request(
-            route.method, route.path.format(id=one), headers=ANN, **({} if body is None else {"json": body}))
+            route.method,
+            route.path.format(id=one),
+            headers=ANN,
+            **({} if body is None else {"json": body}),
+        )
         assert answer.status in route.operation.answers, await answer.text()
 
 
@@ -138,7 +154,9 @@ async def test_two_who_keep_the_same_message_at_once_keep_it_once(post: Post) ->
 
 
 async def test_places_are_in_the_order_of_the_commits(post: Post) -> None:
-    """A transaction that began first and commits last does not put a message behind a reader's back."""
+    """A transaction that began first and commits last does not put a message behind a reader's
+    back.
+    """
     async with post.db.transaction() as late:
         await late.fetch("SELECT txid_current()")
         await inbox.keep(post.db, [post.message("first")])
@@ -174,18 +192,24 @@ async def test_a_reader_that_follows_places_misses_nothing_while_many_write(post
                 seen.append(message.body)
                 last = message.seq
             if chance.random() < 0.2 and seen:
-                page = await inbox.page(post.db, post.tenant_id, "ann", before=None, unread=True, limit=3)
+                page = await inbox.page(
+                    post.db, post.tenant_id, "ann", before=None, unread=True, limit=3
+                )
                 for message in page:
                     await inbox.mark_read(post.db, post.tenant_id, "ann", message.id)
 
     async with asyncio.timeout(60):
-        await asyncio.gather(*(write([f"{w}.{i}" for i in range(total // 5)]) for w in range(5)), follow())
+        await asyncio.gather(
+            *(write([f"{w}.{i}" for i in range(total // 5)]) for w in range(5)), follow()
+        )
     assert len(set(seen)) == total
     rows = await post.db.fetch(
-        "SELECT count(*) AS n FROM inbox_messages WHERE recipient_id = 'ann' AND read_at IS NULL")
+        "SELECT count(*) AS n FROM inbox_messages WHERE recipient_id = 'ann' AND read_at IS NULL"
+    )
     assert await post.unread() == rows[0]["n"]
-    assert await inbox.last_seqs(post.db, [(post.tenant_id, "ann"), (post.tenant_id, "nobody")]) == {
-        (post.tenant_id, "ann"): total}
+    assert await inbox.last_seqs(
+        post.db, [(post.tenant_id, "ann"), (post.tenant_id, "nobody")]
+    ) == {(post.tenant_id, "ann"): total}
 
 
 async def test_an_erased_inbox_is_empty_and_its_places_are_not_given_again(post: Post) -> None:
@@ -194,23 +218,36 @@ async def test_an_erased_inbox_is_empty_and_its_places_are_not_given_again(post:
     assert await inbox.erase(post.db.of(post.tenant_id), post.tenant_id, "ann") == 2
     assert (await post.bodies(), await post.unread()) == ([], 0)
     await post.keep("d")
-    found, = await inbox.after(post.db, post.tenant_id, "ann", seq=0, limit=5)
+    (found,) = await inbox.after(post.db, post.tenant_id, "ann", seq=0, limit=5)
     assert (found.seq, await post.unread()) == (3, 1)
     assert (await post.get(**{"X-Recipient-ID": "ben"}))["data"][0]["body"] == "c"
 
 
 async def test_nobody_sees_or_reads_what_is_anothers(post: Post) -> None:
     """Another recipient, with a header or a token, and another tenant."""
-    one, = await post.keep("a")
-    bearer = {"Authorization": f"Bearer {post.runtime.realtime.tokens.issue(post.tenant_id, 'ben', ttl_s=60)}"}
+    (one,) = await post.keep("a")
+    bearer = {
+        "Authorization": (
+            f"Bearer {post.runtime.realtime.tokens.issue(post.tenant_id, 'ben', ttl_s=60)}"
+        )
+    }
     other, _ = await tenants.create(post.db, "other")
-    foreign = {"Authorization": f"Bearer {post.runtime.realtime.tokens.issue(other.id, 'ann', ttl_s=60)}"}
+    foreign = {
+        "Authorization": f"Bearer {post.runtime.realtime.tokens.issue(other.id, 'ann', ttl_s=60)}"
+    }
     key, prefix, hashed = new_key("live")
     await tenants.issue_key(post.db, other.id, name="k", kind="live", prefix=prefix, digest=hashed)
-    for headers in ({"X-Recipient-ID": "ben"}, {**ANN, **bearer}, foreign, {**ANN, "X-API-Key": key}):
+    for headers in (
+        {"X-Recipient-ID": "ben"},
+        {**ANN, **bearer},
+        foreign,
+        {**ANN, "X-API-Key": key},
+    ):
         answer = await post.client.get(BASE, headers=headers)
         assert (await answer.json())["data"] == [], headers
-        assert (await (await post.client.get(f"{BASE}/unread-count", headers=headers)).json()) == {"unread": 0}
+        assert (await (await post.client.get(f"{BASE}/unread-count", headers=headers)).json()) == {
+            "unread": 0
+        }
         await problem_of(await post.client.post(f"{BASE}/{one}/read", headers=headers), 404)
         assert (await post.client.post(f"{BASE}/read-all", headers=headers)).status == 204
         answer = await post.client.get(f"{BASE}/stream?since={one}", headers={**headers, **UPGRADE})
@@ -219,23 +256,39 @@ async def test_nobody_sees_or_reads_what_is_anothers(post: Post) -> None:
 
 
 UPGRADE = {
-    "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Recipient-ID": ""}, {"X-Recipient-ID": "u" * 256}])
 async def test_the_recipient_must_be_named(post: Post, headers: dict[str, str]) -> None:
-    for method, path in (("GET", BASE), ("GET", f"{BASE}/unread-count"), ("POST", f"{BASE}/read-all")):
+    for method, path in (
+        ("GET", BASE),
+        ("GET", f"{BASE}/unread-count"),
+        ("POST", f"{BASE}/read-all"),
+    ):
         answer = await post.client.request(method, path, headers=headers)
         problem = await problem_of(answer, 422)
         assert pointers(problem) == ["/header/X-Recipient-ID"]
         assert ("is required" in problem["detail"]) == (not headers)
 
 
-@pytest.mark.parametrize("query", [
-    "page=2", "limit=0", "limit=101", "limit=1&page_size=0", "after_id=7",
-    "after_id=01970000-0000-7000-8000-0000000000aa&cursor=7", "unread=perhaps", "token=x.y.z"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=2",
+        "limit=0",
+        "limit=101",
+        "limit=1&page_size=0",
+        "after_id=7",
+        "after_id=01970000-0000-7000-8000-0000000000aa&cursor=7",
+        "unread=perhaps",
+        "token=x.y.z",
+    ],
+)
 async def test_bad_parameters(post: Post, query: str) -> None:
     answer = await post.client.get(f"{BASE}?{query}", headers=ANN)
     await problem_of(answer, 401 if query.startswith("token") else 422)
@@ -243,7 +296,9 @@ async def test_bad_parameters(post: Post, query: str) -> None:
 
 async def test_the_provider_keeps_a_message_and_says_when_it_could_not(post: Post) -> None:
     message = post.message("a")
-    receipt = await InAppProvider(ProviderSettings(), Context(inbox=post.runtime.inbox.keep)).send(message)
+    receipt = await InAppProvider(ProviderSettings(), Context(inbox=post.runtime.inbox.keep)).send(
+        message
+    )
     assert receipt == Receipt(str(inbox.message_id(message)))
     assert post.runtime.providers.names()["in_app"] == ["in_app"]
     async with serving("postgresql://x@127.0.0.1:1/x") as (_, away):

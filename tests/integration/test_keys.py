@@ -36,26 +36,36 @@ class Office:
     runtime: Runtime
 
     async def call(self, method: str, path: str, body: Any = None, *, status: int) -> Any:
-        answer = await self.client.request(method, path, headers=ADMIN, **({} if body is None else {"json": body}))
+        answer = await self.client.request(
+            method, path, headers=ADMIN, **({} if body is None else {"json": body})
+        )
         assert answer.status == status, await answer.text()
         return None if status == 204 else await answer.json()
 
-    async def refused(self, method: str, path: str, body: Any = None, *, status: int) -> dict[str, Any]:
-        answer = await self.client.request(method, path, headers=ADMIN, **({} if body is None else {"json": body}))
+    async def refused(
+        self, method: str, path: str, body: Any = None, *, status: int
+    ) -> dict[str, Any]:
+        answer = await self.client.request(
+            method, path, headers=ADMIN, **({} if body is None else {"json": body})
+        )
         return await problem_of(answer, status)
 
     async def tenant(self, name: str = "acme") -> str:
         return str((await self.call("POST", BASE, {"name": name}, status=201))["id"])
 
     async def issue(self, tenant: str, **wanted: Any) -> dict[str, Any]:
-        made: dict[str, Any] = await self.call("POST", f"{BASE}/{tenant}/api-keys", {"name": "k", **wanted}, status=201)
+        made: dict[str, Any] = await self.call(
+            "POST", f"{BASE}/{tenant}/api-keys", {"name": "k", **wanted}, status=201
+        )
         return made
 
     async def status(self, key: str) -> int:
         return (await self.client.get(NOTIFICATIONS, headers={"X-API-Key": key})).status
 
     async def log(self) -> list[tuple[str, str, str]]:
-        rows = await self.runtime.database.fetch("SELECT actor, action, target FROM audit_log ORDER BY id")
+        rows = await self.runtime.database.fetch(
+            "SELECT actor, action, target FROM audit_log ORDER BY id"
+        )
         return [(row["actor"], row["action"], row["target"]) for row in rows]
 
 
@@ -77,7 +87,9 @@ async def test_a_tenant_is_made_shown_and_listed(office: Office) -> None:
     assert (answer.status, answer.headers["Location"]) == (201, f"{BASE}/{made['id']}")
     assert made.keys() == {"id", "name", "created_at"}
     assert await office.call("GET", f"{BASE}/{made['id']}", status=200) == made
-    assert (await office.refused("POST", BASE, {"name": "acme"}, status=409))["code"] == "tenant_exists"
+    assert (await office.refused("POST", BASE, {"name": "acme"}, status=409))[
+        "code"
+    ] == "tenant_exists"
     await office.tenant("other")
     page = await office.call("GET", f"{BASE}?page_size=1", status=200)
     assert [tenant["name"] for tenant in page["data"]] == ["other"]
@@ -100,23 +112,42 @@ async def test_a_key_is_shown_once_and_works(office: Office) -> None:
     key = made.pop("key")
     assert made.pop("api_key") == key
     assert key.startswith(made["prefix"])
-    assert {name: made[name] for name in ("tenant_id", "name", "kind", "expires_at", "last_used_at", "revoked_at")} == {
-        "tenant_id": tenant, "name": "checkout", "kind": "live", "expires_at": None, "last_used_at": None,
-        "revoked_at": None}
+    assert {
+        name: made[name]
+        for name in ("tenant_id", "name", "kind", "expires_at", "last_used_at", "revoked_at")
+    } == {
+        "tenant_id": tenant,
+        "name": "checkout",
+        "kind": "live",
+        "expires_at": None,
+        "last_used_at": None,
+        "revoked_at": None,
+    }
     assert await office.status(key) == 200
     listed = await office.call("GET", f"{BASE}/{tenant}/api-keys", status=200)
     assert listed == {"data": [made], "next_cursor": None}
-    assert key not in str([dict(r) for r in await office.runtime.database.fetch("SELECT * FROM api_keys")])
-    assert key not in str([dict(r) for r in await office.runtime.database.fetch("SELECT * FROM audit_log")])
+    assert key not in str(
+        [dict(r) for r in await office.runtime.database.fetch("SELECT * FROM api_keys")]
+    )
+    assert key not in str(
+        [dict(r) for r in await office.runtime.database.fetch("SELECT * FROM audit_log")]
+    )
 
 
-@pytest.mark.parametrize(("body", "place"), [
-    ({"name": "k", "kind": "gold"}, "/kind"), ({"name": "k", "expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
-    ({"name": "k", "expires_at": "tomorrow"}, "/expires_at"), ({"name": "k", "scopes": []}, "/scopes"),
-])
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"name": "k", "kind": "gold"}, "/kind"),
+        ({"name": "k", "expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
+        ({"name": "k", "expires_at": "tomorrow"}, "/expires_at"),
+        ({"name": "k", "scopes": []}, "/scopes"),
+    ],
+)
 async def test_a_wrong_key_is_not_issued(office: Office, body: Any, place: str) -> None:
     tenant = await office.tenant()
-    assert pointers(await office.refused("POST", f"{BASE}/{tenant}/api-keys", body, status=422)) == [place]
+    assert pointers(
+        await office.refused("POST", f"{BASE}/{tenant}/api-keys", body, status=422)
+    ) == [place]
 
 
 async def test_the_body_may_be_left_out(office: Office) -> None:
@@ -158,7 +189,9 @@ async def test_an_expired_key_stops_though_it_is_remembered(database_url: str) -
     async with serving(database_url, auth="on", admin_token=TOKEN) as (client, runtime):
         office = Office(client, runtime)
         tenant = await office.tenant()
-        key = await office.issue(tenant, expires_at=(datetime.now(UTC) + timedelta(seconds=2)).isoformat())
+        key = await office.issue(
+            tenant, expires_at=(datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+        )
         assert await office.status(key["key"]) == 200
 
         async def ended() -> bool:
@@ -177,7 +210,9 @@ async def test_a_revoked_key_is_remembered_for_five_seconds_at_most(
         assert await office.status(key["key"]) == 200
         await office.call("DELETE", f"{BASE}/{tenant}/api-keys/{key['id']}", status=204)
         clock = authentication.time.monotonic
-        monkeypatch.setattr(authentication.time, "monotonic", lambda: clock() + authentication.CACHED_S)
+        monkeypatch.setattr(
+            authentication.time, "monotonic", lambda: clock() + authentication.CACHED_S
+        )
         assert await office.status(key["key"]) == 401
 
 
@@ -189,34 +224,57 @@ async def test_rotation_lets_both_keys_work_for_the_overlap(office: Office) -> N
     assert new["key"] == new["api_key"] != old["key"]
     assert (new["name"], new["kind"], new["expires_at"]) == ("checkout", "test", None)
     assert [await office.status(key["key"]) for key in (old, new)] == [200, 200]
-    shown = {k["id"]: k for k in (await office.call("GET", f"{BASE}/{tenant}/api-keys", status=200))["data"]}
+    shown = {
+        k["id"]: k
+        for k in (await office.call("GET", f"{BASE}/{tenant}/api-keys", status=200))["data"]
+    }
     assert shown[old["id"]]["replaced_by"] == new["id"]
     left = datetime.fromisoformat(shown[old["id"]]["expires_at"]) - datetime.now(UTC)
     assert timedelta(hours=23) < left < timedelta(hours=25)
     assert (await office.refused("POST", path, status=409))["code"] == "key_ended"
-    last = await office.call("POST", f"{BASE}/{tenant}/api-keys/{new['id']}/rotate", {"overlap_s": 0}, status=201)
+    last = await office.call(
+        "POST", f"{BASE}/{tenant}/api-keys/{new['id']}/rotate", {"overlap_s": 0}, status=201
+    )
     assert [await office.status(key["key"]) for key in (old, new, last)] == [200, 401, 200]
     assert (await office.log())[-1] == ("admin", "key.rotate", last["prefix"])
 
 
 async def test_a_new_key_lives_as_long_as_the_old_one_was_meant_to(office: Office) -> None:
     tenant = await office.tenant()
-    old = await office.issue(tenant, expires_at=(datetime.now(UTC) + timedelta(hours=2)).isoformat())
-    new = await office.call("POST", f"{BASE}/{tenant}/api-keys/{old['id']}/rotate", {"overlap_s": 86_400}, status=201)
+    old = await office.issue(
+        tenant, expires_at=(datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    )
+    new = await office.call(
+        "POST", f"{BASE}/{tenant}/api-keys/{old['id']}/rotate", {"overlap_s": 86_400}, status=201
+    )
     lives = datetime.fromisoformat(new["expires_at"]) - datetime.fromisoformat(new["created_at"])
     assert abs(lives - timedelta(hours=2)) < timedelta(seconds=30)
-    shown = {k["id"]: k for k in (await office.call("GET", f"{BASE}/{tenant}/api-keys", status=200))["data"]}
-    assert shown[old["id"]]["expires_at"] == old["expires_at"], "an overlap never makes a key live longer"
-    given = await office.call("POST", f"{BASE}/{tenant}/api-keys/{new['id']}/rotate", {
-        "expires_at": "2099-01-01T00:00:00Z"}, status=201)
+    shown = {
+        k["id"]: k
+        for k in (await office.call("GET", f"{BASE}/{tenant}/api-keys", status=200))["data"]
+    }
+    assert shown[old["id"]]["expires_at"] == old["expires_at"], (
+        "an overlap never makes a key live longer"
+    )
+    given = await office.call(
+        "POST",
+        f"{BASE}/{tenant}/api-keys/{new['id']}/rotate",
+        {"expires_at": "2099-01-01T00:00:00Z"},
+        status=201,
+    )
     assert given["expires_at"] == "2099-01-01T00:00:00Z"
-    for body, place in (({"overlap_s": -1}, "/overlap_s"), ({"overlap_s": 10**9}, "/overlap_s"),
-                        ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at")):
+    for body, place in (
+        ({"overlap_s": -1}, "/overlap_s"),
+        ({"overlap_s": 10**9}, "/overlap_s"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
+    ):
         path = f"{BASE}/{tenant}/api-keys/{given['id']}/rotate"
         assert pointers(await office.refused("POST", path, body, status=422)) == [place]
 
 
-async def test_last_use_is_written_behind_the_request(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_last_use_is_written_behind_the_request(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(key_use, "LOOKS_EVERY_S", 0.05)
     tenant = await office.tenant()
     key, unused = await office.issue(tenant), await office.issue(tenant)
@@ -224,7 +282,9 @@ async def test_last_use_is_written_behind_the_request(office: Office, monkeypatc
     assert await office.status(key["key"]) == 200
 
     async def used() -> dict[str, Any]:
-        return {k["id"]: k["last_used_at"] for k in (await office.call("GET", path, status=200))["data"]}
+        return {
+            k["id"]: k["last_used_at"] for k in (await office.call("GET", path, status=200))["data"]
+        }
 
     async def written() -> bool:
         return bool((await used())[key["id"]])
@@ -246,7 +306,9 @@ async def test_what_a_test_key_sends_says_so(office: Office, kind: str, test: bo
     made = await (await office.client.post(NOTIFICATIONS, json=SMS, headers=headers)).json()
     shown = await (await office.client.get(f"{NOTIFICATIONS}/{made['id']}", headers=headers)).json()
     assert made["test"] is shown["test"] is test
-    batch = await office.client.post(f"{NOTIFICATIONS}/batch", json={"notifications": [SMS]}, headers=headers)
+    batch = await office.client.post(
+        f"{NOTIFICATIONS}/batch", json={"notifications": [SMS]}, headers=headers
+    )
     assert (await batch.json())["notifications"][0]["test"] is test
 
 
@@ -270,7 +332,8 @@ async def test_documented_examples_work(office: Office, route: Any) -> None:
     good = [status for status in route.operation.answers if status < 400]
     for body in route.operation.body.examples.values() if route.operation.body else [None]:
         answer = await office.client.request(
-            route.method, path, headers=ADMIN, **({} if body is None else {"json": body}))
+            route.method, path, headers=ADMIN, **({} if body is None else {"json": body})
+        )
         assert answer.status in good, await answer.text()
 
 
@@ -279,7 +342,9 @@ async def test_documented_examples_work(office: Office, route: Any) -> None:
 
 @pytest.fixture
 def run(office: Office, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
-    """Run a command on the office's database, in a thread of its own, because it has its own event loop."""
+    """Run a command on the office's database, in a thread of its own, because it has its own event
+    loop.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NOTISTREAM_DATABASE_URL", database_url)
     monkeypatch.setenv("NOTISTREAM_KAFKA_BROKERS", "127.0.0.1:1")
@@ -298,8 +363,20 @@ async def test_keys_on_the_command_line(office: Office, run: Any) -> None:
     assert not json.loads(await run("tenants", "create", "acme", "--json"))["created"]
     key = await run("keys", "issue", "acme")
     assert await office.status(key) == 200
-    made = json.loads(await run(
-        "keys", "issue", tenant["id"], "--name", "ci", "--kind", "test", "--expires", "90d", "--json"))
+    made = json.loads(
+        await run(
+            "keys",
+            "issue",
+            tenant["id"],
+            "--name",
+            "ci",
+            "--kind",
+            "test",
+            "--expires",
+            "90d",
+            "--json",
+        )
+    )
     assert made["key"].startswith("ns_test_")
     assert datetime.fromisoformat(made["expires_at"]) - datetime.now(UTC) > timedelta(days=89)
     listed = json.loads(await run("keys", "list", "acme", "--json"))
@@ -312,10 +389,24 @@ async def test_keys_on_the_command_line(office: Office, run: Any) -> None:
     assert await run("keys", "revoke", new) == "revoked"
     assert [await office.status(k) for k in (made["key"], new)] == [401, 401]
     assert "revoked" in await run("keys", "list", "acme")
-    assert [line[:2] for line in await office.log()] == [("cli", action) for action in (
-        "tenant.create", "key.issue", "key.issue", "key.rotate", "key.revoke", "key.revoke")]
-    for words in (("keys", "issue", "nobody"), ("keys", "list", "nobody"), ("keys", "revoke", "ns_live_nothing"),
-                  ("keys", "rotate", new), ("keys", "issue", "acme", "--expires", "2020-01-01")):
+    assert [line[:2] for line in await office.log()] == [
+        ("cli", action)
+        for action in (
+            "tenant.create",
+            "key.issue",
+            "key.issue",
+            "key.rotate",
+            "key.revoke",
+            "key.revoke",
+        )
+    ]
+    for words in (
+        ("keys", "issue", "nobody"),
+        ("keys", "list", "nobody"),
+        ("keys", "revoke", "ns_live_nothing"),
+        ("keys", "rotate", new),
+        ("keys", "issue", "acme", "--expires", "2020-01-01"),
+    ):
         assert "error: " in await run(*words, status=1)
     assert "span" in await run("keys", "issue", "acme", "--expires", "soon", status=2)
 

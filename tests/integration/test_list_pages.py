@@ -1,4 +1,6 @@
-"""Lists of notifications, page by page: everything that matches turns up once, whatever is asked for."""
+"""Lists of notifications, page by page: everything that matches turns up once, whatever is asked
+for.
+"""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -30,15 +32,24 @@ CASES = [
     ({"template": "t5"}, lambda n: n % 6 == 5),
     ({"recipient": "a2"}, lambda n: n % 5 == 2),
     ({"recipient_id": "u-0"}, lambda n: n % 5 == 0),
-    ({"recipient": "a1", "recipient_id": "u-1", "channel": "email"}, lambda n: n % 5 == 1 and n % 3 == 0),
+    (
+        {"recipient": "a1", "recipient_id": "u-1", "channel": "email"},
+        lambda n: n % 5 == 1 and n % 3 == 0,
+    ),
     ({"recipient": "a3", "batch_id": BATCH}, lambda n: n % 5 == 3 and n % 4 == 0),
     ({"recipient_id": "u-0", "batch_id": BATCH}, lambda n: n % 5 == 0 and n % 4 == 0),
     ({"batch_id": BATCH}, lambda n: n % 4 == 0),
     ({"batch_id": BATCH, "statuses": ["failed"], "template": "t3"}, lambda n: False),
     ({"date_from": NOW - timedelta(hours=10.5)}, lambda n: n <= 10),
     ({"date_to": NOW - timedelta(hours=50.5)}, lambda n: n > 50),
-    ({"date_from": NOW - timedelta(hours=40.5), "date_to": NOW - timedelta(hours=20.5), "channel": "email"},
-     lambda n: 20 < n <= 40 and n % 3 == 0),
+    (
+        {
+            "date_from": NOW - timedelta(hours=40.5),
+            "date_to": NOW - timedelta(hours=20.5),
+            "channel": "email",
+        },
+        lambda n: 20 < n <= 40 and n % 3 == 0,
+    ),
 ]
 
 
@@ -56,13 +67,18 @@ async def tenant(database_url):
 
 
 @pytest.mark.parametrize(
-    ("asked", "matches"), CASES, ids=lambda value: "-".join(value) if isinstance(value, dict) else "rows")
+    ("asked", "matches"),
+    CASES,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "rows",
+)
 @pytest.mark.parametrize("stretch", [7, 10_000])
 async def test_every_match_turns_up_once_in_order(tenant, asked, matches, stretch):
     db, tenant_id = tenant
     found, before, pages = [], None, 0
     while before is not None or not pages:
-        page = await notifications.list_page(db, tenant_id, Filter(before=before, **asked), limit=4, stretch=stretch)
+        page = await notifications.list_page(
+            db, tenant_id, Filter(before=before, **asked), limit=4, stretch=stretch
+        )
         assert len(page.notifications) <= 4
         found += [int(stored.content) for stored in page.notifications]
         before, pages = page.older, pages + 1
@@ -71,11 +87,14 @@ async def test_every_match_turns_up_once_in_order(tenant, asked, matches, stretc
 
 async def test_a_rare_status_ends_the_page_and_the_cursor_leads_on(tenant):
     db, tenant_id = tenant
-    page = await notifications.list_page(db, tenant_id, Filter(statuses=["unknown"]), limit=20, stretch=50)
+    page = await notifications.list_page(
+        db, tenant_id, Filter(statuses=["unknown"]), limit=20, stretch=50
+    )
     assert page.notifications == []
     assert page.older is not None
     rest = await notifications.list_page(
-        db, tenant_id, Filter(statuses=["unknown"], before=page.older), limit=20, stretch=50)
+        db, tenant_id, Filter(statuses=["unknown"], before=page.older), limit=20, stretch=50
+    )
     assert (rest.notifications, rest.older) == ([], None)
 
 
@@ -85,6 +104,10 @@ async def test_an_address_longer_than_an_index_takes_is_stored_and_found(tenant)
     async with db.transaction() as connection:
         await connection.fetch(
             "INSERT INTO notifications (id, tenant_id, channel, priority, recipient, status)"
-            " VALUES ($1, $2, 'push', 'normal', $3, 'delivered')", uuid4(), tenant_id, token)
+            " VALUES ($1, $2, 'push', 'normal', $3, 'delivered')",
+            uuid4(),
+            tenant_id,
+            token,
+        )
     found = await notifications.list_page(db, tenant_id, Filter(recipient=token), limit=4)
     assert [stored.recipient for stored in found.notifications] == [token]

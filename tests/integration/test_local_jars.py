@@ -16,7 +16,13 @@ from notistream.local.errors import LocalServicesError
 @pytest.fixture(autouse=True)
 def no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
-            "M2_REPO", "JGO_CACHE_DIR", "JGO_CONFIG_FILE", "XDG_CONFIG_HOME", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        "M2_REPO",
+        "JGO_CACHE_DIR",
+        "JGO_CONFIG_FILE",
+        "XDG_CONFIG_HOME",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -27,14 +33,18 @@ def test_an_empty_home_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert cache.repository.is_relative_to(tmp_path)
 
 
-def test_a_home_that_cannot_be_written_leaves_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_cannot_be_written_leaves_the_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "home").touch()  # not even root can make folders below a file
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     cache = jars.choose_cache(tmp_path / "state")
     assert cache.environments.is_relative_to(tmp_path / "state")
 
 
-def test_no_home_at_all_leaves_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_home_at_all_leaves_the_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -66,14 +76,18 @@ def paths(cafile: str | None) -> Callable[[], object]:
     return lambda: SimpleNamespace(cafile=cafile, capath=None)
 
 
-def test_whom_the_system_trusts_is_trusted_for_the_download_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whom_the_system_trusts_is_trusted_for_the_download_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(ssl, "get_default_verify_paths", paths("/system/ca.pem"))
     assert jars._fetched(Builder("/system/ca.pem")) == ["kafka.jar"]
     assert "REQUESTS_CA_BUNDLE" not in os.environ
 
 
 @pytest.mark.parametrize("system", [None, "/system/ca.pem"])
-def test_a_chosen_authority_is_not_replaced(monkeypatch: pytest.MonkeyPatch, system: str | None) -> None:
+def test_a_chosen_authority_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch, system: str | None
+) -> None:
     monkeypatch.setattr(ssl, "get_default_verify_paths", paths(system))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/mine.pem")
     with pytest.raises(requests.exceptions.SSLError):
@@ -81,7 +95,9 @@ def test_a_chosen_authority_is_not_replaced(monkeypatch: pytest.MonkeyPatch, sys
     assert os.environ["REQUESTS_CA_BUNDLE"] == "/mine.pem"
 
 
-def test_an_untrusted_certificate_says_how_to_trust_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_untrusted_certificate_says_how_to_trust_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_builder: object) -> None:
         raise requests.exceptions.SSLError("self-signed certificate in certificate chain")
 
@@ -92,7 +108,9 @@ def test_an_untrusted_certificate_says_how_to_trust_it(tmp_path: Path, monkeypat
 
 
 @pytest.mark.integration
-def test_an_interrupted_download_is_repaired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_download_is_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = jars.kafka_jars(tmp_path, print)
     cache = jars.Cache(tmp_path / "environments", tmp_path / "repository", {})
     monkeypatch.setattr(jars, "choose_cache", lambda _: cache)

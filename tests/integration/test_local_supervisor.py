@@ -14,7 +14,10 @@ from notistream.local.processes import alive, wait_for
 from notistream.local.supervisor import Backoff, Child, Supervisor
 
 QUICK = Backoff(first=0.01, longest=0.04)
-STUBBORN = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+STUBBORN = (
+    "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True);"
+    " signal.pause()"
+)
 HOLD = """
 import asyncio, sys
 from notistream.local.supervisor import Child, Supervisor
@@ -52,29 +55,52 @@ async def test_a_crashing_child_is_started_again_ever_later(lines: list[str]) ->
     assert lines[0] == " shaky | hello"
 
 
-async def test_a_child_that_refuses_its_settings_stops_all_and_is_not_started_again(lines: list[str]) -> None:
+async def test_a_child_that_refuses_its_settings_stops_all_and_is_not_started_again(
+    lines: list[str],
+) -> None:
     async with Supervisor(lines.append, backoff=QUICK) as supervisor:
         supervisor.keep(python("wrong", "print('error: so not'); raise SystemExit(2)"))
         await until(supervisor.stopping.is_set)
     assert supervisor.refused
-    assert lines == [" wrong | error: so not", "wrong does not start like this; what it said is above"]
+    assert lines == [
+        " wrong | error: so not",
+        "wrong does not start like this; what it said is above",
+    ]
 
 
-async def test_a_child_that_has_run_is_started_again_whatever_it_ends_with(lines: list[str]) -> None:
-    async with Supervisor(lines.append, backoff=Backoff(first=0.01, longest=0.04, stable=0.0)) as supervisor:
+async def test_a_child_that_has_run_is_started_again_whatever_it_ends_with(
+    lines: list[str],
+) -> None:
+    async with Supervisor(
+        lines.append, backoff=Backoff(first=0.01, longest=0.04, stable=0.0)
+    ) as supervisor:
         supervisor.keep(python("shaky", "raise SystemExit(2)"))
         await until(lambda: len(lines) >= 2)
     assert not supervisor.refused
 
 
 def test_back_off_ends_at_half_a_minute() -> None:
-    assert [Backoff().delay(crashes) for crashes in (1, 2, 3, 7, 1000)] == [0.5, 1.0, 2.0, 30.0, 30.0]
+    assert [Backoff().delay(crashes) for crashes in (1, 2, 3, 7, 1000)] == [
+        0.5,
+        1.0,
+        2.0,
+        30.0,
+        30.0,
+    ]
 
 
 async def test_output_of_any_shape_is_prefixed(lines: list[str]) -> None:
-    code = "import sys; print('a\\nb'); print('ü', file=sys.stderr); print('x' * 100_000); print('end', end='')"
+    code = (
+        "import sys; print('a\\nb'); print('ü', file=sys.stderr); print('x' * 100_000);"
+        " print('end', end='')"
+    )
     async with Supervisor(lines.append) as supervisor:
-        assert await supervisor.run(python("odd", f"import sys; sys.stdout.reconfigure(encoding='utf8'); {code}")) == 0
+        assert (
+            await supervisor.run(
+                python("odd", f"import sys; sys.stdout.reconfigure(encoding='utf8'); {code}")
+            )
+            == 0
+        )
     assert all(line.startswith("   odd | ") for line in lines)
     assert {"   odd | a", "   odd | b", "   odd | ü", "   odd | end"} <= set(lines)
     assert sum(line.count("x") for line in lines) == 100_000
@@ -126,7 +152,10 @@ async def test_a_deaf_child_is_killed_after_the_grace(lines: list[str]) -> None:
 
 
 async def test_grandchildren_do_not_stay(lines: list[str]) -> None:
-    code = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid)"
+    code = (
+        "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time;"
+        " time.sleep(600)']).pid)"
+    )
     async with Supervisor(lines.append) as supervisor:
         await supervisor.run(python("parent", code))
     pid = int(lines[0].rpartition(" ")[2])
@@ -134,9 +163,13 @@ async def test_grandchildren_do_not_stay(lines: list[str]) -> None:
 
 
 def test_no_orphan_when_the_supervisor_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) as supervisor:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True
+    ) as supervisor:
         assert supervisor.stdout
-        children = [psutil.Process(int(supervisor.stdout.readline().rpartition(" ")[2])) for _ in range(2)]
+        children = [
+            psutil.Process(int(supervisor.stdout.readline().rpartition(" ")[2])) for _ in range(2)
+        ]
         assert all(map(alive, children))
         supervisor.kill()
         assert wait_for(lambda: not any(map(alive, children)), 5)

@@ -48,7 +48,9 @@ async def all_of(db, wanted: Wanted) -> tuple[list[UUID], int]:
         pages += 1
         if page.older is None:
             return found, pages
-        wanted = Wanted(**{name: getattr(wanted, name) for name in Wanted.__slots__} | {"before": page.older})
+        wanted = Wanted(
+            **{name: getattr(wanted, name) for name in Wanted.__slots__} | {"before": page.older}
+        )
 
 
 async def test_every_match_is_found_once_whatever_is_asked(planted):
@@ -56,34 +58,65 @@ async def test_every_match_is_found_once_whatever_is_asked(planted):
     for wanted, where in (
         (Wanted(status="failed"), "status = 'failed'"),
         (Wanted(tenant_id=SMALL), f"tenant_id = '{SMALL}'"),
-        (Wanted(tenant_id=SMALL, template="welcome"), f"tenant_id = '{SMALL}' AND template_name = 'welcome'"),
+        (
+            Wanted(tenant_id=SMALL, template="welcome"),
+            f"tenant_id = '{SMALL}' AND template_name = 'welcome'",
+        ),
         (Wanted(recipient="+905000000123"), "recipient = '+905000000123'"),
-        (Wanted(recipient="+905000000123", tenant_id=LARGE, since=SINCE, until=UNTIL),
-         f"recipient = '+905000000123' AND created_at >= '{SINCE}' AND created_at < '{UNTIL}'"),
+        (
+            Wanted(recipient="+905000000123", tenant_id=LARGE, since=SINCE, until=UNTIL),
+            f"recipient = '+905000000123' AND created_at >= '{SINCE}' AND created_at < '{UNTIL}'",
+        ),
         (Wanted(channel="email"), "channel = 'email'"),
     ):
         found, pages = await all_of(db, wanted)
-        expected = await connection.fetch(f"SELECT id FROM notifications WHERE {where} ORDER BY id DESC")
+        expected = await connection.fetch(
+            f"SELECT id FROM notifications WHERE {where} ORDER BY id DESC"
+        )
         assert found == [row["id"] for row in expected], wanted
         assert pages <= ROWS // STRETCH + len(found) // 50 + 1
 
 
 async def test_a_page_looks_at_no_more_than_a_stretch(planted):
     _, connection = planted
-    await connection.execute("SET plan_cache_mode = force_generic_plan")  # as after the fifth search
+    await connection.execute(
+        "SET plan_cache_mode = force_generic_plan"
+    )  # as after the fifth search
     everything = (search.LAST, search.FIRST)
     end = await connection.fetchval(SQL["end_of_stretch"], LARGE, *everything, True, STRETCH)
     cases = {
         "newest of all": ("of_all", (*everything, None, None, None, None, 51), 51),
-        "newest of a small tenant": ("of_tenant", (SMALL, *everything, None, None, None, None, 51), 51),
+        "newest of a small tenant": (
+            "of_tenant",
+            (SMALL, *everything, None, None, None, None, 51),
+            51,
+        ),
         "a recipient of a tenant": (
-            "of_tenant", (LARGE, search.LAST, end, None, None, "+905000000123", None, 51), STRETCH),
+            "of_tenant",
+            (LARGE, search.LAST, end, None, None, "+905000000123", None, 51),
+            STRETCH,
+        ),
         "a recipient of a small tenant": (
-            "of_tenant", (SMALL, *everything, None, None, "+905000000123", None, 51), 200),
-        "a status of all": ("of_all", (search.LAST, end, "expired", None, None, None, 51), STRETCH + 100),
-        "where it ends, of a tenant": ("end_of_stretch", (LARGE, *everything, True, STRETCH), STRETCH),
+            "of_tenant",
+            (SMALL, *everything, None, None, "+905000000123", None, 51),
+            200,
+        ),
+        "a status of all": (
+            "of_all",
+            (search.LAST, end, "expired", None, None, None, 51),
+            STRETCH + 100,
+        ),
+        "where it ends, of a tenant": (
+            "end_of_stretch",
+            (LARGE, *everything, True, STRETCH),
+            STRETCH,
+        ),
         "where it ends, of all": ("end_of_stretch", (None, *everything, False, STRETCH), STRETCH),
-        "where it ends, of a small tenant": ("end_of_stretch", (SMALL, *everything, True, STRETCH), 200),
+        "where it ends, of a small tenant": (
+            "end_of_stretch",
+            (SMALL, *everything, True, STRETCH),
+            200,
+        ),
     }
     for what, (query, arguments, most) in cases.items():
         assert await looked_at(connection, SQL[query], *arguments) <= most, what
@@ -93,5 +126,7 @@ async def test_the_first_id_of_a_moment_is_below_all_of_it(planted):
     db, _ = planted
     at = BEGIN + timedelta(seconds=100)
     found = await search.search(db, Wanted(since=at, until=at + timedelta(seconds=3)), limit=50)
-    assert [one.created_at for one in found.notifications] == [at + timedelta(seconds=n) for n in (2, 1, 0)]
+    assert [one.created_at for one in found.notifications] == [
+        at + timedelta(seconds=n) for n in (2, 1, 0)
+    ]
     assert id_at(datetime(1960, 1, 1, tzinfo=UTC)) == FIRST

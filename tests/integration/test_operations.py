@@ -41,12 +41,16 @@ async def test_every_query_prepares_on_the_migrated_schema(database_url, stem):
 async def test_recall_against_claim(hand, recall_first):
     notification_id = await hand.create(category="news")
     if recall_first:
-        assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(1, 0)
+        assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(
+            1, 0
+        )
         assert await hand.claim(notification_id) is None
         assert (await hand.status(notification_id)).status == "cancelled"
     else:
         assert await hand.claim(notification_id)
-        assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(0, 1)
+        assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(
+            0, 1
+        )
         assert (await hand.status(notification_id)).status == "processing"
 
 
@@ -60,12 +64,18 @@ async def test_recall_beside_claims_neither_loses_nor_counts_twice(hand, monkeyp
         claimed = 0
         for at in range(0, 200, 20):
             found = await deliveries.claim(
-                hand.db, [Turn(n.id, 1) for n in new[at:at + 20]], owner=0, lease=HOUR, call_before=1e12)
+                hand.db,
+                [Turn(n.id, 1) for n in new[at : at + 20]],
+                owner=0,
+                lease=HOUR,
+                call_before=1e12,
+            )
             claimed += len(found)
         return claimed
 
     recalled, claimed = await asyncio.gather(
-        hand.operations.recall(hand.tenant_id, Selection(category="news")), claim_some())
+        hand.operations.recall(hand.tenant_id, Selection(category="news")), claim_some()
+    )
     assert recalled.recalled + claimed == 200
     assert recalled.too_late <= claimed
     rows = await hand.db.fetch("SELECT status, count(*) FROM notifications GROUP BY status")
@@ -73,23 +83,43 @@ async def test_recall_beside_claims_neither_loses_nor_counts_twice(hand, monkeyp
 
 
 async def test_recall_takes_every_waiting_status_and_only_what_matches(hand):
-    mine = {status: await hand.in_status(status, category="news", template_name="welcome") for status in WAITING}
-    late = [await hand.in_status(status, category="news") for status in ("processing", "unknown", "delivered")]
-    ended = [await hand.in_status(status, category="news") for status in ("failed", "suppressed", "cancelled")]
+    mine = {
+        status: await hand.in_status(status, category="news", template_name="welcome")
+        for status in WAITING
+    }
+    late = [
+        await hand.in_status(status, category="news")
+        for status in ("processing", "unknown", "delivered")
+    ]
+    ended = [
+        await hand.in_status(status, category="news")
+        for status in ("failed", "suppressed", "cancelled")
+    ]
     other, _ = await tenants.create(hand.db, "other")
-    for fields in ({"category": "bills"}, {"category": "news", "tenant_id": other.id},
-                   {"category": "news", "channel": "push", "recipient": "t"}):
+    for fields in (
+        {"category": "bills"},
+        {"category": "news", "tenant_id": other.id},
+        {"category": "news", "channel": "push", "recipient": "t"},
+    ):
         await hand.create(**fields)
-    assert await hand.operations.recall(hand.tenant_id, Selection(category="news", channel="sms")) == Recalled(4, 3)
+    assert await hand.operations.recall(
+        hand.tenant_id, Selection(category="news", channel="sms")
+    ) == Recalled(4, 3)
     for notification_id in mine.values():
         found = await hand.status(notification_id)
-        assert (found.status, found.reason, found.due_at) == ("cancelled", "recalled by the sender", None)
+        assert (found.status, found.reason, found.due_at) == (
+            "cancelled",
+            "recalled by the sender",
+            None,
+        )
         assert (await hand.steps(notification_id))[-1] == ("recall", "cancelled")
     statuses = [(await hand.status(n)).status for n in (*late, *ended)]
     assert statuses == ["processing", "unknown", "delivered", "failed", "suppressed", "cancelled"]
     rest = await hand.db.fetch("SELECT count(*) FROM notifications WHERE status = 'pending'")
     assert rest[0][0] == 3
-    assert await hand.log() == [(str(hand.tenant_id), "notifications.recall", "category=news channel=sms")]
+    assert await hand.log() == [
+        (str(hand.tenant_id), "notifications.recall", "category=news channel=sms")
+    ]
 
 
 @pytest.mark.parametrize("by", ["name", "id"])
@@ -107,8 +137,12 @@ async def test_recall_in_pages_of_any_size_finds_all(hand, monkeypatch, size):
     monkeypatch.setattr(use_cases, "CANCELLED_AT_ONCE", 2)
     new = [hand.new(category="news" if n % 3 else "bills") for n in range(30)]
     await notifications.create(hand.db, new, window=timedelta(days=7))
-    assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(20, 0)
-    assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(0, 0)
+    assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(
+        20, 0
+    )
+    assert await hand.operations.recall(hand.tenant_id, Selection(category="news")) == Recalled(
+        0, 0
+    )
 
 
 async def test_cancelling_a_batch_leaves_what_has_begun(hand):
@@ -128,7 +162,9 @@ async def test_cancelling_a_batch_leaves_what_has_begun(hand):
 
 
 async def test_what_is_cancelled_does_not_use_up_a_cap(hand):
-    one, two, three, kept = [await hand.create(category="news" if n == 1 else None) for n in range(4)]
+    one, two, three, kept = [
+        await hand.create(category="news" if n == 1 else None) for n in range(4)
+    ]
     for notification_id in (one, two, three, kept):
         await hand.use_cap(notification_id)
     await notifications.cancel(hand.db, hand.tenant_id, one)
@@ -146,7 +182,12 @@ async def test_reschedule_against_claim(hand, reschedule_first):
     at = datetime.now(UTC) + HOUR
     if reschedule_first:
         moved = await hand.operations.reschedule(hand.tenant_id, notification_id, Schedule(at=at))
-        assert (moved.status, moved.seq, moved.due_at, moved.scheduled_at) == ("scheduled", 2, at, at)
+        assert (moved.status, moved.seq, moved.due_at, moved.scheduled_at) == (
+            "scheduled",
+            2,
+            at,
+            at,
+        )
         assert await hand.claim(notification_id, seq=1) is None
     else:
         assert await hand.claim(notification_id)
@@ -160,14 +201,17 @@ async def test_reschedule_against_the_timer_of_a_retry(hand, reschedule_first):
     notification_id = await hand.in_status("retrying")
     timer = [Turn(notification_id, 1)]
     if reschedule_first:
-        await hand.operations.reschedule(hand.tenant_id, notification_id, Schedule(at=datetime.now(UTC) + HOUR))
+        await hand.operations.reschedule(
+            hand.tenant_id, notification_id, Schedule(at=datetime.now(UTC) + HOUR)
+        )
         queued = await deliveries.queue(hand.db, timer)
         assert (queued.entries, queued.early) == ([], {})
         assert (await hand.status(notification_id)).status == "scheduled"
     else:
         assert (await deliveries.queue(hand.db, timer)).entries
         moved = await hand.operations.reschedule(
-            hand.tenant_id, notification_id, Schedule(at=datetime.now(UTC) + HOUR))
+            hand.tenant_id, notification_id, Schedule(at=datetime.now(UTC) + HOUR)
+        )
         assert (moved.status, moved.seq) == ("scheduled", 3)
         assert await hand.claim(notification_id, seq=2) is None
 
@@ -181,7 +225,9 @@ async def test_rescheduled_to_now_is_taken_by_the_scheduler_at_once(hand, status
     found = await hand.status(notification_id)
     assert await hand.claim(notification_id, seq=found.seq)
     assert ("reschedule", "scheduled") in await hand.steps(notification_id)
-    assert await hand.log() == [(str(hand.tenant_id), "notification.reschedule", str(notification_id))]
+    assert await hand.log() == [
+        (str(hand.tenant_id), "notification.reschedule", str(notification_id))
+    ]
 
 
 @pytest.mark.parametrize("status", ["processing", "unknown", *TERMINAL])

@@ -1,4 +1,7 @@
-"""Pausing and resuming on a real database and with real workers; and where a pending notification waits."""
+"""Pausing and resuming on a real database and with real workers.
+
+And where a pending notification waits.
+"""
 
 from datetime import timedelta
 
@@ -41,19 +44,32 @@ async def test_pausing_twice_keeps_one_and_resuming_forgets_it(hand):
         assert await hand.pauses.resume(Pause("sms", "webhook"), actor="cli") == 0
     assert await pauses.current(hand.db) == {Pause("in_app")}
     assert [entry[1:] for entry in await hand.log()] == [
-        ("pause", "sms/webhook"), ("pause", "sms/webhook"), ("pause", "in_app"), ("resume", "sms/webhook"),
-        ("resume", "sms/webhook")]
+        ("pause", "sms/webhook"),
+        ("pause", "sms/webhook"),
+        ("pause", "in_app"),
+        ("resume", "sms/webhook"),
+        ("resume", "sms/webhook"),
+    ]
 
 
-@pytest.mark.parametrize(("channel", "provider", "known"), [
-    ("fax", None, "sms, email"), ("sms", "twilio", "webhook, console"), ("email", "webhook", "console")])
+@pytest.mark.parametrize(
+    ("channel", "provider", "known"),
+    [
+        ("fax", None, "sms, email"),
+        ("sms", "twilio", "webhook, console"),
+        ("email", "webhook", "console"),
+    ],
+)
 async def test_unknown_names_are_told_the_known_ones(hand, channel, provider, known):
     with pytest.raises(NotFound, match=known):
         hand.pauses.named(channel, provider)
 
 
 async def test_resuming_makes_due_what_the_channels_pauses_held_back(hand):
-    held = {reason: await hand.create() for reason in ("paused: sms", "paused: sms/webhook", "paused: sms/console")}
+    held = {
+        reason: await hand.create()
+        for reason in ("paused: sms", "paused: sms/webhook", "paused: sms/console")
+    }
     for reason, notification_id in held.items():
         await hand.park(notification_id, gate="pause", reason=reason)
     busy = await hand.in_status("deferred")
@@ -63,7 +79,9 @@ async def test_resuming_makes_due_what_the_channels_pauses_held_back(hand):
     await hand.pauses.pause(Pause("sms", "webhook"), actor="cli", reason="")
     assert await hand.pauses.resume(Pause("sms", "webhook"), actor="cli") == 3
     # At once, without the grace that the scheduler leaves to timers: none has these.
-    assert (await deliveries.queue_due(hand.db, {("sms", "high"): 10, ("email", "high"): 10}))[0] == 3
+    assert (await deliveries.queue_due(hand.db, {("sms", "high"): 10, ("email", "high"): 10}))[
+        0
+    ] == 3
     for notification_id in held.values():
         assert (await hand.status(notification_id)).status == "pending"
         assert (await hand.steps(notification_id))[-1] == ("pause", "released")
@@ -119,7 +137,9 @@ async def test_many_are_released_in_portions(hand, monkeypatch):
     monkeypatch.setattr(service, "RELEASED_AT_ONCE", 4)
     new = [hand.new() for _ in range(10)]
     await notifications.create(hand.db, new, window=timedelta(days=7))
-    await deliveries.park(hand.db, [Parking(Turn(n.id, 1), 3000.0, "pause", "paused: sms") for n in new])
+    await deliveries.park(
+        hand.db, [Parking(Turn(n.id, 1), 3000.0, "pause", "paused: sms") for n in new]
+    )
     assert await hand.pauses.resume(Pause("sms"), actor="cli") == 10
 
 
@@ -128,7 +148,9 @@ async def test_many_are_released_in_portions(hand, monkeypatch):
 
 async def test_a_pending_one_says_where_it_waits(hand):
     first, second, third = [await hand.create() for _ in range(3)]
-    await hand.db.fetch("UPDATE outbox SET held = true WHERE $1 = ANY (ids) OR $2 = ANY (ids)", first, second)
+    await hand.db.fetch(
+        "UPDATE outbox SET held = true WHERE $1 = ANY (ids) OR $2 = ANY (ids)", first, second
+    )
     await hand.db.fetch("DELETE FROM outbox WHERE $1 = ANY (ids)", third)
 
     async def place(notification_id):
@@ -148,10 +170,17 @@ async def test_a_pending_one_says_where_it_waits(hand):
 @pytest.fixture
 async def running(endpoints, database_url, topics_prefix, tmp_path):
     """A receiver, an API and a way to start workers."""
-    async with receiver() as ledger, stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        WEBHOOK_URL=ledger.url, PROVIDERS='{"sms": ["webhook", "console"]}',
-    ) as product:
+    async with (
+        receiver() as ledger,
+        stack(
+            database_url=database_url,
+            brokers=endpoints.kafka_brokers,
+            prefix=topics_prefix,
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+            PROVIDERS='{"sms": ["webhook", "console"]}',
+        ) as product,
+    ):
         await product.api()
         yield product, ledger
 
@@ -168,7 +197,9 @@ async def test_a_paused_channel_holds_back_and_goes_on_without_having_used_an_at
     await product.worker()
     items = [{"channel": "sms", "recipient": f"+9050{n:08}", "content": str(n)} for n in range(40)]
     sms = await product.batch(items)
-    other = await product.batch([{"channel": "email", "recipient": "a@example.com", "content": "x"}] * 5)
+    other = await product.batch(
+        [{"channel": "email", "recipient": "a@example.com", "content": "x"}] * 5
+    )
     assert (await product.batch_ended(other))["delivered_count"] == 5
 
     async def parked():
@@ -208,7 +239,9 @@ async def test_none_is_left_behind_by_a_worker_that_had_not_noticed_the_end_of_a
     batches = []
     for _ in range(3):
         await product.call("PUT", "/internal/pauses/sms", headers=ADMIN)
-        items = [{"channel": "sms", "recipient": f"+9050{n:08}", "content": str(n)} for n in range(200)]
+        items = [
+            {"channel": "sms", "recipient": f"+9050{n:08}", "content": str(n)} for n in range(200)
+        ]
         batches.append(await product.batch(items))
         await product.call("DELETE", "/internal/pauses/sms", headers=ADMIN)
     for batch_id in batches:

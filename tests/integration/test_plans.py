@@ -1,4 +1,6 @@
-"""Plans: the statements that run all the time look at what they need, however many rows wait or are done."""
+"""Plans: the statements that run all the time look at what they need, however many rows wait or are
+done.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -31,18 +33,27 @@ async def looked_at(
     return sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
         for node in nodes(orjson.loads(found)[0]["Plan"])
-        if node.get("Relation Name") == table and "Scan" in node["Node Type"])
+        if node.get("Relation Name") == table and "Scan" in node["Node Type"]
+    )
 
 
 @pytest.mark.parametrize("due", [0, 200])
 async def test_the_scheduler_looks_at_what_is_due_only(database_url: str, due: int) -> None:
     connection = await asyncpg.connect(database_url)
-    tenant = await connection.fetchval("INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 't') RETURNING id")
+    tenant = await connection.fetchval(
+        "INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 't') RETURNING id"
+    )
     await connection.execute(ROWS, tenant, "delivered", None, 40_000)
     await connection.execute(ROWS, tenant, "deferred", timedelta(days=1), 10_000)
     await connection.execute(ROWS, tenant, "deferred", timedelta(minutes=-1), due)
     await connection.execute("ANALYZE notifications")
     rows = await looked_at(
-        connection, SQL["queue_due"], timedelta(seconds=5), ["sms"] * 3, ["high", "normal", "low"], [1000] * 3)
+        connection,
+        SQL["queue_due"],
+        timedelta(seconds=5),
+        ["sms"] * 3,
+        ["high", "normal", "low"],
+        [1000] * 3,
+    )
     assert rows <= 3 * due + 10
     await connection.close()

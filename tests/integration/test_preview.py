@@ -1,4 +1,6 @@
-"""Previews over the real API and database: every gate is asked, and nothing is sent, stored or counted."""
+"""Previews over the real API and database: every gate is asked, and nothing is sent, stored or
+counted.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +25,8 @@ SMS = {"channel": "sms", "recipient": "+905000000000", "content": "hi"}
 STORED = {"channel": "sms", "recipient_id": "u", "content": "hi"}
 HOUR = timedelta(hours=1)
 PROVIDERS = {
-    "webhook_url": "http://127.0.0.1:9/", "providers": {"sms": ["webhook", "console"]},
+    "webhook_url": "http://127.0.0.1:9/",
+    "providers": {"sms": ["webhook", "console"]},
     "recipient_rate_limit": "60/minute",
 }
 
@@ -43,15 +46,25 @@ class Api:
         """The stored recipient `u`, and what it wants."""
         await self.db.fetch(
             "INSERT INTO recipients (tenant_id, id, email, phone, timezone) "
-            "VALUES ($1, 'u', 'u@example.com', '+905000000001', $2)", self.tenant_id, timezone)
+            "VALUES ($1, 'u', 'u@example.com', '+905000000001', $2)",
+            self.tenant_id,
+            timezone,
+        )
         await self.db.fetch(
-            "INSERT INTO preferences (tenant_id, recipient_id, channels, categories) VALUES ($1, 'u', $2, $3)",
-            self.tenant_id, channels or {}, categories or {})
+            "INSERT INTO preferences (tenant_id, recipient_id, channels, categories) VALUES ($1,"
+            " 'u', $2, $3)",
+            self.tenant_id,
+            channels or {},
+            categories or {},
+        )
 
     async def contents(self):
         """How many rows each table has."""
         tables = await self.db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        return {t["tablename"]: (await self.db.fetch(f"SELECT count(*) FROM {t['tablename']}"))[0][0] for t in tables}
+        return {
+            t["tablename"]: (await self.db.fetch(f"SELECT count(*) FROM {t['tablename']}"))[0][0]
+            for t in tables
+        }
 
 
 @asynccontextmanager
@@ -86,12 +99,17 @@ async def test_nothing_in_the_way(api):
     shown = await api.preview(**SMS, priority="high", idempotency_key="k")
     assert (shown["would"], shown["provider"], shown["content"]) == ("send", "webhook", "hi")
     assert tuple(s["gate"] for s in shown["steps"]) == GATE_NAMES
-    assert verdicts(shown) == {**dict.fromkeys(GATE_NAMES, "passed"), "recipient_limit": "judged at delivery"}
+    assert verdicts(shown) == {
+        **dict.fromkeys(GATE_NAMES, "passed"),
+        "recipient_limit": "judged at delivery",
+    }
     assert step(shown, "recipient_limit")["inputs"] == {"limit": "60/60s"}
     assert all(s["reason"] for s in shown["steps"])
     assert shown["next_eligible_at"] is None
     assert await api.contents() == before
-    assert (await api.client.post("/api/v1/notifications", json={**SMS, "idempotency_key": "k"})).status == 202
+    assert (
+        await api.client.post("/api/v1/notifications", json={**SMS, "idempotency_key": "k"})
+    ).status == 202
 
 
 async def test_what_was_counted_or_stored_by_a_preview_would_show(api):
@@ -101,31 +119,48 @@ async def test_what_was_counted_or_stored_by_a_preview_would_show(api):
     assert await api.contents() != before
 
 
-@pytest.mark.parametrize(("channels", "categories", "category", "gate", "word"), [
-    ({"sms": {"enabled": False}}, {}, None, "preferences", "turned sms off"),
-    ({}, {"marketing": False}, "marketing", "preferences", "marketing"),
-    ({"email": {"enabled": False}}, {"marketing": False}, "bills", None, "nothing"),
-])
+@pytest.mark.parametrize(
+    ("channels", "categories", "category", "gate", "word"),
+    [
+        ({"sms": {"enabled": False}}, {}, None, "preferences", "turned sms off"),
+        ({}, {"marketing": False}, "marketing", "preferences", "marketing"),
+        ({"email": {"enabled": False}}, {"marketing": False}, "bills", None, "nothing"),
+    ],
+)
 async def test_what_the_recipient_wants(api, channels, categories, category, gate, word):
     await api.wishes(channels, categories)
     shown = await api.preview(**STORED, category=category)
     assert shown["would"] == ("suppress" if gate else "send")
     assert word in shown["reason"]
-    assert {g for g, verdict in verdicts(shown).items() if verdict == "suppressed"} == ({gate} if gate else set())
+    assert {g for g, verdict in verdicts(shown).items() if verdict == "suppressed"} == (
+        {gate} if gate else set()
+    )
     assert shown["content"] == "hi"
 
 
-@pytest.mark.parametrize(("body", "channel", "address"), [
-    (SMS, "sms", "+905000000000"), (STORED, "sms", "+905000000001"),
-    ({"channel": "email", "recipient": "U@Example.com", "content": "x"}, "email", "u@example.com"),
-    ({"channel": "email", "recipient_id": "u", "content": "x"}, "email", "u@example.com"),
-])
+@pytest.mark.parametrize(
+    ("body", "channel", "address"),
+    [
+        (SMS, "sms", "+905000000000"),
+        (STORED, "sms", "+905000000001"),
+        (
+            {"channel": "email", "recipient": "U@Example.com", "content": "x"},
+            "email",
+            "u@example.com",
+        ),
+        ({"channel": "email", "recipient_id": "u", "content": "x"}, "email", "u@example.com"),
+    ],
+)
 async def test_suppressed_addresses(api, body, channel, address):
     await api.wishes()
     assert (await api.preview(**body))["would"] == "send"
     await api.db.fetch(
-        "INSERT INTO suppressions (tenant_id, channel, address, reason) VALUES ($1, $2, $3, 'bounce')",
-        api.tenant_id, channel, address)
+        "INSERT INTO suppressions (tenant_id, channel, address, reason) VALUES ($1, $2, $3,"
+        " 'bounce')",
+        api.tenant_id,
+        channel,
+        address,
+    )
     shown = await api.preview(**body)
     assert (shown["would"], verdicts(shown)["suppression"]) == ("suppress", "suppressed")
     assert "bounce" in shown["reason"]
@@ -139,24 +174,37 @@ async def test_a_recipient_without_an_address_fails_and_the_later_gates_are_aske
     assert (in_app["would"], in_app["provider"]) == ("send", "in_app")
 
 
-@pytest.mark.parametrize(("priority", "category", "would", "verdict"), [
-    ("high", "critical", "send", "bypassed"), ("normal", "critical", "defer", "deferred"),
-    ("high", "bills", "defer", "deferred"),
-])
+@pytest.mark.parametrize(
+    ("priority", "category", "would", "verdict"),
+    [
+        ("high", "critical", "send", "bypassed"),
+        ("normal", "critical", "defer", "deferred"),
+        ("high", "bills", "defer", "deferred"),
+    ],
+)
 async def test_quiet_hours(api, priority, category, would, verdict):
     now = datetime.now(UTC)
-    await api.wishes({"sms": {"quiet_hours": {"start": f"{now - HOUR:%H:%M}", "end": f"{now + HOUR:%H:%M}"}}})
+    await api.wishes(
+        {"sms": {"quiet_hours": {"start": f"{now - HOUR:%H:%M}", "end": f"{now + HOUR:%H:%M}"}}}
+    )
     shown = await api.preview(**STORED, priority=priority, category=category)
     assert (shown["would"], verdicts(shown)["quiet_hours"]) == (would, verdict)
     ends = (now + HOUR).replace(second=0, microsecond=0)
-    assert shown["next_eligible_at"] == (None if would == "send" else ends.isoformat().replace("+00:00", "Z"))
+    assert shown["next_eligible_at"] == (
+        None if would == "send" else ends.isoformat().replace("+00:00", "Z")
+    )
 
 
 async def test_a_scheduled_one_waits_and_the_gates_are_asked_as_of_then(api):
-    at = (datetime.now(UTC) + timedelta(days=2)).replace(hour=12, minute=30, second=0, microsecond=0)
+    at = (datetime.now(UTC) + timedelta(days=2)).replace(
+        hour=12, minute=30, second=0, microsecond=0
+    )
     await api.wishes({"sms": {"quiet_hours": {"start": "12:00", "end": "13:00"}}}, timezone="UTC")
     shown = await api.preview(**STORED, scheduled_at=at.isoformat())
-    assert (shown["would"], shown["next_eligible_at"]) == ("wait", at.isoformat().replace("+00:00", "Z"))
+    assert (shown["would"], shown["next_eligible_at"]) == (
+        "wait",
+        at.isoformat().replace("+00:00", "Z"),
+    )
     assert "quiet hours until 13:00" in shown["reason"]
     assert verdicts(shown)["quiet_hours"] == "deferred"
     later = await api.preview(**STORED, scheduled_at=(at + HOUR).isoformat())
@@ -183,7 +231,11 @@ async def test_a_cap_is_looked_at_and_not_used(api):
     async def use(at, tenant_id=api.tenant_id, channel="sms"):
         await api.db.fetch(
             "INSERT INTO cap_uses (tenant_id, recipient_id, channel, notification_id, at) "
-            "VALUES ($1, 'u', $2, gen_random_uuid(), $3)", tenant_id, channel, at)
+            "VALUES ($1, 'u', $2, gen_random_uuid(), $3)",
+            tenant_id,
+            channel,
+            at,
+        )
 
     other, _ = await tenants.create(api.db, "other")
     await use(now - 2 * HOUR)
@@ -208,7 +260,10 @@ async def test_pauses_lead_to_the_next_provider_or_hold_back(api):
     await pause("webhook")
     shown = await api.preview(**SMS)
     assert (shown["would"], shown["provider"]) == ("send", "console")
-    assert step(shown, "provider")["inputs"] == {"provider": "console", "skipped": {"webhook": "paused: sms/webhook"}}
+    assert step(shown, "provider")["inputs"] == {
+        "provider": "console",
+        "skipped": {"webhook": "paused: sms/webhook"},
+    }
     await pause("console")
     shown = await api.preview(**SMS)
     assert (shown["would"], shown["provider"], shown["next_eligible_at"]) == ("defer", None, None)
@@ -216,7 +271,9 @@ async def test_pauses_lead_to_the_next_provider_or_hold_back(api):
     await pause("")
     shown = await api.preview(**SMS)
     assert (shown["would"], shown["reason"]) == ("defer", "paused: sms")
-    assert (await api.preview(channel="email", recipient="a@example.com", content="x"))["would"] == "send"
+    assert (await api.preview(channel="email", recipient="a@example.com", content="x"))[
+        "would"
+    ] == "send"
 
 
 async def test_a_breaker_counts_while_every_live_worker_has_it_open(database_url):
@@ -227,7 +284,9 @@ async def test_a_breaker_counts_while_every_live_worker_has_it_open(database_url
             await api.db.fetch(
                 "INSERT INTO breakers (slot, channel, provider, state, reason, probe_at) "
                 "VALUES ($1, 'sms', 'console', 'open', 'HTTP 503', now() + $2::interval)",
-                slot, timedelta(minutes=minutes))
+                slot,
+                timedelta(minutes=minutes),
+            )
 
         await opened(0, 5)
         await opened(7, 5)
@@ -250,8 +309,15 @@ async def test_a_breaker_counts_while_every_live_worker_has_it_open(database_url
 
 
 async def test_templates_are_rendered(api):
-    created = await api.client.post("/api/v1/templates", json={
-        "name": "hello", "channel": "email", "subject": "For {{ Name }}", "body": "Hi {{ Name }}"})
+    created = await api.client.post(
+        "/api/v1/templates",
+        json={
+            "name": "hello",
+            "channel": "email",
+            "subject": "For {{ Name }}",
+            "body": "Hi {{ Name }}",
+        },
+    )
     assert created.status == 201
     body = {"channel": "email", "recipient": "a@example.com", "template_id": "hello"}
     shown = await api.preview(**body, payload={"Name": "Ada"})
@@ -263,15 +329,21 @@ async def test_templates_are_rendered(api):
 BAD = {
     "missing variable": ({"template_id": "welcome"}, None),
     "unknown template": ({"content": None, "template_id": "nope"}, "/template_id"),
-    "wrong phone": ({"recipient": "0500"}, "/recipient"), "unknown field": ({"to": 1}, "/to"),
-    "too long": ({"content": "x" * 161}, "/content"), "unknown channel": ({"channel": "fax"}, "/channel"),
+    "wrong phone": ({"recipient": "0500"}, "/recipient"),
+    "unknown field": ({"to": 1}, "/to"),
+    "too long": ({"content": "x" * 161}, "/content"),
+    "unknown channel": ({"channel": "fax"}, "/channel"),
     "expired": ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
 }
 
 
 @pytest.mark.parametrize(("fields", "pointer"), BAD.values(), ids=BAD)
 async def test_what_a_create_refuses_a_preview_refuses(api, fields, pointer):
-    body = {k: v for k, v in {**SMS, **fields}.items() if v is not None and not (k == "content" and pointer is None)}
+    body = {
+        k: v
+        for k, v in {**SMS, **fields}.items()
+        if v is not None and not (k == "content" and pointer is None)
+    }
     found = await problem_of(await api.client.post(PREVIEW, json=body), 422)
     refused = await problem_of(await api.client.post("/api/v1/notifications", json=body), 422)
     assert pointers(found) == pointers(refused)
@@ -282,18 +354,27 @@ async def test_wishes_of_another_tenants_recipient_are_not_ours(database_url):
     async with served(database_url, auth="on") as api:
         other, _ = await tenants.create(api.db, "other")
         key, prefix, hashed = new_key("live")
-        await tenants.issue_key(api.db, other.id, name="k", kind="live", prefix=prefix, digest=hashed)
+        await tenants.issue_key(
+            api.db, other.id, name="k", kind="live", prefix=prefix, digest=hashed
+        )
         await api.wishes({"sms": {"enabled": False}})
         assert (await api.client.post(PREVIEW, json=STORED)).status == 401
-        shown = await (await api.client.post(PREVIEW, json=STORED, headers={"X-API-Key": key})).json()
+        shown = await (
+            await api.client.post(PREVIEW, json=STORED, headers={"X-API-Key": key})
+        ).json()
         assert (shown["would"], verdicts(shown)["preferences"], verdicts(shown)["address"]) == (
-            "fail", "passed", "failed")
+            "fail",
+            "passed",
+            "failed",
+        )
 
 
 async def test_previews_at_once_are_independent(api):
     connection = await asyncpg.connect(api.url)
     try:
-        answers = await asyncio.gather(*(api.preview(**{**SMS, "content": str(n)}) for n in range(30)))
+        answers = await asyncio.gather(
+            *(api.preview(**{**SMS, "content": str(n)}) for n in range(30))
+        )
         assert [a["content"] for a in answers] == [str(n) for n in range(30)]
         assert await connection.fetchval("SELECT count(*) FROM cap_uses") == 0
     finally:

@@ -1,4 +1,6 @@
-"""Range replay on a real database: what the survey says happens, once per replay, whoever takes the steps."""
+"""Range replay on a real database: what the survey says happens, once per replay, whoever takes the
+steps.
+"""
 
 import asyncio
 import json
@@ -36,11 +38,18 @@ class World:
 
     async def ended(self, count=1, *, status="failed", outcome=None, **fields):
         defaults = {
-            "tenant_id": self.tenant_id, "channel": "sms", "priority": Priority.HIGH, "recipient_id": None,
-            "content": "hi"}
+            "tenant_id": self.tenant_id,
+            "channel": "sms",
+            "priority": Priority.HIGH,
+            "recipient_id": None,
+            "content": "hi",
+        }
         new = [
-            NewNotification(**{"id": uuid7(), "recipient": f"+9050000000{i:02}", **defaults, **fields})
-            for i in range(count)]
+            NewNotification(
+                **{"id": uuid7(), "recipient": f"+9050000000{i:02}", **defaults, **fields}
+            )
+            for i in range(count)
+        ]
         await notifications.create(self.db, new, window=timedelta(days=7))
         ids = [n.id for n in new]
         await self.db.fetch("UPDATE notifications SET status = $2 WHERE id = ANY ($1)", ids, status)
@@ -48,7 +57,10 @@ class World:
         if outcome:
             await self.db.fetch(
                 "INSERT INTO attempts (notification_id, chain, number, started_at, outcome)"
-                " SELECT id, 1, 1, now(), $2 FROM unnest($1::uuid[]) AS w(id)", ids, outcome)
+                " SELECT id, 1, 1, now(), $2 FROM unnest($1::uuid[]) AS w(id)",
+                ids,
+                outcome,
+            )
         return ids
 
     async def survey(self, meant=EVERYTHING, replay_id=None):
@@ -56,7 +68,9 @@ class World:
 
     async def start(self, meant=EVERYTHING, *, replay_id=None, rate=10_000.0, total=0):
         replay_id = replay_id or uuid7()
-        return await self.replays.start(replay_id, meant, rate=rate, total=total, actor=audit_log.CLI)
+        return await self.replays.start(
+            replay_id, meant, rate=rate, total=total, actor=audit_log.CLI
+        )
 
     async def finish(self, replay_id):
         """Take all steps that are left, as if time were no matter."""
@@ -67,7 +81,10 @@ class World:
 
     async def rested(self, replay_id, seconds=2):
         await self.db.fetch(
-            "UPDATE replays SET updated_at = now() - $2::interval WHERE id = $1", replay_id, timedelta(seconds=seconds))
+            "UPDATE replays SET updated_at = now() - $2::interval WHERE id = $1",
+            replay_id,
+            timedelta(seconds=seconds),
+        )
 
     async def queued_ids(self):
         """Of the outbox entries that replays made, one for each time that something was queued."""
@@ -85,22 +102,35 @@ async def world(database_url):
 async def test_what_the_survey_says_happens(world):
     to_send = await world.ended(7)
     in_doubt = await world.ended(2, outcome="unknown", recipient="+905000000033")
-    await world.ended(3, outcome="delivered", recipient="+905000000044")  # delivered late, then failed
-    await world.ended(4, recipient="+905000000055", expires_at=datetime.now(UTC) - timedelta(minutes=1))
+    await world.ended(
+        3, outcome="delivered", recipient="+905000000044"
+    )  # delivered late, then failed
+    await world.ended(
+        4, recipient="+905000000055", expires_at=datetime.now(UTC) - timedelta(minutes=1)
+    )
     await world.ended(5, channel="email", recipient="Gone@Example.org")
     await suppressions.put(
-        world.db, world.tenant_id, channel="email", address="gone@example.org", reason=SuppressionReason.BOUNCE,
-        note=None)
+        world.db,
+        world.tenant_id,
+        channel="email",
+        address="gone@example.org",
+        reason=SuppressionReason.BOUNCE,
+        note=None,
+    )
     await world.db.fetch(
         "INSERT INTO preferences (tenant_id, recipient_id, channels, categories)"
-        " VALUES ($1, 'off', '{\"push\": {\"enabled\": false}}', '{\"marketing\": false}')", world.tenant_id)
+        " VALUES ($1, 'off', '{\"push\": {\"enabled\": false}}', '{\"marketing\": false}')",
+        world.tenant_id,
+    )
     await world.ended(2, channel="push", recipient="token", recipient_id="off")
     await world.ended(1, recipient_id="off", category="marketing")
     await world.ended(6, status="delivered", recipient="+905000000066")
     wanted = await world.ended(2, recipient_id="off", category="billing")
     survey = await world.survey()
-    assert {v: survey.count(v) for v in ("send", "duplicate", "expired", "suppressed", "unwanted", "replayed")} == {
-        "send": 11, "duplicate": 3, "expired": 4, "suppressed": 5, "unwanted": 3, "replayed": 0}
+    assert {
+        v: survey.count(v)
+        for v in ("send", "duplicate", "expired", "suppressed", "unwanted", "replayed")
+    } == {"send": 11, "duplicate": 3, "expired": 4, "suppressed": 5, "unwanted": 3, "replayed": 0}
     assert (survey.total, survey.perhaps_again, survey.replayed_before) == (26, 2, 0)
     done = await world.finish((await world.start()).id)
     assert (done.state, done.queued, done.skipped) == ("finished", 11, 15)
@@ -116,7 +146,9 @@ async def test_the_same_id_twice_sends_nothing_twice(world):
     again = await world.start(replay_id=first.id)
     assert again.state == "finished"
     assert await world.replays.step() == 0
-    await world.db.fetch("UPDATE replays SET state = 'running', last_id = NULL")  # even from the beginning
+    await world.db.fetch(
+        "UPDATE replays SET state = 'running', last_id = NULL"
+    )  # even from the beginning
     repeated = await world.finish(first.id)
     assert (repeated.queued, repeated.skipped) == (20, 20)
     assert sorted(await world.queued_ids()) == sorted(ids)
@@ -165,9 +197,16 @@ async def test_the_rate_holds_whoever_steps(world):
     assert 2 <= sum([await world.replays.step() for _ in range(5)]) <= 4
 
 
-@pytest.mark.parametrize(("rate", "rested_s", "expected"), [
-    (100.0, 0.5, 50), (100.0, 60.0, 200), (0.1, 10.0, 1), (0.1, 3600.0, 1), (10_000.0, 2.0, 1000),
-])
+@pytest.mark.parametrize(
+    ("rate", "rested_s", "expected"),
+    [
+        (100.0, 0.5, 50),
+        (100.0, 60.0, 200),
+        (0.1, 10.0, 1),
+        (0.1, 3600.0, 1),
+        (10_000.0, 2.0, 1000),
+    ],
+)
 def test_how_many_a_step_may_queue(rate, rested_s, expected):
     assert allowed(rate, rested_s) == expected
 
@@ -175,7 +214,10 @@ def test_how_many_a_step_may_queue(rate, rested_s, expected):
 async def test_the_range_is_by_time_channel_tenant_and_status(world):
     other, _ = await tenants.create(world.db, "other")
     now = datetime.now(UTC)
-    old = [(await world.ended(id=UUID(int=id_at(now - timedelta(hours=2)).int + i)))[0] for i in range(3)]
+    old = [
+        (await world.ended(id=UUID(int=id_at(now - timedelta(hours=2)).int + i)))[0]
+        for i in range(3)
+    ]
     await world.db.fetch("UPDATE notifications SET created_at = now() - interval '2 hours'")
     mails = await world.ended(4, channel="email", recipient="a@example.org")
     theirs = await world.ended(5, tenant_id=other.id)
@@ -185,8 +227,14 @@ async def test_the_range_is_by_time_channel_tenant_and_status(world):
     async def found(**fields):
         meant = Range(**{"since": now - timedelta(hours=1), **fields})
         page = await stored.page(
-            world.db, meant, until=meant.until or datetime.now(UTC) + timedelta(minutes=1), replay_id=uuid7(),
-            after=None, scan=1000, take=1000)
+            world.db,
+            meant,
+            until=meant.until or datetime.now(UTC) + timedelta(minutes=1),
+            replay_id=uuid7(),
+            after=None,
+            scan=1000,
+            take=1000,
+        )
         return {item.notification_id for item in page.items}
 
     assert await found() == {*mails, *theirs}
@@ -237,23 +285,43 @@ ADMIN = {"X-Admin-Token": "test-admin-token-0123456789"}
 @pytest.fixture
 async def refused(endpoints, database_url, topics_prefix, tmp_path):
     """A product whose receiver has refused thirty messages and is healthy since."""
-    async with receiver() as ledger, stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        WEBHOOK_URL=ledger.url,
-    ) as product:
+    async with (
+        receiver() as ledger,
+        stack(
+            database_url=database_url,
+            brokers=endpoints.kafka_brokers,
+            prefix=topics_prefix,
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+        ) as product,
+    ):
         await product.api()
         await product.worker()
         ledger.answer = lambda _call: (400, {})
-        await product.batch_ended(await product.batch([
-            {"channel": "sms", "recipient": f"+90500000{i:04}", "content": str(i)} for i in range(30)]))
+        await product.batch_ended(
+            await product.batch(
+                [
+                    {"channel": "sms", "recipient": f"+90500000{i:04}", "content": str(i)}
+                    for i in range(30)
+                ]
+            )
+        )
         ledger.answer = lambda _call: (202, {})
         yield product, ledger
 
 
 async def start_cli(product, *command):
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "notistream", "replay", *command, cwd=ROOT, env=product._env,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        sys.executable,
+        "-m",
+        "notistream",
+        "replay",
+        *command,
+        cwd=ROOT,
+        env=product._env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
 
 
 async def cli(product, *command):
@@ -274,7 +342,9 @@ async def test_the_command_shows_then_sends_once(refused):
     done = json.loads(out)
     assert (status, done["state"], done["queued"], done["skipped"]) == (0, "finished", 30, 0)
     await until(lambda: len(ledger.accepted) == 30, what="all to arrive")
-    assert all(key.endswith(":2") for key in ledger.accepted)  # a new chain has a new key at the provider
+    assert all(
+        key.endswith(":2") for key in ledger.accepted
+    )  # a new chain has a new key at the provider
     assert (await cli(product, "--id", done["id"], "--yes"))[0] == 0
     status, out = await cli(product, "--since", "1h", "--status", "delivered")
     assert "30 of them were delivered" in out
@@ -303,19 +373,24 @@ async def test_ctrl_c_stops_the_command_and_id_goes_on_with_it(refused):
 async def test_over_http_it_outlives_the_api_process_and_stops_when_told(refused):
     product, ledger = refused
     since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-    status, survey = await product.call("POST", "/internal/replays", {"since": since}, headers=ADMIN)
+    status, survey = await product.call(
+        "POST", "/internal/replays", {"since": since}, headers=ADMIN
+    )
     assert (status, survey["to_send"], survey["dry_run"]) == (200, 30, True)
     body = {"since": since, "rate": 5, "id": str(uuid7()), "dry_run": False}
     status, started = await product.call("POST", "/internal/replays", body, headers=ADMIN)
     assert (status, started["state"], started["total"]) == (202, "running", 30)
     await until(lambda: len(ledger.accepted) >= 3, what="some to arrive")
-    status, stopped = await product.call("POST", f"/internal/replays/{body['id']}/stop", headers=ADMIN)
+    status, stopped = await product.call(
+        "POST", f"/internal/replays/{body['id']}/stop", headers=ADMIN
+    )
     assert (status, stopped["state"]) == (200, "stopped")
     await until(lambda: len(ledger.accepted) == stopped["queued"], what="what was queued to arrive")
     _, page = await product.call("GET", "/internal/replays", headers=ADMIN)
     assert [(r["id"], r["queued"]) for r in page["data"]] == [(body["id"], stopped["queued"])]
     status, conflict = await product.call(
-        "POST", "/internal/replays", {**body, "channel": "sms"}, headers=ADMIN)
+        "POST", "/internal/replays", {**body, "channel": "sms"}, headers=ADMIN
+    )
     assert (status, conflict["code"]) == (409, "conflict")
     await product.call("POST", "/internal/replays", {**body, "rate": 50}, headers=ADMIN)
     api = next(process for process in product.processes if process.role == "api")

@@ -1,4 +1,6 @@
-"""Receipts on a real PostgreSQL, and over HTTP: what a vendor says later is kept once, in order, and acted upon."""
+"""Receipts on a real PostgreSQL, and over HTTP: what a vendor says later is kept once, in order,
+and acted upon.
+"""
 
 import asyncio
 import json
@@ -68,12 +70,22 @@ class World:
     def __init__(self, db):
         self.db, self.tenant, self.acme, self.web = db, uuid7(), Said(), Web()
         self.published = []
-        ses = SesProvider(SesSettings(region="eu-central-1", sender="a@example.com", sns_topic_arns=[TOPIC]), Context())
+        ses = SesProvider(
+            SesSettings(region="eu-central-1", sender="a@example.com", sns_topic_arns=[TOPIC]),
+            Context(),
+        )
         ses._sns = SnsReader([TOPIC], fetch=self.web.fetch)
         self.receipts = Receipts(db, {"acme": self.acme, "ses": ses}, publish=self.published.extend)
 
     async def sent(
-        self, message_id="m-1", *, provider="acme", channel="email", recipient=JANE, recipient_id=None, chain=1
+        self,
+        message_id="m-1",
+        *,
+        provider="acme",
+        channel="email",
+        recipient=JANE,
+        recipient_id=None,
+        chain=1,
     ):
         id_ = uuid7()
         await self.db.fetch(SENT, self.tenant, id_, channel, recipient, recipient_id)
@@ -81,7 +93,9 @@ class World:
         return id_
 
     async def record(self, id_, message_id, *, provider="acme", chain=1, number=1):
-        await self.db.fetch("UPDATE notifications SET chain = greatest(chain, $2) WHERE id = $1", id_, chain)
+        await self.db.fetch(
+            "UPDATE notifications SET chain = greatest(chain, $2) WHERE id = $1", id_, chain
+        )
         await self.db.fetch(ATTEMPT, id_, chain, number, provider, message_id)
 
     async def say(self, *found):
@@ -98,13 +112,17 @@ class World:
 
     async def suppressed(self):
         found = await suppressions.list_page(
-            self.db, self.tenant, after=None, channel=None, address=None, limit=10)
+            self.db, self.tenant, after=None, channel=None, address=None, limit=10
+        )
         return [(s.channel, s.address, s.reason, s.note) for s in found]
 
     def events(self):
         return [
-            told for entry in self.published for record in entry.records
-            for told in decode_events(record.value).events]
+            told
+            for entry in self.published
+            for record in entry.records
+            for told in decode_events(record.value).events
+        ]
 
 
 @pytest.fixture
@@ -123,9 +141,14 @@ async def test_a_receipt_is_kept_beside_the_notification_and_told(world):
     at = datetime(2026, 11, 25, 10, 0, 0, 5000, tzinfo=UTC)
     await world.say(said(S.DELIVERED, at=at, detail="250 ok"))
     kept = {
-        "state": "delivered", "at": "2026-11-25T10:00:00.005000Z", "detail": "250 ok", "provider": "acme", "chain": 1}
+        "state": "delivered",
+        "at": "2026-11-25T10:00:00.005000Z",
+        "detail": "250 ok",
+        "provider": "acme",
+        "chain": 1,
+    }
     assert await world.receipt(id_) == kept
-    told, = world.events()
+    (told,) = world.events()
     assert told.type == "notification.receipt"
     assert told.data["receipt"] == kept
     assert (told.data["notification_id"], told.data["status"]) == (str(id_), "delivered")
@@ -138,7 +161,9 @@ async def test_the_same_callback_twice_changes_nothing(world):
     id_ = await world.sent()
     await world.say(said(S.BOUNCED, detail="first"))
     before, lists = await world.receipt(id_), await world.suppressed()
-    await suppressions.remove(world.db, world.tenant, channel="email", address=JANE)  # an operator knows better
+    await suppressions.remove(
+        world.db, world.tenant, channel="email", address=JANE
+    )  # an operator knows better
     await world.say(said(S.BOUNCED, detail="again"), said(S.BOUNCED))
     assert await world.receipt(id_) == before
     assert lists
@@ -160,24 +185,42 @@ async def test_late_and_unordered_receipts_never_move_it_back(world, seed):
 async def test_at_once_from_many_connections_the_strongest_stays(world):
     id_ = await world.sent()
     every = [said(state) for state in S] * 3
-    await asyncio.gather(*(receipts.apply(world.db, "acme", each, now=datetime.now(UTC)) for each in every))
+    await asyncio.gather(
+        *(receipts.apply(world.db, "acme", each, now=datetime.now(UTC)) for each in every)
+    )
     assert await world.state(id_) == "complained"
 
 
-@pytest.mark.parametrize(("state", "reason"), [
-    (S.SENT, None), (S.DELAYED, None), (S.UNDELIVERED, None), (S.DELIVERED, None), (S.READ, None),
-    (S.BOUNCED, "bounce"), (S.COMPLAINED, "complaint"),
-])
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (S.SENT, None),
+        (S.DELAYED, None),
+        (S.UNDELIVERED, None),
+        (S.DELIVERED, None),
+        (S.READ, None),
+        (S.BOUNCED, "bounce"),
+        (S.COMPLAINED, "complaint"),
+    ],
+)
 async def test_what_goes_on_the_suppression_list(world, state, reason):
     await world.sent()
     await world.say(said(state, detail="words"))
-    assert await world.suppressed() == ([("email", JANE.lower(), reason, "words")] if reason else [])
+    assert await world.suppressed() == (
+        [("email", JANE.lower(), reason, "words")] if reason else []
+    )
 
 
 async def test_a_manual_suppression_stays_as_it_is(world):
     await world.sent()
     await suppressions.put(
-        world.db, world.tenant, channel="email", address=JANE, reason=SuppressionReason.MANUAL, note="mine")
+        world.db,
+        world.tenant,
+        channel="email",
+        address=JANE,
+        reason=SuppressionReason.MANUAL,
+        note="mine",
+    )
     await world.say(said(S.COMPLAINED))
     assert await world.suppressed() == [("email", JANE.lower(), "manual", "mine")]
 
@@ -237,21 +280,32 @@ async def test_an_early_receipt_waits_for_the_record(world):
 async def test_what_never_gets_a_record_is_forgotten_after_ten_minutes(world):
     await world.say(said(S.SENT), said(S.DELIVERED, "m-2"))
     await world.db.fetch(
-        "UPDATE early_receipts SET received_at = now() - $1::interval WHERE message_id = 'm-1'", service.KEPT)
+        "UPDATE early_receipts SET received_at = now() - $1::interval WHERE message_id = 'm-1'",
+        service.KEPT,
+    )
     await world.receipts.match_early()
-    assert [row["message_id"] for row in await world.db.fetch("SELECT message_id FROM early_receipts")] == ["m-2"]
+    assert [
+        row["message_id"] for row in await world.db.fetch("SELECT message_id FROM early_receipts")
+    ] == ["m-2"]
 
 
 async def test_words_that_postgresql_cannot_keep(world):
     id_ = await world.sent(channel="sms", recipient=None, recipient_id="u")
-    await world.say(said(S.BOUNCED, detail="a\x00b\ud800", address="\x00\ud800"), said(S.SENT, "\x00", key="\ud800"))
+    await world.say(
+        said(S.BOUNCED, detail="a\x00b\ud800", address="\x00\ud800"),
+        said(S.SENT, "\x00", key="\ud800"),
+    )
     assert (await world.receipt(id_))["detail"] == "ab?"
 
 
-@pytest.mark.parametrize(("error", "answer"), [
-    (CallbackRefusedError("no"), CallbackRefused), (UnreadableCallbackError("no"), UnreadableBody),
-    (TemporaryError("no"), Unavailable),
-])
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (CallbackRefusedError("no"), CallbackRefused),
+        (UnreadableCallbackError("no"), UnreadableBody),
+        (TemporaryError("no"), Unavailable),
+    ],
+)
 async def test_what_a_provider_says_no_to(world, error, answer):
     world.acme.error = error
     with pytest.raises(answer):
@@ -272,7 +326,12 @@ async def test_a_bounce_of_ses_arrives_through_sns(world, version):
     for _ in range(2):
         await world.receipts.receive("ses", callback(envelope(json.dumps(bounce), version=version)))
     assert await world.receipt(id_) == {
-        "state": "bounced", "at": "2026-11-25T10:00:00Z", "detail": "Permanent General", "provider": "ses", "chain": 1}
+        "state": "bounced",
+        "at": "2026-11-25T10:00:00Z",
+        "detail": "Permanent General",
+        "provider": "ses",
+        "chain": 1,
+    }
     assert await world.suppressed() == [("email", JANE.lower(), "bounce", "Permanent General")]
     assert len(world.events()) == 1
     with pytest.raises(CallbackRefused):
@@ -292,13 +351,16 @@ async def test_receipts_cost_the_hot_path_no_update_of_an_index(world):
 
 async def test_a_receipt_is_found_by_an_index(world):
     await world.db.fetch(
-        "INSERT INTO attempts (notification_id, chain, number, provider, started_at, outcome, provider_message_id) "
-        "SELECT gen_random_uuid(), 1, 1, 'acme', now(), 'delivered', 'x-' || i FROM generate_series(1, 20000) AS i")
+        "INSERT INTO attempts (notification_id, chain, number, provider, started_at, outcome,"
+        " provider_message_id) SELECT gen_random_uuid(), 1, 1, 'acme', now(), 'delivered', 'x-' ||"
+        " i FROM generate_series(1, 20000) AS i"
+    )
     await world.db.fetch("ANALYZE attempts")
     async with world.db.transaction() as db:
         await db.fetch("SET LOCAL plan_cache_mode = force_generic_plan")
         plan = await db.fetch(
-            f"EXPLAIN {receipts.SQL['apply']}", "acme", "x-1", None, None, {}, [], None, None)
+            f"EXPLAIN {receipts.SQL['apply']}", "acme", "x-1", None, None, {}, [], None, None
+        )
     text = "\n".join(row[0] for row in plan)
     assert "attempts_message" in text
     assert "Seq Scan on attempts" not in text

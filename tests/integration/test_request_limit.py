@@ -1,4 +1,6 @@
-"""The request limit on a real PostgreSQL: two processes on one key never let through more than the limit per window."""
+"""The request limit on a real PostgreSQL: two processes on one key never let through more than the
+limit per window.
+"""
 
 import asyncio
 import time
@@ -38,28 +40,41 @@ async def two(database_url: str) -> AsyncIterator[tuple[Database, Database]]:
 async def key_in(db: Database, name: str = "a") -> UUID:
     tenant, _ = await tenants.create(db, name)
     _, prefix, hashed = new_key("live")
-    return (await tenants.issue_key(db, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed)).id
+    return (
+        await tenants.issue_key(db, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed)
+    ).id
 
 
 def limiters(two: tuple[Database, Database], rate: Rate) -> list[RequestLimit]:
     return [RequestLimit(rate, partial(request_windows.reserve, db)) for db in two]
 
 
-async def hammer(limit: RequestLimit, key: UUID, seen: list[tuple[float, Standing]], *, until: float) -> None:
+async def hammer(
+    limit: RequestLimit, key: UUID, seen: list[tuple[float, Standing]], *, until: float
+) -> None:
     while time.time() < until:
         started = time.time()
         standing = await limit.take(key)
-        if standing is not None:  # uncounted: PostgreSQL took too long on a machine that has other things to do
+        if (
+            standing is not None
+        ):  # uncounted: PostgreSQL took too long on a machine that has other things to do
             seen.append((started, standing))
         await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("count", [7, 100, 2000])
-async def test_two_processes_never_exceed_the_limit_of_a_window(two: tuple[Database, Database], count: int) -> None:
+async def test_two_processes_never_exceed_the_limit_of_a_window(
+    two: tuple[Database, Database], count: int
+) -> None:
     key, seen = await key_in(two[0]), []
     until = time.time() + 3.2  # over three ends of a window, at least
-    await asyncio.gather(*(
-        hammer(limit, key, seen, until=until) for limit in limiters(two, Rate(count, 1)) for _ in range(8)))
+    await asyncio.gather(
+        *(
+            hammer(limit, key, seen, until=until)
+            for limit in limiters(two, Rate(count, 1))
+            for _ in range(8)
+        )
+    )
     admitted = Counter(standing.window for _, standing in seen if standing.admitted)
     assert max(admitted.values()) <= count
     assert len(admitted) >= 3
@@ -81,7 +96,15 @@ async def test_a_window_is_used_up_by_one_process_alone(two: tuple[Database, Dat
 
 async def test_every_query_prepares_on_the_migrated_schema(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
-    for stem in ("request_windows", "tenants", "audit_log", "idempotency", "batches", "templates", "stats"):
+    for stem in (
+        "request_windows",
+        "tenants",
+        "audit_log",
+        "idempotency",
+        "batches",
+        "templates",
+        "stats",
+    ):
         for query in queries.load(stem).values():
             await connection.prepare(query)
     await connection.close()
@@ -94,7 +117,9 @@ async def test_over_the_limit_is_429_with_when_to_come_back(database_url: str) -
         keys = []
         for name in "ab":
             tenant, _ = await tenants.create(runtime.database, name)
-            issued = await runtime.tenancy.issue(tenant.id, name="k", kind="live", expires_at=None, actor="cli")
+            issued = await runtime.tenancy.issue(
+                tenant.id, name="k", kind="live", expires_at=None, actor="cli"
+            )
             keys.append({"X-API-Key": issued.secret})
         before = metrics.REGISTRY.get_sample_value("notistream_api_rate_limited_total") or 0
         for left in (2, 1, 0):
@@ -107,21 +132,28 @@ async def test_over_the_limit_is_429_with_when_to_come_back(database_url: str) -
         assert problem["code"] == "too_many_requests"
         assert 1 <= int(refused.headers["Retry-After"]) <= window_s
         assert refused.headers["RateLimit"] == f'"key";r=0;t={refused.headers["Retry-After"]}'
-        assert (metrics.REGISTRY.get_sample_value("notistream_api_rate_limited_total") or 0) == before + 1
-        assert (await client.get(NOTIFICATIONS, headers=keys[1])).status == 200, "another key has its own"
+        assert (
+            metrics.REGISTRY.get_sample_value("notistream_api_rate_limited_total") or 0
+        ) == before + 1
+        assert (await client.get(NOTIFICATIONS, headers=keys[1])).status == 200, (
+            "another key has its own"
+        )
         wrong = await client.get(NOTIFICATIONS, headers={"X-API-Key": "x"})
         assert wrong.status == 401
         assert "RateLimit" not in wrong.headers
 
 
-@pytest.mark.parametrize("settings", [
-    {"auth": "on", "api_rate_limit": "0"}, {"auth": "off", "api_rate_limit": "1/day"}])
+@pytest.mark.parametrize(
+    "settings", [{"auth": "on", "api_rate_limit": "0"}, {"auth": "off", "api_rate_limit": "1/day"}]
+)
 async def test_no_limit_where_none_is_wanted_and_none_while_auth_is_off(
     database_url: str, settings: dict[str, str]
 ) -> None:
     async with serving(database_url, **settings) as (client, runtime):
         tenant, _ = await tenants.create(runtime.database, "default")
-        issued = await runtime.tenancy.issue(tenant.id, name="k", kind="live", expires_at=None, actor="cli")
+        issued = await runtime.tenancy.issue(
+            tenant.id, name="k", kind="live", expires_at=None, actor="cli"
+        )
         for _ in range(5):
             answer = await client.get(NOTIFICATIONS, headers={"X-API-Key": issued.secret})
             assert answer.status == 200
@@ -132,8 +164,12 @@ async def test_two_api_processes_share_one_limit(
     endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path: Path
 ) -> None:
     async with stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
-        AUTH="on", API_RATE_LIMIT=lasting(200),
+        database_url=database_url,
+        brokers=endpoints.kafka_brokers,
+        prefix=topics_prefix,
+        folder=tmp_path,
+        AUTH="on",
+        API_RATE_LIMIT=lasting(200),
     ) as product:
         apis = [await product.api() for _ in range(2)]
         key = (await product.run("keys", "issue", "default")).strip()
@@ -143,5 +179,7 @@ async def test_two_api_processes_share_one_limit(
 
 
 async def _get(product: Stack, url: str, key: str) -> int:
-    async with product.http.get(f"{url}{NOTIFICATIONS}?page_size=1", headers={"X-API-Key": key}) as answer:
+    async with product.http.get(
+        f"{url}{NOTIFICATIONS}?page_size=1", headers={"X-API-Key": key}
+    ) as answer:
         return answer.status

@@ -1,4 +1,6 @@
-"""Resolving what nobody knows, sending again what has ended: each race on a real database, in both orders."""
+"""Resolving what nobody knows, sending again what has ended: each race on a real database, in both
+orders.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -46,7 +48,7 @@ async def test_resolve_against_a_late_success(hand, outcome, resolve_first):
     assert found.status == ("failed" if outcome is Outcome.FAILED else "delivered")
     assert await hand.totals() == ((0, 1) if outcome is Outcome.FAILED else (1, 0))
     assert await hand.claim(notification_id, seq=resolved.seq) is None
-    attempt, = await notifications.attempts(hand.db, notification_id)
+    (attempt,) = await notifications.attempts(hand.db, notification_id)
     assert attempt.late_outcome == "delivered"
 
 
@@ -68,8 +70,12 @@ async def test_a_late_success_is_refused_once_the_resend_is_claimed(hand):
 async def test_two_who_resolve_one_wins(hand):
     notification_id = await hand.in_status("unknown")
     answers = await asyncio.gather(
-        *(hand.operations.resolve(hand.tenant_id, notification_id, outcome) for outcome in list(Outcome) * 2),
-        return_exceptions=True)
+        *(
+            hand.operations.resolve(hand.tenant_id, notification_id, outcome)
+            for outcome in list(Outcome) * 2
+        ),
+        return_exceptions=True,
+    )
     assert sum(not isinstance(a, NotResolvable) for a in answers) == 1
     assert len(await hand.log()) == 1
 
@@ -79,9 +85,15 @@ async def test_resolved_as_failed_is_a_dead_letter_with_its_history_and_its_reco
     await hand.use_cap(notification_id)
     resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Outcome.FAILED)
     assert (resolved.status, resolved.failed_at is not None) == ("failed", True)
-    letter, = await hand.db.fetch("SELECT * FROM dead_letters")
-    assert (letter["notification_id"], letter["attempts"], letter["chain"]) == (notification_id, 1, 1)
-    assert [(a["number"], a["outcome"], a["provider"]) for a in letter["history"]] == [(1, "unknown", "p")]
+    (letter,) = await hand.db.fetch("SELECT * FROM dead_letters")
+    assert (letter["notification_id"], letter["attempts"], letter["chain"]) == (
+        notification_id,
+        1,
+        1,
+    )
+    assert [(a["number"], a["outcome"], a["provider"]) for a in letter["history"]] == [
+        (1, "unknown", "p")
+    ]
     entry, told = hand.published
     assert (entry.topic, told.topic) == ("sms.dlq", "events")
     assert str(letter["id"]).encode() in (entry.records[0].value or b"")
@@ -92,9 +104,13 @@ async def test_resolved_as_failed_is_a_dead_letter_with_its_history_and_its_reco
 
 async def test_resolved_as_delivered_was_sent_when_it_was_called(hand):
     notification_id = await hand.in_status("unknown")
-    row, = await hand.db.fetch("SELECT claimed_at FROM notifications")
+    (row,) = await hand.db.fetch("SELECT claimed_at FROM notifications")
     resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Outcome.DELIVERED)
-    assert (resolved.status, resolved.sent_at, resolved.error_message) == ("delivered", row["claimed_at"], None)
+    assert (resolved.status, resolved.sent_at, resolved.error_message) == (
+        "delivered",
+        row["claimed_at"],
+        None,
+    )
     assert [e.topic for e in hand.published] == ["events"]
 
 
@@ -134,7 +150,9 @@ async def test_what_has_not_ended_is_not_sent_again(hand, status):
 async def test_resends_at_once_make_one_chain(hand, key):
     notification_id = await hand.in_status("failed")
     answers = await asyncio.gather(
-        *(hand.operations.resend(hand.sender(key), notification_id) for _ in range(8)), return_exceptions=True)
+        *(hand.operations.resend(hand.sender(key), notification_id) for _ in range(8)),
+        return_exceptions=True,
+    )
     good = [a for a in answers if not isinstance(a, NotResendable)]
     assert len(good) == (8 if key else 1)
     assert {a.chain for a in good} == {2}
@@ -168,5 +186,12 @@ async def test_another_tenants_notification_is_not_there(hand):
     ):
         with pytest.raises(NotFound):
             await call
-    assert await operations.cancel(hand.db, other.id, [waiting], gate="recall", reason="r") == (0, [])
-    assert [(await hand.status(n)).status for n in (held, ended, waiting)] == ["unknown", "failed", "pending"]
+    assert await operations.cancel(hand.db, other.id, [waiting], gate="recall", reason="r") == (
+        0,
+        [],
+    )
+    assert [(await hand.status(n)).status for n in (held, ended, waiting)] == [
+        "unknown",
+        "failed",
+        "pending",
+    ]

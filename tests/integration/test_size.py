@@ -1,4 +1,6 @@
-"""A hundredth of `make size`: with many rows no statement reads a whole table, and no index is there for nothing."""
+"""A hundredth of `make size`: with many rows no statement reads a whole table, and no index is
+there for nothing.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -25,8 +27,21 @@ from tests.services import Endpoints, fresh_database
 pytestmark = pytest.mark.integration
 ROWS = 20_000
 LARGE = {
-    "notifications", "attempts", "trace_steps", "batches", "dead_letters", "inboxes", "inbox_messages", "replayed",
-    "webhook_deliveries", "cap_uses", "idempotency_keys", "recipients", "preferences", "audit_log", "channel_totals",
+    "notifications",
+    "attempts",
+    "trace_steps",
+    "batches",
+    "dead_letters",
+    "inboxes",
+    "inbox_messages",
+    "replayed",
+    "webhook_deliveries",
+    "cap_uses",
+    "idempotency_keys",
+    "recipients",
+    "preferences",
+    "audit_log",
+    "channel_totals",
 }
 WHOLE = {
     "dead_letters.kinds": "counts what a filter finds, for an operator who asks",
@@ -62,13 +77,16 @@ async def filled(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def plans(url: str) -> Mapping[str, list[dict[str, Any]]]:
-    """The nodes of every named statement's plan for any arguments, where PostgreSQL takes an index if one will do."""
+    """The nodes of every named statement's plan for any arguments, where PostgreSQL takes an index
+    if one will do.
+    """
     return asyncio.run(all_plans(url))
 
 
 async def all_plans(url: str) -> Mapping[str, list[dict[str, Any]]]:
     connection = await asyncpg.connect(
-        url, statement_cache_size=0, server_settings={**PLANNED_ONCE, "enable_seqscan": "off"})
+        url, statement_cache_size=0, server_settings={**PLANNED_ONCE, "enable_seqscan": "off"}
+    )
     found = {}
     for path in resources.files("notistream.db.sql").iterdir():
         stem = path.name.removesuffix(".sql")
@@ -80,7 +98,9 @@ async def all_plans(url: str) -> Mapping[str, list[dict[str, Any]]]:
 
 async def plan(connection: asyncpg.Connection, sql: str) -> list[dict[str, Any]]:
     await connection.execute(f"PREPARE statement AS {sql}")
-    count = await connection.fetchval("SELECT cardinality(parameter_types) FROM pg_prepared_statements")
+    count = await connection.fetchval(
+        "SELECT cardinality(parameter_types) FROM pg_prepared_statements"
+    )
     arguments = f"({', '.join(['NULL'] * count)})" if count else ""
     text = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE statement{arguments}")
     await connection.execute("DEALLOCATE statement")
@@ -88,31 +108,45 @@ async def plan(connection: asyncpg.Connection, sql: str) -> list[dict[str, Any]]
 
 
 def scans(plan: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    return (node for node in plan if node.get("Relation Name") in LARGE and node["Node Type"].endswith("Scan"))
+    return (
+        node
+        for node in plan
+        if node.get("Relation Name") in LARGE and node["Node Type"].endswith("Scan")
+    )
 
 
 def test_no_statement_reads_a_whole_large_table(plans):
-    assert [name for name, plan in plans.items() if any(s["Node Type"] == "Seq Scan" for s in scans(plan))] == []
+    assert [
+        name
+        for name, plan in plans.items()
+        if any(s["Node Type"] == "Seq Scan" for s in scans(plan))
+    ] == []
 
 
 def test_no_statement_reads_a_whole_index_but_those_that_have_a_reason(plans):
     whole = {
-        name for name, plan in plans.items()
-        if any("Index Cond" not in s for s in scans(plan) if s["Node Type"].startswith("Index"))}
+        name
+        for name, plan in plans.items()
+        if any("Index Cond" not in s for s in scans(plan) if s["Node Type"].startswith("Index"))
+    }
     assert whole == set(WHOLE)
 
 
 async def test_every_index_of_a_large_table_serves_a_statement(url, plans):
     connection = await asyncpg.connect(url)
     there = await connection.fetch(
-        "SELECT indexrelname AS name FROM pg_stat_user_indexes WHERE relname = ANY ($1::text[])", sorted(LARGE))
+        "SELECT indexrelname AS name FROM pg_stat_user_indexes WHERE relname = ANY ($1::text[])",
+        sorted(LARGE),
+    )
     await connection.close()
     used = {node["Index Name"] for plan in plans.values() for node in plan if "Index Name" in node}
     assert {row["name"] for row in there} - used == set()
 
 
 async def test_claims_and_finishes_are_hot_updates(url):
-    """A HOT update writes no index entry: the row has room on its page, and no indexed column changes."""
+    """A HOT update writes no index entry: the row has room on its page, and no indexed column
+    changes.
+    """
     connection = await asyncpg.connect(url)
     await use_json(connection)
     tenant = await connection.fetchval("SELECT id FROM tenants LIMIT 1")
@@ -122,11 +156,19 @@ async def test_claims_and_finishes_are_hot_updates(url):
         ids = [uuid7() for _ in range(50)]
         await connection.execute(PENDING, ids, tenant)
         claimed = await deliveries.claim(
-            connection, [Turn(i, 1) for i in ids], owner=0, lease=timedelta(seconds=30), call_before=0.0)
+            connection,
+            [Turn(i, 1) for i in ids],
+            owner=0,
+            lease=timedelta(seconds=30),
+            call_before=0.0,
+        )
         ended = await deliveries.finish(
-            connection, [Finishing(i, claimed[i].lease_token, DELIVERED) for i in ids])
+            connection, [Finishing(i, claimed[i].lease_token, DELIVERED) for i in ids]
+        )
         assert len(ended.ids) == 50
-    all_updates, hot = (now - then for now, then in zip(await updates(connection), before, strict=True))
+    all_updates, hot = (
+        now - then for now, then in zip(await updates(connection), before, strict=True)
+    )
     await connection.close()
     assert all_updates == 2 * 20 * 50
     assert hot >= 0.9 * all_updates
@@ -152,18 +194,31 @@ FROM unnest($1::uuid[]) AS id
 async def updates(connection: asyncpg.Connection) -> tuple[int, int]:
     await connection.execute("SELECT pg_stat_force_next_flush()")
     row = await connection.fetchrow(
-        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'notifications'")
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'notifications'"
+    )
     return row["n_tup_upd"], row["n_tup_hot_upd"]
 
 
 async def test_what_is_updated_has_room_and_what_grows_is_vacuumed_early(url):
     connection = await asyncpg.connect(url)
     rows = await connection.fetch(
-        "SELECT relname, reloptions FROM pg_class WHERE relname = ANY ($1::text[]) AND relkind = 'r'", sorted(LARGE))
+        "SELECT relname, reloptions FROM pg_class WHERE relname = ANY ($1::text[]) AND relkind"
+        " = 'r'",
+        sorted(LARGE),
+    )
     await connection.close()
-    options = {row["relname"]: dict(option.split("=") for option in row["reloptions"] or ()) for row in rows}
+    options = {
+        row["relname"]: dict(option.split("=") for option in row["reloptions"] or ())
+        for row in rows
+    }
     assert {name for name, set_ in options.items() if "fillfactor" in set_} >= set(UPDATED)
-    for name in ("notifications", "attempts", "trace_steps", "inbox_messages", "webhook_deliveries"):
+    for name in (
+        "notifications",
+        "attempts",
+        "trace_steps",
+        "inbox_messages",
+        "webhook_deliveries",
+    ):
         assert float(options[name]["autovacuum_vacuum_scale_factor"]) <= 0.02
 
 

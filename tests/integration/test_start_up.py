@@ -1,4 +1,6 @@
-"""A worker is ready when its tables are: with 20,000 counts on their changelog it has them all before it says so."""
+"""A worker is ready when its tables are: with 20,000 counts on their changelog it has them all
+before it says so.
+"""
 
 import signal
 import sys
@@ -24,7 +26,9 @@ PARTITIONS = 2
 async def keep(brokers: str, topic: str) -> None:
     """Write counts of the running window to a changelog, as a worker would have."""
     begin = int(time.time() // WINDOW_S) * WINDOW_S
-    producer = AIOKafkaProducer(bootstrap_servers=brokers, max_batch_size=900_000, max_request_size=1_000_000)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=brokers, max_batch_size=900_000, max_request_size=1_000_000
+    )
     await producer.start()
     try:
         for first in range(0, KEYS, AT_ONCE):

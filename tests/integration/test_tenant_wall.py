@@ -1,4 +1,6 @@
-"""The second wall: in a tenant's role PostgreSQL shows that tenant's rows only, whatever the statement asks for."""
+"""The second wall: in a tenant's role PostgreSQL shows that tenant's rows only, whatever the
+statement asks for.
+"""
 
 from uuid import uuid4
 
@@ -9,7 +11,9 @@ from notistream.db.pool import Database, open_database
 from notistream.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.integration
-TABLE = "CREATE TABLE walled (tenant_id uuid NOT NULL, word text NOT NULL); SELECT isolate('walled')"
+TABLE = (
+    "CREATE TABLE walled (tenant_id uuid NOT NULL, word text NOT NULL); SELECT isolate('walled')"
+)
 
 
 @pytest.fixture
@@ -49,7 +53,9 @@ async def test_a_transaction_is_rolled_back_and_the_role_does_not_stay(db: Datab
     with pytest.raises(ValueError, match="stop"):
         await stopped()
     for _ in range(3):  # both connections of the pool
-        rows = await db.fetch("SELECT current_user = session_user AS own, current_tenant() AS tenant")
+        rows = await db.fetch(
+            "SELECT current_user = session_user AS own, current_tenant() AS tenant"
+        )
         assert (rows[0]["own"], rows[0]["tenant"]) == (True, None)
     assert await words(db) == []
 

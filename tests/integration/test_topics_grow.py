@@ -1,4 +1,6 @@
-"""More partitions under a running installation: what was sent before, meanwhile and after all arrives, once."""
+"""More partitions under a running installation: what was sent before, meanwhile and after all
+arrives, once.
+"""
 
 import signal
 
@@ -41,7 +43,9 @@ async def test_everything_sent_before_meanwhile_and_after_arrives_once(
     assert set(there.values()) == {5}
     assert len(there) == len(TOPICS) + len(CHANGELOGS)
     assert "already" in await product.run("topics", "--grow", "5")
-    meanwhile = await product.batch(messages(200, start=100))  # by an API that knows nothing of it yet
+    meanwhile = await product.batch(
+        messages(200, start=100)
+    )  # by an API that knows nothing of it yet
 
     assert product.processes[0].role == "api"
     await product.processes.pop(0).kill()

@@ -1,4 +1,6 @@
-"""The trace of a notification over the real API and on the command line, made by the real steps of the protocol."""
+"""The trace of a notification over the real API and on the command line, made by the real steps of
+the protocol.
+"""
 
 import asyncio
 import json
@@ -24,16 +26,44 @@ NOTIFICATIONS = "/api/v1/notifications"
 SMS = {"channel": "sms", "recipient": "+905000000000", "content": "hi", "priority": "high"}
 DUE = datetime.now(UTC) + timedelta(hours=3)
 QUIET = Finish(
-    status=Status.DEFERRED, reason="quiet hours until 08:00", delay_s=0.0, outcome=AttemptOutcome.NOT_CALLED, steps=(
-        Step(gate="quiet_hours", verdict="deferred", reason="quiet hours until 08:00", inputs={"timezone": "UTC"},
-             next_eligible_at=DUE),))
+    status=Status.DEFERRED,
+    reason="quiet hours until 08:00",
+    delay_s=0.0,
+    outcome=AttemptOutcome.NOT_CALLED,
+    steps=(
+        Step(
+            gate="quiet_hours",
+            verdict="deferred",
+            reason="quiet hours until 08:00",
+            inputs={"timezone": "UTC"},
+            next_eligible_at=DUE,
+        ),
+    ),
+)
 BUSY = Finish(
-    status=Status.RETRYING, reason="HTTP 503", delay_s=0.0, outcome=AttemptOutcome.TEMPORARY, error="HTTP 503",
-    provider="webhook", duration_ms=12.0, steps=(
-        Step(gate="quiet_hours", verdict="passed", reason="outside the quiet hours", inputs={"timezone": "UTC"}),))
+    status=Status.RETRYING,
+    reason="HTTP 503",
+    delay_s=0.0,
+    outcome=AttemptOutcome.TEMPORARY,
+    error="HTTP 503",
+    provider="webhook",
+    duration_ms=12.0,
+    steps=(
+        Step(
+            gate="quiet_hours",
+            verdict="passed",
+            reason="outside the quiet hours",
+            inputs={"timezone": "UTC"},
+        ),
+    ),
+)
 SENT = Finish(
-    status=Status.DELIVERED, outcome=AttemptOutcome.DELIVERED, provider="console", provider_message_id="m",
-    duration_ms=3.0)
+    status=Status.DELIVERED,
+    outcome=AttemptOutcome.DELIVERED,
+    provider="console",
+    provider_message_id="m",
+    duration_ms=3.0,
+)
 
 
 class Way:
@@ -49,8 +79,15 @@ class Way:
         return shown
 
     async def attempt(self, end):
-        claimed, = (await deliveries.claim(
-            self.db, [Turn(self.id, self.seq)], owner=0, lease=timedelta(seconds=30), call_before=1e12)).values()
+        (claimed,) = (
+            await deliveries.claim(
+                self.db,
+                [Turn(self.id, self.seq)],
+                owner=0,
+                lease=timedelta(seconds=30),
+                call_before=1e12,
+            )
+        ).values()
         await deliveries.finish(self.db, [Finishing(claimed.id, claimed.lease_token, end)])
         return claimed
 
@@ -84,7 +121,9 @@ async def way(database_url, monkeypatch):
 async def travelled(way):
     """Parked, stopped by a gate, refused for now, delivered."""
     await way.create()
-    await deliveries.park(way.db, [Parking(Turn(way.id, 1), 0.0, "breaker", "the breaker of webhook is open")])
+    await deliveries.park(
+        way.db, [Parking(Turn(way.id, 1), 0.0, "breaker", "the breaker of webhook is open")]
+    )
     await way.again()
     await way.attempt(QUIET)
     await way.again()
@@ -97,24 +136,37 @@ async def travelled(way):
 async def test_the_whole_way_in_order_of_time(way):
     shown = await travelled(way)
     assert [(s["gate"], s["verdict"]) for s in shown["steps"]] == [
-        ("accept", "accepted"), ("breaker", "deferred"),
-        *((gate, "passed") for gate in GATE_NAMES[:4]), ("quiet_hours", "deferred"),
-        *((gate, "passed") for gate in GATE_NAMES), *((gate, "passed") for gate in GATE_NAMES),
+        ("accept", "accepted"),
+        ("breaker", "deferred"),
+        *((gate, "passed") for gate in GATE_NAMES[:4]),
+        ("quiet_hours", "deferred"),
+        *((gate, "passed") for gate in GATE_NAMES),
+        *((gate, "passed") for gate in GATE_NAMES),
     ]
     assert [s["at"] for s in shown["steps"]] == sorted(s["at"] for s in shown["steps"])
     assert datetime.fromisoformat(shown["steps"][6]["next_eligible_at"]) == DUE
-    assert [(a["number"], a["chain"], a["provider"], a["outcome"], a["error"]) for a in shown["attempts"]] == [
-        (1, 1, "webhook", "temporary", "HTTP 503"), (2, 1, "console", "delivered", None)]
+    assert [
+        (a["number"], a["chain"], a["provider"], a["outcome"], a["error"])
+        for a in shown["attempts"]
+    ] == [(1, 1, "webhook", "temporary", "HTTP 503"), (2, 1, "console", "delivered", None)]
     assert all(a["started_at"] and a["duration_ms"] for a in shown["attempts"])
     assert (shown["status"], shown["next_eligible_at"], shown["queue"]) == ("delivered", None, None)
-    assert [s["reason"] for s in shown["steps"] if s["gate"] == "provider"][-1] == "console was free to be called"
+    assert [s["reason"] for s in shown["steps"] if s["gate"] == "provider"][
+        -1
+    ] == "console was free to be called"
 
 
 async def test_a_waiting_one_says_why_and_until_when(way):
     await way.create()
-    await way.attempt(Finish(
-        status=Status.DEFERRED, reason="the rate is used up", delay_s=500.0, outcome=AttemptOutcome.NOT_CALLED,
-        steps=(Step(gate="provider", verdict="deferred", reason="the rate is used up"),)))
+    await way.attempt(
+        Finish(
+            status=Status.DEFERRED,
+            reason="the rate is used up",
+            delay_s=500.0,
+            outcome=AttemptOutcome.NOT_CALLED,
+            steps=(Step(gate="provider", verdict="deferred", reason="the rate is used up"),),
+        )
+    )
     shown = await way.trace()
     notification = await (await way.client.get(f"{NOTIFICATIONS}/{way.id}")).json()
     for view in (shown, notification):
@@ -127,16 +179,27 @@ async def test_a_waiting_one_says_why_and_until_when(way):
 async def test_a_pending_one_says_where_it_is_queued(way):
     created = await way.create()
     shown = await way.trace()
-    assert shown["queue"] == {"lane": "sms.high", "queued_at": created["created_at"], "place": "outbox", "ahead": 0}
+    assert shown["queue"] == {
+        "lane": "sms.high",
+        "queued_at": created["created_at"],
+        "place": "outbox",
+        "ahead": 0,
+    }
 
 
 async def test_a_late_success_is_shown_with_its_attempt(way):
     await way.create()
-    claimed = await way.attempt(Finish(
-        status=Status.UNKNOWN, reason="outcome_unknown", outcome=AttemptOutcome.UNKNOWN, error="no answer",
-        provider="webhook"))
+    claimed = await way.attempt(
+        Finish(
+            status=Status.UNKNOWN,
+            reason="outcome_unknown",
+            outcome=AttemptOutcome.UNKNOWN,
+            error="no answer",
+            provider="webhook",
+        )
+    )
     assert (await deliveries.finish_late(way.db, claimed, SENT)).ids
-    call, = (await way.trace())["attempts"]
+    (call,) = (await way.trace())["attempts"]
     assert (call["outcome"], call["late_outcome"]) == ("unknown", "delivered")
     assert call["late_at"] > call["started_at"]
 
@@ -146,10 +209,14 @@ async def test_the_timeline_on_the_terminal(way, monkeypatch):
     shown = await way.command(monkeypatch, way.id)
     head, *lines = shown.splitlines()
     assert head == f"{way.id}  sms  high  delivered"
-    for words in ("breaker         deferred    the breaker of webhook is open",
-                  "gates           passed      expiry, suppression, preferences, address",
-                  "quiet_hours     deferred    quiet hours until 08:00", "(timezone=UTC)",
-                  "attempt 1       temporary   webhook, 12 ms, HTTP 503", "attempt 2       delivered   console, 3 ms"):
+    for words in (
+        "breaker         deferred    the breaker of webhook is open",
+        "gates           passed      expiry, suppression, preferences, address",
+        "quiet_hours     deferred    quiet hours until 08:00",
+        "(timezone=UTC)",
+        "attempt 1       temporary   webhook, 12 ms, HTTP 503",
+        "attempt 2       delivered   console, 3 ms",
+    ):
         assert any(words in line for line in lines), shown
     assert max(map(len, lines)) < 200
 

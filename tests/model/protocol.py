@@ -1,7 +1,9 @@
-"""The delivery protocol as a transition system: every step that a worker, a clock, a sender or a fault can take.
+"""The delivery protocol as a transition system: every step that a worker, a clock, a sender or a
+fault can take.
 
-One step is what one database statement, one Kafka request or one provider call does at once; between any two of them
-a worker may crash, pause or lose its partition. `off` names protections that are left out, to see what they are for.
+One step is what one database statement, one Kafka request or one provider call does at once;
+between any two of them a worker may crash, pause or lose its partition. `off` names protections
+that are left out, to see what they are for.
 """
 
 from collections.abc import Iterator
@@ -86,15 +88,20 @@ def _outbox(world: World, s: State) -> Iterator[Edge]:
         if e.by is None:
             if "leftovers are taken" not in world.off:
                 for w in _awake(world, s)[:1]:
-                    yield Step("take leftover", (e, w)), s._replace(outbox=others | {e._replace(by=w)})
+                    yield (
+                        Step("take leftover", (e, w)),
+                        s._replace(outbox=others | {e._replace(by=w)}),
+                    )
         elif e.by not in s.paused:
             yield Step("publish", (e, True)), _published(world, s, e)._replace(outbox=others)
             if s.budget.crashes:
                 after = _crash(world, _published(world, s, e), e.by)
                 yield Step("publish", (e, False), helps=False), _spent(after, "crashes")
             if s.budget.crashes and "deleted after the broker's answer" in world.off:
-                yield Step("delete", (e,), helps=False), _spent(
-                    _crash(world, s._replace(outbox=others), e.by), "crashes")
+                yield (
+                    Step("delete", (e,), helps=False),
+                    _spent(_crash(world, s._replace(outbox=others), e.by), "crashes"),
+                )
 
 
 def _published(world: World, s: State, e: Entry) -> State:
@@ -117,9 +124,15 @@ def _kafka(world: World, s: State) -> Iterator[Edge]:
 
 
 def _acked(world: World, s: State, offset: int) -> State:
-    if "acknowledged in order" in world.off:  # the committed offset is the last one that anybody acknowledged
-        return s._replace(log=tuple(r._replace(acked=r.acked or i <= offset) for i, r in enumerate(s.log)))
-    return s._replace(log=tuple(r._replace(acked=r.acked or i == offset) for i, r in enumerate(s.log)))
+    if (
+        "acknowledged in order" in world.off
+    ):  # the committed offset is the last one that anybody acknowledged
+        return s._replace(
+            log=tuple(r._replace(acked=r.acked or i <= offset) for i, r in enumerate(s.log))
+        )
+    return s._replace(
+        log=tuple(r._replace(acked=r.acked or i == offset) for i, r in enumerate(s.log))
+    )
 
 
 # --- the lane: park or claim, then acknowledge
@@ -138,7 +151,9 @@ def _lane(world: World, s: State) -> Iterator[Edge]:
             yield from _settling(world, s, together, *_claim(world, s, together))
 
 
-def _settling(world: World, before: State, copies: list[Held], step: Step, after: State) -> Iterator[Edge]:
+def _settling(
+    world: World, before: State, copies: list[Held], step: Step, after: State
+) -> Iterator[Edge]:
     w = copies[0].worker
     done = after._replace(held=after.held - set(copies))
     if "acknowledged after the claim" not in world.off:
@@ -146,16 +161,23 @@ def _settling(world: World, before: State, copies: list[Held], step: Step, after
             done = _acked(world, done, h.offset) if h.offset >= 0 else done
     yield step, done
     if before.budget.crashes and any(h.offset >= 0 for h in copies):
-        yield step._replace(helps=False, args=(*step.args, "crash")), _spent(_crash(world, after, w), "crashes")
+        yield (
+            step._replace(helps=False, args=(*step.args, "crash")),
+            _spent(_crash(world, after, w), "crashes"),
+        )
     if before.budget.pauses and w == 0 and any(h.offset >= 0 for h in copies):
-        yield step._replace(helps=False, args=(*step.args, "pause")), _spent(_pause(after, w), "pauses")
+        yield (
+            step._replace(helps=False, args=(*step.args, "pause")),
+            _spent(_pause(after, w), "pauses"),
+        )
 
 
 def _is_current(world: World, row: Row | None, h: Held) -> bool:
     return (
         row is not None
         and (row.status == "pending" or "claim looks at the status" in world.off)
-        and (row.seq == h.seq or "claim looks at seq" in world.off))
+        and (row.seq == h.seq or "claim looks at seq" in world.off)
+    )
 
 
 def _claim(world: World, s: State, copies: list[Held]) -> Edge:
@@ -166,8 +188,11 @@ def _claim(world: World, s: State, copies: list[Held]) -> Edge:
         token: Token = tuple((h.message, _of(s, h.message).seq) for h in won)
         for h in won:
             row = _of(s, h.message)
-            after = _row(after, h.message, row._replace(
-                status="processing", attempts=row.attempts + 1, token=token, due=None))
+            after = _row(
+                after,
+                h.message,
+                row._replace(status="processing", attempts=row.attempts + 1, token=token, due=None),
+            )
             delivery = Delivery(h.worker, h.message, token, row.chain, row.attempts + 1)
             after = after._replace(deliveries=after.deliveries | {delivery})
         after = after._replace(leases=after.leases | {Lease(token, copies[0].worker)})
@@ -204,7 +229,10 @@ def _deliver(world: World, s: State) -> Iterator[Edge]:
             if s.budget.gates:
                 for status in ("deferred", "suppressed"):
                     after = _spent(s, "gates")
-                    yield Step("stopped", (d, status), helps=False), _moved(after, d, f"stopped {status}")
+                    yield (
+                        Step("stopped", (d, status), helps=False),
+                        _moved(after, d, f"stopped {status}"),
+                    )
         else:
             for answer in world.answers:
                 taken, faulty = answer in ("delivered", "unknown, taken"), answer in UNKNOWN
@@ -232,7 +260,13 @@ def _seen(s: State, d: Delivery, *, taken: bool = False, faults: bool = False) -
 
 def _record(world: World, s: State, d: Delivery) -> Edge:
     row = _of(s, d.message)
-    outcome = "not_called" if d.phase.startswith("stopped") else "unknown" if d.phase in UNKNOWN else d.phase
+    outcome = (
+        "not_called"
+        if d.phase.startswith("stopped")
+        else "unknown"
+        if d.phase in UNKNOWN
+        else d.phase
+    )
     gone = s._replace(deliveries=s.deliveries - {d})
     ours = row.status == "processing" and row.token == d.token
     if not ours and "finish looks at the token" in world.off:
@@ -242,8 +276,13 @@ def _record(world: World, s: State, d: Delivery) -> Edge:
     if outcome == "not_called":
         status = d.phase.removeprefix("stopped ")
         ended = row._replace(
-            status=status, due="later" if status == "deferred" else None, token=None, reason=True,
-            attempts=row.attempts - 1, closed=(*row.closed, Attempt(row.chain, row.attempts, outcome)))
+            status=status,
+            due="later" if status == "deferred" else None,
+            token=None,
+            reason=True,
+            attempts=row.attempts - 1,
+            closed=(*row.closed, Attempt(row.chain, row.attempts, outcome)),
+        )
         after = _row(gone, d.message, ended)
         return Step("record", (d, outcome, True)), _timed(after, d.message, d.worker)
     return Step("record", (d, outcome, True)), _ended(world, gone, d.message, outcome, d.worker)
@@ -254,14 +293,28 @@ def _ended(world: World, s: State, m: int, outcome: str, by: int) -> State:
     row = _of(s, m)
     spent = row.attempts > world.max_retries
     status = {
-        "delivered": "delivered", "permanent": "failed", "temporary": "failed" if spent else "retrying",
+        "delivered": "delivered",
+        "permanent": "failed",
+        "temporary": "failed" if spent else "retrying",
         "unknown": "unknown" if world.hold else "failed" if spent else "retrying",
     }[outcome]
     buried = status == "failed" and "a dead letter with the failure" not in world.off
-    return _timed(_row(s, m, row._replace(
-        status=status, due="later" if status == "retrying" else None, token=None, reason=status != "delivered",
-        closed=(*row.closed, Attempt(row.chain, row.attempts, outcome)),
-        letters=(*row.letters, row.chain) if buried else row.letters)), m, by)
+    return _timed(
+        _row(
+            s,
+            m,
+            row._replace(
+                status=status,
+                due="later" if status == "retrying" else None,
+                token=None,
+                reason=status != "delivered",
+                closed=(*row.closed, Attempt(row.chain, row.attempts, outcome)),
+                letters=(*row.letters, row.chain) if buried else row.letters,
+            ),
+        ),
+        m,
+        by,
+    )
 
 
 def _timed(s: State, m: int, by: int) -> State:
@@ -272,8 +325,13 @@ def _timed(s: State, m: int, by: int) -> State:
 def _record_late(world: World, s: State, d: Delivery, outcome: str) -> Edge:
     row = _of(s, d.message)
     closed = tuple(
-        a._replace(late=outcome) if (a.chain, a.number, a.outcome) == (d.chain, d.number, "unknown") else a
-        for a in row.closed)
+        (
+            a._replace(late=outcome)
+            if (a.chain, a.number, a.outcome) == (d.chain, d.number, "unknown")
+            else a
+        )
+        for a in row.closed
+    )
     statuses = ["unknown", "pending", *WAITING]
     unclaimed = (row.chain, row.attempts) == (d.chain, d.number)
     if "late success only while unclaimed" in world.off:
@@ -292,12 +350,19 @@ def _clock(world: World, s: State) -> Iterator[Edge]:
     for m, row in enumerate(s.rows):
         if row is not None and row.due == "later":
             yield Step("time passes", (m,)), _row(s, m, row._replace(due="now"))
-        if row is not None and row.status in WAITING and row.due == "now" and "scheduler" not in world.off:
+        if (
+            row is not None
+            and row.status in WAITING
+            and row.due == "now"
+            and "scheduler" not in world.off
+        ):
             yield Step("scheduler", (m,)), _woken(world, s, m)
     yield from _timers(world, s)
     for lease in sorted(s.leases):
         lives = any(d.token == lease.token and d.worker not in s.paused for d in s.deliveries)
-        if "sweeper" not in world.off and (not lives or "lease outlives a living call" in world.off):
+        if "sweeper" not in world.off and (
+            not lives or "lease outlives a living call" in world.off
+        ):
             yield _lease_ends(world, s, lease)
 
 
@@ -305,7 +370,10 @@ def _timers(world: World, s: State) -> Iterator[Edge]:
     for m, seq in sorted(s.timers):
         row = _of(s, m)
         if row.status not in WAITING or row.seq != seq:
-            yield Step("timer", (m, seq, False), helps=False), s._replace(timers=s.timers - {(m, seq)})
+            yield (
+                Step("timer", (m, seq, False), helps=False),
+                s._replace(timers=s.timers - {(m, seq)}),
+            )
         elif row.due == "now":
             yield Step("timer", (m, seq, True), helps=False), _woken(world, s, m)
 
@@ -323,9 +391,18 @@ def _lease_ends(world: World, s: State, lease: Lease) -> Edge:
         if row.status == "processing" and row.token == lease.token:
             settled.append(m)
             if "an attempt without an answer counts" in world.off:
-                after = _row(after, m, row._replace(
-                    status="retrying", due="later", token=None, reason=True, attempts=row.attempts - 1,
-                    closed=(*row.closed, Attempt(row.chain, row.attempts, "not_called"))))
+                after = _row(
+                    after,
+                    m,
+                    row._replace(
+                        status="retrying",
+                        due="later",
+                        token=None,
+                        reason=True,
+                        attempts=row.attempts - 1,
+                        closed=(*row.closed, Attempt(row.chain, row.attempts, "not_called")),
+                    ),
+                )
             else:
                 after = _ended(world, after, m, "unknown", API)
     return Step("lease ends", (lease, tuple(settled))), after
@@ -345,27 +422,56 @@ def _people(world: World, s: State) -> Iterator[Edge]:
             if "an end is final" in world.off:
                 may = may or row.status == "delivered"
             if may:
-                yield Step("cancel", (m,), helps=False), _row(_spent(s, "cancels"), m, row._replace(
-                    status="cancelled", due=None, reason="every end has a reason" not in world.off))
+                yield (
+                    Step("cancel", (m,), helps=False),
+                    _row(
+                        _spent(s, "cancels"),
+                        m,
+                        row._replace(
+                            status="cancelled",
+                            due=None,
+                            reason="every end has a reason" not in world.off,
+                        ),
+                    ),
+                )
         if s.budget.reschedules and row.status in CANCELLABLE:
-            yield Step("reschedule", (m,), helps=False), _row(_spent(s, "reschedules"), m, row._replace(
-                status="scheduled", seq=row.seq + 1, due="later", reason=True))
+            yield (
+                Step("reschedule", (m,), helps=False),
+                _row(
+                    _spent(s, "reschedules"),
+                    m,
+                    row._replace(status="scheduled", seq=row.seq + 1, due="later", reason=True),
+                ),
+            )
         if row.status == "unknown" and s.budget.resolves:
             yield from _resolutions(world, s, m, row)
         if s.budget.replays and row.status in TERMINAL:
             chain = row.chain if "replay begins a chain" in world.off else row.chain + 1
             again = row._replace(
-                status="pending", seq=row.seq + 1, chain=chain, attempts=0, due=None, reason=False, resolved=False)
-            yield Step("replay", (m,), helps=False), _queued(
-                _row(_spent(s, "replays"), m, again), m, again.seq, API)
+                status="pending",
+                seq=row.seq + 1,
+                chain=chain,
+                attempts=0,
+                due=None,
+                reason=False,
+                resolved=False,
+            )
+            yield (
+                Step("replay", (m,), helps=False),
+                _queued(_row(_spent(s, "replays"), m, again), m, again.seq, API),
+            )
 
 
 def _resolutions(world: World, s: State, m: int, row: Row) -> Iterator[Edge]:
     s = _spent(s, "resolves")
-    yield Step("resolve", (m, "delivered"), helps=False), _row(s, m, row._replace(
-        status="delivered", reason=True, resolved=True))
-    yield Step("resolve", (m, "failed"), helps=False), _row(s, m, row._replace(
-        status="failed", reason=True, letters=(*row.letters, row.chain)))
+    yield (
+        Step("resolve", (m, "delivered"), helps=False),
+        _row(s, m, row._replace(status="delivered", reason=True, resolved=True)),
+    )
+    yield (
+        Step("resolve", (m, "failed"), helps=False),
+        _row(s, m, row._replace(status="failed", reason=True, letters=(*row.letters, row.chain))),
+    )
     yield Step("resolve", (m, "resend"), helps=False), _woken(world, s, m)
 
 
@@ -378,10 +484,19 @@ def _audit(world: World, s: State) -> Iterator[Edge]:
     for m, row in enumerate(s.rows):
         if row is None:
             continue
-        on_the_way = any(e.message == m and e.lane for e in s.outbox) or any(r.message == m for r in s.log)
+        on_the_way = any(e.message == m and e.lane for e in s.outbox) or any(
+            r.message == m for r in s.log
+        )
         if row.status == "pending" and not on_the_way and not any(h.message == m for h in s.held):
-            yield Step("repair", (m,)), _queued(_row(s, m, row._replace(seq=row.seq + 1)), m, row.seq + 1, None)
-        if row.status == "processing" and row.token and not any(x.token == row.token for x in s.leases):
+            yield (
+                Step("repair", (m,)),
+                _queued(_row(s, m, row._replace(seq=row.seq + 1)), m, row.seq + 1, None),
+            )
+        if (
+            row.status == "processing"
+            and row.token
+            and not any(x.token == row.token for x in s.leases)
+        ):
             yield Step("restore lease", (m,)), s._replace(leases=s.leases | {Lease(row.token, API)})
 
 
@@ -404,14 +519,22 @@ def _faults(world: World, s: State) -> Iterator[Edge]:
         yield Step("revoke", (s.owner,), helps=False), _spent(after, "rebalances")
     if s.budget.losses and s.log:
         held = frozenset(h._replace(offset=-1) for h in s.held)
-        yield Step("Kafka loses its records", (), helps=False), _spent(
-            s._replace(log=(), position=0, held=held), "losses")
+        yield (
+            Step("Kafka loses its records", (), helps=False),
+            _spent(s._replace(log=(), position=0, held=held), "losses"),
+        )
     if s.budget.lost_leases and s.leases:
-        yield Step("a lease is lost", (), helps=False), _spent(s._replace(leases=frozenset()), "lost_leases")
+        yield (
+            Step("a lease is lost", (), helps=False),
+            _spent(s._replace(leases=frozenset()), "lost_leases"),
+        )
 
 
 def _revoked(s: State, worker: int) -> State:
-    """The partition goes to whoever takes it next, from the committed offset; what a zombie acknowledges is void."""
+    """The partition goes to whoever takes it next, from the committed offset.
+
+    What a zombie acknowledges is void.
+    """
     held = frozenset(h._replace(offset=-1) if h.worker == worker else h for h in s.held)
     return s._replace(owner=None, position=0, held=held) if s.owner == worker else s
 
@@ -422,14 +545,20 @@ def _crash(world: World, s: State, w: int) -> State:
     if "outbox" in world.off:
         left = frozenset()
     after = s._replace(
-        outbox=kept | left, held=frozenset(h for h in s.held if h.worker != w),
-        deliveries=frozenset(d for d in s.deliveries if d.worker != w), paused=s.paused - {w},
-        timers=frozenset() if w >= 0 else s.timers)
+        outbox=kept | left,
+        held=frozenset(h for h in s.held if h.worker != w),
+        deliveries=frozenset(d for d in s.deliveries if d.worker != w),
+        paused=s.paused - {w},
+        timers=frozenset() if w >= 0 else s.timers,
+    )
     return _revoked(_hit(after, s, w), w)
 
 
 def _pause(s: State, w: int) -> State:
-    """Longer than its session and its lease; what it was about to publish is left over, and published twice."""
+    """Longer than its session and its lease.
+
+    What it was about to publish is left over, and published twice.
+    """
     left = frozenset(e._replace(by=None) if e.by == w else e for e in s.outbox)
     return _revoked(_hit(s._replace(paused=s.paused | {w}, outbox=left), s, w), w)
 
@@ -450,7 +579,10 @@ def _watched(world: World, before: State, step: Step, after: State) -> State:
             continue
         if old.status in TERMINAL and step.name != "replay":
             return after._replace(
-                broken="3: cancelled is never sent" if old.status == "cancelled" else "an end is final")
+                broken=(
+                    "3: cancelled is never sent" if old.status == "cancelled" else "an end is final"
+                )
+            )
         if old.status == "processing" and not _entitled(step, m, old):
             return after._replace(broken="a claim is nobody else's")
     return after
@@ -468,15 +600,20 @@ def _tidy(world: World, s: State) -> State:
     """Forget what nothing can depend on any more, so that equal states are found equal."""
     if world.forgets_stale:
         s = s._replace(
-            outbox=frozenset(e for e in s.outbox if (_claims if e.lane else _wakes)(s, e.message, e.seq)),
+            outbox=frozenset(
+                e for e in s.outbox if (_claims if e.lane else _wakes)(s, e.message, e.seq)
+            ),
             log=tuple(r if _claims(s, r.message, r.seq) else r._replace(acked=True) for r in s.log),
             held=frozenset(h for h in s.held if _claims(s, h.message, h.seq)),
-            timers=frozenset((m, seq) for m, seq in s.timers if _wakes(s, m, seq)))
+            timers=frozenset((m, seq) for m, seq in s.timers if _wakes(s, m, seq)),
+        )
     committed = next((i for i, r in enumerate(s.log) if not r.acked), len(s.log))
     if committed:
         s = s._replace(
-            log=s.log[committed:], position=max(s.position - committed, 0),
-            held=frozenset(h._replace(offset=max(h.offset - committed, -1)) for h in s.held))
+            log=s.log[committed:],
+            position=max(s.position - committed, 0),
+            held=frozenset(h._replace(offset=max(h.offset - committed, -1)) for h in s.held),
+        )
     used = {row.token for row in s.rows if row is not None and row.status == "processing"}
     leases = frozenset(x for x in s.leases if x.token in used)
     return s if leases == s.leases else s._replace(leases=leases)
@@ -501,7 +638,7 @@ def _of(s: State, m: int) -> Row:
 
 
 def _row(s: State, m: int, row: Row) -> State:
-    return s._replace(rows=(*s.rows[:m], row, *s.rows[m + 1:]))
+    return s._replace(rows=(*s.rows[:m], row, *s.rows[m + 1 :]))
 
 
 def _spent(s: State, what: str) -> State:

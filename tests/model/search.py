@@ -10,7 +10,9 @@ from tests.model.state import TERMINAL, Row, State, Step
 
 @dataclass
 class Found:
-    """What an exploration saw: its states, how each was reached first, its edges, and the first broken promise."""
+    """What an exploration saw: its states, how each was reached first, its edges, and the first
+    broken promise.
+    """
 
     states: int = 0
     edges: int = 0
@@ -58,7 +60,11 @@ def _failed(found: Found, broken: str, state: State) -> Found:
 
 def _stuck(found: Found, sources: Mapping[State, list[State]]) -> State | None:
     """The first state from which no help leads to an end."""
-    good = {state for state in found.parents if all(row is not None and _at_rest(row) for row in state.rows)}
+    good = {
+        state
+        for state in found.parents
+        if all(row is not None and _at_rest(row) for row in state.rows)
+    }
     queue = deque(good)
     while queue:
         for state in sources.get(queue.popleft(), ()):
@@ -81,7 +87,9 @@ def violated(state: State) -> Iterator[str]:
             yield from _duplicates(row)
             yield from _silent(row)
             if row.status == "cancelled" and any(
-                    d.message == m and d.token == row.token and d.phase == "claimed" for d in state.deliveries):
+                d.message == m and d.token == row.token and d.phase == "claimed"
+                for d in state.deliveries
+            ):
                 yield "3: cancelled is never sent"
             if (row.status == "processing") != (row.token is not None):
                 yield "a claim is nobody else's"
@@ -103,5 +111,9 @@ def _silent(row: Row) -> Iterator[str]:
         yield "4: nothing is silent"
     if row.status == "failed" and row.chain not in row.letters:
         yield "4: nothing is silent"
-    if row.status == "delivered" and not row.resolved and not any(taken for _, taken, _ in row.calls):
+    if (
+        row.status == "delivered"
+        and not row.resolved
+        and not any(taken for _, taken, _ in row.calls)
+    ):
         yield "4: delivered means that a provider took it"

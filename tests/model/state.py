@@ -1,4 +1,6 @@
-"""The state of the protocol model: rows and outbox in PostgreSQL, one partition on Kafka, what workers hold."""
+"""The state of the protocol model: rows and outbox in PostgreSQL, one partition on Kafka, what
+workers hold.
+"""
 
 from typing import NamedTuple
 
@@ -19,7 +21,10 @@ class Attempt(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A notification in PostgreSQL. `due` is `later`, `now`, or None where it does not wait for its time."""
+    """A notification in PostgreSQL.
+
+    `due` is `later`, `now`, or None where it does not wait for its time.
+    """
 
     status: str
     seq: int = 1
@@ -32,13 +37,18 @@ class Row(NamedTuple):
     letters: tuple[int, ...] = ()
     """Chains that ended in the dead letters."""
     calls: tuple[tuple[int, int, int], ...] = ()
-    """What only the model sees, per chain: calls that the provider took, and faults between a call and its record."""
+    """What only the model sees, per chain: calls that the provider took, and faults between a call
+    and its record.
+    """
     resolved: bool = False
     """Somebody said how it ended."""
 
 
 class Entry(NamedTuple):
-    """An outbox entry: for the lane, or for the timers. `by` publishes it; None: any worker may, it was left over."""
+    """An outbox entry: for the lane, or for the timers.
+
+    `by` publishes it; None: any worker may, it was left over.
+    """
 
     message: int
     seq: int
@@ -55,7 +65,10 @@ class Record(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A record in a worker's lane; `offset` counts from the committed one, -1: its partition was taken away."""
+    """A record in a worker's lane.
+
+    `offset` counts from the committed one, -1: its partition was taken away.
+    """
 
     worker: int
     message: int
@@ -64,7 +77,9 @@ class Held(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A claimed delivery in a worker's memory: `claimed`, `checked` (about to call), then the provider's answer."""
+    """A claimed delivery in a worker's memory: `claimed`, `checked` (about to call), then the
+    provider's answer.
+    """
 
     worker: int
     message: int

@@ -38,22 +38,41 @@ async def test_the_database_follows_the_model(name: str, database_url: str) -> N
     await follow(name, database_url)
 
 
-@pytest.mark.parametrize(("name", "module", "query", "guard", "instead"), [
-    ("stale copies", deliveries, "claim", " AND n.seq = m.seq", ""),
-    ("zombies", deliveries, "finish", " AND n.lease_token = f.token", ""),
-    ("zombies", deliveries, "finish_late", " AND attempts = $3", ""),
-    ("answers", deliveries, "queue", " AND n.due_at <= now()", ""),
-    ("answers", deliveries, "finish", "- (f.outcome = 'not_called')::integer", ""),
-    ("reschedule", notifications, "cancel", "'deferred')", "'deferred', 'processing')"),
-    ("cancel and replay", replay, "replay", "chain = n.chain + 1", "chain = n.chain"),
-    ("cancel and replay", deliveries, "park", "status = 'deferred'", "status = 'retrying'"),
-], ids=["claim: seq", "finish: token", "finish_late: attempts", "queue: due", "finish: not called", "cancel: claimed",
-        "replay: chain", "park: status"])
+@pytest.mark.parametrize(
+    ("name", "module", "query", "guard", "instead"),
+    [
+        ("stale copies", deliveries, "claim", " AND n.seq = m.seq", ""),
+        ("zombies", deliveries, "finish", " AND n.lease_token = f.token", ""),
+        ("zombies", deliveries, "finish_late", " AND attempts = $3", ""),
+        ("answers", deliveries, "queue", " AND n.due_at <= now()", ""),
+        ("answers", deliveries, "finish", "- (f.outcome = 'not_called')::integer", ""),
+        ("reschedule", notifications, "cancel", "'deferred')", "'deferred', 'processing')"),
+        ("cancel and replay", replay, "replay", "chain = n.chain + 1", "chain = n.chain"),
+        ("cancel and replay", deliveries, "park", "status = 'deferred'", "status = 'retrying'"),
+    ],
+    ids=[
+        "claim: seq",
+        "finish: token",
+        "finish_late: attempts",
+        "queue: due",
+        "finish: not called",
+        "cancel: claimed",
+        "replay: chain",
+        "park: status",
+    ],
+)
 async def test_a_statement_that_loses_its_guard_is_noticed(
-    name: str, module: ModuleType, query: str, guard: str, instead: str, database_url: str,
+    name: str,
+    module: ModuleType,
+    query: str,
+    guard: str,
+    instead: str,
+    database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert guard in module.SQL[query]
-    monkeypatch.setattr(module, "SQL", {**module.SQL, query: module.SQL[query].replace(guard, instead)})
+    monkeypatch.setattr(
+        module, "SQL", {**module.SQL, query: module.SQL[query].replace(guard, instead)}
+    )
     with pytest.raises(AssertionError, match="create"):
         await follow(name, database_url)

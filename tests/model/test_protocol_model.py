@@ -1,4 +1,6 @@
-"""The protocol's model: every reachable state keeps the promises, and without any one protection one of them breaks."""
+"""The protocol's model: every reachable state keeps the promises, and without any one protection
+one of them breaks.
+"""
 
 import re
 from pathlib import Path
@@ -12,7 +14,9 @@ from tests.model.worlds import MUTATIONS, WORLDS
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_every_reachable_state_keeps_the_promises(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_reachable_state_keeps_the_promises(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = explore(WORLDS[name])
     with capsys.disabled():
         print(f"\n{name}: {found.states:,} states, {found.edges:,} edges", end=" ")  # noqa: T201
@@ -42,4 +46,6 @@ def test_a_world_without_faults_delivers_once() -> None:
     assert found.states < 100
     assert start(world) in found.parents
     assert ends
-    assert {(row.status, row.calls) for s in ends for row in s.rows if row} == {("delivered", ((1, 1, 0),))}
+    assert {(row.status, row.calls) for s in ends for row in s.rows if row} == {
+        ("delivered", ((1, 1, 0),))
+    }

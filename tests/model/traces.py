@@ -6,7 +6,9 @@ from tests.model.state import Delivery, Row, State, Step
 
 
 def covering(world: World) -> list[list[Step]]:
-    """Ways that together take every kind of edge: the longest of the shortest ways first, as long as they add one."""
+    """Ways that together take every kind of edge: the longest of the shortest ways first, as long
+    as they add one.
+    """
     found = explore(world)
     assert found.broken is None, found.broken
     first: dict[object, tuple[State, Step]] = {}
@@ -50,15 +52,24 @@ def _kind(step: Step) -> object:  # noqa: PLR0911 - a table
             return step.name, len(turns), len(winners), bool(rest)
         case "record", (Delivery(phase=phase), outcome, *results):
             return step.name, phase, outcome, *results
-        case ("park" | "timer"), args:
+        case (("park" | "timer"), args):
             return step.name, args[-1] is True or args[-2] is True
-        case ("create" | "resolve"), (_, how):
+        case (("create" | "resolve"), (_, how)):
             return step.name, how
         case "publish", (_, whole):
             return step.name, whole
         case "lease ends", (_, settled):
             return step.name, len(settled)
-        case "repair" | "restore lease" | "cancel" | "replay" | "reschedule" | "scheduler" | "time passes", _:
+        case (
+            "repair"
+            | "restore lease"
+            | "cancel"
+            | "replay"
+            | "reschedule"
+            | "scheduler"
+            | "time passes",
+            _,
+        ):
             return step.name
     return "other"
 

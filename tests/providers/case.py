@@ -10,8 +10,13 @@ from notistream.providers import contract
 from notistream.providers.contract import Subject
 
 SMS = Message(
-    notification_id=uuid4(), tenant_id=uuid4(), channel="sms", recipient="+905551234567", subject=None,
-    content="Your code is 4711", idempotency_key="replaced",
+    notification_id=uuid4(),
+    tenant_id=uuid4(),
+    channel="sms",
+    recipient="+905551234567",
+    subject=None,
+    content="Your code is 4711",
+    idempotency_key="replaced",
 )
 
 

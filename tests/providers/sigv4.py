@@ -1,4 +1,7 @@
-"""Signature Version 4 as AWS publishes it, checked from the server's side; shares no code with who signs."""
+"""Signature Version 4 as AWS publishes it, checked from the server's side.
+
+Shares no code with who signs.
+"""
 
 import hashlib
 import hmac
@@ -9,7 +12,10 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 def fault(request, body, *, keys, region, service):
-    """Why AWS would refuse the request, as its error's name; None: it is well signed. `keys`: id → (secret, token)."""
+    """Why AWS would refuse the request, as its error's name; None: it is well signed.
+
+    `keys`: id → (secret, token).
+    """
     scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
     parts = dict(part.strip().split("=", 1) for part in rest.split(",") if "=" in part)
     if scheme != ALGORITHM or parts.keys() != {"Credential", "SignedHeaders", "Signature"}:
@@ -24,8 +30,11 @@ def fault(request, body, *, keys, region, service):
         "UnrecognizedClientException": key_id not in keys,
         "RequestExpired": abs(age) > timedelta(minutes=5),
         "ExpiredTokenException": token != request.headers.get("X-Amz-Security-Token"),
-        "InvalidSignatureException": scope != [at[:8], region, service, "aws4_request"]
-        or signed != sorted(signed) or not must <= set(signed),
+        "InvalidSignatureException": (
+            scope != [at[:8], region, service, "aws4_request"]
+            or signed != sorted(signed)
+            or not must <= set(signed)
+        ),
         "SignatureDoesNotMatch": not hmac.compare_digest(wanted, parts["Signature"]),
     }
     return next((name for name, holds in refusals.items() if holds), None)
@@ -33,12 +42,23 @@ def fault(request, body, *, keys, region, service):
 
 def canonical(request, body, signed):
     """The canonical request: method, path, query, headers, their names, hash of the body."""
-    query = "&".join(sorted(f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}" for k, v in parse_qsl(
-        request.query_string, keep_blank_values=True)))
+    query = "&".join(
+        sorted(
+            f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}"
+            for k, v in parse_qsl(request.query_string, keep_blank_values=True)
+        )
+    )
     headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in signed)
-    return "\n".join([
-        request.method, quote(request.path, safe="/-_.~"), query, headers, ";".join(signed),
-        hashlib.sha256(body).hexdigest()])
+    return "\n".join(
+        [
+            request.method,
+            quote(request.path, safe="/-_.~"),
+            query,
+            headers,
+            ";".join(signed),
+            hashlib.sha256(body).hexdigest(),
+        ]
+    )
 
 
 def signature(secret, at, scope, request):

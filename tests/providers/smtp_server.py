@@ -13,7 +13,9 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from notistream.providers.faulty import SERVED, Fault, Play
 
 KEY_END = "@"
-logging.getLogger("mail.log").disabled = True  # it says what clients send, as a test's own server may
+logging.getLogger(
+    "mail.log"
+).disabled = True  # it says what clients send, as a test's own server may
 
 
 class Session(SMTP):
@@ -63,7 +65,11 @@ class MailServer:
 
     def _at(self, command):
         """The scripted refusal of the next message, where it is this command's."""
-        if self._next and self._next[0].play is Play.REFUSE and self._next[0].code.startswith(command):
+        if (
+            self._next
+            and self._next[0].play is Play.REFUSE
+            and self._next[0].code.startswith(command)
+        ):
             fault = self._next.popleft()
             return fault.code.removeprefix(command).strip()
         return None
@@ -121,7 +127,9 @@ class MailServer:
     def _authenticate(self, server, session, envelope, mechanism, data):
         self.logins += 1
         good = self.auth is not None and (data.login.decode(), data.password.decode()) == self.auth
-        return AuthResult(success=good, handled=good, message=None if good else "535 5.7.8 credentials invalid")
+        return AuthResult(
+            success=good, handled=good, message=None if good else "535 5.7.8 credentials invalid"
+        )
 
     def _session(self):
         return _made(self, self._utf8, self._starttls, self._authenticate)
@@ -144,9 +152,16 @@ def _made(server, utf8, starttls, authenticate):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a login without TLS is for tests on loopback
         return Session(
-            server, hostname="mail.test", enable_SMTPUTF8=utf8, tls_context=starttls,
-            require_starttls=starttls is not None, authenticator=authenticate, auth_require_tls=False,
-            auth_required=server.needs_login, ident="test")
+            server,
+            hostname="mail.test",
+            enable_SMTPUTF8=utf8,
+            tls_context=starttls,
+            require_starttls=starttls is not None,
+            authenticator=authenticate,
+            auth_require_tls=False,
+            auth_required=server.needs_login,
+            ident="test",
+        )
 
 
 def tls_context(certificate, key) -> ssl.SSLContext:

@@ -17,11 +17,21 @@ from notistream.providers.sns import SnsReader
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:receipts"
 CERTIFICATE_URL = "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-abc.pem"
-CONFIRM_URL = f"https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t"
+CONFIRM_URL = (
+    f"https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t"
+)
 AT, STAMP = datetime(2026, 11, 25, 10, tzinfo=UTC), "2026-11-25T10:00:00.000Z"
 TEXTS = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
-    "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    "SubscriptionConfirmation": (
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ),
 }
 
 
@@ -35,17 +45,31 @@ def certificate(signing_key=None, *, days=(-1, 30)):
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     now = datetime.now(UTC)
     return (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(signing_key.public_key())
-        .serial_number(1).not_valid_before(now + timedelta(days[0])).not_valid_after(now + timedelta(days[1]))
-        .sign(signing_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(signing_key.public_key())
+        .serial_number(1)
+        .not_valid_before(now + timedelta(days[0]))
+        .not_valid_after(now + timedelta(days[1]))
+        .sign(signing_key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
 
 
 def envelope(message="hello", *, version="1", kind="Notification", signing_key=None, **changes):
     """Signed as SNS signs, written from its documentation."""
     fields = {
-        "Type": kind, "MessageId": "m-1", "TopicArn": TOPIC, "Message": message, "Timestamp": STAMP,
-        "SignatureVersion": version, "SigningCertURL": CERTIFICATE_URL,
-        **({} if kind == "Notification" else {"SubscribeURL": CONFIRM_URL, "Token": "t"}), **changes}
+        "Type": kind,
+        "MessageId": "m-1",
+        "TopicArn": TOPIC,
+        "Message": message,
+        "Timestamp": STAMP,
+        "SignatureVersion": version,
+        "SigningCertURL": CERTIFICATE_URL,
+        **({} if kind == "Notification" else {"SubscribeURL": CONFIRM_URL, "Token": "t"}),
+        **changes,
+    }
     text = "".join(f"{name}\n{fields[name]}\n" for name in TEXTS[kind] if name in fields)
     digest = {"1": hashes.SHA1, "2": hashes.SHA256}.get(version, hashes.SHA256)()
     signature = (signing_key or key()).sign(text.encode(), padding.PKCS1v15(), digest)
@@ -77,7 +101,11 @@ MAIL = {"messageId": "ses-1", "destination": ["jane@example.com"], "timestamp": 
 
 
 def event(kind, details=None, *, name="eventType", of=None):
-    return {name: kind, "mail": MAIL, (of or kind[0].lower() + kind[1:]): {"timestamp": STAMP, **(details or {})}}
+    return {
+        name: kind,
+        "mail": MAIL,
+        (of or kind[0].lower() + kind[1:]): {"timestamp": STAMP, **(details or {})},
+    }
 
 
 def callbacks_for(provider):
@@ -87,5 +115,9 @@ def callbacks_for(provider):
     return Callbacks(
         genuine=callback(envelope(told, version="2")),
         receipts=[ProviderReceipt(message_id="ses-1", state=ReceiptState.DELIVERED, at=AT)],
-        forged=[callback(envelope(told) | {"Message": "{}"}), callback(envelope(told, TopicArn=TOPIC + "x")),
-                Callback(headers={}, body=b"{}")])
+        forged=[
+            callback(envelope(told) | {"Message": "{}"}),
+            callback(envelope(told, TopicArn=TOPIC + "x")),
+            Callback(headers={}, body=b"{}"),
+        ],
+    )

@@ -11,12 +11,26 @@ from notistream.providers.webhook import WebhookProvider, WebhookSettings
 from tests.providers.case import SMS
 
 
-@pytest.mark.parametrize(("status", "body", "fault", "message_id"), [
-    (200, '{"messageId": "abc-1", "status": "accepted", "timestamp": "2026-01-01T00:00:00Z"}', SERVED, "abc-1"),
-    (202, '{"messageId": 7}', SERVED, "7"), (201, '{"messageId": null}', SERVED, None), (200, "{}", SERVED, None),
-    (200, "OK", SERVED, None), (200, "[1]", SERVED, None), (204, "", SERVED, None), (299, "<html>", SERVED, None),
-    (200, "{}", MALFORMED, None), (200, "{}", BROKEN_ANSWER, None),
-])
+@pytest.mark.parametrize(
+    ("status", "body", "fault", "message_id"),
+    [
+        (
+            200,
+            '{"messageId": "abc-1", "status": "accepted", "timestamp": "2026-01-01T00:00:00Z"}',
+            SERVED,
+            "abc-1",
+        ),
+        (202, '{"messageId": 7}', SERVED, "7"),
+        (201, '{"messageId": null}', SERVED, None),
+        (200, "{}", SERVED, None),
+        (200, "OK", SERVED, None),
+        (200, "[1]", SERVED, None),
+        (204, "", SERVED, None),
+        (299, "<html>", SERVED, None),
+        (200, "{}", MALFORMED, None),
+        (200, "{}", BROKEN_ANSWER, None),
+    ],
+)
 async def test_webhook_provider(status, body, fault, message_id):
     """| webhook provider | any 2xx is delivered, whatever the body; `messageId` is kept when there |"""
 

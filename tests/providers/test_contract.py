@@ -6,7 +6,13 @@ from notistream.providers import contract
 from notistream.settings.plugins import BUILT_IN
 from tests.providers import fcm, ses, smtp, twilio, webhook, wireless
 
-CASES = {"fcm": fcm.CASE, "ses": ses.CASE, "smtp": smtp.CASE, "twilio": twilio.CASE, "webhook": webhook.CASE}
+CASES = {
+    "fcm": fcm.CASE,
+    "ses": ses.CASE,
+    "smtp": smtp.CASE,
+    "twilio": twilio.CASE,
+    "webhook": webhook.CASE,
+}
 CASES |= {"console": wireless.CONSOLE, "sandbox": wireless.SANDBOX, "in_app": wireless.IN_APP_CASE}
 CLAUSES = [(name, clause) for name, case in CASES.items() for clause in case.clauses()]
 

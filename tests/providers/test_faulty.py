@@ -45,15 +45,18 @@ async def serve(request: web.Request, body: bytes) -> Taken:
 
 def subject_of(vendor):
     return Subject(
-        provider=WebhookProvider(WebhookSettings(url=vendor.url), Context(timeout_s=30)), vendor=vendor, message=SMS,
-        refusals=[])
+        provider=WebhookProvider(WebhookSettings(url=vendor.url), Context(timeout_s=30)),
+        vendor=vendor,
+        message=SMS,
+        refusals=[],
+    )
 
 
 def test_a_plan_is_its_seeds():
     first, again, other = (list(islice(plan(seed, of=FAULTS), 400)) for seed in (7, 7, 8))
     assert first == again != other
     assert {fault.play for fault in first} == {Play.SERVE, Play.RESET, Play.MALFORM, Play.REFUSE}
-    assert any(first[i:i + 3] == [refused(503)] * 3 for i in range(400))  # a burst
+    assert any(first[i : i + 3] == [refused(503)] * 3 for i in range(400))  # a burst
     assert list(islice(plan(7, of=FAULTS, share=0.0), 50)) == [SERVED] * 50
 
 
@@ -88,7 +91,9 @@ async def test_a_seed_is_a_run_and_no_outcome_is_a_lie():
     assert (kinds, accepted) == await outcomes(11)
     assert set(kinds) == {Receipt, Temporary, Ambiguous}
     for kind, times in zip(kinds, accepted, strict=True):
-        assert times == {Receipt: 1, Temporary: 0}.get(kind, 1), kind  # an unknown one was taken here, and says unknown
+        assert times == {Receipt: 1, Temporary: 0}.get(kind, 1), (
+            kind
+        )  # an unknown one was taken here, and says unknown
 
 
 async def test_what_was_accepted_is_counted_and_connections_are():
@@ -125,8 +130,12 @@ class Vague(WebhookProvider):
 
 class Strict(WebhookProvider):
     async def send(self, message):
-        async with aiohttp.ClientSession() as session, session.post(
-                self._url, headers={"Idempotency-Key": message.idempotency_key}) as response:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                self._url, headers={"Idempotency-Key": message.idempotency_key}
+            ) as response,
+        ):
             return Receipt((await response.json())["messageId"])
 
 
@@ -159,20 +168,38 @@ class Insistent(WebhookProvider):
             return await super().send(message)
 
 
-@pytest.mark.parametrize(("clause", "broken"), [
-    ("success", Twice), ("concurrent", Twice), ("timeout", Swallowing), ("slow_headers", Swallowing),
-    ("each_error", Swallowing), ("expiry", Swallowing), ("retry_after", Vague), ("malformed", Strict),
-    ("broken_answer", Strict), ("close", Leaking), ("reuse", Leaking), ("secrets", Talkative),
-    ("idempotency_key", Keyless), ("reset", Insistent),
-])
+@pytest.mark.parametrize(
+    ("clause", "broken"),
+    [
+        ("success", Twice),
+        ("concurrent", Twice),
+        ("timeout", Swallowing),
+        ("slow_headers", Swallowing),
+        ("each_error", Swallowing),
+        ("expiry", Swallowing),
+        ("retry_after", Vague),
+        ("malformed", Strict),
+        ("broken_answer", Strict),
+        ("close", Leaking),
+        ("reuse", Leaking),
+        ("secrets", Talkative),
+        ("idempotency_key", Keyless),
+        ("reset", Insistent),
+    ],
+)
 async def test_the_contract_catches_a_provider_that_breaks_it(monkeypatch, clause, broken):
     monkeypatch.setattr(contract, "PATIENCE_S", 1.0)  # what is waited for here never comes
     async with faulty(serve) as vendor:
         provider = broken(WebhookSettings(url=f"{vendor.url}/?key=planted"), Context(timeout_s=30))
         subject = Subject(
-            provider=provider, vendor=vendor, message=SMS, secrets=["planted"],
+            provider=provider,
+            vendor=vendor,
+            message=SMS,
+            secrets=["planted"],
             refusals=[(refused(503), Temporary("HTTP 503 service unavailable"))],
-            expire=lambda: vendor.play(refused(503)), renew=lambda: None)
+            expire=lambda: vendor.play(refused(503)),
+            renew=lambda: None,
+        )
         with pytest.raises(AssertionError):
             await contract.CLAUSES[clause](subject)
         while Leaking.leaked:

@@ -1,4 +1,7 @@
-"""FCM beyond the contract: one token for all callers, renewed in time; messages, settings, `check`; many sends."""
+"""FCM beyond the contract: one token for all callers, renewed in time; messages, settings, `check`.
+
+Many sends.
+"""
 
 import asyncio
 import json
@@ -53,7 +56,9 @@ async def test_a_token_is_renewed_before_it_ends_and_nobody_waits_for_that():
     google = Google(lifetime_s=200)
     async with google_and_us(google) as (ours, _, vendor, tokens):
         await ours.send(PUSH)
-        google.token_fault = refused(503)  # the renewal fails, and the token that is still good goes on
+        google.token_fault = refused(
+            503
+        )  # the renewal fails, and the token that is still good goes on
         for _ in range(20):
             await ours.send(PUSH)
         await until(lambda: len(tokens.keys) == 2, what="the renewal")
@@ -76,12 +81,21 @@ async def test_the_renewed_token_is_used():
         await ours.aclose()
 
 
-@pytest.mark.parametrize(("fault", "reason"), [
-    (refused(400, "invalid_grant"), f"{CREDENTIALS} is refused by the token service (invalid_grant)"),
-    (refused(401, "invalid_client"), f"{CREDENTIALS} is refused by the token service (invalid_client)"),
-    (refused(503, "x"), "the token service does not answer (HTTP 503)"),
-    (refused(429, "x"), "the token service does not answer (HTTP 429)"),
-])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (
+            refused(400, "invalid_grant"),
+            f"{CREDENTIALS} is refused by the token service (invalid_grant)",
+        ),
+        (
+            refused(401, "invalid_client"),
+            f"{CREDENTIALS} is refused by the token service (invalid_client)",
+        ),
+        (refused(503, "x"), "the token service does not answer (HTTP 503)"),
+        (refused(429, "x"), "the token service does not answer (HTTP 429)"),
+    ],
+)
 async def test_without_a_token_nothing_was_sent(fault, reason):
     google = Google(token_fault=fault)
     async with fcm(google) as subject:
@@ -95,7 +109,8 @@ async def test_without_a_token_nothing_was_sent(fault, reason):
 async def test_a_token_service_that_is_not_there_loses_nothing():
     async with fcm(token_url="http://127.0.0.1:1/token") as subject:
         assert await subject.send() == Temporary(
-            "the token service does not answer (no connection: ClientConnectorError)")
+            "the token service does not answer (no connection: ClientConnectorError)"
+        )
 
 
 async def test_a_caller_that_gives_up_does_not_end_the_renewal_of_the_others():
@@ -122,7 +137,7 @@ async def test_the_message_that_a_device_gets():
     async with google_and_us(ttl_s=600) as (ours, google, _, _):
         receipt = await ours.send(PUSH)
         await ours.aclose()
-    message, = google.messages
+    (message,) = google.messages
     key = PUSH.idempotency_key
     expiration = message["apns"]["headers"].pop("apns-expiration")
     assert message == {
@@ -137,18 +152,30 @@ async def test_the_message_that_a_device_gets():
     assert receipt.message_id.startswith(f"projects/{PROJECT}/messages/")
 
 
-@pytest.mark.parametrize(("google", "settings", "state", "words"), [
-    (Google(), {}, "ok", "accepts the service account"),
-    (Google(permitted=False), {}, "failed", "PERMISSION_DENIED"),
-    (Google(), {"project_id": "other-project"}, "failed", "PERMISSION_DENIED"),
-    (Google(token_fault=refused(400, "invalid_grant")), {}, "failed", f"{CREDENTIALS} is refused"),
-    (Google(token_fault=refused(503)), {}, "warning", "does not answer"),
-    (Google(), {"api_url": "http://127.0.0.1:1"}, "warning", "not reachable"),
-])
+@pytest.mark.parametrize(
+    ("google", "settings", "state", "words"),
+    [
+        (Google(), {}, "ok", "accepts the service account"),
+        (Google(permitted=False), {}, "failed", "PERMISSION_DENIED"),
+        (Google(), {"project_id": "other-project"}, "failed", "PERMISSION_DENIED"),
+        (
+            Google(token_fault=refused(400, "invalid_grant")),
+            {},
+            "failed",
+            f"{CREDENTIALS} is refused",
+        ),
+        (Google(token_fault=refused(503)), {}, "warning", "does not answer"),
+        (Google(), {"api_url": "http://127.0.0.1:1"}, "warning", "not reachable"),
+    ],
+)
 async def test_check_names_what_is_wrong(google, settings, state, words):
     async with fcm(google, **settings) as subject:
-        found, = await subject.provider.check()
-    assert (found.state, words in found.detail, bool(found.remedy)) == (state, True, state != "ok"), found
+        (found,) = await subject.provider.check()
+    assert (found.state, words in found.detail, bool(found.remedy)) == (
+        state,
+        True,
+        state != "ok",
+    ), found
     assert not google.messages
 
 
@@ -156,16 +183,32 @@ def broken(value):
     return json.loads(key_file()) | value
 
 
-@pytest.mark.parametrize(("credentials", "words"), [
-    (None, f"{CREDENTIALS} is missing"),
-    ("/no/such/file.json", "is the path of no readable file"),
-    ("{broken", "is not JSON"),
-    (json.dumps({"type": "authorized_user"}), "is not the key of a service account"),
-    (json.dumps(broken({"private_key": "-----BEGIN PRIVATE KEY-----\nplanted\n-----END PRIVATE KEY-----"})),
-     "is no usable service account key"),
-    (json.dumps({"type": "service_account", "private_key": "planted"}), "is no usable service account key"),
-    (json.dumps(broken({"project_id": None})), "NOTISTREAM_FCM_PROJECT_ID"),
-])
+@pytest.mark.parametrize(
+    ("credentials", "words"),
+    [
+        (None, f"{CREDENTIALS} is missing"),
+        ("/no/such/file.json", "is the path of no readable file"),
+        ("{broken", "is not JSON"),
+        (json.dumps({"type": "authorized_user"}), "is not the key of a service account"),
+        (
+            json.dumps(
+                broken(
+                    {
+                        "private_key": (
+                            "-----BEGIN PRIVATE KEY-----\nplanted\n-----END PRIVATE KEY-----"
+                        )
+                    }
+                )
+            ),
+            "is no usable service account key",
+        ),
+        (
+            json.dumps({"type": "service_account", "private_key": "planted"}),
+            "is no usable service account key",
+        ),
+        (json.dumps(broken({"project_id": None})), "NOTISTREAM_FCM_PROJECT_ID"),
+    ],
+)
 def test_settings_that_are_wrong_are_named(monkeypatch, credentials, words):
     if credentials is not None:
         monkeypatch.setenv(CREDENTIALS, credentials)

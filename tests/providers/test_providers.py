@@ -22,8 +22,15 @@ from tests.providers.smtp_server import tls_context
 from tests.receiver import receiver
 
 MESSAGE = Message(
-    notification_id=uuid4(), tenant_id=uuid4(), channel="sms", recipient="+905000000001", subject=None,
-    content="hi", idempotency_key="key-1", correlation_id="corr", traceparent="00-abc-def-01",
+    notification_id=uuid4(),
+    tenant_id=uuid4(),
+    channel="sms",
+    recipient="+905000000001",
+    subject=None,
+    content="hi",
+    idempotency_key="key-1",
+    correlation_id="corr",
+    traceparent="00-abc-def-01",
 )
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -53,7 +60,11 @@ async def call(provider, timeout_s=2.0):
         (500, {}, Temporary("HTTP 500 internal server error")),
         (503, {"Retry-After": "7"}, Temporary("HTTP 503 service unavailable", 7.0)),
         (429, {"Retry-After": "-3"}, Temporary("HTTP 429 too many requests", 0.0, throttled=True)),
-        (429, {"Retry-After": "1000000000"}, Temporary("HTTP 429 too many requests", 3600.0, throttled=True)),
+        (
+            429,
+            {"Retry-After": "1000000000"},
+            Temporary("HTTP 429 too many requests", 3600.0, throttled=True),
+        ),
         (599, {}, Temporary("HTTP 599 server error")),
         (400, {}, Permanent("HTTP 400 refused")),
         (404, {}, Permanent("HTTP 404 refused")),
@@ -64,16 +75,27 @@ async def test_what_a_status_means(webhook, status, headers, expected):
     provider, ledger = webhook
     ledger.answer = lambda _: (status, headers)
     assert await call(provider) == expected
-    sent, = ledger.calls
-    assert (sent["to"], sent["channel"], sent["content"], sent["key"]) == ("+905000000001", "sms", "hi", "key-1")
-    assert (sent["headers"]["X-Correlation-ID"], sent["headers"]["traceparent"]) == ("corr", "00-abc-def-01")
+    (sent,) = ledger.calls
+    assert (sent["to"], sent["channel"], sent["content"], sent["key"]) == (
+        "+905000000001",
+        "sms",
+        "hi",
+        "key-1",
+    )
+    assert (sent["headers"]["X-Correlation-ID"], sent["headers"]["traceparent"]) == (
+        "corr",
+        "00-abc-def-01",
+    )
 
 
 async def test_an_email_carries_its_html_too(webhook):
     provider, ledger = webhook
     await provider.send(replace(MESSAGE, channel="email", subject="Hi", html="<p>hi"))
     await provider.send(MESSAGE)
-    assert [(sent.get("subject"), sent.get("html")) for sent in ledger.calls] == [("Hi", "<p>hi"), (None, None)]
+    assert [(sent.get("subject"), sent.get("html")) for sent in ledger.calls] == [
+        ("Hi", "<p>hi"),
+        (None, None),
+    ]
 
 
 async def test_no_listener_is_temporary():
@@ -104,7 +126,9 @@ async def test_a_connection_that_breaks_after_the_request_is_ambiguous():
 async def test_an_accepted_answer_that_cannot_be_read_was_still_accepted(header):
     async def odd(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 200 OK\r\n{header}Content-Length: 3\r\nConnection: close\r\n\r\nyes".encode())
+        writer.write(
+            f"HTTP/1.1 200 OK\r\n{header}Content-Length: 3\r\nConnection: close\r\n\r\nyes".encode()
+        )
         writer.close()
 
     server = await asyncio.start_server(odd, "127.0.0.1", 0)
@@ -117,27 +141,52 @@ async def test_an_accepted_answer_that_cannot_be_read_was_still_accepted(header)
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (None, None), ("", None), ("soon", None), ("nan", None), ("7", 7.0), ("1.5", 1.5), ("-1", 0.0), ("1e9", 3600.0),
-        ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0), ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("7", 7.0),
+        ("1.5", 1.5),
+        ("-1", 0.0),
+        ("1e9", 3600.0),
+        ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
     ],
 )
 def test_retry_after(value, expected):
     assert retry_after_s(value, now=NOW) == expected
-    assert retry_after_s("Sun, 22 Nov 2026 12:00:30 -0000", now=NOW) == timedelta(seconds=30).total_seconds()
+    assert (
+        retry_after_s("Sun, 22 Nov 2026 12:00:30 -0000", now=NOW)
+        == timedelta(seconds=30).total_seconds()
+    )
 
 
-@pytest.mark.parametrize(("date", "expected"), [
-    ("Sun, 22 Nov 2015 12:00:00 GMT", 7), ("Sun, 22 Nov 2015 12:00:00 -0000", 7), ("yesterday", 0), (None, 0),
-])
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Sun, 22 Nov 2015 12:00:00 GMT", 7),
+        ("Sun, 22 Nov 2015 12:00:00 -0000", 7),
+        ("yesterday", 0),
+        (None, 0),
+    ],
+)
 def test_a_date_to_wait_for_is_measured_by_the_clock_that_wrote_it(date, expected):
-    headers = {"Retry-After": "Sun, 22 Nov 2015 12:00:07 GMT", **({} if date is None else {"Date": date})}
-    assert retry_after_s(headers["Retry-After"], now=answered_at(headers)) == expected  # by ours, it is long over
+    headers = {
+        "Retry-After": "Sun, 22 Nov 2015 12:00:07 GMT",
+        **({} if date is None else {"Date": date}),
+    }
+    assert (
+        retry_after_s(headers["Retry-After"], now=answered_at(headers)) == expected
+    )  # by ours, it is long over
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (TemporaryError("busy", retry_after_s=3, throttled=True), Temporary("busy", 3, throttled=True)),
+        (
+            TemporaryError("busy", retry_after_s=3, throttled=True),
+            Temporary("busy", 3, throttled=True),
+        ),
         (TemporaryError("down"), Temporary("down")),
         (PermanentError("no such number"), Permanent("no such number")),
         (ConnectionRefusedError(), Temporary("no connection: ConnectionRefusedError")),
@@ -164,7 +213,9 @@ async def test_the_guard_makes_a_value_of_whatever_a_provider_raises(error, expe
 
 async def test_the_provider_that_is_named_is_called():
     async with receiver() as ledger:
-        providers = Providers(Settings(webhook_url=ledger.url, providers={"sms": ["console", "webhook"]}))
+        providers = Providers(
+            Settings(webhook_url=ledger.url, providers={"sms": ["console", "webhook"]})
+        )
         assert isinstance(await providers.send("webhook", MESSAGE), Receipt)
         assert len(ledger.calls) == 1
         assert isinstance(await providers.send("console", MESSAGE), Receipt)
@@ -175,7 +226,12 @@ async def test_the_provider_that_is_named_is_called():
 def test_which_provider_serves_which_channel():
     assert Providers(Settings()).names()["sms"] == ["console"]
     chosen = Providers(Settings(webhook_url="http://127.0.0.1:9/")).names()
-    assert chosen == {"sms": ["webhook"], "email": ["webhook"], "push": ["webhook"], "in_app": ["in_app"]}
+    assert chosen == {
+        "sms": ["webhook"],
+        "email": ["webhook"],
+        "push": ["webhook"],
+        "in_app": ["in_app"],
+    }
     with pytest.raises(Misconfigured, match="NOTISTREAM_WEBHOOK_URL"):
         Providers(Settings(providers={"sms": ["webhook"]}))
     with pytest.raises(Misconfigured, match="no provider `fax`"):
@@ -194,7 +250,7 @@ async def test_a_defect_is_logged_without_its_own_words(caplog):
             raise KeyError(planted)
 
     assert await call(Defective()) == Ambiguous("provider error: KeyError")
-    record, = caplog.records
+    (record,) = caplog.records
     assert (record.error, "in send" in record.where) == ("KeyError", True)
     assert planted not in f"{caplog.text} {record.__dict__}"
 

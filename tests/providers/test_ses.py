@@ -1,4 +1,6 @@
-"""SES beyond the contract: where keys come from, who renews them, what the request carries, what `check` says."""
+"""SES beyond the contract: where keys come from, who renews them, what the request carries, what
+`check` says.
+"""
 
 import asyncio
 import base64
@@ -53,7 +55,8 @@ async def test_keys_are_found_in_awss_own_places_and_looked_for_anew_once_refuse
         ses.keys[KEY_ID] = ("rotated", None)
         assert await send(provider) == Temporary(
             "SES 403 SignatureDoesNotMatch: the signature is wrong, or the clock; "
-            "correct NOTISTREAM_SES_ACCESS_KEY_ID and SECRET_ACCESS_KEY")
+            "correct NOTISTREAM_SES_ACCESS_KEY_ID and SECRET_ACCESS_KEY"
+        )
         elsewhere.write_text(own_places("rotated"))
         assert isinstance(await send(provider), Receipt)
 
@@ -63,7 +66,7 @@ async def test_without_any_keys_messages_wait_and_check_says_so(elsewhere):
         result = await send(provider)
         assert isinstance(result, Temporary)
         assert "NOTISTREAM_SES_ACCESS_KEY_ID" in result.reason
-        finding, = await provider.check()
+        (finding,) = await provider.check()
         assert (finding.state, "no AWS credentials" in finding.detail) == ("failed", True)
 
 
@@ -84,9 +87,15 @@ async def test_keys_that_end_are_renewed_by_one_caller(monkeypatch):
     ending = Ending()
     monkeypatch.setattr(aws, "_look", lambda: ending)
     async with running(access_key_id=None, secret_access_key=None) as (_, vendor, provider):
-        assert all(isinstance(r, Receipt) for r in await asyncio.gather(*(send(provider) for _ in range(50))))
+        assert all(
+            isinstance(r, Receipt)
+            for r in await asyncio.gather(*(send(provider) for _ in range(50)))
+        )
         ending.ended = True
-        assert all(isinstance(r, Receipt) for r in await asyncio.gather(*(send(provider) for _ in range(50))))
+        assert all(
+            isinstance(r, Receipt)
+            for r in await asyncio.gather(*(send(provider) for _ in range(50)))
+        )
     assert (Ending.renewals, vendor.accepted.total()) == (2, 100)
 
 
@@ -94,13 +103,15 @@ async def test_what_the_request_carries():
     async with running(configuration_set="events") as (ses, _, provider):
         message = fresh()
         assert await send(provider, message) == Receipt("0100-ses")
-    sent, = ses.bodies
+    (sent,) = ses.bodies
     assert sent["Destination"] == {"ToAddresses": ["ada@example.com"]}
     assert sent["ConfigurationSetName"] == "events"
     assert sent["EmailTags"] == [{"Name": "notification_id", "Value": str(message.notification_id)}]
     mail = message_from_bytes(base64.b64decode(sent["Content"]["Raw"]["Data"]), policy=policy.SMTP)
     assert (mail["From"], mail["Message-ID"]) == (
-        "NotiStream <no-reply@example.com>", f"<{message.idempotency_key}@example.com>")
+        "NotiStream <no-reply@example.com>",
+        f"<{message.idempotency_key}@example.com>",
+    )
 
 
 async def test_an_address_that_is_not_ascii_before_the_at_is_refused():
@@ -110,15 +121,18 @@ async def test_an_address_that_is_not_ascii_before_the_at_is_refused():
     assert vendor.accepted.total() == 1
 
 
-@pytest.mark.parametrize(("account", "state", "words"), [
-    ({"SendingEnabled": True, "ProductionAccessEnabled": True}, "ok", "may send"),
-    ({"SendingEnabled": True, "ProductionAccessEnabled": False}, "warning", "sandbox"),
-    ({"SendingEnabled": False, "ProductionAccessEnabled": True}, "failed", "not enabled"),
-])
+@pytest.mark.parametrize(
+    ("account", "state", "words"),
+    [
+        ({"SendingEnabled": True, "ProductionAccessEnabled": True}, "ok", "may send"),
+        ({"SendingEnabled": True, "ProductionAccessEnabled": False}, "warning", "sandbox"),
+        ({"SendingEnabled": False, "ProductionAccessEnabled": True}, "failed", "not enabled"),
+    ],
+)
 async def test_check_asks_for_the_account(account, state, words):
     async with running() as (ses, vendor, provider):
         ses.account = account
-        finding, = await provider.check()
+        (finding,) = await provider.check()
         assert (finding.state, words in finding.detail) == (state, True)
         vendor.play(refused(403, "AccessDeniedException"))
         assert "ses:SendEmail" in (await provider.check())[0].detail
@@ -127,37 +141,62 @@ async def test_check_asks_for_the_account(account, state, words):
 
 async def test_check_of_an_address_where_nobody_listens():
     provider = ses_at("http://127.0.0.1:1")
-    finding, = await provider.check()
+    (finding,) = await provider.check()
     await provider.aclose()
     assert (finding.state, "127.0.0.1:1" in finding.detail) == ("warning", True)
 
 
-@pytest.mark.parametrize(("header", "answer", "code"), [
-    ("MessageRejected:http://internal.amazon.com/coral/", {}, "MessageRejected"), ("Throttling", None, "Throttling"),
-    (None, {"__type": "com.amazonaws.ses#BadRequestException"}, "BadRequestException"), (None, {"code": "X"}, "X"),
-    (None, None, ""), (None, [1], ""), ("", {}, ""),
-])
+@pytest.mark.parametrize(
+    ("header", "answer", "code"),
+    [
+        ("MessageRejected:http://internal.amazon.com/coral/", {}, "MessageRejected"),
+        ("Throttling", None, "Throttling"),
+        (None, {"__type": "com.amazonaws.ses#BadRequestException"}, "BadRequestException"),
+        (None, {"code": "X"}, "X"),
+        (None, None, ""),
+        (None, [1], ""),
+        ("", {}, ""),
+    ],
+)
 def test_the_name_of_an_error(header, answer, code):
     assert code_of(header, answer) == code
 
 
 def test_every_error_says_whether_the_message_waits():
-    assert all(not (row.refused and (row.throttled or row.credentials or row.setting)) for row in ERRORS.values())
+    assert all(
+        not (row.refused and (row.throttled or row.credentials or row.setting))
+        for row in ERRORS.values()
+    )
 
 
-@pytest.mark.parametrize(("change", "fault"), [
-    ({}, None), ({"body": b"{}"}, "SignatureDoesNotMatch"), ({"keys": {}}, "UnrecognizedClientException"),
-    ({"keys": {KEY_ID: ("other", None)}}, "SignatureDoesNotMatch"),
-    ({"keys": {KEY_ID: (SECRET, "token")}}, "ExpiredTokenException"),
-    ({"region": "us-east-1"}, "InvalidSignatureException"),
-    ({"service": "sns"}, "InvalidSignatureException"),
-])
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, None),
+        ({"body": b"{}"}, "SignatureDoesNotMatch"),
+        ({"keys": {}}, "UnrecognizedClientException"),
+        ({"keys": {KEY_ID: ("other", None)}}, "SignatureDoesNotMatch"),
+        ({"keys": {KEY_ID: (SECRET, "token")}}, "ExpiredTokenException"),
+        ({"region": "us-east-1"}, "InvalidSignatureException"),
+        ({"service": "sns"}, "InvalidSignatureException"),
+    ],
+)
 async def test_the_verifier_of_these_tests_refuses_what_aws_would(change, fault):
     seen = []
 
     async def serve(request, body):
-        seen.append(sigv4.fault(request, **{
-            "body": body, "keys": {KEY_ID: (SECRET, None)}, "region": "eu-central-1", "service": "ses", **change}))
+        seen.append(
+            sigv4.fault(
+                request,
+                **{
+                    "body": body,
+                    "keys": {KEY_ID: (SECRET, None)},
+                    "region": "eu-central-1",
+                    "service": "ses",
+                    **change,
+                },
+            )
+        )
         return await Ses().serve(request, body)
 
     async with faulty(serve) as vendor:
@@ -173,7 +212,14 @@ def test_the_verifier_agrees_with_awss_published_example():
         "GET\n/\nAction=ListUsers&Version=2010-05-08\n"
         "content-type:application/x-www-form-urlencoded; charset=utf-8\nhost:iam.amazonaws.com\n"
         "x-amz-date:20150830T123600Z\n\ncontent-type;host;x-amz-date\n"
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-    assert sigv4.signature(
-        "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "20150830T123600Z", "20150830/us-east-1/iam/aws4_request", request,
-    ) == "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    )
+    assert (
+        sigv4.signature(
+            "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+            "20150830T123600Z",
+            "20150830/us-east-1/iam/aws4_request",
+            request,
+        )
+        == "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
+    )

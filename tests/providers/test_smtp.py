@@ -36,15 +36,24 @@ async def send(provider, message=None, timeout_s=2.0):
 async def test_connections_are_encrypted_and_the_certificate_is_verified(tmp_path, tls):
     authority, leaf, key = certificate(tmp_path)
     context = tls_context(leaf, key)
-    async with mail_server(**{"starttls": context} if tls == "starttls" else {"tls": context}) as server:
-        trusting, distrusting = smtp_to(server, tls=tls, ca_file=authority), smtp_to(server, tls=tls)
+    async with mail_server(
+        **{"starttls": context} if tls == "starttls" else {"tls": context}
+    ) as server:
+        trusting, distrusting = (
+            smtp_to(server, tls=tls, ca_file=authority),
+            smtp_to(server, tls=tls),
+        )
         assert isinstance(await send(trusting), Receipt)
         refused = await send(distrusting)
         assert isinstance(refused, Temporary)
         assert "certificate cannot be verified" in refused.reason
         assert [found.state for found in await trusting.check()] == ["ok"]
-        finding, = await distrusting.check()
-        assert (finding.state, "certificate" in finding.detail, "CA_FILE" in finding.remedy) == ("failed", True, True)
+        (finding,) = await distrusting.check()
+        assert (finding.state, "certificate" in finding.detail, "CA_FILE" in finding.remedy) == (
+            "failed",
+            True,
+            True,
+        )
         await trusting.aclose()
         await distrusting.aclose()
     assert len(server.mails) == 1
@@ -60,11 +69,15 @@ async def test_a_wrong_login_waits_and_is_named():
     async with mail_server(auth=("u", "right")) as server:
         provider = smtp_to(server, username="u", password="planted-wrong")
         assert await send(provider) == Temporary(
-            "SMTP 535 5.7.8: authentication credentials invalid; correct NOTISTREAM_SMTP_USERNAME and PASSWORD")
-        finding, = await provider.check()
+            "SMTP 535 5.7.8: authentication credentials invalid; correct NOTISTREAM_SMTP_USERNAME"
+            " and PASSWORD"
+        )
+        (finding,) = await provider.check()
         assert (finding.state, "credentials invalid" in finding.detail) == ("failed", True)
         assert "planted" not in repr(finding)
-        assert [found.state for found in await smtp_to(server, username="u", password="right").check()] == ["ok"]
+        assert [
+            found.state for found in await smtp_to(server, username="u", password="right").check()
+        ] == ["ok"]
 
 
 async def test_nobody_listens():
@@ -90,7 +103,11 @@ async def test_an_address_that_is_not_ascii_goes_where_smtputf8_is_spoken(utf8, 
 
 async def test_a_refusal_leaves_the_connection_usable(server):
     provider = smtp_to(server)
-    for fault in (reply("RCPT 550 5.1.1 no"), reply("DATA 554 5.7.1 no"), reply("MAIL 452 4.3.1 no")):
+    for fault in (
+        reply("RCPT 550 5.1.1 no"),
+        reply("DATA 554 5.7.1 no"),
+        reply("MAIL 452 4.3.1 no"),
+    ):
         server.play(fault)
         assert not isinstance(await send(provider), Receipt)
         assert isinstance(await send(provider), Receipt)
@@ -114,7 +131,9 @@ async def test_a_connection_that_ended_while_idle_is_replaced(server):
 async def test_a_server_that_ends_new_connections_too_is_temporary(server):
     provider = smtp_to(server)
     server.play(reply("MAIL 421 4.3.2 closing"))
-    assert await send(provider) == Temporary("SMTP 421 4.3.2: system not accepting network messages")
+    assert await send(provider) == Temporary(
+        "SMTP 421 4.3.2: system not accepting network messages"
+    )
     await provider.aclose()
 
 
@@ -149,29 +168,37 @@ async def test_what_the_mail_and_its_receipt_carry(server):
     message = fresh(subject="Grüße")
     server.play(MALFORMED)
     result = await send(provider, message)
-    mail, = server.mails
-    assert result == Receipt(mail["Message-ID"]) == Receipt(f"<{message.idempotency_key}@example.com>")
-    assert (mail["Subject"], mail["List-Unsubscribe"]) == ("Grüße", EMAIL.headers["List-Unsubscribe"])
+    (mail,) = server.mails
+    assert (
+        result == Receipt(mail["Message-ID"]) == Receipt(f"<{message.idempotency_key}@example.com>")
+    )
+    assert (mail["Subject"], mail["List-Unsubscribe"]) == (
+        "Grüße",
+        EMAIL.headers["List-Unsubscribe"],
+    )
     assert server.envelopes[0].mail_from == "no-reply@example.com"
     await provider.aclose()
 
 
-@pytest.mark.parametrize(("code", "text", "stage", "kind", "dead", "throttled"), [
-    (550, "5.1.1 no", Stage.RECIPIENT, "PermanentError", True, None),
-    (550, "5.2.1 disabled", Stage.RECIPIENT, "PermanentError", True, None),
-    (556, "5.1.10 null mx", Stage.RECIPIENT, "PermanentError", True, None),
-    (550, "5.1.1 no", Stage.MESSAGE, "PermanentError", False, None),
-    (552, "5.2.2 full", Stage.RECIPIENT, "PermanentError", False, None),
-    (550, "no such user", Stage.RECIPIENT, "PermanentError", False, None),
-    (550, "5.7.26 unauthenticated", Stage.MESSAGE, "TemporaryError", None, False),
-    (599, "what", Stage.RECIPIENT, "PermanentError", False, None),
-    (530, "5.7.0 authenticate", Stage.SENDER, "TemporaryError", None, False),
-    (421, "4.7.0 try later", Stage.RECIPIENT, "TemporaryError", None, True),
-    (421, "closing", Stage.RECIPIENT, "TemporaryError", None, False),
-    (450, "4.2.2 full", Stage.RECIPIENT, "TemporaryError", None, True),
-    (499, "what", Stage.RECIPIENT, "TemporaryError", None, True),
-    (451, "5.1.1 classes that differ", Stage.MESSAGE, "TemporaryError", None, False),
-])
+@pytest.mark.parametrize(
+    ("code", "text", "stage", "kind", "dead", "throttled"),
+    [
+        (550, "5.1.1 no", Stage.RECIPIENT, "PermanentError", True, None),
+        (550, "5.2.1 disabled", Stage.RECIPIENT, "PermanentError", True, None),
+        (556, "5.1.10 null mx", Stage.RECIPIENT, "PermanentError", True, None),
+        (550, "5.1.1 no", Stage.MESSAGE, "PermanentError", False, None),
+        (552, "5.2.2 full", Stage.RECIPIENT, "PermanentError", False, None),
+        (550, "no such user", Stage.RECIPIENT, "PermanentError", False, None),
+        (550, "5.7.26 unauthenticated", Stage.MESSAGE, "TemporaryError", None, False),
+        (599, "what", Stage.RECIPIENT, "PermanentError", False, None),
+        (530, "5.7.0 authenticate", Stage.SENDER, "TemporaryError", None, False),
+        (421, "4.7.0 try later", Stage.RECIPIENT, "TemporaryError", None, True),
+        (421, "closing", Stage.RECIPIENT, "TemporaryError", None, False),
+        (450, "4.2.2 full", Stage.RECIPIENT, "TemporaryError", None, True),
+        (499, "what", Stage.RECIPIENT, "TemporaryError", None, True),
+        (451, "5.1.1 classes that differ", Stage.MESSAGE, "TemporaryError", None, False),
+    ],
+)
 def test_what_a_reply_means(code, text, stage, kind, dead, throttled):
     error = refusal(code, f"{text} <ada@example.com>", stage)
     assert type(error).__name__ == kind

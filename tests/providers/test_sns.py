@@ -1,4 +1,7 @@
-"""SES through SNS: signatures of both versions, topics, subscriptions; and what the events of SES mean."""
+"""SES through SNS: signatures of both versions, topics, subscriptions.
+
+And what the events of SES mean.
+"""
 
 import json
 
@@ -40,27 +43,38 @@ async def test_the_certificate_is_fetched_once():
 
 async def test_a_subscription_to_an_allowed_topic_is_confirmed():
     web = Web()
-    assert await reader(web).message(callback(envelope(kind="SubscriptionConfirmation", version="2"))) is None
+    assert (
+        await reader(web).message(callback(envelope(kind="SubscriptionConfirmation", version="2")))
+        is None
+    )
     assert web.asked == [CERTIFICATE_URL, CONFIRM_URL]
 
 
 STRANGER = "arn:aws:sns:eu-central-1:999999999999:receipts"
 
 
-@pytest.mark.parametrize("forged", [
-    envelope(TopicArn=STRANGER),
-    envelope(kind="SubscriptionConfirmation", TopicArn=STRANGER),
-    envelope() | {"Message": "changed"},
-    envelope() | {"Subject": "added"},
-    envelope(version="1") | {"SignatureVersion": "2"},
-    envelope(version="3"),
-    envelope() | {"Signature": ""},
-    envelope() | {"Signature": "%%%"},
-    envelope(signing_key=rsa.generate_private_key(public_exponent=65537, key_size=2048)),
-    {k: v for k, v in envelope().items() if k != "Signature"},
-    {k: v for k, v in envelope().items() if k != "Timestamp"},
-    envelope() | {"Type": "Other"}, envelope() | {"Message": 1}, {}, [], "x", None,
-])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        envelope(TopicArn=STRANGER),
+        envelope(kind="SubscriptionConfirmation", TopicArn=STRANGER),
+        envelope() | {"Message": "changed"},
+        envelope() | {"Subject": "added"},
+        envelope(version="1") | {"SignatureVersion": "2"},
+        envelope(version="3"),
+        envelope() | {"Signature": ""},
+        envelope() | {"Signature": "%%%"},
+        envelope(signing_key=rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+        {k: v for k, v in envelope().items() if k != "Signature"},
+        {k: v for k, v in envelope().items() if k != "Timestamp"},
+        envelope() | {"Type": "Other"},
+        envelope() | {"Message": 1},
+        {},
+        [],
+        "x",
+        None,
+    ],
+)
 async def test_what_sns_did_not_sign_for_us_is_refused(forged):
     web = Web()
     with pytest.raises(CallbackRefusedError):
@@ -68,16 +82,31 @@ async def test_what_sns_did_not_sign_for_us_is_refused(forged):
     assert CONFIRM_URL not in web.asked
 
 
-@pytest.mark.parametrize("url", [
-    "http://sns.eu-central-1.amazonaws.com/a.pem", "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",
-    "https://evil.example/sns.eu-central-1.amazonaws.com", "https://sns.eu-central-1.amazonaws.com:8443/a.pem",
-    "https://u:p@sns.eu-central-1.amazonaws.com/a.pem", "https://evil.example#sns.eu-central-1.amazonaws.com",
-    "https://sqs.eu-central-1.amazonaws.com/a.pem", "https://bucket.s3.amazonaws.com/a.pem", "https://[::1]/a.pem",
-    "https://sns.a.b.amazonaws.com/a.pem", "https://127.0.0.1/a.pem", "//sns.eu-central-1.amazonaws.com/a.pem", "",
-    "https://[", "https://sns.eu-central-1.amazonaws.com\n/a.pem\x00",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://sns.eu-central-1.amazonaws.com/a.pem",
+        "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",
+        "https://evil.example/sns.eu-central-1.amazonaws.com",
+        "https://sns.eu-central-1.amazonaws.com:8443/a.pem",
+        "https://u:p@sns.eu-central-1.amazonaws.com/a.pem",
+        "https://evil.example#sns.eu-central-1.amazonaws.com",
+        "https://sqs.eu-central-1.amazonaws.com/a.pem",
+        "https://bucket.s3.amazonaws.com/a.pem",
+        "https://[::1]/a.pem",
+        "https://sns.a.b.amazonaws.com/a.pem",
+        "https://127.0.0.1/a.pem",
+        "//sns.eu-central-1.amazonaws.com/a.pem",
+        "",
+        "https://[",
+        "https://sns.eu-central-1.amazonaws.com\n/a.pem\x00",
+    ],
+)
 async def test_nobody_but_sns_is_asked_for_anything(url):
-    for sent in (envelope(SigningCertURL=url), envelope(kind="SubscriptionConfirmation", SubscribeURL=url)):
+    for sent in (
+        envelope(SigningCertURL=url),
+        envelope(kind="SubscriptionConfirmation", SubscribeURL=url),
+    ):
         web = Web()
         with pytest.raises(CallbackRefusedError):
             await reader(web).message(callback(sent))
@@ -89,10 +118,15 @@ async def test_without_topics_everything_is_refused():
         await reader(topics=()).message(callback(envelope()))
 
 
-@pytest.mark.parametrize("pem", [
-    b"no certificate", certificate(days=(-30, -1)), certificate(days=(1, 30)),
-    certificate(ec.generate_private_key(ec.SECP256R1())),
-])
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"no certificate",
+        certificate(days=(-30, -1)),
+        certificate(days=(1, 30)),
+        certificate(ec.generate_private_key(ec.SECP256R1())),
+    ],
+)
 async def test_a_certificate_that_cannot_be_used_is_refused(pem):
     with pytest.raises(CallbackRefusedError, match="certificate"):
         await reader(Web(pem)).message(callback(envelope()))
@@ -108,7 +142,13 @@ async def test_sns_repeats_what_could_not_be_verified(error):
     assert await ours.message(callback(envelope())) == "hello"
 
 
-BOUNCED = [{"emailAddress": "jane@example.com", "status": "5.1.1", "diagnosticCode": "550 jane@example.com unknown"}]
+BOUNCED = [
+    {
+        "emailAddress": "jane@example.com",
+        "status": "5.1.1",
+        "diagnosticCode": "550 jane@example.com unknown",
+    }
+]
 
 
 def receipt(state, detail=None, address=None):
@@ -116,54 +156,100 @@ def receipt(state, detail=None, address=None):
 
 
 @pytest.mark.parametrize("name", ["eventType", "notificationType"])
-@pytest.mark.parametrize(("kind", "details", "expected"), [
-    ("Delivery", {"recipients": ["jane@example.com"]}, receipt(ReceiptState.DELIVERED)),
-    ("Bounce", {"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": BOUNCED},
-     receipt(ReceiptState.BOUNCED, "Permanent General 5.1.1", "jane@example.com")),
-    ("Bounce", {"bounceType": "Transient", "bounceSubType": "MailboxFull", "bouncedRecipients": BOUNCED},
-     receipt(ReceiptState.UNDELIVERED, "Transient MailboxFull 5.1.1", "jane@example.com")),
-    ("Bounce", {"bounceType": "Undetermined", "bounceSubType": "Undetermined"},
-     receipt(ReceiptState.UNDELIVERED, "Undetermined Undetermined")),
-    ("Complaint", {"complaintFeedbackType": "abuse", "complainedRecipients": [{"emailAddress": "jane@example.com"}]},
-     receipt(ReceiptState.COMPLAINED, "abuse", "jane@example.com")),
-    ("DeliveryDelay", {"delayType": "MailboxFull", "delayedRecipients": []},
-     receipt(ReceiptState.DELAYED, "MailboxFull")),
-    ("Reject", {"reason": "Bad content"}, receipt(ReceiptState.UNDELIVERED, "Bad content")),
-    ("Open", {"ipAddress": "192.0.2.1"}, receipt(ReceiptState.READ)),
-    ("Click", {"link": "https://example.com"}, receipt(ReceiptState.READ)),
-])
+@pytest.mark.parametrize(
+    ("kind", "details", "expected"),
+    [
+        ("Delivery", {"recipients": ["jane@example.com"]}, receipt(ReceiptState.DELIVERED)),
+        (
+            "Bounce",
+            {"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": BOUNCED},
+            receipt(ReceiptState.BOUNCED, "Permanent General 5.1.1", "jane@example.com"),
+        ),
+        (
+            "Bounce",
+            {
+                "bounceType": "Transient",
+                "bounceSubType": "MailboxFull",
+                "bouncedRecipients": BOUNCED,
+            },
+            receipt(ReceiptState.UNDELIVERED, "Transient MailboxFull 5.1.1", "jane@example.com"),
+        ),
+        (
+            "Bounce",
+            {"bounceType": "Undetermined", "bounceSubType": "Undetermined"},
+            receipt(ReceiptState.UNDELIVERED, "Undetermined Undetermined"),
+        ),
+        (
+            "Complaint",
+            {
+                "complaintFeedbackType": "abuse",
+                "complainedRecipients": [{"emailAddress": "jane@example.com"}],
+            },
+            receipt(ReceiptState.COMPLAINED, "abuse", "jane@example.com"),
+        ),
+        (
+            "DeliveryDelay",
+            {"delayType": "MailboxFull", "delayedRecipients": []},
+            receipt(ReceiptState.DELAYED, "MailboxFull"),
+        ),
+        ("Reject", {"reason": "Bad content"}, receipt(ReceiptState.UNDELIVERED, "Bad content")),
+        ("Open", {"ipAddress": "192.0.2.1"}, receipt(ReceiptState.READ)),
+        ("Click", {"link": "https://example.com"}, receipt(ReceiptState.READ)),
+    ],
+)
 def test_what_an_event_of_ses_means(name, kind, details, expected):
     assert ses_events.read(json.dumps(event(kind, details, name=name))) == (expected,)
 
 
 def test_an_address_is_taken_only_where_it_is_certain():
     two = [*BOUNCED, {"emailAddress": "joe@example.com"}]
-    found, = ses_events.read(json.dumps(event("Bounce", {"bounceType": "Permanent", "bouncedRecipients": two})))
+    (found,) = ses_events.read(
+        json.dumps(event("Bounce", {"bounceType": "Permanent", "bouncedRecipients": two}))
+    )
     assert found.address is None
 
 
-@pytest.mark.parametrize("message", [
-    json.dumps(event("Send")), json.dumps(event("Rendering Failure", of="failure")), json.dumps({"eventType": 1}),
-    json.dumps({"notificationType": "AmazonSnsSubscriptionSucceeded"}), "{}",
-    "Successfully validated SNS topic for Amazon SES event publishing.",
-])
+@pytest.mark.parametrize(
+    "message",
+    [
+        json.dumps(event("Send")),
+        json.dumps(event("Rendering Failure", of="failure")),
+        json.dumps({"eventType": 1}),
+        json.dumps({"notificationType": "AmazonSnsSubscriptionSucceeded"}),
+        "{}",
+        "Successfully validated SNS topic for Amazon SES event publishing.",
+    ],
+)
 def test_what_is_about_no_delivery_is_left_out(message):
     assert ses_events.read(message) == ()
 
 
-@pytest.mark.parametrize("message", [
-    "nonsense", "[]", "1", json.dumps({"eventType": "Bounce"}), json.dumps({"eventType": "Bounce", "mail": []}),
-    json.dumps({"eventType": "Bounce", "mail": {"messageId": 7}}),
-])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "nonsense",
+        "[]",
+        "1",
+        json.dumps({"eventType": "Bounce"}),
+        json.dumps({"eventType": "Bounce", "mail": []}),
+        json.dumps({"eventType": "Bounce", "mail": {"messageId": 7}}),
+    ],
+)
 def test_what_ses_does_not_document_is_unreadable(message):
     with pytest.raises(UnreadableCallbackError):
         ses_events.read(message)
 
 
-@pytest.mark.parametrize("details", [
-    None, [], {"bouncedRecipients": "x", "timestamp": 5}, {"bouncedRecipients": [1, None], "timestamp": "x"},
-    {"bounceType": ["Permanent"], "timestamp": "2026-11-25T10:00:00"},
-])
+@pytest.mark.parametrize(
+    "details",
+    [
+        None,
+        [],
+        {"bouncedRecipients": "x", "timestamp": 5},
+        {"bouncedRecipients": [1, None], "timestamp": "x"},
+        {"bounceType": ["Permanent"], "timestamp": "2026-11-25T10:00:00"},
+    ],
+)
 def test_odd_details_leave_the_rest(details):
-    found, = ses_events.read(json.dumps({"eventType": "Bounce", "mail": MAIL, "bounce": details}))
+    (found,) = ses_events.read(json.dumps({"eventType": "Bounce", "mail": MAIL, "bounce": details}))
     assert (found.state, found.at, found.address) == (ReceiptState.UNDELIVERED, None, None)

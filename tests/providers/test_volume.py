@@ -1,4 +1,5 @@
-"""Volume: nothing is lost, connections are used again, and neither sockets nor objects in memory grow.
+"""Volume: nothing is lost, connections are used again, and neither sockets nor objects in memory
+grow.
 
 NOTISTREAM_TEST_VOLUME=10000 is the full measure; 500 is for every run of CI, 200 for one at a desk.
 """
@@ -21,11 +22,21 @@ AT_ONCE = 50
 def sockets():
     """Open sockets of this process, both ends of each connection."""
     return sum(
-        entry.is_symlink() and str(entry.readlink()).startswith("socket:") for entry in Path("/proc/self/fd").iterdir())
+        entry.is_symlink() and str(entry.readlink()).startswith("socket:")
+        for entry in Path("/proc/self/fd").iterdir()
+    )
 
 
-@pytest.mark.parametrize(("case", "most"), [
-    (smtp.CASE, 10), (ses.CASE, AT_ONCE), (webhook.CASE, AT_ONCE), (fcm.CASE, AT_ONCE), (twilio.CASE, AT_ONCE)])
+@pytest.mark.parametrize(
+    ("case", "most"),
+    [
+        (smtp.CASE, 10),
+        (ses.CASE, AT_ONCE),
+        (webhook.CASE, AT_ONCE),
+        (fcm.CASE, AT_ONCE),
+        (twilio.CASE, AT_ONCE),
+    ],
+)
 @pytest.mark.timeout(600)
 async def test_none_lost_connections_reused_nothing_grows(case, most):
     async with case.subject() as subject:
@@ -40,7 +51,12 @@ async def test_none_lost_connections_reused_nothing_grows(case, most):
         async def half():
             await asyncio.gather(*(sender(VOLUME // 2 // AT_ONCE) for _ in range(AT_ONCE)))
             server = getattr(getattr(vendor, "_serve", None), "__self__", vendor)
-            for kept in ("mails", "bodies", "envelopes", "messages"):  # what the server keeps is not the provider's
+            for kept in (
+                "mails",
+                "bodies",
+                "envelopes",
+                "messages",
+            ):  # what the server keeps is not the provider's
                 getattr(server, kept, []).clear()
             gc.collect()
 

@@ -20,20 +20,29 @@ async def webhook() -> AsyncIterator[Subject]:
     async def serve(request: web.Request, body: bytes) -> Taken:
         sent = orjson.loads(body)
         assert (sent["to"], sent["channel"], sent["content"]) == (SMS.recipient, "sms", SMS.content)
-        return Taken(request.headers["Idempotency-Key"], web.json_response({"messageId": str(uuid4())}, status=202))
+        return Taken(
+            request.headers["Idempotency-Key"],
+            web.json_response({"messageId": str(uuid4())}, status=202),
+        )
 
     async with faulty(serve) as vendor:
-        provider = WebhookProvider(WebhookSettings(url=f"{vendor.url}/hook?key=planted"), Context(timeout_s=30))
+        provider = WebhookProvider(
+            WebhookSettings(url=f"{vendor.url}/hook?key=planted"), Context(timeout_s=30)
+        )
         async with aclosing(provider):
             yield Subject(
-                provider=provider, vendor=vendor, message=SMS, secrets=["planted"],
+                provider=provider,
+                vendor=vendor,
+                message=SMS,
+                secrets=["planted"],
                 refusals=[
                     (refused(500), Temporary("HTTP 500 internal server error")),
                     (refused(503, retry_after="7"), Temporary("HTTP 503 service unavailable", 7.0)),
                     (refused(429), Temporary("HTTP 429 too many requests", throttled=True)),
                     (refused(400), Permanent("HTTP 400 refused")),
                     (refused(302), Permanent("HTTP 302 refused")),
-                ])
+                ],
+            )
 
 
 CASE = Case(webhook, without={"expiry": "its address has no credentials that a receiver could end"})

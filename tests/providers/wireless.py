@@ -15,9 +15,15 @@ from tests.providers.case import SMS, Case
 IN_APP = replace(SMS, channel="in_app", recipient="user-123", recipient_id="user-123")
 
 NO_WIRE = {
-    "each_error": "has no vendor", "retry_after": "has no vendor", "timeout": "waits for nothing",
-    "slow_headers": "waits for nothing", "reset": "has no connection", "malformed": "gets no answer",
-    "broken_answer": "gets no answer", "expiry": "has no credentials", "reuse": "has no connection",
+    "each_error": "has no vendor",
+    "retry_after": "has no vendor",
+    "timeout": "waits for nothing",
+    "slow_headers": "waits for nothing",
+    "reset": "has no connection",
+    "malformed": "gets no answer",
+    "broken_answer": "gets no answer",
+    "expiry": "has no credentials",
+    "reuse": "has no connection",
     "secrets": "has no credentials",
 }
 
@@ -57,7 +63,12 @@ async def console():
     level = log.level
     log.setLevel(logging.INFO)
     log.addHandler(kept)
-    yield Subject(provider=ConsoleProvider(ProviderSettings(), Context()), vendor=kept, message=SMS, refusals=[])
+    yield Subject(
+        provider=ConsoleProvider(ProviderSettings(), Context()),
+        vendor=kept,
+        message=SMS,
+        refusals=[],
+    )
     log.removeHandler(kept)
     log.setLevel(level)
 
@@ -66,14 +77,26 @@ async def console():
 async def sandbox():
     kept = Kept()
     yield Subject(
-        provider=SandboxProvider(ProviderSettings(), Context(keep=kept.keep)), vendor=kept, message=SMS, refusals=[])
+        provider=SandboxProvider(ProviderSettings(), Context(keep=kept.keep)),
+        vendor=kept,
+        message=SMS,
+        refusals=[],
+    )
 
 
 @asynccontextmanager
 async def in_app():
     kept = Kept()
     yield Subject(
-        provider=InAppProvider(ProviderSettings(), Context(inbox=kept.inbox)), vendor=kept, message=IN_APP, refusals=[])
+        provider=InAppProvider(ProviderSettings(), Context(inbox=kept.inbox)),
+        vendor=kept,
+        message=IN_APP,
+        refusals=[],
+    )
 
 
-CONSOLE, SANDBOX, IN_APP_CASE = Case(console, NO_WIRE), Case(sandbox, NO_WIRE), Case(in_app, NO_WIRE)
+CONSOLE, SANDBOX, IN_APP_CASE = (
+    Case(console, NO_WIRE),
+    Case(sandbox, NO_WIRE),
+    Case(in_app, NO_WIRE),
+)

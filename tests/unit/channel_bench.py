@@ -1,4 +1,6 @@
-"""A channel's admission with providers a, b, …: real breakers and buckets on a virtual clock, tokens in memory."""
+"""A channel's admission with providers a, b, …: real breakers and buckets on a virtual clock,
+tokens in memory.
+"""
 
 import asyncio
 
@@ -21,13 +23,19 @@ class ChannelBench:
         self.slots = TokenSlots()
         self.channel = ChannelAdmission("sms")
         self.channel.routes = [
-            Route(p, Breaker(clock=now, failures=5, open_s=30.0), self._bucket(p, rate)) for p in providers]
+            Route(p, Breaker(clock=now, failures=5, open_s=30.0), self._bucket(p, rate))
+            for p in providers
+        ]
         self.changes = 0
         self.channel.door(Priority.HIGH).on_change(self._changed)
 
     def _bucket(self, provider, rate):
         name = f"sms/{provider}"
-        return Bucket(name, rate, lease=self.slots.lease, clock=now, on_arrival=self.channel.changed) if rate else None
+        return (
+            Bucket(name, rate, lease=self.slots.lease, clock=now, on_arrival=self.channel.changed)
+            if rate
+            else None
+        )
 
     def _changed(self):
         self.changes += 1

@@ -18,10 +18,28 @@ from notistream.domain.template_text import TemplateText, TemplateVersion
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ORIGIN = Origin("notistream.sms.normal", 3, 41, b"tenant:+905000000001")
 CLAIMED = Claimed(
-    id=uuid4(), tenant_id=uuid4(), channel="sms", priority=Priority.NORMAL, recipient="+905000000001",
-    recipient_id=None, content="hi", subject=None, template_id=None, template_name=None, template_version=None,
-    template_variables={}, expires_at=None, category=None, on_unknown=OnUnknown.RESEND, correlation_id="c",
-    traceparent="00-x", chain=1, attempts=1, lease_token=uuid4(), claimed_at=NOW, call_before=100.0,
+    id=uuid4(),
+    tenant_id=uuid4(),
+    channel="sms",
+    priority=Priority.NORMAL,
+    recipient="+905000000001",
+    recipient_id=None,
+    content="hi",
+    subject=None,
+    template_id=None,
+    template_name=None,
+    template_version=None,
+    template_variables={},
+    expires_at=None,
+    category=None,
+    on_unknown=OnUnknown.RESEND,
+    correlation_id="c",
+    traceparent="00-x",
+    chain=1,
+    attempts=1,
+    lease_token=uuid4(),
+    claimed_at=NOW,
+    call_before=100.0,
 )
 
 
@@ -47,7 +65,10 @@ class RecipientCounts:
 
 
 class FakePermit:
-    """Implements `Permit`: `providers` can be called, in this order; or `blocked` says why none can."""
+    """Implements `Permit`: `providers` can be called, in this order.
+
+    Or `blocked` says why none can.
+    """
 
     def __init__(self, *providers, blocked=None):
         self.providers = providers or ("webhook",)
@@ -72,7 +93,7 @@ class FakePermit:
         self.reports.append(result)
 
     def failover(self):
-        following = self.providers[self.providers.index(self.called) + 1:]
+        following = self.providers[self.providers.index(self.called) + 1 :]
         return following[0] if following else None
 
     def close(self):
@@ -80,9 +101,21 @@ class FakePermit:
 
 
 class World:
-    """Ledger, sources, sender and caps; `fault` is raised where the text of a template is asked for."""
+    """Ledger, sources, sender and caps.
 
-    def __init__(self, result=None, *, source=(None, "Hello {{ name }}"), cap=None, rate=None, burials=0, fault=None):
+    `fault` is raised where the text of a template is asked for.
+    """
+
+    def __init__(
+        self,
+        result=None,
+        *,
+        source=(None, "Hello {{ name }}"),
+        cap=None,
+        rate=None,
+        burials=0,
+        fault=None,
+    ):
         self.result = result or Receipt("m1")
         self.template = source
         self.cap = cap or CapUse(allowed=True, used=0)
@@ -93,10 +126,16 @@ class World:
         self.counted = []
         self.now = 0.0
         self.pipeline = Pipeline(
-            ledger=self, renderer=Renderer(self, {"sms": 160}.__getitem__), sender=self, gates=GATES, caps=self,
+            ledger=self,
+            renderer=Renderer(self, {"sms": 160}.__getitem__),
+            sender=self,
+            gates=GATES,
+            caps=self,
             recipient_limit=RecipientLimit(self.counts, rate or Rate(0, 1)),
-            burials={"sms": BurialLimit(Rate(burials, 60))}, count=lambda *counted: self.counted.append(counted),
-            jitter=lambda: 0.5, clock=lambda: self.now,
+            burials={"sms": BurialLimit(Rate(burials, 60))},
+            count=lambda *counted: self.counted.append(counted),
+            jitter=lambda: 0.5,
+            clock=lambda: self.now,
         )
 
     async def deliver(self, claimed, permit=None, origin=ORIGIN):

@@ -87,7 +87,13 @@ class LaneBench:
         self.running = {}
         self.finished = []
         self.lane = Lane(
-            name="sms.high", limit=limit, ledger=self.ledger, door=self.door, deliver=self.deliver, clock=now)
+            name="sms.high",
+            limit=limit,
+            ledger=self.ledger,
+            door=self.door,
+            deliver=self.deliver,
+            clock=now,
+        )
         at_end(self.lane.release)
 
     async def deliver(self, claimed, permit, origin):
@@ -102,7 +108,9 @@ class LaneBench:
 
     def put(self, seq, key=None):
         origin = replace(ORIGIN, offset=seq, key=key or f"r{seq}".encode())
-        return asyncio.create_task(self.lane.put(Held(Turn(uuid4(), seq), origin, lambda: self.settled.append(seq))))
+        return asyncio.create_task(
+            self.lane.put(Held(Turn(uuid4(), seq), origin, lambda: self.settled.append(seq)))
+        )
 
     async def put_all(self, seqs, key=None):
         """Put one after the other as an agent does, then let all that can happen at once happen."""

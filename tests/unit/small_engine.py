@@ -1,4 +1,7 @@
-"""One channel's engine on a virtual clock: real lanes, pipeline, admission; ledger, Kafka and providers in memory."""
+"""One channel's engine on a virtual clock: real lanes, pipeline, admission.
+
+Ledger, Kafka and providers in memory.
+"""
 
 import asyncio
 from collections import Counter
@@ -39,7 +42,15 @@ class Row:
 class SmallEngine:
     """`answers` says what a provider answers: a function of its name and the time since the start."""
 
-    def __init__(self, providers="a", *, answers=lambda provider, at: Receipt("m"), takes_s=0.02, rate=0.0, limit=64):
+    def __init__(
+        self,
+        providers="a",
+        *,
+        answers=lambda provider, at: Receipt("m"),
+        takes_s=0.02,
+        rate=0.0,
+        limit=64,
+    ):
         self.started = now()
         self.answers, self.takes_s = answers, takes_s
         self.rows = {}
@@ -47,13 +58,26 @@ class SmallEngine:
         self.unsettled = {}
         self.bench = ChannelBench(providers, rate)
         pipeline = Pipeline(
-            ledger=self, renderer=Renderer(None, {"sms": 160}.__getitem__), sender=self, gates=GATES, caps=self,
-            recipient_limit=RecipientLimit(RecipientCounts(), Rate(0, 1)), burials={"sms": BurialLimit(Rate(0, 1))},
-            count=lambda *_: None, jitter=lambda: 0.5, clock=now)
+            ledger=self,
+            renderer=Renderer(None, {"sms": 160}.__getitem__),
+            sender=self,
+            gates=GATES,
+            caps=self,
+            recipient_limit=RecipientLimit(RecipientCounts(), Rate(0, 1)),
+            burials={"sms": BurialLimit(Rate(0, 1))},
+            count=lambda *_: None,
+            jitter=lambda: 0.5,
+            clock=now,
+        )
         self.lanes = {
             priority: Lane(
-                name=f"sms.{priority}", limit=limit, ledger=self, door=self.bench.channel.door(priority),
-                deliver=pipeline.deliver, clock=now)
+                name=f"sms.{priority}",
+                limit=limit,
+                ledger=self,
+                door=self.bench.channel.door(priority),
+                deliver=pipeline.deliver,
+                clock=now,
+            )
             for priority in Priority
         }
         for lane in self.lanes.values():
@@ -93,7 +117,9 @@ class SmallEngine:
         while True:
             turn = await self.topics[priority].get()
             self.unsettled[turn] = priority
-            await self.lanes[priority].put(Held(turn, replace(ORIGIN, key=self.rows[turn.id].key), self._settle(turn)))
+            await self.lanes[priority].put(
+                Held(turn, replace(ORIGIN, key=self.rows[turn.id].key), self._settle(turn))
+            )
 
     def _settle(self, turn):
         return lambda: self.unsettled.pop(turn, None)
@@ -136,8 +162,12 @@ class SmallEngine:
             return None
         row.status, row.attempts = Status.PROCESSING, row.attempts + 1
         return replace(
-            row.claimed, attempts=row.attempts, next_provider=row.next_provider,
-            claimed_at=datetime.fromtimestamp(now(), UTC), call_before=now() + 15)
+            row.claimed,
+            attempts=row.attempts,
+            next_provider=row.next_provider,
+            claimed_at=datetime.fromtimestamp(now(), UTC),
+            call_before=now() + 15,
+        )
 
     async def finish(self, claimed, end, origin):
         await asyncio.sleep(COMMIT_S)

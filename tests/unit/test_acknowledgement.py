@@ -33,7 +33,10 @@ def test_forgetting_abandons_and_late_settling_does_nothing():
     acknowledged: list[int] = []
     abandoned: list[int] = []
     records = InOrder()
-    settle = [records.add("p", lambda i=i: acknowledged.append(i), lambda i=i: abandoned.append(i)) for i in range(3)]
+    settle = [
+        records.add("p", lambda i=i: acknowledged.append(i), lambda i=i: abandoned.append(i))
+        for i in range(3)
+    ]
     settle[1]()
     records.forget()
     again = records.add("p", lambda: acknowledged.append(9), lambda: None)

@@ -20,8 +20,13 @@ from tests.unit.virtual_time import now, virtual_time
 @pytest.mark.parametrize(
     ("opened", "paused", "expected"),
     [
-        ("", "", "a"), ("b", "", "a"), ("c", "b", "a"),
-        ("a", "", "b"), ("", "a", "b"), ("ab", "", "c"), ("a", "b", "c"),
+        ("", "", "a"),
+        ("b", "", "a"),
+        ("c", "b", "a"),
+        ("a", "", "b"),
+        ("", "a", "b"),
+        ("ab", "", "c"),
+        ("a", "b", "c"),
         ("abc", "", Blocked("breaker", "the breaker of a is open: HTTP 503", 20.0)),
         ("ab", "c", Blocked("breaker", "the breaker of a is open: HTTP 503", 20.0)),
         ("c", "ab", Blocked("breaker", "the breaker of c is open: HTTP 503", 20.0)),
@@ -117,7 +122,9 @@ async def test_the_gauge_follows_the_state_of_the_breaker():
     bench = ChannelBench("a")
 
     def shown():
-        return metrics.REGISTRY.get_sample_value("notistream_breaker_state", {"channel": "sms", "provider": "a"})
+        return metrics.REGISTRY.get_sample_value(
+            "notistream_breaker_state", {"channel": "sms", "provider": "a"}
+        )
 
     bench.open("a")
     assert shown() == 2
@@ -149,11 +156,14 @@ async def test_the_most_urgent_lane_is_served_first_and_no_lane_starves():
 
 @virtual_time
 async def test_the_settings_say_which_rate_holds_and_operators_what_is_paused():
-    settings = Settings(rate_limit_per_channel=100, provider_rate_limits={"b": 50, "sms/b": 20, "c": 0})
+    settings = Settings(
+        rate_limit_per_channel=100, provider_rate_limits={"b": 50, "sms/b": 20, "c": 0}
+    )
     admission = Admission(settings, {"sms": ["a", "b", "c"], "email": ["b"]}, TokenSlots().lease)
     rates = {
         (name, route.provider): route.bucket and route.bucket.rate
-        for name, channel in admission.channels.items() for route in channel.routes
+        for name, channel in admission.channels.items()
+        for route in channel.routes
     }
     assert rates == {("sms", "a"): 100, ("sms", "b"): 20, ("sms", "c"): None, ("email", "b"): 50}
 
@@ -169,6 +179,6 @@ async def test_the_settings_say_which_rate_holds_and_operators_what_is_paused():
     assert list(admission.troubled()) == []
     for _ in range(5):
         email.routes[0].breaker.report(OUTAGE, probe=False)
-    (channel, provider, breaker), = admission.troubled()
+    ((channel, provider, breaker),) = admission.troubled()
     assert (channel, provider, breaker.reason) == ("email", "b", "HTTP 503")
     admission.close()

@@ -18,15 +18,24 @@ def test_a_key_is_looked_for_where_the_producer_puts_it(count):
 
 
 def test_partitions_are_counted_per_topic():
-    assert partitions([("sms.high", 0), ("sms.high", 1), ("email.low", 0)]) == {"sms.high": 2, "email.low": 1}
+    assert partitions([("sms.high", 0), ("sms.high", 1), ("email.low", 0)]) == {
+        "sms.high": 2,
+        "email.low": 1,
+    }
 
 
-@pytest.mark.parametrize(("oldest", "expected"), [
-    ([NOON], NOON - MARGIN),
-    ([NOON, NOON + timedelta(hours=1)], NOON + timedelta(hours=1) - MARGIN),  # suspect in one partition is enough
-    ([NOON, None], None),  # nothing waits in the other one: whatever belongs there is suspect
-    ([None, None], None),
-])
+@pytest.mark.parametrize(
+    ("oldest", "expected"),
+    [
+        ([NOON], NOON - MARGIN),
+        (
+            [NOON, NOON + timedelta(hours=1)],
+            NOON + timedelta(hours=1) - MARGIN,
+        ),  # suspect in one partition is enough
+        ([NOON, None], None),  # nothing waits in the other one: whatever belongs there is suspect
+        ([None, None], None),
+    ],
+)
 def test_the_horizon_of_a_lane(oldest, expected):
     found = horizons({("sms.high", partition): at for partition, at in enumerate(oldest)})
     assert found.get("sms.high") == expected

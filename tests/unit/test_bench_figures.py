@@ -25,19 +25,22 @@ def test_ratio_is_the_median_of_the_rounds_own_ratios():
     assert row.met is True
 
 
-@pytest.mark.parametrize(("key", "product", "bare", "met"), [
-    ("creates_1", 1, 100, None),
-    ("creates_64", 5_000, 10_000, True),
-    ("creates_64", 4_999, 5_000, False),
-    ("creates_64", 6_000, 20_000, False),
-    ("latency_p50", 12, 2, True),
-    ("latency_p50", 12.1, 2, False),
-    ("memory_worker", 251, None, False),
-    ("isolation", 899, 1_000, False),
-    ("isolation", 900, 1_000, True),
-    ("high_p99", 2_000, None, True),
-    ("fair_slowest", 2_001, None, False),
-])
+@pytest.mark.parametrize(
+    ("key", "product", "bare", "met"),
+    [
+        ("creates_1", 1, 100, None),
+        ("creates_64", 5_000, 10_000, True),
+        ("creates_64", 4_999, 5_000, False),
+        ("creates_64", 6_000, 20_000, False),
+        ("latency_p50", 12, 2, True),
+        ("latency_p50", 12.1, 2, False),
+        ("memory_worker", 251, None, False),
+        ("isolation", 899, 1_000, False),
+        ("isolation", 900, 1_000, True),
+        ("high_p99", 2_000, None, True),
+        ("fair_slowest", 2_001, None, False),
+    ],
+)
 def test_a_target_is_met_when_each_of_its_bounds_is(key, product, bare, met):
     samples = Samples()
     samples.product[key].append(product)
@@ -79,19 +82,28 @@ def test_every_notification_of_a_batch_has_its_own_recipient_and_mark():
     assert [len(json.loads(found[1])["notifications"]) for found in bodies if found] == [2, 2, 1]
     assert len({item["recipient"] for item in items}) == 5
     assert [messages.mark(json.dumps(item, separators=(",", ":")).encode()) for item in items] == [
-        b"b0-%d" % number for number in range(5)]
+        b"b0-%d" % number for number in range(5)
+    ]
 
 
 def test_a_shape_is_in_every_notification_and_its_key_in_the_head():
-    shape = Shape(channel="email", priority="high", scheduled_at="2026-11-22T10:00:00+00:00", api_key="nk_1")
+    shape = Shape(
+        channel="email", priority="high", scheduled_at="2026-11-22T10:00:00+00:00", api_key="nk_1"
+    )
     (batch,) = messages.batches("b0", 2, 2, shape)
     for request, several in ((messages.create("b0", 1, shape), False), (batch, True)):
         head, body = wire.take(bytearray(request)) or (b"", b"")
         item = json.loads(body)["notifications"][1] if several else json.loads(body)
         assert b"\r\nX-API-Key: nk_1\r\n" in head + b"\r\n"
-        assert (item.pop("content")[:5], item) == ("b0-1 ", {
-            "channel": "email", "recipient": "r0000001@example.com", "priority": "high",
-            "scheduled_at": "2026-11-22T10:00:00+00:00"})
+        assert (item.pop("content")[:5], item) == (
+            "b0-1 ",
+            {
+                "channel": "email",
+                "recipient": "r0000001@example.com",
+                "priority": "high",
+                "scheduled_at": "2026-11-22T10:00:00+00:00",
+            },
+        )
 
 
 def delivered(name: str, channel: str = "sms") -> bytes:
@@ -133,7 +145,10 @@ def test_latencies_and_rates():
 
 
 def test_what_the_product_logs_as_errors_is_found():
-    lines = [f'{{"time":"t","level":"{level}","event":"x"}}' for level in ("info", "error", "warning", "error")]
+    lines = [
+        f'{{"time":"t","level":"{level}","event":"x"}}'
+        for level in ("info", "error", "warning", "error")
+    ]
     assert errors_in("\n".join(lines)) == [lines[1], lines[3]]
 
 
@@ -146,7 +161,11 @@ def test_the_picture_shows_how_much_of_each_target_was_reached():
     samples.product |= {"creates_64": [6_000], "latency_p50": [24], "creates_1": [100]}
     samples.reference["creates_64"] = [24_000]
     shares = {row.figure.key: reached(row) for row in rows(samples)}
-    assert shares == {"creates_1": None, "creates_64": 0.5, "latency_p50": 0.5}  # the smaller one of two bounds counts
+    assert shares == {
+        "creates_1": None,
+        "creates_64": 0.5,
+        "latency_p50": 0.5,
+    }  # the smaller one of two bounds counts
     picture = ET.fromstring(draw(rows(samples)))
     bars = picture.findall("{http://www.w3.org/2000/svg}rect")
     assert [bar.get("class") for bar in bars] == ["missed", "missed"]

@@ -7,7 +7,11 @@ from notistream.providers.breaker import Breaker, BreakerState, is_outage
 
 FAILURES, OPEN_S = 5, 30.0
 OUTAGE, TIMEOUT = Temporary("HTTP 503"), Ambiguous("no answer: timed out")
-THROTTLED, REFUSED, ACCEPTED = Temporary("HTTP 429", 7.0, throttled=True), Permanent("HTTP 400"), Receipt("m1")
+THROTTLED, REFUSED, ACCEPTED = (
+    Temporary("HTTP 429", 7.0, throttled=True),
+    Permanent("HTTP 400"),
+    Receipt("m1"),
+)
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
 
 
@@ -89,8 +93,11 @@ def test_admits_exactly_one_probe():
 @pytest.mark.parametrize(
     ("answer", "state", "blocked_s"),
     [
-        (ACCEPTED, CLOSED, 0), (REFUSED, CLOSED, 0), (THROTTLED, CLOSED, 0),
-        (OUTAGE, OPEN, OPEN_S), (TIMEOUT, OPEN, OPEN_S),
+        (ACCEPTED, CLOSED, 0),
+        (REFUSED, CLOSED, 0),
+        (THROTTLED, CLOSED, 0),
+        (OUTAGE, OPEN, OPEN_S),
+        (TIMEOUT, OPEN, OPEN_S),
     ],
 )
 def test_the_probe_closes_it_or_opens_it_for_another_thirty_seconds(answer, state, blocked_s):

@@ -1,4 +1,6 @@
-"""The token bucket: never early, never late, never more than the rate, and no more questions than needed."""
+"""The token bucket: never early, never late, never more than the rate, and no more questions than
+needed.
+"""
 
 import asyncio
 import random
@@ -152,7 +154,9 @@ async def test_a_slow_database_slows_down_and_does_not_stop(way_s):
 @pytest.mark.parametrize("direction", ["there_s", "back_s"])
 @virtual_time
 async def test_ways_that_take_now_longer_now_shorter_do_not_exceed_the_rate(direction, longest_s):
-    """As where a connection of the pool has to be waited for: any second has the rate, and at most a slot more."""
+    """As where a connection of the pool has to be waited for: any second has the rate, and at most
+    a slot more.
+    """
     slots = TokenSlots()
     setattr(slots, direction, lambda: random.random() * longest_s)
     customer = Customer(slots, wanted=10**6)
@@ -214,7 +218,9 @@ async def test_spend_gives_up_after_its_patience_without_pestering_the_database(
 @pytest.mark.parametrize("rate", [15, 100])
 @virtual_time
 async def test_many_lapsed_tokens_are_replaced_at_the_rate(rate):
-    """As after a database that was away: every claim comes back at once, and all their tokens are old."""
+    """As after a database that was away: every claim comes back at once, and all their tokens are
+    old.
+    """
     bucket = quiet(TokenSlots(), rate)
     token = await fetched(bucket)
     await asyncio.sleep(1)
@@ -263,7 +269,7 @@ async def test_a_token_given_back_is_announced_to_those_who_wait():
     customer = Customer(slots, rate=10, wanted=1)
     customer.serve()
     await asyncio.sleep(0.01)
-    (_, token), = customer.taken
+    ((_, token),) = customer.taken
     customer.left = 1
     customer.serve()  # nothing is left of this slot
     customer.bucket.give_back(token)

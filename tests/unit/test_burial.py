@@ -15,8 +15,16 @@ def taken(rate, moments):
     ("rate", "moments", "allowed"),
     [
         (Rate(3, 10), [0, 1, 2, 3, 9], [0, 1, 2]),  # used up for the rest of the window
-        (Rate(3, 10), [0, 1, 2, 10, 11, 14, 17], [0, 1, 2, 11, 14, 17]),  # the next one fills up as the last one fades
-        (Rate(3, 10), [0, 1, 2, 20, 21, 22, 23], [0, 1, 2, 20, 21, 22]),  # a whole window later nothing is left of it
+        (
+            Rate(3, 10),
+            [0, 1, 2, 10, 11, 14, 17],
+            [0, 1, 2, 11, 14, 17],
+        ),  # the next one fills up as the last one fades
+        (
+            Rate(3, 10),
+            [0, 1, 2, 20, 21, 22, 23],
+            [0, 1, 2, 20, 21, 22],
+        ),  # a whole window later nothing is left of it
         (Rate(1, 60), [5, 6, 59, 60, 62], [5, 62]),
         (Rate(0, 1), range(1000), list(range(1000))),  # no limit
     ],

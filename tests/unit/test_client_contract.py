@@ -1,4 +1,6 @@
-"""The client says what the OpenAPI document says: every operation, every field sent, every field answered."""
+"""The client says what the OpenAPI document says: every operation, every field sent, every field
+answered.
+"""
 
 import json
 from collections.abc import Iterator
@@ -17,19 +19,42 @@ from tests.unit.client_calls import CALLS
 STREAMED = {"streamInbox", "streamStatuses"}
 """Methods of AsyncClient.streams; see test_client_streams.py."""
 ALIASES = {
-    "deleteNotification": "cancelNotification", "deleteDeviceToken": "deregisterDeviceToken",
-    "putSuppressionOfAddress": "putSuppression", "deleteSuppressionOfAddress": "deleteSuppression",
-    "getUserPreferences": "getPreferences", "putUserPreferences": "putPreferences",
-    "putUserPreference": "putPreferences", "deleteUserPreference": "putPreferences",
+    "deleteNotification": "cancelNotification",
+    "deleteDeviceToken": "deregisterDeviceToken",
+    "putSuppressionOfAddress": "putSuppression",
+    "deleteSuppressionOfAddress": "deleteSuppression",
+    "getUserPreferences": "getPreferences",
+    "putUserPreferences": "putPreferences",
+    "putUserPreference": "putPreferences",
+    "deleteUserPreference": "putPreferences",
 }
 """Operations that another one, which the client has, does as well."""
-NOT_FOR_CLIENTS = {"receiveCallback", "health", "livez", "health_ready", "readyz", "prometheus", "openapi"}
+NOT_FOR_CLIENTS = {
+    "receiveCallback",
+    "health",
+    "livez",
+    "health_ready",
+    "readyz",
+    "prometheus",
+    "openapi",
+}
 ALIAS_FIELDS = {
-    "recipient_address", "payload", "variables", "subject_template", "body_template", "user_id", "limit", "after_id"}
+    "recipient_address",
+    "payload",
+    "variables",
+    "subject_template",
+    "body_template",
+    "user_id",
+    "limit",
+    "after_id",
+}
 UNUSED_FIELDS = {("replaceTemplate", "name"), ("replaceTemplate", "channel")}
 """Which the service takes only as they are."""
 ALIAS_ANSWERS = {
-    "NotificationView": {"recipient_address", "payload"}, "DeviceTokenView": {"user_id"}, "Problem": {"error"}}
+    "NotificationView": {"recipient_address", "payload"},
+    "DeviceTokenView": {"user_id"},
+    "Problem": {"error"},
+}
 
 
 class Service:
@@ -44,18 +69,25 @@ class Service:
         _check(request, shown)
         status, answer = next((s, a) for s, a in shown["responses"].items() if s.startswith("2"))
         examples = answer.get("content", {}).get("application/json", {}).get("examples", {})
-        return httpx.Response(int(status), json=next(iter(examples.values()))["value"] if examples else None)
+        return httpx.Response(
+            int(status), json=next(iter(examples.values()))["value"] if examples else None
+        )
 
 
 def _check(request: httpx.Request, shown: dict[str, Any]) -> None:
     parameters = [resolved(one) for one in shown["parameters"]]
-    known = {place: {p["name"] for p in parameters if p["in"] == place} for place in ("query", "header")}
+    known = {
+        place: {p["name"] for p in parameters if p["in"] == place} for place in ("query", "header")
+    }
     assert set(request.url.params) <= known["query"]
     ours = {"Idempotency-Key", "X-Recipient-ID"}
     assert {name for name in ours if name in request.headers} == ours & known["header"]
     assert ("requestBody" in shown) == bool(request.content)
     if request.content:
-        validate(json.loads(request.content), shown["requestBody"]["content"]["application/json"]["schema"])
+        validate(
+            json.loads(request.content),
+            shown["requestBody"]["content"]["application/json"]["schema"],
+        )
 
 
 def _methods() -> Iterator[str]:
@@ -63,8 +95,10 @@ def _methods() -> Iterator[str]:
         for name, group in vars(client).items():
             if isinstance(group, Group):
                 yield from (
-                    f"{name}.{method}" for method, found in vars(type(group)).items()
-                    if isinstance(found, operation | listing))
+                    f"{name}.{method}"
+                    for method, found in vars(type(group)).items()
+                    if isinstance(found, operation | listing)
+                )
 
 
 @pytest.fixture
@@ -91,7 +125,9 @@ def test_every_operation_of_tenants_has_a_method(service: tuple[Client, Service]
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_method_sends_every_field_and_reads_every_field(name: str, service: tuple[Client, Service]) -> None:
+def test_method_sends_every_field_and_reads_every_field(
+    name: str, service: tuple[Client, Service]
+) -> None:
     client, answering = service
     answer = CALLS[name](client)
     ((identity, request),) = answering.asked
@@ -134,25 +170,49 @@ def _compare(ours: Any, theirs: Any, place: str = "") -> None:
         assert ours == theirs, place
 
 
-@pytest.mark.parametrize(("kind", "schema"), [
-    (answers.Notification, "NotificationView"), (answers.Problem, "Problem"), (answers.Batch, "BatchView"),
-    (answers.BatchAccepted, "BatchAccepted"), (answers.Trace, "TraceView"), (answers.Attempt, "AttemptView"),
-    (answers.Step, "StepView"), (answers.Queue, "QueueView"), (answers.Receipt, "ReceiptView"),
-    (answers.Preview, "PreviewView"), (answers.Segments, "SegmentsView"), (answers.Recalled, "RecallView"),
-    (answers.StatusUpdate, "StatusFrame"), (answers.ChannelFigures, "ChannelFigures"),
-    (records.Template, "TemplateView"), (records.TemplateVersion, "TemplateVersionView"),
-    (records.TemplatePreview, "TemplatePreviewView"), (records.Recipient, "RecipientView"),
-    (records.ChannelPreference, "ChannelPreferenceView"), (records.Suppression, "SuppressionView"),
-    (records.Webhook, "WebhookView"), (records.Delivery, "WholeDeliveryView"), (records.WebhookCall, "WebhookCallView"),
-    (records.InboxMessage, "InboxMessageView"), (records.Device, "DeviceTokenView"),
-    (records.SandboxMessage, "SandboxMessageView"), (records.Token, "TokenView"), (records.Erased, "ErasedView"),
-])
+@pytest.mark.parametrize(
+    ("kind", "schema"),
+    [
+        (answers.Notification, "NotificationView"),
+        (answers.Problem, "Problem"),
+        (answers.Batch, "BatchView"),
+        (answers.BatchAccepted, "BatchAccepted"),
+        (answers.Trace, "TraceView"),
+        (answers.Attempt, "AttemptView"),
+        (answers.Step, "StepView"),
+        (answers.Queue, "QueueView"),
+        (answers.Receipt, "ReceiptView"),
+        (answers.Preview, "PreviewView"),
+        (answers.Segments, "SegmentsView"),
+        (answers.Recalled, "RecallView"),
+        (answers.StatusUpdate, "StatusFrame"),
+        (answers.ChannelFigures, "ChannelFigures"),
+        (records.Template, "TemplateView"),
+        (records.TemplateVersion, "TemplateVersionView"),
+        (records.TemplatePreview, "TemplatePreviewView"),
+        (records.Recipient, "RecipientView"),
+        (records.ChannelPreference, "ChannelPreferenceView"),
+        (records.Suppression, "SuppressionView"),
+        (records.Webhook, "WebhookView"),
+        (records.Delivery, "WholeDeliveryView"),
+        (records.WebhookCall, "WebhookCallView"),
+        (records.InboxMessage, "InboxMessageView"),
+        (records.Device, "DeviceTokenView"),
+        (records.SandboxMessage, "SandboxMessageView"),
+        (records.Token, "TokenView"),
+        (records.Erased, "ErasedView"),
+    ],
+)
 def test_answers_have_the_fields_of_the_document(kind: type, schema: str) -> None:
     shown = DOCUMENT["components"]["schemas"][schema]
     optional = {field.name for field in fields(kind) if field.default is None}
     aliases = ALIAS_ANSWERS.get(schema, set())
     assert {field.name for field in fields(kind)} == shown["properties"].keys() - aliases
-    nullable = {name for name, field in shown["properties"].items() if {"type": "null"} in field.get("anyOf", ())}
+    nullable = {
+        name
+        for name, field in shown["properties"].items()
+        if {"type": "null"} in field.get("anyOf", ())
+    }
     assert nullable - aliases <= optional, "what may be null has the type of None"
 
 

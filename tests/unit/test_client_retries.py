@@ -51,35 +51,76 @@ def answered(status: int, retry_after: str | None = None) -> httpx.Response:
     return httpx.Response(status, headers={"Retry-After": retry_after} if retry_after else {})
 
 
-@pytest.mark.parametrize(("outcome", "repeated"), [
-    (answered(200), NONE), (answered(400), NONE), (answered(401), NONE), (answered(404), NONE), (answered(409), NONE),
-    (IN_FLIGHT, {"keyed"}), (answered(422), NONE), (answered(429), ALL), (answered(500), NONE), (answered(502), SAFE),
-    (answered(503), SAFE), (answered(504), SAFE), (httpx.ConnectError("x"), ALL), (httpx.ConnectTimeout("x"), ALL),
-    (httpx.PoolTimeout("x"), ALL), (httpx.ReadTimeout("x"), SAFE), (httpx.ReadError("x"), SAFE),
-    (httpx.WriteError("x"), SAFE), (httpx.RemoteProtocolError("x"), SAFE), (httpx.UnsupportedProtocol("x"), NONE),
-    (httpx.DecodingError("x"), NONE), (httpx.TooManyRedirects("x"), NONE),
-], ids=lambda value: str(getattr(value, "status_code", type(value).__name__)))
+@pytest.mark.parametrize(
+    ("outcome", "repeated"),
+    [
+        (answered(200), NONE),
+        (answered(400), NONE),
+        (answered(401), NONE),
+        (answered(404), NONE),
+        (answered(409), NONE),
+        (IN_FLIGHT, {"keyed"}),
+        (answered(422), NONE),
+        (answered(429), ALL),
+        (answered(500), NONE),
+        (answered(502), SAFE),
+        (answered(503), SAFE),
+        (answered(504), SAFE),
+        (httpx.ConnectError("x"), ALL),
+        (httpx.ConnectTimeout("x"), ALL),
+        (httpx.PoolTimeout("x"), ALL),
+        (httpx.ReadTimeout("x"), SAFE),
+        (httpx.ReadError("x"), SAFE),
+        (httpx.WriteError("x"), SAFE),
+        (httpx.RemoteProtocolError("x"), SAFE),
+        (httpx.UnsupportedProtocol("x"), NONE),
+        (httpx.DecodingError("x"), NONE),
+        (httpx.TooManyRedirects("x"), NONE),
+    ],
+    ids=lambda value: str(getattr(value, "status_code", type(value).__name__)),
+)
 def test_what_is_sent_again(outcome: Any, repeated: set[str]) -> None:
     again = {
-        name for name, call in CALLS.items()
-        if next_wait_s(call, outcome, attempt=1, retries=Retries(), jitter=0.5, now=NOW) is not None}
+        name
+        for name, call in CALLS.items()
+        if next_wait_s(call, outcome, attempt=1, retries=Retries(), jitter=0.5, now=NOW) is not None
+    }
     assert again == repeated
 
 
-@pytest.mark.parametrize(("attempt", "outcome", "jitter", "wait_s"), [
-    (1, answered(503), 1.0, 0.5), (2, answered(503), 1.0, 1.0), (3, answered(503), 1.0, 2.0),
-    (3, answered(503), 0.25, 0.5), (1, answered(503), 0.0, 0.0), (4, answered(503), 1.0, None),
-    (1, answered(503, "7"), 1.0, 7.0), (3, answered(429, "1"), 1.0, 2.0), (1, answered(429, "31"), 0.0, None),
-    (1, answered(429, "Sat, 31 Jan 2026 09:00:09 GMT"), 0.0, 9.0),
-    (1, answered(429, "Sat, 31 Jan 2026 08:00:00 GMT"), 1.0, 0.5), (1, answered(429, "soon"), 1.0, 0.5),
-    (1, answered(429, "-1"), 1.0, 0.5),
-], ids=str)
-def test_how_long_is_waited(attempt: int, outcome: httpx.Response, jitter: float, wait_s: float | None) -> None:
-    assert next_wait_s(GET, outcome, attempt=attempt, retries=Retries(), jitter=jitter, now=NOW) == wait_s
+@pytest.mark.parametrize(
+    ("attempt", "outcome", "jitter", "wait_s"),
+    [
+        (1, answered(503), 1.0, 0.5),
+        (2, answered(503), 1.0, 1.0),
+        (3, answered(503), 1.0, 2.0),
+        (3, answered(503), 0.25, 0.5),
+        (1, answered(503), 0.0, 0.0),
+        (4, answered(503), 1.0, None),
+        (1, answered(503, "7"), 1.0, 7.0),
+        (3, answered(429, "1"), 1.0, 2.0),
+        (1, answered(429, "31"), 0.0, None),
+        (1, answered(429, "Sat, 31 Jan 2026 09:00:09 GMT"), 0.0, 9.0),
+        (1, answered(429, "Sat, 31 Jan 2026 08:00:00 GMT"), 1.0, 0.5),
+        (1, answered(429, "soon"), 1.0, 0.5),
+        (1, answered(429, "-1"), 1.0, 0.5),
+    ],
+    ids=str,
+)
+def test_how_long_is_waited(
+    attempt: int, outcome: httpx.Response, jitter: float, wait_s: float | None
+) -> None:
+    assert (
+        next_wait_s(GET, outcome, attempt=attempt, retries=Retries(), jitter=jitter, now=NOW)
+        == wait_s
+    )
 
 
 class Script:
-    """A service that answers one thing after the other; an exception is raised in place of an answer."""
+    """A service that answers one thing after the other.
+
+    An exception is raised in place of an answer.
+    """
 
     def __init__(self, *outcomes: httpx.Response | Exception) -> None:
         self.left = list(outcomes)
@@ -115,7 +156,9 @@ async def both(script: Script, other: Script, **options: Any) -> list[Any]:
             ends.append(client.notifications.create(**fields))
         except ClientError as exc:
             ends.append(exc)
-    async with AsyncClient("http://test", transport=httpx.MockTransport(other), **options) as awaited:
+    async with AsyncClient(
+        "http://test", transport=httpx.MockTransport(other), **options
+    ) as awaited:
         try:
             ends.append(await awaited.notifications.create(**fields))
         except ClientError as exc:
@@ -125,27 +168,50 @@ async def both(script: Script, other: Script, **options: Any) -> list[Any]:
 
 async def test_both_clients_repeat_the_same_bytes_and_the_same_key(waits: list[float]) -> None:
     scripts = [
-        Script(httpx.ReadError("reset"), answered(503, "3"), answered(429, "2"), httpx.Response(202, json=ACCEPTED))
-        for _ in range(2)]
+        Script(
+            httpx.ReadError("reset"),
+            answered(503, "3"),
+            answered(429, "2"),
+            httpx.Response(202, json=ACCEPTED),
+        )
+        for _ in range(2)
+    ]
     for script, end in zip(scripts, await both(*scripts), strict=True):
         assert end.status == "pending"
         assert len(script.requests) == 4
         assert len({request.content for request in script.requests}) == 1
         (key,) = {request.headers["Idempotency-Key"] for request in script.requests}
         assert len(key) == 32
-    first, second = ({request.headers["Idempotency-Key"] for request in script.requests} for script in scripts)
+    first, second = (
+        {request.headers["Idempotency-Key"] for request in script.requests} for script in scripts
+    )
     assert first != second, "a key is one call's"
-    assert [wait >= least for wait, least in zip(waits, (0, 3, 2, 0, 3, 2), strict=True)] == [True] * 6
+    assert [wait >= least for wait, least in zip(waits, (0, 3, 2, 0, 3, 2), strict=True)] == [
+        True
+    ] * 6
 
 
-@pytest.mark.parametrize(("outcome", "kind"), [
-    (answered(418), ApiError), (httpx.Response(422, json={"code": "invalid_content", "status": 422}), InvalidRequest),
-    (answered(401), Unauthorized), (answered(404), NotFound), (answered(409), Conflict),
-    (answered(429), TooManyRequests), (answered(503), Unavailable), (answered(500), Unavailable),
-    (httpx.ConnectError("refused"), Unreachable), (httpx.Response(200, text="<html>"), UnexpectedAnswer),
-    (httpx.Response(202, json={"id": "x"}), UnexpectedAnswer), (httpx.Response(202, json=[]), UnexpectedAnswer),
-    (httpx.Response(202, json={**ACCEPTED, "created_at": "yesterday"}), UnexpectedAnswer),
-], ids=lambda value: str(getattr(value, "status_code", getattr(value, "__name__", type(value).__name__))))
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        (answered(418), ApiError),
+        (httpx.Response(422, json={"code": "invalid_content", "status": 422}), InvalidRequest),
+        (answered(401), Unauthorized),
+        (answered(404), NotFound),
+        (answered(409), Conflict),
+        (answered(429), TooManyRequests),
+        (answered(503), Unavailable),
+        (answered(500), Unavailable),
+        (httpx.ConnectError("refused"), Unreachable),
+        (httpx.Response(200, text="<html>"), UnexpectedAnswer),
+        (httpx.Response(202, json={"id": "x"}), UnexpectedAnswer),
+        (httpx.Response(202, json=[]), UnexpectedAnswer),
+        (httpx.Response(202, json={**ACCEPTED, "created_at": "yesterday"}), UnexpectedAnswer),
+    ],
+    ids=lambda value: str(
+        getattr(value, "status_code", getattr(value, "__name__", type(value).__name__))
+    ),
+)
 async def test_each_failure_is_an_error_of_its_kind(outcome: Any, kind: type[Exception]) -> None:
     for end in await both(Script(outcome), Script(outcome), retries=NO_RETRIES):
         assert type(end) is kind, end
@@ -153,11 +219,16 @@ async def test_each_failure_is_an_error_of_its_kind(outcome: Any, kind: type[Exc
 
 async def test_an_error_says_what_the_service_said(waits: list[float]) -> None:
     problem = problems.problem(
-        InvalidContent([FieldError("/recipient", "must be a phone number")]), trace_id="t")
+        InvalidContent([FieldError("/recipient", "must be a phone number")]), trace_id="t"
+    )
     answer = httpx.Response(422, json=json.loads(dump(problem)))
     for end in await both(Script(answer), Script(answer)):
         assert (end.status, end.code, end.pointer) == (422, "invalid_content", "/recipient")
-        assert (end.errors[0].message, end.problem.trace_id, end.attempts) == ("must be a phone number", "t", 1)
+        assert (end.errors[0].message, end.problem.trace_id, end.attempts) == (
+            "must be a phone number",
+            "t",
+            1,
+        )
     limited = [Script(*[answered(429, "2")] * 4) for _ in range(2)]
     for end in await both(*limited):
         assert (end.attempts, end.retry_after_s, end.code) == (4, 2.0, "unexpected_answer")
@@ -166,8 +237,12 @@ async def test_an_error_says_what_the_service_said(waits: list[float]) -> None:
 
 def test_new_fields_are_let_be_and_old_services_lack_some() -> None:
     newer = httpx.Response(202, json={**ACCEPTED, "mood": "good", "receipt": RECEIPT})
-    older = httpx.Response(202, json={name: value for name, value in ACCEPTED.items() if name != "locale"})
-    with Client("http://test", transport=httpx.MockTransport(Script(newer, older)), retries=NO_RETRIES) as client:
+    older = httpx.Response(
+        202, json={name: value for name, value in ACCEPTED.items() if name != "locale"}
+    )
+    with Client(
+        "http://test", transport=httpx.MockTransport(Script(newer, older)), retries=NO_RETRIES
+    ) as client:
         receipt = client.notifications.create(channel="sms").receipt
         assert receipt is not None
         assert (receipt.state, receipt.at, receipt.detail) == ("read", NOW, None)

@@ -26,14 +26,27 @@ Connection = Callable[[web.Request], Any]
 
 def message(number: int) -> dict[str, Any]:
     return {
-        "id": f"00000000-0000-7000-8000-{number:012}", "notification_id": "n", "recipient_id": "ü", "body": str(number),
-        "payload": {}, "created_at": "2026-01-31T09:00:00Z"}
+        "id": f"00000000-0000-7000-8000-{number:012}",
+        "notification_id": "n",
+        "recipient_id": "ü",
+        "body": str(number),
+        "payload": {},
+        "created_at": "2026-01-31T09:00:00Z",
+    }
 
 
 def update(number: int) -> dict[str, Any]:
     return {
-        "id": str(number), "type": "notification.delivered", "notification_id": "n", "status": "delivered",
-        "timestamp": "2026-01-31T09:00:00Z", "channel": "sms", "priority": "low", "attempts": 1, "chain": 1}
+        "id": str(number),
+        "type": "notification.delivered",
+        "notification_id": "n",
+        "status": "delivered",
+        "timestamp": "2026-01-31T09:00:00Z",
+        "channel": "sms",
+        "priority": "low",
+        "attempts": 1,
+        "chain": 1,
+    }
 
 
 def sends(*frames: Any, code: int = 1012, abort: bool = False) -> Connection:
@@ -56,7 +69,9 @@ def sends(*frames: Any, code: int = 1012, abort: bool = False) -> Connection:
 
 def refuses(status: int, **headers: str) -> Connection:
     async def serve(_: web.Request) -> web.StreamResponse:
-        return web.json_response({"code": f"code_{status}", "status": status}, status=status, headers=headers)
+        return web.json_response(
+            {"code": f"code_{status}", "status": status}, status=status, headers=headers
+        )
 
     return serve
 
@@ -64,7 +79,9 @@ def refuses(status: int, **headers: str) -> Connection:
 class Script:
     """One way to serve after the other; then connections stay silent."""
 
-    def __init__(self, *connections: Connection, newest: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, *connections: Connection, newest: list[dict[str, Any]] | None = None
+    ) -> None:
         self.left = list(connections)
         self.requests: list[web.Request] = []
         self._newest = newest or []
@@ -92,7 +109,10 @@ class Script:
         app.router.add_get("/ws", self.serve)
         app.router.add_get("/api/v1/inbox/stream", self.serve)
         app.router.add_get("/api/v1/inbox", self.list_inbox)
-        async with listening(app, shutdown_s=1) as url, AsyncClient(url, retries=QUICK, **options) as client:
+        async with (
+            listening(app, shutdown_s=1) as url,
+            AsyncClient(url, retries=QUICK, **options) as client,
+        ):
             try:
                 yield client
             finally:
@@ -110,12 +130,21 @@ async def taken(stream: Any, count: int) -> list[str]:
     return ids
 
 
-@pytest.mark.parametrize("end", [
-    sends(message(2), code=1012), sends(message(2), code=4008), sends(message(2), code=1011),
-    sends(message(2), code=1000), sends(message(2), abort=True),
-], ids=["restart", "too slow", "failed", "done", "aborted"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        sends(message(2), code=1012),
+        sends(message(2), code=4008),
+        sends(message(2), code=1011),
+        sends(message(2), code=1000),
+        sends(message(2), abort=True),
+    ],
+    ids=["restart", "too slow", "failed", "done", "aborted"],
+)
 async def test_an_inbox_goes_on_behind_its_last_message(end: Connection) -> None:
-    script = Script(sends(message(1), abort=True), refuses(503), sends(), end, refuses(429), sends(message(3)))
+    script = Script(
+        sends(message(1), abort=True), refuses(503), sends(), end, refuses(429), sends(message(3))
+    )
     async with script.client(api_key="key") as client:
         ids = await taken(client.streams.inbox("ü", since=START), 3)
     assert ids == [message(n)["id"] for n in (1, 2, 3)]
@@ -143,12 +172,21 @@ async def test_status_updates_come_from_every_connection() -> None:
         assert await taken(client.streams.statuses(), 4) == ["1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize(("connection", "kind"), [
-    (refuses(401), Unauthorized), (refuses(422), InvalidRequest), (sends(update(1), code=4001), TokenExpired),
-    (sends("no JSON"), UnexpectedAnswer), (sends({"id": "1"}), UnexpectedAnswer),
-    (refuses(302, Location="http://127.0.0.1:1/"), ApiError),
-], ids=["401", "422", "expired", "no JSON", "no update", "redirect"])
-async def test_an_end_that_coming_again_would_not_change(connection: Connection, kind: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("connection", "kind"),
+    [
+        (refuses(401), Unauthorized),
+        (refuses(422), InvalidRequest),
+        (sends(update(1), code=4001), TokenExpired),
+        (sends("no JSON"), UnexpectedAnswer),
+        (sends({"id": "1"}), UnexpectedAnswer),
+        (refuses(302, Location="http://127.0.0.1:1/"), ApiError),
+    ],
+    ids=["401", "422", "expired", "no JSON", "no update", "redirect"],
+)
+async def test_an_end_that_coming_again_would_not_change(
+    connection: Connection, kind: type[Exception]
+) -> None:
     script = Script(connection)
     async with script.client(api_key="key") as client:
         with pytest.raises(kind):

@@ -25,7 +25,10 @@ async def service(tmp_path: Path) -> AsyncIterator[tuple[str, ssl.SSLContext]]:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    yield f"https://127.0.0.1:{runner.addresses[0][1]}", ssl.create_default_context(cafile=str(authority))
+    yield (
+        f"https://127.0.0.1:{runner.addresses[0][1]}",
+        ssl.create_default_context(cafile=str(authority)),
+    )
     await runner.cleanup()
 
 
@@ -44,5 +47,8 @@ async def test_an_authority_of_ones_own(service: tuple[str, ssl.SSLContext]) -> 
 def test_without_tls_it_does_not_matter(tmp_path: Path) -> None:
     authority, _, _ = certificate(tmp_path)
     tls = ssl.create_default_context(cafile=str(authority))
-    with Client("http://127.0.0.1:1", tls=tls, retries=NO_RETRIES) as client, pytest.raises(Unreachable):
+    with (
+        Client("http://127.0.0.1:1", tls=tls, retries=NO_RETRIES) as client,
+        pytest.raises(Unreachable),
+    ):
         client.notifications.figures()

@@ -21,8 +21,22 @@ def run(elsewhere):
 def test_help_lists_every_command(run):
     result = run("--help")
     assert result.exit_code == 0
-    for name in ("api", "worker", "dev", "migrate", "topics", "seed", "tenants", "keys", "providers", "send", "doctor",
-                 "trace", "pause", "resume"):
+    for name in (
+        "api",
+        "worker",
+        "dev",
+        "migrate",
+        "topics",
+        "seed",
+        "tenants",
+        "keys",
+        "providers",
+        "send",
+        "doctor",
+        "trace",
+        "pause",
+        "resume",
+    ):
         assert f"  {name} " in result.output
 
 
@@ -32,7 +46,9 @@ def test_providers_for_people_and_for_scripts(run, monkeypatch):
     assert json.loads(run("providers", "--json").output)["in_app"] == ["in_app"]
 
 
-@pytest.mark.parametrize("setting", ["NOTISTREAM_PORT=x", "NOTISTREAM_PROT=1", 'NOTISTREAM_PROVIDERS={"sms": ["fax"]}'])
+@pytest.mark.parametrize(
+    "setting", ["NOTISTREAM_PORT=x", "NOTISTREAM_PROT=1", 'NOTISTREAM_PROVIDERS={"sms": ["fax"]}']
+)
 def test_a_wrong_setting_is_a_usage_error_in_words(run, monkeypatch, setting):
     name, _, value = setting.partition("=")
     monkeypatch.setenv(name, value)
@@ -61,7 +77,10 @@ class Answering(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         status, answer = {
             "sms": (202, b'{"id": "n-1", "status": "pending"}'),
-            "email": (422, b'{"code": "invalid_content", "detail": "/recipient: is not an e-mail address"}'),
+            "email": (
+                422,
+                b'{"code": "invalid_content", "detail": "/recipient: is not an e-mail address"}',
+            ),
         }.get(body["channel"], (502, b"<h1>Bad Gateway</h1>"))
         self.send_response(status)
         self.end_headers()
@@ -80,20 +99,32 @@ def api(monkeypatch):
         server.shutdown()
 
 
-@pytest.mark.parametrize(("words", "status", "shown"), [
-    (("sms", "+905000000001"), 0, "accepted n-1\nwhat becomes of it: notistream trace n-1\n"),
-    (("sms", "+905000000001", "--json"), 0, '{"id": "n-1", "status": "pending"}\n'),
-    (("email", "ann"), 1, "Error: /recipient: is not an e-mail address\n"),
-    (("fax", "1"), 1, "Error: <h1>Bad Gateway</h1>\n"),
-])
+@pytest.mark.parametrize(
+    ("words", "status", "shown"),
+    [
+        (("sms", "+905000000001"), 0, "accepted n-1\nwhat becomes of it: notistream trace n-1\n"),
+        (("sms", "+905000000001", "--json"), 0, '{"id": "n-1", "status": "pending"}\n'),
+        (("email", "ann"), 1, "Error: /recipient: is not an e-mail address\n"),
+        (("fax", "1"), 1, "Error: <h1>Bad Gateway</h1>\n"),
+    ],
+)
 def test_sending_says_what_became_of_it(run, api, words, status, shown):
     result = run("send", *words, "hi")
     assert (result.exit_code, result.output) == (status, shown)
 
 
 def test_a_command_loads_nothing_of_the_others():
-    """`make run` starts several: Faust, pydantic's models and the vendors' libraries are loaded by who needs them."""
-    code = "import sys; from notistream.commands import cli; cli(['topics', '--help'], standalone_mode=False); "
+    """`make run` starts several: Faust, pydantic's models and the vendors' libraries are loaded by
+    who needs them.
+    """
+    code = (
+        "import sys; from notistream.commands import cli; cli(['topics', '--help'],"
+        " standalone_mode=False); "
+    )
     found = subprocess.run(
-        [sys.executable, "-c", code + "print(*sys.modules)"], capture_output=True, text=True, check=True)
+        [sys.executable, "-c", code + "print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert {"faust", "botocore", "notistream.commands.dlq"}.isdisjoint(found.stdout.split())

@@ -22,8 +22,19 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
         ("WEBHOOK_TIMEOUT_S", "15", "NOTISTREAM_"),
         ("ADMIN_TOKEN", "short", "NOTISTREAM_ADMIN_TOKEN"),
         ("TOPIC_PREFIX", "a b", "NOTISTREAM_TOPIC_PREFIX"),
-        ("COLOUR", "red", "unknown setting NOTISTREAM_COLOUR in the environment: known are NOTISTREAM_ADMIN_TOKEN,"),
-        ("PROT", "1", "unknown setting NOTISTREAM_PROT in the environment: did you mean NOTISTREAM_PORT?"),
+        (
+            "COLOUR",
+            "red",
+            (
+                "unknown setting NOTISTREAM_COLOUR in the environment: known are"
+                " NOTISTREAM_ADMIN_TOKEN,"
+            ),
+        ),
+        (
+            "PROT",
+            "1",
+            "unknown setting NOTISTREAM_PROT in the environment: did you mean NOTISTREAM_PORT?",
+        ),
     ],
 )
 def test_bad_values_name_the_setting(monkeypatch, name, value, words):
@@ -40,7 +51,9 @@ def test_auth_off_is_for_loopback_only(monkeypatch):
     monkeypatch.setenv("NOTISTREAM_AUTH", "off")
     assert load_settings().auth == "off"
     monkeypatch.setenv("NOTISTREAM_HOST", "0.0.0.0")
-    with pytest.raises(Misconfigured, match=r"NOTISTREAM_AUTH=off is refused .* NOTISTREAM_ALLOW_INSECURE=1"):
+    with pytest.raises(
+        Misconfigured, match=r"NOTISTREAM_AUTH=off is refused .* NOTISTREAM_ALLOW_INSECURE=1"
+    ):
         load_settings()
     monkeypatch.setenv("NOTISTREAM_ALLOW_INSECURE", "1")
     assert load_settings().host == "0.0.0.0"
@@ -56,15 +69,25 @@ def test_the_environment_wins_over_dotenv_and_empty_means_unset(elsewhere, monke
 
 def test_an_unknown_name_in_dotenv_is_refused_too(elsewhere):
     (elsewhere / ".env").write_text("NOTISTREAM_PROT=1\n")
-    with pytest.raises(Misconfigured, match=r"NOTISTREAM_PROT in \.env: did you mean NOTISTREAM_PORT\?"):
+    with pytest.raises(
+        Misconfigured, match=r"NOTISTREAM_PROT in \.env: did you mean NOTISTREAM_PORT\?"
+    ):
         load_settings()
 
 
-@pytest.mark.parametrize(("text", "line"), [
-    ("NOTISTREAM_LOG_LEVEL debug\n", 1), ("A=1\n\n# so\n=hush\n", 4), ('A=1\nNOTISTREAM_ADMIN_TOKEN="hush\n', 2)])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("NOTISTREAM_LOG_LEVEL debug\n", 1),
+        ("A=1\n\n# so\n=hush\n", 4),
+        ('A=1\nNOTISTREAM_ADMIN_TOKEN="hush\n', 2),
+    ],
+)
 def test_a_line_of_dotenv_that_cannot_be_read_stops_the_start(elsewhere, text, line):
     (elsewhere / ".env").write_text(text)
-    with pytest.raises(Misconfigured, match=rf"^\.env, line {line}: this is not NAME=value") as caught:
+    with pytest.raises(
+        Misconfigured, match=rf"^\.env, line {line}: this is not NAME=value"
+    ) as caught:
         load_settings()
     assert "hush" not in caught.value.detail
 
@@ -81,7 +104,9 @@ def test_a_workers_port_follows_its_slot():
 
 
 @pytest.mark.parametrize(
-    ("name", "days", "least"), [("DAYS", 6, 7), ("DEAD_LETTERS_DAYS", 30, 31), ("AUDIT_LOG_DAYS", 6, 7)])
+    ("name", "days", "least"),
+    [("DAYS", 6, 7), ("DEAD_LETTERS_DAYS", 30, 31), ("AUDIT_LOG_DAYS", 6, 7)],
+)
 def test_what_others_still_need_is_not_deleted_before(monkeypatch, name, days, least):
     monkeypatch.setenv(f"NOTISTREAM_RETENTION_{name}", str(days))
     with pytest.raises(Misconfigured, match=f"RETENTION_{name} must be {least} or more, or 0"):

@@ -1,4 +1,6 @@
-"""The door of the console: nothing without signing in, nothing done without a form of one's own session."""
+"""The door of the console: nothing without signing in, nothing done without a form of one's own
+session.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,7 +45,9 @@ class Visitor:
         return operators.form_token(found) if found else ""
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
-        return await self.client.get(path, cookies=self.cookies, headers=headers, allow_redirects=False)
+        return await self.client.get(
+            path, cookies=self.cookies, headers=headers, allow_redirects=False
+        )
 
     async def post(
         self, path: str, *, origin: str | None = "", token: str | None = None, **fields: str
@@ -51,8 +55,12 @@ class Visitor:
         """As a browser sends a form; `origin` None: without the header."""
         headers = {} if origin is None else {"Origin": origin or self.origin}
         return await self.client.post(
-            path, data={"form_token": self.token if token is None else token, **fields}, cookies=self.cookies,
-            headers=headers, allow_redirects=False)
+            path,
+            data={"form_token": self.token if token is None else token, **fields},
+            cookies=self.cookies,
+            headers=headers,
+            allow_redirects=False,
+        )
 
 
 @asynccontextmanager
@@ -99,9 +107,17 @@ ACTIONS = [route for route in PAGES if route.method == "POST"]
 
 
 @pytest.mark.parametrize("route", ACTIONS, ids=lambda route: route.path)
-@pytest.mark.parametrize("sent", [
-    {"origin": "http://evil.example"}, {"origin": "null"}, {"origin": None}, {"token": ""}, {"token": "0" * 64},
-], ids=str)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": None},
+        {"token": ""},
+        {"token": "0" * 64},
+    ],
+    ids=str,
+)
 async def test_no_form_but_of_this_session_and_this_site_does_anything(route, sent):
     async with visitor() as ada:
         answer = await ada.post(filled(route), **sent)
@@ -117,7 +133,9 @@ async def test_a_form_of_another_session_does_nothing():
         assert (await ada.post(SIGN_OUT, token=other.form_token(found))).status == 403
 
 
-@pytest.mark.parametrize("route", [route for route in ACTIONS if route.path != SIGN_OUT], ids=lambda route: route.path)
+@pytest.mark.parametrize(
+    "route", [route for route in ACTIONS if route.path != SIGN_OUT], ids=lambda route: route.path
+)
 async def test_a_reader_looks_but_does_not_act(route):
     async with visitor(EVE) as eve:
         answer = await eve.post(filled(route))
@@ -139,50 +157,84 @@ async def test_signing_in():
         assert answer.status == 401
         assert 'name="next" value="/console/health"' in await answer.text()
         answer = await nobody.client.post(
-            SIGN_IN, data={"token": f" {ADA} ", "next": "/console/health?a=b"}, headers={"Origin": nobody.origin},
-            allow_redirects=False)
+            SIGN_IN,
+            data={"token": f" {ADA} ", "next": "/console/health?a=b"},
+            headers={"Origin": nobody.origin},
+            allow_redirects=False,
+        )
         assert (answer.status, answer.headers["Location"]) == (303, "/console/health?a=b")
         cookie = SimpleCookie(answer.headers["Set-Cookie"])[door.COOKIE]
         assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (
-            True, "Strict", "/console", "")
+            True,
+            "Strict",
+            "/console",
+            "",
+        )
 
 
 async def test_behind_https_the_cookie_is_for_https_only():
     async with visitor(None) as nobody:
         answer = await nobody.client.post(
-            SIGN_IN, data={"token": ADA}, allow_redirects=False,
-            headers={"Origin": nobody.origin.replace("http:", "https:"), "X-Forwarded-Proto": "https"})
+            SIGN_IN,
+            data={"token": ADA},
+            allow_redirects=False,
+            headers={
+                "Origin": nobody.origin.replace("http:", "https:"),
+                "X-Forwarded-Proto": "https",
+            },
+        )
         assert SimpleCookie(answer.headers["Set-Cookie"])[door.COOKIE]["secure"] is True
 
 
 async def test_signing_in_from_another_site_is_refused():
     async with visitor(None) as nobody:
         answer = await nobody.client.post(
-            SIGN_IN, data={"token": ADA}, headers={"Origin": "http://evil.example"}, allow_redirects=False)
+            SIGN_IN,
+            data={"token": ADA},
+            headers={"Origin": "http://evil.example"},
+            allow_redirects=False,
+        )
         assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
 
 
 async def test_who_guesses_is_told_to_wait_and_who_knows_still_gets_in():
     async with visitor(None) as nobody:
+
         async def enter(token: str) -> ClientResponse:
             return await nobody.client.post(
-                SIGN_IN, data={"token": token}, headers={"Origin": nobody.origin}, allow_redirects=False)
+                SIGN_IN,
+                data={"token": token},
+                headers={"Origin": nobody.origin},
+                allow_redirects=False,
+            )
 
         statuses = [(await enter(f"guess-{n}")).status for n in range(12)]
         assert statuses == [401] * 10 + [429] * 2
         assert (await enter(ADA)).status == 303
 
 
-@pytest.mark.parametrize(("wanted", "to"), [
-    ("/console/health?a=b", "/console/health?a=b"), ("/console", "/console"), ("/console?a=b", "/console?a=b"),
-    ("//evil.example", "/console"), ("https://evil.example", "/console"), ("/consolex", "/console"),
-    ("/console/\\evil", "/console"), ("/console/ x\nSet-Cookie: a", "/console"), (None, "/console"), ("", "/console"),
-])
+@pytest.mark.parametrize(
+    ("wanted", "to"),
+    [
+        ("/console/health?a=b", "/console/health?a=b"),
+        ("/console", "/console"),
+        ("/console?a=b", "/console?a=b"),
+        ("//evil.example", "/console"),
+        ("https://evil.example", "/console"),
+        ("/consolex", "/console"),
+        ("/console/\\evil", "/console"),
+        ("/console/ x\nSet-Cookie: a", "/console"),
+        (None, "/console"),
+        ("", "/console"),
+    ],
+)
 def test_after_signing_in_one_stays_here(wanted, to):
     assert door.wanted_page(wanted) == to
 
 
-@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 303), ("localhost:80", 303), ("evil.example", 200)])
+@pytest.mark.parametrize(
+    ("host", "status"), [("127.0.0.1", 303), ("localhost:80", 303), ("evil.example", 200)]
+)
 async def test_where_it_is_open_only_a_name_of_this_machine_lets_in(host, status):
     async with visitor(None) as nobody:
         nobody.fakes.operators = Operators({}, local="secret")
@@ -212,13 +264,18 @@ async def break_down(_request: web.Request) -> web.Response:
     raise RuntimeError("secret")
 
 
-@pytest.mark.parametrize(("handler", "status", "said"), [
-    (refuse, 403, "not &lt;b&gt;you&lt;/b&gt;"), (break_down, 500, "Internal error")])
+@pytest.mark.parametrize(
+    ("handler", "status", "said"),
+    [(refuse, 403, "not &lt;b&gt;you&lt;/b&gt;"), (break_down, 500, "Internal error")],
+)
 async def test_an_error_is_a_page_that_tells_no_secrets(handler, status, said):
     async with visitor() as ada:
         request = make_mocked_request(
-            "GET", "/console/health", headers={"Cookie": f"{door.COOKIE}={ada.cookies[door.COOKIE]}"},
-            app=cast("web.Application", ada.client.app))
+            "GET",
+            "/console/health",
+            headers={"Cookie": f"{door.COOKIE}={ada.cookies[door.COOKIE]}"},
+            app=cast("web.Application", ada.client.app),
+        )
         answer = cast("web.Response", await door.serve(request, handler))
         assert answer.status == status
         assert said in (answer.text or "")
@@ -232,8 +289,16 @@ async def test_without_postgresql_one_signs_in_and_is_told():
         assert "PostgreSQL is not reachable" in await answer.text()
 
 
-@pytest.mark.parametrize(("name", "status"), [
-    ("console.css", 200), ("console.js", 200), ("icon.svg", 200), ("nothing.css", 404), ("..%2frouting.py", 404)])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("console.css", 200),
+        ("console.js", 200),
+        ("icon.svg", 200),
+        ("nothing.css", 404),
+        ("..%2frouting.py", 404),
+    ],
+)
 async def test_assets(name, status):
     async with visitor(None) as nobody:
         answer = await nobody.get(f"/console/assets/{name}")

@@ -11,10 +11,20 @@ from notistream.console.health import _words
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("seconds", "words"), [
-    (0, "just now"), (0.9, "just now"), (-0.5, "just now"), (59.9, "59 s ago"), (60, "1 min ago"), (3599, "59 min ago"),
-    (86_399, "23 h ago"), (172_800, "2 d ago"), (-90, "in 1 min"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "just now"),
+        (0.9, "just now"),
+        (-0.5, "just now"),
+        (59.9, "59 s ago"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (86_399, "23 h ago"),
+        (172_800, "2 d ago"),
+        (-90, "in 1 min"),
+    ],
+)
 def test_ago(seconds, words):
     assert formats.ago(seconds) == words
 
@@ -26,13 +36,24 @@ def test_a_moment_has_its_exact_time():
     assert formats.moment(None, NOW) == "–"
 
 
-@pytest.mark.parametrize(("value", "words"), [
-    (None, "–"), (100, "100 %"), (0, "0 %"), (99.999, "99.99 %"), (0.004, "0.00 %"), (50, "50.00 %")])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "–"),
+        (100, "100 %"),
+        (0, "0 %"),
+        (99.999, "99.99 %"),
+        (0.004, "0.00 %"),
+        (50, "50.00 %"),
+    ],
+)
 def test_percent_never_hides_a_failure(value, words):
     assert formats.percent(value) == words
 
 
-@pytest.mark.parametrize(("value", "words"), [(None, "–"), (12.4, "12 ms"), (9_999, "9999 ms"), (61_000, "1 min")])
+@pytest.mark.parametrize(
+    ("value", "words"), [(None, "–"), (12.4, "12 ms"), (9_999, "9999 ms"), (61_000, "1 min")]
+)
 def test_milliseconds(value, words):
     assert formats.milliseconds(value) == words
 
@@ -42,8 +63,9 @@ def test_count_and_tail():
     assert formats.tail("0198c5a0-0000-7000-8000-00001234abcd") == "…1234abcd"
 
 
-@pytest.mark.parametrize(("value", "top"), [
-    (0, 1), (1, 1), (1.01, 2), (3, 5), (7, 10), (10, 10), (11, 20), (0.03, 0.05)])
+@pytest.mark.parametrize(
+    ("value", "top"), [(0, 1), (1, 1), (1.01, 2), (3, 5), (7, 10), (10, 10), (11, 20), (0.03, 0.05)]
+)
 def test_scales_are_round(value, top):
     assert charts.nice(value) == pytest.approx(top)
 
@@ -67,7 +89,9 @@ def test_nothing_is_said_to_be_nothing_and_not_drawn_as_zero():
     found = charts.chart("t", {"sms": [None, None]}, labels=["a", "b"], nothing="not measured")
     assert (found.nothing, found.lines[0].path) == ("not measured", "")
     assert "not measured" in found.slices[0].text
-    assert charts.chart("t", {"sms": [0, 0]}, labels=["a", "b"], nothing="not measured").nothing == ""
+    assert (
+        charts.chart("t", {"sms": [0, 0]}, labels=["a", "b"], nothing="not measured").nothing == ""
+    )
 
 
 def test_values_over_a_fixed_scale_stay_inside():
@@ -75,11 +99,15 @@ def test_values_over_a_fixed_scale_stay_inside():
     assert f"M{charts.LEFT} {charts.TOP}" in found.lines[0].path
 
 
-@pytest.mark.parametrize(("given", "kept"), [
-    ({"a": "", "b": " x "}, {"b": "x"}), ({"since": "2026-01-31T09:00"}, {"since": "2026-01-31T09:00:00Z"}),
-    ({"since": "2026-01-31T09:00:05"}, {"since": "2026-01-31T09:00:05Z"}),
-    ({"since": "2026-01-31T09:00:05+02:00"}, {"since": "2026-01-31T09:00:05+02:00"}),
-])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"a": "", "b": " x "}, {"b": "x"}),
+        ({"since": "2026-01-31T09:00"}, {"since": "2026-01-31T09:00:00Z"}),
+        ({"since": "2026-01-31T09:00:05"}, {"since": "2026-01-31T09:00:05Z"}),
+        ({"since": "2026-01-31T09:00:05+02:00"}, {"since": "2026-01-31T09:00:05+02:00"}),
+    ],
+)
 def test_fields_that_were_filled_in(given, kept):
     assert dict(filters.filled(MultiDict(given))) == kept
 
@@ -89,9 +117,16 @@ def test_addresses():
     assert filters.address("/x", {"a": "1&2"}, b=3) == "/x?a=1%262&b=3"
 
 
-@pytest.mark.parametrize(("value", "shown"), [
-    (None, "not set"), ("", "not set"), (5, "5"), ("text", "text"),
-    ("postgresql://me:secret@db:5432/x", "postgresql://db:5432/…"), ("https://a/b?token=secret", "https://a/…"),
-])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "not set"),
+        ("", "not set"),
+        (5, "5"),
+        ("text", "text"),
+        ("postgresql://me:secret@db:5432/x", "postgresql://db:5432/…"),
+        ("https://a/b?token=secret", "https://a/…"),
+    ],
+)
 def test_settings_are_shown_without_secrets(value, shown):
     assert _words(value) == shown

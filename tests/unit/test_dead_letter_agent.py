@@ -1,4 +1,6 @@
-"""The dead-letter agent and the stop before a burial: what waits, what ends a wait, and when a record is settled."""
+"""The dead-letter agent and the stop before a burial: what waits, what ends a wait, and when a
+record is settled.
+"""
 
 import asyncio
 from types import SimpleNamespace
@@ -22,12 +24,18 @@ class App:
 
     def __init__(self, keep=None, rate=NO_LIMIT):
         self.lane = Lane(
-            name="sms.low", limit=1, ledger=None, door=SimpleNamespace(on_change=lambda _: None), deliver=None,
-            clock=asyncio.get_running_loop().time)
+            name="sms.low",
+            limit=1,
+            ledger=None,
+            door=SimpleNamespace(on_change=lambda _: None),
+            deliver=None,
+            clock=asyncio.get_running_loop().time,
+        )
         self.lanes = {("sms", Priority.LOW): self.lane}
         self.kept, self.settled, self.let_go_of = [], [], []
         self.runtime = SimpleNamespace(
-            dead_letters=SimpleNamespace(keep=keep or self.keep), burials={"sms": BurialLimit(rate)})
+            dead_letters=SimpleNamespace(keep=keep or self.keep), burials={"sms": BurialLimit(rate)}
+        )
 
     async def keep(self, letter):
         self.kept.append(letter)
@@ -46,8 +54,17 @@ class App:
 
 
 def event(offset, value=b"x"):
-    return SimpleNamespace(message=SimpleNamespace(
-        topic="t.sms.dlq", partition=0, offset=offset, timestamp=1.0, key=None, value=value, headers=()))
+    return SimpleNamespace(
+        message=SimpleNamespace(
+            topic="t.sms.dlq",
+            partition=0,
+            offset=offset,
+            timestamp=1.0,
+            key=None,
+            value=value,
+            headers=(),
+        )
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,6 @@
-"""What is shipped beside the code: compose files, Dockerfile and .env.example agree with the settings."""
+"""What is shipped beside the code: compose files, Dockerfile and .env.example agree with the
+settings.
+"""
 
 import json
 import os
@@ -19,11 +21,19 @@ COMPOSE = [ROOT / "compose.yaml", *sorted((ROOT / "deploy").glob("compose*.yaml"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 MAKEFILE = ROOT / "Makefile"
 EXAMPLE = ROOT / ".env.example"
-OF_PROVIDERS = {name for plugin in plugins.installed().values() if plugin.package == plugins.OURS
-                for name in plugin.settings()}
+OF_PROVIDERS = {
+    name
+    for plugin in plugins.installed().values()
+    if plugin.package == plugins.OURS
+    for name in plugin.settings()
+}
 KNOWN = {PREFIX + name.upper() for name in Settings.model_fields} | OF_PROVIDERS
-SECRETS = {"NOTISTREAM_ADMIN_TOKEN": "0123456789abcdef", "POSTGRES_PASSWORD": "secret",
-           "DASHBOARDS_PASSWORD": "read", "GRAFANA_PASSWORD": "look"}
+SECRETS = {
+    "NOTISTREAM_ADMIN_TOKEN": "0123456789abcdef",
+    "POSTGRES_PASSWORD": "secret",
+    "DASHBOARDS_PASSWORD": "read",
+    "GRAFANA_PASSWORD": "look",
+}
 PINNED = re.compile(r"[\w./-]+:v?\d+(\.\d+)*")
 WITHOUT_HEALTH = {"migrate", "dashboards-role", "otel-collector"}
 """Two that run once, and an image that holds nothing to ask with."""
@@ -35,7 +45,13 @@ def compose_config(*files: Path, **environment: str) -> dict:
     command = ["docker", "compose", *(part for file in files for part in ("--file", str(file)))]
     env = {**{k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}, **environment}
     done = subprocess.run(
-        [*command, "config", "--format", "json"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        [*command, "config", "--format", "json"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -44,7 +60,12 @@ def compose_config(*files: Path, **environment: str) -> dict:
 def compose() -> None:
     if shutil.which("docker") is None:
         pytest.skip("the docker command is not installed")
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
+    if (
+        subprocess.run(
+            ["docker", "compose", "version"], capture_output=True, check=False
+        ).returncode
+        != 0
+    ):
         pytest.skip("the docker command has no compose plugin")
 
 
@@ -58,7 +79,11 @@ def test_names_only_settings_that_exist(path):
 def test_the_dockerfile_has_nothing_that_hadolint_minds():
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
-        [hadolint, "--failure-threshold", "style", DOCKERFILE], capture_output=True, text=True, check=False)
+        [hadolint, "--failure-threshold", "style", DOCKERFILE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -78,8 +103,19 @@ class TestServices:
 
     def test_all_that_is_promised_is_there(self):
         assert self.services.keys() >= {
-            "migrate", "api", "worker-0", "worker-1", "postgres", "kafka", "otel-collector", "jaeger", "tempo",
-            "prometheus", "grafana", "loki", "alloy",
+            "migrate",
+            "api",
+            "worker-0",
+            "worker-1",
+            "postgres",
+            "kafka",
+            "otel-collector",
+            "jaeger",
+            "tempo",
+            "prometheus",
+            "grafana",
+            "loki",
+            "alloy",
         }
 
     @pytest.mark.parametrize(("name", "service"), services.items())
@@ -98,11 +134,18 @@ class TestServices:
                 assert (ROOT / source).exists(), f"{name} mounts {source}"
                 assert mode == "ro"
             else:
-                assert source in declared or (name, source, mode) == ("alloy", "/var/run/docker.sock", "ro")
+                assert source in declared or (name, source, mode) == (
+                    "alloy",
+                    "/var/run/docker.sock",
+                    "ro",
+                )
 
     def test_no_two_publish_the_same_port(self):
-        ports = [port.split(":-")[1].split("}")[0] for service in self.services.values()
-                 for port in service.get("ports", [])]
+        ports = [
+            port.split(":-")[1].split("}")[0]
+            for service in self.services.values()
+            for port in service.get("ports", [])
+        ]
         assert len(set(ports)) == len(ports)
 
     def test_prometheus_finds_each_process_and_each_observer(self):
@@ -111,7 +154,9 @@ class TestServices:
         jobs = yaml.safe_load((folder / "prometheus.yaml").read_text())["scrape_configs"]
         observers = [target.split(":")[0] for target in jobs[1]["static_configs"][0]["targets"]]
         assert {group["labels"]["role"]: group["targets"] for group in named} == {
-            "api": ["api:8080"], "worker": ["worker-0:8080", "worker-1:8080"]}
+            "api": ["api:8080"],
+            "worker": ["worker-0:8080", "worker-1:8080"],
+        }
         assert self.services["api"]["environment"]["NOTISTREAM_WORKER_PORT"] == 8080
         assert set(observers) - {"127.0.0.1"} <= self.services.keys()
 
@@ -119,11 +164,20 @@ class TestServices:
         collector = yaml.safe_load((ROOT / "deploy" / "otel" / "collector.yaml").read_text())
         endpoints = {exporter["endpoint"] for exporter in collector["exporters"].values()}
         assert endpoints == {"jaeger:4317", "tempo:4317"}
-        assert collector["service"]["pipelines"]["traces"]["exporters"] == list(collector["exporters"])
-        assert [port.split(":")[-1] for port in self.services["otel-collector"]["ports"]] == ["4317", "4318"]
+        assert collector["service"]["pipelines"]["traces"]["exporters"] == list(
+            collector["exporters"]
+        )
+        assert [port.split(":")[-1] for port in self.services["otel-collector"]["ports"]] == [
+            "4317",
+            "4318",
+        ]
 
     def test_the_infrastructure_alone_starts_nothing_else(self):
-        recipe = re.search(r"^docker-up-infra:.*\n\t\$\(COMPOSE\) up --detach --wait (.*)", MAKEFILE.read_text(), re.M)
+        recipe = re.search(
+            r"^docker-up-infra:.*\n\t\$\(COMPOSE\) up --detach --wait (.*)",
+            MAKEFILE.read_text(),
+            re.M,
+        )
         started, left = set(), recipe[1].split()
         while left:
             started.add(left[0])
@@ -132,7 +186,11 @@ class TestServices:
 
 
 def test_the_image_copies_only_what_the_docker_context_has():
-    context = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    context = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
     copied = set()
     for line in DOCKERFILE.read_text().splitlines():
         if line.startswith("COPY ") and "--from" not in line:
@@ -145,19 +203,40 @@ def test_the_image_copies_only_what_the_docker_context_has():
 class TestDockerCompose:
     def test_the_stack_is_valid_and_starts_in_order(self):
         services = compose_config(ROOT / "compose.yaml")["services"]
-        assert {"api", "worker-0", "worker-1", "migrate", "postgres", "kafka", "jaeger"} <= services.keys()
+        assert {
+            "api",
+            "worker-0",
+            "worker-1",
+            "migrate",
+            "postgres",
+            "kafka",
+            "jaeger",
+        } <= services.keys()
         for name in ("api", "worker-0", "worker-1"):
-            assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
-        assert [services[f"worker-{n}"]["environment"]["NOTISTREAM_WORKER_SLOT"] for n in (0, 1)] == ["0", "1"]
+            assert (
+                services[name]["depends_on"]["migrate"]["condition"]
+                == "service_completed_successfully"
+            )
+        assert [
+            services[f"worker-{n}"]["environment"]["NOTISTREAM_WORKER_SLOT"] for n in (0, 1)
+        ] == ["0", "1"]
 
-    @pytest.mark.parametrize(("environment", "expected"), [
-        ({}, ""),
-        ({"WEBHOOK_URL": "http://a/plain"}, "http://a/plain"),
-        ({"NOTISTREAM_WEBHOOK_URL": "http://a/own"}, "http://a/own"),
-        ({"WEBHOOK_URL": "http://a/plain", "NOTISTREAM_WEBHOOK_URL": "http://a/own"}, "http://a/plain"),
-    ])
+    @pytest.mark.parametrize(
+        ("environment", "expected"),
+        [
+            ({}, ""),
+            ({"WEBHOOK_URL": "http://a/plain"}, "http://a/plain"),
+            ({"NOTISTREAM_WEBHOOK_URL": "http://a/own"}, "http://a/own"),
+            (
+                {"WEBHOOK_URL": "http://a/plain", "NOTISTREAM_WEBHOOK_URL": "http://a/own"},
+                "http://a/plain",
+            ),
+        ],
+    )
     def test_hands_a_webhook_url_on(self, environment, expected):
-        services = compose_config(ROOT / "compose.yaml", **{"WEBHOOK_URL": "", **environment})["services"]
+        services = compose_config(ROOT / "compose.yaml", **{"WEBHOOK_URL": "", **environment})[
+            "services"
+        ]
         assert services["worker-0"]["environment"]["NOTISTREAM_WEBHOOK_URL"] == expected
 
     def test_with_keys_nothing_is_open(self):
@@ -172,4 +251,7 @@ class TestDockerCompose:
         grafana = services["grafana"]["environment"]
         assert grafana["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
         assert grafana["GF_SECURITY_ADMIN_PASSWORD"] == SECRETS["GRAFANA_PASSWORD"]
-        assert grafana["DASHBOARDS_PASSWORD"] == services["dashboards-role"]["environment"]["DASHBOARDS_PASSWORD"]
+        assert (
+            grafana["DASHBOARDS_PASSWORD"]
+            == services["dashboards-role"]["environment"]["DASHBOARDS_PASSWORD"]
+        )

@@ -12,11 +12,16 @@ from tests.unit.delivery_fakes import CLAIMED, FakePermit, World
 
 PUSH = replace(CLAIMED, recipient="c", recipient_id="ann", devices=("a", "b", "c"))
 OK, LATER, LATEST = Receipt("m"), Temporary("busy"), Temporary("busier", 30.0)
-NO, DEAD, WHO_KNOWS = Permanent("refused"), Permanent("gone", dead_address=True), Ambiguous("no answer")
+NO, DEAD, WHO_KNOWS = (
+    Permanent("refused"),
+    Permanent("gone", dead_address=True),
+    Ambiguous("no answer"),
+)
 
 
 def answers(world, results):
     """Let the sender answer each device with its own result."""
+
     async def send(provider, message):
         world.sent.append((provider, message))
         return results[message.recipient]
@@ -30,10 +35,18 @@ async def delivered(results, claimed=PUSH, permit=None):
     return world, await world.deliver(claimed, permit or FakePermit())
 
 
-@pytest.mark.parametrize(("results", "said"), [
-    ([OK, NO], OK), ([NO, OK, LATER], OK), ([NO, LATER], LATER), ([LATER, LATEST], LATEST), ([NO, DEAD], NO),
-    ([LATER, WHO_KNOWS, NO], WHO_KNOWS), ([DEAD], DEAD),
-])
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ([OK, NO], OK),
+        ([NO, OK, LATER], OK),
+        ([NO, LATER], LATER),
+        ([LATER, LATEST], LATEST),
+        ([NO, DEAD], NO),
+        ([LATER, WHO_KNOWS, NO], WHO_KNOWS),
+        ([DEAD], DEAD),
+    ],
+)
 def test_what_the_calls_come_to_together(results, said):
     assert combined(results) is said
 
@@ -43,23 +56,37 @@ async def test_every_device_is_called_once_with_a_key_of_its_own():
     assert [message.recipient for _, message in world.sent] == ["a", "b", "c"]
     keys = [message.idempotency_key for _, message in world.sent]
     assert keys == [f"{PUSH.id}:{device_mark(device)}" for device in "abc"]
-    assert (end.status, end.outcome, end.provider_message_id) == (Status.DELIVERED, AttemptOutcome.DELIVERED, "m")
+    assert (end.status, end.outcome, end.provider_message_id) == (
+        Status.DELIVERED,
+        AttemptOutcome.DELIVERED,
+        "m",
+    )
     assert [(s.gate, s.verdict, s.reason) for s in end.steps] == [
-        ("device", "delivered", "accepted"), ("device", "permanent", "refused"), ("device", "temporary", "busy")]
+        ("device", "delivered", "accepted"),
+        ("device", "permanent", "refused"),
+        ("device", "temporary", "busy"),
+    ]
     assert [s.inputs["device"] for s in end.steps] == [device_mark(device) for device in "abc"]
     assert not any(device in str(s.inputs) for s in end.steps for device in ("'a'", "'b'", "'c'"))
     world, _ = await delivered({"a": OK, "b": NO, "c": LATER}, replace(PUSH, attempts=2))
     assert [message.idempotency_key for _, message in world.sent] == keys
 
 
-@pytest.mark.parametrize(("results", "claimed", "status", "outcome"), [
-    ({"a": NO, "b": LATER, "c": NO}, PUSH, Status.RETRYING, AttemptOutcome.TEMPORARY),
-    ({"a": NO, "b": NO, "c": DEAD}, PUSH, Status.FAILED, AttemptOutcome.PERMANENT),
-    ({"a": LATER, "b": WHO_KNOWS, "c": NO}, PUSH, Status.RETRYING, AttemptOutcome.UNKNOWN),
-    ({"a": LATER, "b": WHO_KNOWS, "c": NO}, replace(PUSH, on_unknown=OnUnknown.HOLD), Status.UNKNOWN,
-     AttemptOutcome.UNKNOWN),
-    ({"b": OK}, replace(PUSH, devices=("b",)), Status.DELIVERED, AttemptOutcome.DELIVERED),
-])
+@pytest.mark.parametrize(
+    ("results", "claimed", "status", "outcome"),
+    [
+        ({"a": NO, "b": LATER, "c": NO}, PUSH, Status.RETRYING, AttemptOutcome.TEMPORARY),
+        ({"a": NO, "b": NO, "c": DEAD}, PUSH, Status.FAILED, AttemptOutcome.PERMANENT),
+        ({"a": LATER, "b": WHO_KNOWS, "c": NO}, PUSH, Status.RETRYING, AttemptOutcome.UNKNOWN),
+        (
+            {"a": LATER, "b": WHO_KNOWS, "c": NO},
+            replace(PUSH, on_unknown=OnUnknown.HOLD),
+            Status.UNKNOWN,
+            AttemptOutcome.UNKNOWN,
+        ),
+        ({"b": OK}, replace(PUSH, devices=("b",)), Status.DELIVERED, AttemptOutcome.DELIVERED),
+    ],
+)
 async def test_how_the_attempt_ends(results, claimed, status, outcome):
     _, end = await delivered(results, claimed)
     assert (end.status, end.outcome) == (status, outcome)

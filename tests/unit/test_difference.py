@@ -10,15 +10,23 @@ SAME, REMOVED, ADDED, SKIPPED = Kind.SAME, Kind.REMOVED, Kind.ADDED, Kind.SKIPPE
 LINES = "".join(f"line {n}\n" for n in range(20))
 
 
-@pytest.mark.parametrize(("old", "new", "pieces"), [
-    ("", "", []),
-    ("a", "a", [(SAME, "a")]),
-    ("", "new\n", [(ADDED, "new\n")]),
-    ("old", "", [(REMOVED, "old")]),
-    ("Dear {{ name }},", "Hello {{ name }},", [(REMOVED, "Dear"), (ADDED, "Hello"), (SAME, " {{ name }},")]),
-    ("a b", "a c d", [(SAME, "a "), (REMOVED, "b"), (ADDED, "c d")]),
-    ("same\nold", "same\nnew", [(SAME, "same\n"), (REMOVED, "old"), (ADDED, "new")]),
-], ids=repr)
+@pytest.mark.parametrize(
+    ("old", "new", "pieces"),
+    [
+        ("", "", []),
+        ("a", "a", [(SAME, "a")]),
+        ("", "new\n", [(ADDED, "new\n")]),
+        ("old", "", [(REMOVED, "old")]),
+        (
+            "Dear {{ name }},",
+            "Hello {{ name }},",
+            [(REMOVED, "Dear"), (ADDED, "Hello"), (SAME, " {{ name }},")],
+        ),
+        ("a b", "a c d", [(SAME, "a "), (REMOVED, "b"), (ADDED, "c d")]),
+        ("same\nold", "same\nnew", [(SAME, "same\n"), (REMOVED, "old"), (ADDED, "new")]),
+    ],
+    ids=repr,
+)
 def test_pieces(old, new, pieces):
     assert difference(old, new) == [Piece(kind, text) for kind, text in pieces]
 
@@ -31,8 +39,16 @@ def test_long_unchanged_passages_are_left_out():
     assert [piece.text for piece in difference(LINES, LINES)] == ["20 lines are the same"]
 
 
-@pytest.mark.parametrize(("old", "new"), [
-    ("a b c\nd", "a x c\nd e"), ("\r\n \t", "\n"), ("é😀 b", "é b 😀"), ("x " * 5, "y " * 5 + "\n")], ids=repr)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a b c\nd", "a x c\nd e"),
+        ("\r\n \t", "\n"),
+        ("é😀 b", "é b 😀"),
+        ("x " * 5, "y " * 5 + "\n"),
+    ],
+    ids=repr,
+)
 def test_nothing_is_lost_and_nothing_invented(old, new):
     found = difference(old, new)
     assert "".join(p.text for p in found if p.kind in (SAME, REMOVED)) == old

@@ -41,9 +41,22 @@ def test_usage_errors(arguments, words):
 
 
 def test_json_has_the_fields_that_scripts_rely_on():
-    assert {"id", "notification_id", "tenant_id", "channel", "reason", "attempts", "topic", "partition", "offset",
-            "created_at", "status"} <= document(LETTER).keys()
-    assert {"history", "headers", "key", "key_encoding", "value", "value_encoding"} <= document(WHOLE).keys()
+    assert {
+        "id",
+        "notification_id",
+        "tenant_id",
+        "channel",
+        "reason",
+        "attempts",
+        "topic",
+        "partition",
+        "offset",
+        "created_at",
+        "status",
+    } <= document(LETTER).keys()
+    assert {"history", "headers", "key", "key_encoding", "value", "value_encoding"} <= document(
+        WHOLE
+    ).keys()
 
 
 def test_what_others_wrote_does_not_steer_the_terminal():
@@ -53,11 +66,35 @@ def test_what_others_wrote_does_not_steer_the_terminal():
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        ({"dry_run": False, "matched": 3, "replayed": 2, "skipped": 1, "kinds": [
-            {"channel": "sms", "reason": "HTTP 400", "count": 3}]}, ["3  sms     HTTP 400", "3 waiting, 2 replayed"]),
-        ({"dry_run": True, "begin": 4, "end": 9, "produced": 2, "replayed": 3, "skipped": {"too large": 1}},
-         ["offsets 4 to 8: 3 deliveries would be", "1  skipped: too large", "nothing was replayed"]),
-        ({"dry_run": False, "begin": 9, "end": 9, "produced": 0, "replayed": 0, "skipped": {}}, ["Kafka has nothing"]),
+        (
+            {
+                "dry_run": False,
+                "matched": 3,
+                "replayed": 2,
+                "skipped": 1,
+                "kinds": [{"channel": "sms", "reason": "HTTP 400", "count": 3}],
+            },
+            ["3  sms     HTTP 400", "3 waiting, 2 replayed"],
+        ),
+        (
+            {
+                "dry_run": True,
+                "begin": 4,
+                "end": 9,
+                "produced": 2,
+                "replayed": 3,
+                "skipped": {"too large": 1},
+            },
+            [
+                "offsets 4 to 8: 3 deliveries would be",
+                "1  skipped: too large",
+                "nothing was replayed",
+            ],
+        ),
+        (
+            {"dry_run": False, "begin": 9, "end": 9, "produced": 0, "replayed": 0, "skipped": {}},
+            ["Kafka has nothing"],
+        ),
         ({"dry_run": False, "entries": {ENTRY: "replayed"}}, [f"{ENTRY}  replayed"]),
     ],
 )

@@ -14,15 +14,31 @@ from markdown_it.token import Token
 from notistream.commands import cli
 from notistream.commands.reference import settings_page
 from notistream.web.routes import ROUTES
-from tests.docs.blocks import LOOKS_LIKE_A_COMMAND, ROOT, RUN, SHELL, SHOWN, Block, blocks, is_derived, pages
+from tests.docs.blocks import (
+    LOOKS_LIKE_A_COMMAND,
+    ROOT,
+    RUN,
+    SHELL,
+    SHOWN,
+    Block,
+    blocks,
+    is_derived,
+    pages,
+)
 from tests.docs.session import is_whole
 from tests.unit.test_observability_files import KNOWN
 
 PAGES = [*pages(), "CHANGELOG.md"]
 WRITTEN = [page for page in PAGES if not is_derived(page)]
 HOSTS = {
-    "127.0.0.1", "localhost", "faust-streaming.github.io", "www.standardwebhooks.com", "keepachangelog.com",
-    "semver.org", "hooks.example.com", "example.com",
+    "127.0.0.1",
+    "localhost",
+    "faust-streaming.github.io",
+    "www.standardwebhooks.com",
+    "keepachangelog.com",
+    "semver.org",
+    "hooks.example.com",
+    "example.com",
 }
 """Who an absolute link may lead to; a new one is a line here, and a thought."""
 NOT_OURS = {"notistream_tenant", "notistream_dashboards"}
@@ -31,8 +47,14 @@ NOT_RUN = {
     ("docs/dead-letters.md", "Kafka's own scripts are not part of the product"),
     ("docs/deployment.md", "after a restore"),
     ("docs/deployment.md", "it changes the machine; tests/unit/test_systemd.py looks at the units"),
-    ("docs/deployment.md", "needs a cluster; tests/unit/test_kubernetes.py judges both by the schemas"),
-    ("docs/deployment.md", "needs systemd; tests/integration/test_rolling_restart.py does the same with processes"),
+    (
+        "docs/deployment.md",
+        "needs a cluster; tests/unit/test_kubernetes.py judges both by the schemas",
+    ),
+    (
+        "docs/deployment.md",
+        "needs systemd; tests/integration/test_rolling_restart.py does the same with processes",
+    ),
     ("docs/deployment.md", "on services over TLS by tests/integration/test_secure_services.py"),
     ("docs/protocol-model.md", "they are the suite's own tests"),
     ("docs/receipts.md", "a line of a class"),
@@ -70,9 +92,12 @@ def anchors(page: str) -> tuple[set[str], set[str]]:
     """Of the headings: as the site makes them, and as a viewer of the repository does."""
     heads = [
         "".join(child.content for child in after.children or ())
-        for token, after in zip(tokens(page), tokens(page)[1:], strict=False) if token.type == "heading_open"]
+        for token, after in zip(tokens(page), tokens(page)[1:], strict=False)
+        if token.type == "heading_open"
+    ]
     return {slugify(head, "-") for head in heads}, {
-        re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+        re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads
+    }
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -81,7 +106,9 @@ def test_links_lead_somewhere(page: str) -> None:
         parts = urlsplit(link)
         if parts.scheme:
             assert parts.scheme in ("http", "https") or link == "mailto:no-reply@example.com", link
-            assert parts.scheme == "mailto" or parts.hostname in HOSTS, f"{link}: is this host meant?"
+            assert parts.scheme == "mailto" or parts.hostname in HOSTS, (
+                f"{link}: is this host meant?"
+            )
             continue
         target = ROOT / page if not parts.path else (ROOT / page).parent / parts.path
         assert target.exists(), f"{link} leads nowhere"
@@ -98,7 +125,10 @@ def test_every_page_is_in_the_navigation_or_in_an_index() -> None:
     named = set(_leaves(site["nav"]))
     assert named <= there, "nav names pages that are not there"
     listed = {
-        f"{folder}/{link}" for folder in ("decisions", "runbooks") for link in links(f"docs/{folder}/README.md")}
+        f"{folder}/{link}"
+        for folder in ("decisions", "runbooks")
+        for link in links(f"docs/{folder}/README.md")
+    }
     assert there - named - listed == set(), "add a line to `nav` in .mkdocs.yml"
 
 
@@ -120,12 +150,18 @@ def test_what_is_named_exists(page: str) -> None:
         assert name in SETTINGS or EXAMPLES.match(name), f"{name} is no setting"
     for name in code(page):
         if metric := re.fullmatch(r"(notistream_\w+)(\{.*\})?", name):
-            known = KNOWN.keys() | {re.sub(r"_(bucket|sum|count)\Z", "", series) for series in KNOWN} | NOT_OURS
+            known = (
+                KNOWN.keys()
+                | {re.sub(r"_(bucket|sum|count)\Z", "", series) for series in KNOWN}
+                | NOT_OURS
+            )
             assert metric[1] in known, f"{name} is no metric"
         if target := re.fullmatch(r"make ([a-z0-9-]+)( .*)?", name):
             assert target[1] in TARGETS, f"{name}: no such target"
         for method, path in OPERATION.findall(name):
-            if "…" not in path and path.startswith(("/api", "/internal", "/callbacks", "/unsubscribe")):
+            if "…" not in path and path.startswith(
+                ("/api", "/internal", "/callbacks", "/unsubscribe")
+            ):
                 assert is_served(method, path), f"{name}: no such route"
 
 
@@ -139,30 +175,50 @@ def is_served(method: str, path: str) -> bool:
 def test_commands_of_ours_exist_with_their_options(page: str) -> None:
     shown = [command for command in code(page) if command.startswith("notistream ")]
     shown += [
-        line for block in blocks(page) if block.language in SHELL for line in block.text.splitlines()
-        if re.match(r"(\$ )?notistream ", line)]
+        line
+        for block in blocks(page)
+        if block.language in SHELL
+        for line in block.text.splitlines()
+        if re.match(r"(\$ )?notistream ", line)
+    ]
     for command in shown:
-        words = re.sub(r"#.*", "", command.removeprefix("$ ")).replace("[", "").replace("]", "").split()
+        words = (
+            re.sub(r"#.*", "", command.removeprefix("$ ")).replace("[", "").replace("]", "").split()
+        )
         known: click.Command = cli
         context = click.Context(cli)
-        while isinstance(known, click.Group) and len(words) > 1 and (below := known.get_command(context, words[1])):
+        while (
+            isinstance(known, click.Group)
+            and len(words) > 1
+            and (below := known.get_command(context, words[1]))
+        ):
             known = below
             words.pop(1)
         bare = isinstance(known, click.Group) and len(words) > 1 and words[1][0].isalpha()
         names = set(known.list_commands(context)) if isinstance(known, click.Group) else set()
         assert not bare or set(words[1].split("|")) <= names, f"`{command}`: no such command"
-        options = {name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        options = {
+            name
+            for parameter in known.params
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
         for word in words:
             if word.startswith("--"):
-                assert word.partition("=")[0] in options | {"--help", "--version"}, f"`{command}`: no option {word}"
+                assert word.partition("=")[0] in options | {
+                    "--help",
+                    "--version",
+                }, f"`{command}`: no option {word}"
 
 
-@pytest.mark.parametrize("block", [
-    pytest.param(block, id=block.place) for page in WRITTEN for block in blocks(page)])
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, id=block.place) for page in WRITTEN for block in blocks(page)]
+)
 def test_block_is_run_or_says_why_not(block: Block) -> None:
     assert block.language in RUN | SHOWN, f"{block.language}: nobody runs this language"
     if block.language in SHOWN:
-        assert not LOOKS_LIKE_A_COMMAND.search(block.text), "a command: mark the block as `sh` or `console`"
+        assert not LOOKS_LIKE_A_COMMAND.search(block.text), (
+            "a command: mark the block as `sh` or `console`"
+        )
     if block.not_run is not None:
         assert len(block.not_run) > len("not here"), "say why it is not run"
     if block.language in SHELL - {"console"}:
@@ -170,15 +226,28 @@ def test_block_is_run_or_says_why_not(block: Block) -> None:
 
 
 def test_what_is_not_run_is_listed_with_its_reason() -> None:
-    found = {(page, block.not_run) for page in WRITTEN for block in blocks(page) if block.not_run is not None}
+    found = {
+        (page, block.not_run)
+        for page in WRITTEN
+        for block in blocks(page)
+        if block.not_run is not None
+    }
     assert found == NOT_RUN
 
 
 def test_blocks_are_told_apart() -> None:
-    page = "<!-- run\nfirst\n-->\n\n```sh\nsecond\n```\n\n<!-- not run: for fun -->\n```console\n$ third\n```\n"
+    page = (
+        "<!-- run\nfirst\n-->\n\n```sh\nsecond\n```\n\n<!-- not run: for fun -->\n```console\n$"
+        " third\n```\n"
+    )
     page += "\n<!-- fails -->\n\n```sh\nfourth\n```\n\n<!-- fails -->\n\nNo.\n\n```\nfifth\n```\n"
-    found = [(b.language, b.text.strip(), b.not_run, b.fails, b.shown) for b in blocks("x.md", page)]
+    found = [
+        (b.language, b.text.strip(), b.not_run, b.fails, b.shown) for b in blocks("x.md", page)
+    ]
     assert found == [
-        ("sh", "first", None, False, False), ("sh", "second", None, False, True),
-        ("console", "$ third", "for fun", False, True), ("sh", "fourth", None, True, True),
-        ("", "fifth", None, False, True)]
+        ("sh", "first", None, False, False),
+        ("sh", "second", None, False, True),
+        ("console", "$ third", "for fun", False, True),
+        ("sh", "fourth", None, True, True),
+        ("", "fifth", None, False, True),
+    ]

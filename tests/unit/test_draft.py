@@ -64,7 +64,10 @@ def test_accepted(fields):
         ({"variables": {"a": ["\x00"]}}, "/template_variables"),
         ({"metadata": {"\x00": 1}}, "/metadata"),
         ({"expires_at": NOW}, "/expires_at"),
-        ({"expires_at": NOW + timedelta(hours=1), "scheduled_at": NOW + timedelta(hours=2)}, "/expires_at"),
+        (
+            {"expires_at": NOW + timedelta(hours=1), "scheduled_at": NOW + timedelta(hours=2)},
+            "/expires_at",
+        ),
     ],
 )
 def test_refused(fields, pointer):

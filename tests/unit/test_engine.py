@@ -1,4 +1,6 @@
-"""The parts of the engine together: what is promised of outages, pauses, failover, rates and priorities."""
+"""The parts of the engine together: what is promised of outages, pauses, failover, rates and
+priorities.
+"""
 
 import asyncio
 import itertools
@@ -16,7 +18,9 @@ OUTAGE = Temporary("HTTP 503")
 
 def down(*providers, begin=0.0, end=float("inf"), result=OUTAGE):
     """These providers answer so in a span of time."""
-    return lambda provider, at: result if provider in providers and begin <= at < end else Receipt("m")
+    return lambda provider, at: (
+        result if provider in providers and begin <= at < end else Receipt("m")
+    )
 
 
 def delivered(engine):
@@ -61,7 +65,9 @@ async def test_refusals_open_nothing():
 @virtual_time
 async def test_one_in_ten_failing_does_not_slow_the_others_down():
     answered = itertools.count()
-    engine = SmallEngine(answers=lambda provider, at: OUTAGE if next(answered) % 10 == 0 else Receipt("m"))
+    engine = SmallEngine(
+        answers=lambda provider, at: OUTAGE if next(answered) % 10 == 0 else Receipt("m")
+    )
     engine.submit(1000, Priority.HIGH)
     took = await engine.drain(60)
     assert delivered(engine)
@@ -92,7 +98,9 @@ async def test_while_one_provider_is_down_another_takes_over(rate):
     took = await engine.drain(300)
     assert delivered(engine)
     assert engine.called("b") == 300
-    assert engine.called("a") <= 64 + 2 * took / 30  # what was on its way when its breaker opened, and probes
+    assert (
+        engine.called("a") <= 64 + 2 * took / 30
+    )  # what was on its way when its breaker opened, and probes
     assert took < 15
     assert max(row.attempts for row in engine.rows.values()) <= 2
 
@@ -122,7 +130,9 @@ async def test_the_rate_is_kept_and_used_whatever_the_lanes_do(rate):
     assert max(per_slot.values()) <= rate / 10
     assert took < 30 * 1.2 + 5
     asked = len(engine.bench.slots.asked)
-    assert asked <= 30 * took  # a slot has a tenth of a second: some questions for each, not one for each message
+    assert (
+        asked <= 30 * took
+    )  # a slot has a tenth of a second: some questions for each, not one for each message
 
 
 @virtual_time

@@ -1,4 +1,6 @@
-"""The agent of the topic `events`: what is queued, in which statement, and when a record is settled."""
+"""The agent of the topic `events`: what is queued, in which statement, and when a record is
+settled.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -24,14 +26,22 @@ class App:
 
     def __init__(self):
         self.lane = Lane(
-            name="in_app.low", limit=1, ledger=None, door=SimpleNamespace(on_change=lambda _: None), deliver=None,
-            clock=asyncio.get_running_loop().time)
+            name="in_app.low",
+            limit=1,
+            ledger=None,
+            door=SimpleNamespace(on_change=lambda _: None),
+            deliver=None,
+            clock=asyncio.get_running_loop().time,
+        )
         self.lanes = {("in_app", Priority.LOW): self.lane}
         self.settled, self.let_go_of, self.buried = [], [], []
         self.woken = 0
         self.runtime = SimpleNamespace(
-            database=None, burials={"in_app": BurialLimit(Rate(0, 1))}, relay=SimpleNamespace(publish=lambda _: None),
-            webhook_sender=SimpleNamespace(wake=self.wake))
+            database=None,
+            burials={"in_app": BurialLimit(Rate(0, 1))},
+            relay=SimpleNamespace(publish=lambda _: None),
+            webhook_sender=SimpleNamespace(wake=self.wake),
+        )
 
     def wake(self):
         self.woken += 1
@@ -68,13 +78,24 @@ def tables(monkeypatch):
 
 
 def record(offset, *types, tenant=TENANT, **data):
-    told = [{"id": str(uuid4()), "type": kind, "at": datetime.now(UTC), "data": data} for kind in types]
+    told = [
+        {"id": str(uuid4()), "type": kind, "at": datetime.now(UTC), "data": data} for kind in types
+    ]
     return as_event(offset, orjson.dumps({"v": 1, "tenant_id": tenant, "events": told}))
 
 
 def as_event(offset, value):
-    return SimpleNamespace(message=SimpleNamespace(
-        topic="t.events", partition=0, offset=offset, timestamp=1.0, key=None, value=value, headers=()))
+    return SimpleNamespace(
+        message=SimpleNamespace(
+            topic="t.events",
+            partition=0,
+            offset=offset,
+            timestamp=1.0,
+            key=None,
+            value=value,
+            headers=(),
+        )
+    )
 
 
 async def until(condition):
@@ -104,7 +125,9 @@ async def test_a_tenant_without_endpoints_costs_one_small_question(tables):
     assert tables.asked <= 3
 
 
-@pytest.mark.parametrize("headers", [{"webhooks": b"none"}, [("traceparent", b"00"), ("webhooks", b"none")]])
+@pytest.mark.parametrize(
+    "headers", [{"webhooks": b"none"}, [("traceparent", b"00"), ("webhooks", b"none")]]
+)
 async def test_a_record_that_says_that_nobody_listens_is_settled_unread(tables, headers):
     app, event = App(), as_event(3, b"not read")
     event.message.headers = headers

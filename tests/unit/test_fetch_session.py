@@ -36,13 +36,17 @@ class Broker:
                 return SimpleNamespace(session_id=0, error_code=NOT_FOUND, topics=[])
             if sent.session_epoch != self.epoch:
                 return SimpleNamespace(session_id=0, error_code=WRONG_EPOCH, topics=[])
-            forgotten = {(topic, p) for topic, partitions in sent.forgotten_topics_data for p in partitions}
+            forgotten = {
+                (topic, p) for topic, partitions in sent.forgotten_topics_data for p in partitions
+            }
             named = {tp: at for tp, at in {**self.known, **named}.items() if tp not in forgotten}
         else:
             self.session, self.epoch = self.session + 1, 0
         self.known, self.epoch = named, self.epoch + 1
         self.fetched.append(dict(named))
-        return SimpleNamespace(session_id=self.session if self.keeps else 0, error_code=0, topics=self.news)
+        return SimpleNamespace(
+            session_id=self.session if self.keeps else 0, error_code=0, topics=self.news
+        )
 
     def forget(self):
         self.session += 1
@@ -68,11 +72,23 @@ def sessions(broker):
 
 
 async def test_only_changes_travel_and_the_broker_fetches_exactly_what_is_wanted(broker, sessions):
-    for wanted in ({"a": 0, "b": 0, "c": 0}, {"a": 0, "b": 0, "c": 0}, {"a": 7, "b": 0, "c": 0}, {"a": 7, "c": 0},
-                   {"a": 7, "b": 3, "c": 0}, {"b": 3}):
+    for wanted in (
+        {"a": 0, "b": 0, "c": 0},
+        {"a": 0, "b": 0, "c": 0},
+        {"a": 7, "b": 0, "c": 0},
+        {"a": 7, "c": 0},
+        {"a": 7, "b": 3, "c": 0},
+        {"b": 3},
+    ):
         await sessions.send(1, fetch(**wanted))
     assert broker.fetched == [
-        {A: 0, B: 0, C: 0}, {A: 0, B: 0, C: 0}, {A: 7, B: 0, C: 0}, {A: 7, C: 0}, {A: 7, B: 3, C: 0}, {B: 3}]
+        {A: 0, B: 0, C: 0},
+        {A: 0, B: 0, C: 0},
+        {A: 7, B: 0, C: 0},
+        {A: 7, C: 0},
+        {A: 7, B: 3, C: 0},
+        {B: 3},
+    ]
     assert broker.sizes == [3, 0, 1, 0, 1, 0]
 
 
@@ -105,7 +121,9 @@ async def test_a_broker_that_keeps_no_session_gets_everything_each_time(broker, 
 
 async def test_every_broker_has_a_session_of_its_own(broker):
     other = Broker()
-    sessions = FetchSessions(lambda node, request: (broker if node == 1 else other).send(node, request))
+    sessions = FetchSessions(
+        lambda node, request: (broker if node == 1 else other).send(node, request)
+    )
     await sessions.send(1, fetch(a=0, b=0))
     await sessions.send(2, fetch(c=0))
     await sessions.send(1, fetch(a=0, c=1))  # the leader of c has moved
@@ -139,7 +157,9 @@ async def calm_down(broker, sessions):
     broker.waits.clear()
 
 
-async def test_when_nothing_comes_for_long_the_broker_may_wait_longer_until_something_does(broker, sessions):
+async def test_when_nothing_comes_for_long_the_broker_may_wait_longer_until_something_does(
+    broker, sessions
+):
     await calm_down(broker, sessions)
     broker.news = [("sms.high", [(0, b"a record")])]
     await sessions.send(1, fetch(a=0, b=0))

@@ -36,7 +36,9 @@ async def test_a_bad_item_does_not_reject_its_neighbours():
         return items
 
     commit = GroupCommit(flush)
-    results = await asyncio.gather(*(commit.submit(i) for i in ("a", "bad", "b")), return_exceptions=True)
+    results = await asyncio.gather(
+        *(commit.submit(i) for i in ("a", "bad", "b")), return_exceptions=True
+    )
     assert results[0] == "a"
     assert results[2] == "b"
     assert isinstance(results[1], ValueError)
@@ -77,7 +79,10 @@ async def test_a_caller_that_gives_up_does_not_disturb_the_others():
 
 
 class Statement:
-    """A flush that takes 10 ms; `groups` are the sizes, `at` when each began, on the loop's clock from the first."""
+    """A flush that takes 10 ms.
+
+    `groups` are the sizes, `at` when each began, on the loop's clock from the first.
+    """
 
     def __init__(self):
         self.groups, self.at = [], []

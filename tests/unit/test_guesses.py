@@ -34,11 +34,18 @@ def test_more_than_are_allowed_in_a_minute_have_to_wait() -> None:
     assert locked_out(found, "192.0.2.1") is None
 
 
-@pytest.mark.parametrize(("one", "other", "same"), [
-    ("192.0.2.1", "192.0.2.1", True), ("192.0.2.1", "192.0.2.2", False), ("2001:db8::1", "2001:db8::ffff", True),
-    ("2001:db8::1", "2001:db8:0:1::1", False), ("fe80::1%eth0", "fe80::2%eth0", True), ("", "unix", False),
-    (None, "", True),
-])
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("", "unix", False),
+        (None, "", True),
+    ],
+)
 def test_who_counts_as_one(one: str | None, other: str | None, same: bool) -> None:
     found = Guesses(allowed=1)
     assert locked_out(found, one) is None

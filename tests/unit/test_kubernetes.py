@@ -1,4 +1,6 @@
-"""deploy/kubernetes: what the schemas of Kubernetes say, and what only we know: settings, probes, slots, bounds."""
+"""deploy/kubernetes: what the schemas of Kubernetes say, and what only we know: settings, probes,
+slots, bounds.
+"""
 
 import re
 import shutil
@@ -19,10 +21,16 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.name != "kustomization.yaml")
 KUSTOMIZATIONS = sorted(FOLDER.rglob("kustomization.yaml"))
 KNOWN = {PREFIX + name.upper() for name in Settings.model_fields} | {
-    name for plugin in plugins.installed().values() if plugin.package == plugins.OURS for name in plugin.settings()}
+    name
+    for plugin in plugins.installed().values()
+    if plugin.package == plugins.OURS
+    for name in plugin.settings()
+}
 OLDEST = "1.30"
 CLOSING_S = 15
-"""What a process may take to close, beside its drain: the relay's five seconds, the pool's, and the producer's."""
+"""What a process may take to close, beside its drain: the relay's five seconds, the pool's, and the
+producer's.
+"""
 
 
 def documents(*paths: Path) -> list[dict]:
@@ -69,20 +77,31 @@ def test_names_only_settings_that_exist(path):
 
 
 def test_the_example_starts_a_process(tmp_path, monkeypatch):
-    """Config and secrets together are settings that go with each other; only the files are not here."""
+    """Config and secrets together are settings that go with each other.
+
+    Only the files are not here.
+    """
     values = {}
     for found in of_kind("ConfigMap", "Secret"):
-        values |= {k: v for k, v in (found.get("data") or found.get("stringData")).items() if k.startswith(PREFIX)}
+        values |= {
+            k: v
+            for k, v in (found.get("data") or found.get("stringData")).items()
+            if k.startswith(PREFIX)
+        }
     assert all(isinstance(value, str) for value in values.values())
     monkeypatch.chdir(tmp_path)
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NOTISTREAM_KAFKA_CA_FILE")
-    monkeypatch.setenv("NOTISTREAM_DATABASE_URL", values["NOTISTREAM_DATABASE_URL"].partition("?")[0])
+    monkeypatch.setenv(
+        "NOTISTREAM_DATABASE_URL", values["NOTISTREAM_DATABASE_URL"].partition("?")[0]
+    )
     settings = load_settings(host="0.0.0.0")
     assert (settings.auth, settings.kafka.protocol) == ("on", "SASL_SSL")
     files = re.findall(r"/etc/notistream/tls/([\w.-]+)", " ".join(values.values()))
-    given = next(found for found in of_kind("Secret") if found["metadata"]["name"] == "notistream-tls")["stringData"]
+    given = next(
+        found for found in of_kind("Secret") if found["metadata"]["name"] == "notistream-tls"
+    )["stringData"]
     assert set(files) == set(given)
 
 
@@ -93,11 +112,18 @@ def test_every_pod_has_no_more_rights_than_it_needs(workload):
     assert (outer["runAsNonRoot"], str(outer["runAsUser"])) == (True, user)
     assert outer["seccompProfile"] == {"type": "RuntimeDefault"}
     assert inner == {
-        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
     assert pod(workload)["automountServiceAccountToken"] is False
     # NOTISTREAM_API_SERVICE_HOST and its kind would be unknown settings.
     assert pod(workload)["enableServiceLinks"] is False
-    written = {mount["mountPath"] for mount in container(workload)["volumeMounts"] if not mount.get("readOnly")}
+    written = {
+        mount["mountPath"]
+        for mount in container(workload)["volumeMounts"]
+        if not mount.get("readOnly")
+    }
     assert written == {"/var/lib/notistream", "/tmp"}
     assert {"requests", "limits"} == set(container(workload)["resources"])
 
@@ -105,9 +131,14 @@ def test_every_pod_has_no_more_rights_than_it_needs(workload):
 @pytest.mark.parametrize("workload", SERVING, ids=named)
 def test_probes_ask_for_what_is_served(workload):
     served = {route.path for route in ROUTES}
-    probes = {kind: container(workload)[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
+    probes = {
+        kind: container(workload)[f"{kind}Probe"]["httpGet"]
+        for kind in ("startup", "liveness", "readiness")
+    }
     assert {probe["path"] for probe in probes.values()} == {"/livez", "/readyz"} <= served
-    assert probes["liveness"]["path"] == "/livez"  # a database that is away is no reason to restart anything
+    assert (
+        probes["liveness"]["path"] == "/livez"
+    )  # a database that is away is no reason to restart anything
     (port,) = container(workload)["ports"]
     assert {probe["port"] for probe in probes.values()} == {port["name"]}
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -116,7 +147,9 @@ def test_probes_ask_for_what_is_served(workload):
 
 
 def test_a_stop_has_the_time_that_it_may_take():
-    api, worker = (next(w for w in SERVING if w["kind"] == kind) for kind in ("Deployment", "StatefulSet"))
+    api, worker = (
+        next(w for w in SERVING if w["kind"] == kind) for kind in ("Deployment", "StatefulSet")
+    )
     drain = Settings.model_fields["lease_s"].default / 2
     assert pod(worker)["terminationGracePeriodSeconds"] >= drain + CLOSING_S
     sleep = int(container(api)["lifecycle"]["preStop"]["exec"]["command"][1])
@@ -127,11 +160,18 @@ def test_each_worker_has_its_own_slot_and_tables():
     worker = next(w for w in SERVING if w["kind"] == "StatefulSet")
     (slot,) = container(worker)["env"]
     assert slot["name"] == "NOTISTREAM_WORKER_SLOT"
-    assert slot["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
+    assert (
+        slot["valueFrom"]["fieldRef"]["fieldPath"]
+        == "metadata.labels['apps.kubernetes.io/pod-index']"
+    )
     (claim,) = worker["spec"]["volumeClaimTemplates"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container(worker)["volumeMounts"]}
     assert mounts[claim["metadata"]["name"]] == "/var/lib/notistream"
-    scaler = next(h for h in of_kind("HorizontalPodAutoscaler") if h["metadata"]["name"] == worker["metadata"]["name"])
+    scaler = next(
+        h
+        for h in of_kind("HorizontalPodAutoscaler")
+        if h["metadata"]["name"] == worker["metadata"]["name"]
+    )
     partitions = of_kind("ConfigMap")[0]["data"]["NOTISTREAM_TOPIC_PARTITIONS"]
     assert scaler["spec"]["maxReplicas"] <= int(partitions)
 
@@ -146,15 +186,21 @@ def test_selectors_and_references_find_what_they_mean():
         assert len(matches(found["spec"]["selector"])) == 1
     for found in [*of_kind("PodDisruptionBudget"), *SERVING]:
         assert len(matches(found["spec"]["selector"]["matchLabels"])) == 1
-    assert sorted(len(matches(found["spec"]["podSelector"]["matchLabels"])) for found in of_kind("NetworkPolicy")) == [
-        1, 1, 3]
+    assert sorted(
+        len(matches(found["spec"]["podSelector"]["matchLabels"]))
+        for found in of_kind("NetworkPolicy")
+    ) == [1, 1, 3]
     names = {(w["kind"], w["metadata"]["name"]) for w in SERVING}
     targets = [found["spec"]["scaleTargetRef"] for found in of_kind("HorizontalPodAutoscaler")]
     assert {(target["kind"], target["name"]) for target in targets} == names
-    assert all("replicas" not in w["spec"] for w in SERVING)  # an apply would undo what the scaler decided
+    assert all(
+        "replicas" not in w["spec"] for w in SERVING
+    )  # an apply would undo what the scaler decided
     for workload in WORKLOADS:
         assert container(workload)["envFrom"] == [
-            {"configMapRef": {"name": "notistream"}}, {"secretRef": {"name": "notistream"}}]
+            {"configMapRef": {"name": "notistream"}},
+            {"secretRef": {"name": "notistream"}},
+        ]
         assert container(workload)["image"] == "notistream"
 
 
@@ -166,7 +212,9 @@ def test_a_kustomization_names_files_that_are_there_and_this_version(path):
     assert all(image["newTag"] == __version__ for image in found.get("images", []))
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed: it would put them together")
-    done = subprocess.run(["kubectl", "kustomize", path.parent], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["kubectl", "kustomize", path.parent], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     whole = list(yaml.safe_load_all(done.stdout))
     assert {one["metadata"].get("namespace", "notistream") for one in whole} == {"notistream"}
@@ -178,9 +226,13 @@ def test_a_kustomization_names_files_that_are_there_and_this_version(path):
 
 def test_prometheus_and_the_scaler_find_their_names():
     dns = (ROOT / "deploy" / "prometheus" / "prometheus-dns.yaml").read_text()
-    headless = {found["metadata"]["name"] for found in of_kind("Service") if found["spec"].get("clusterIP") == "None"}
+    headless = {
+        found["metadata"]["name"]
+        for found in of_kind("Service")
+        if found["spec"].get("clusterIP") == "None"
+    }
     assert headless == set(re.search(r"names: \[(.*)\]", dns)[1].split(", "))
-    assert "notistream_consumer_lag_records" in (ROOT / "notistream" / "metrics.py").read_text()
+    assert "notistream_consumer_lag_records" in (ROOT / "notistream" / "observability" / "metrics.py").read_text()
 
 
 def test_the_overlay_of_the_docs_is_one(tmp_path):
@@ -189,8 +241,12 @@ def test_the_overlay_of_the_docs_is_one(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "deploy" / "kubernetes")
     text = (ROOT / "docs" / "deployment.md").read_text()
     (tmp_path / "overlay").mkdir()
-    (tmp_path / "overlay" / "kustomization.yaml").write_text(re.search(r"```yaml\n(# overlay/.*?)```", text, re.S)[1])
-    done = subprocess.run(["kubectl", "kustomize", tmp_path / "overlay"], capture_output=True, text=True, check=False)
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(
+        re.search(r"```yaml\n(# overlay/.*?)```", text, re.S)[1]
+    )
+    done = subprocess.run(
+        ["kubectl", "kustomize", tmp_path / "overlay"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "NOTISTREAM_PUBLIC_URL: https://notify.you.example" in done.stdout
     assert f"image: ghcr.io/you/notistream:{__version__}" in done.stdout

@@ -1,4 +1,6 @@
-"""A lane before a blocked door: nothing is claimed, nobody waits for long, and what is parked comes back in time."""
+"""A lane before a blocked door: nothing is claimed, nobody waits for long, and what is parked comes
+back in time.
+"""
 
 import asyncio
 
@@ -31,7 +33,12 @@ async def test_nothing_is_claimed_while_the_door_is_blocked():
     await bench.put_all(range(3))
     await asyncio.sleep(HELD_FOR_S - 0.1)
     bench.lane.park_overdue()
-    assert (bench.ledger.claimed, bench.settled, bench.lane.waiting, bench.lane.in_flight) == ([], [], 3, 0)
+    assert (bench.ledger.claimed, bench.settled, bench.lane.waiting, bench.lane.in_flight) == (
+        [],
+        [],
+        3,
+        0,
+    )
 
 
 @virtual_time
@@ -68,16 +75,24 @@ async def test_the_door_hears_for_how_many_it_is_asked():
 
 @pytest.mark.parametrize("blocked", [OPEN, PAUSED, USED_UP])
 @virtual_time
-async def test_after_five_seconds_it_is_parked_with_the_doors_reason_and_for_as_long_as_it_says(blocked):
+async def test_after_five_seconds_it_is_parked_with_the_doors_reason_and_for_as_long_as_it_says(
+    blocked,
+):
     bench = LaneBench(limit=8)
     bench.door.change(blocked)
     await bench.put_all(range(16))
     await overdue(bench)
-    assert {(p.gate, p.reason) for p in bench.ledger.parked.values()} == {(blocked.gate, blocked.reason)}
+    assert {(p.gate, p.reason) for p in bench.ledger.parked.values()} == {
+        (blocked.gate, blocked.reason)
+    }
     assert list(bench.ledger.parked) == list(range(16))
     assert delays(bench)[0] == pytest.approx(max(blocked.for_s, PARK_S), abs=0.1)
     assert delays(bench) == sorted(set(delays(bench)))  # one after the other, not all at once
-    assert (bench.ledger.claimed, bench.lane.waiting, sorted(bench.settled)) == ([], 0, list(range(16)))
+    assert (bench.ledger.claimed, bench.lane.waiting, sorted(bench.settled)) == (
+        [],
+        0,
+        list(range(16)),
+    )
 
 
 @virtual_time
@@ -101,7 +116,12 @@ async def test_a_release_ends_the_wait_at_once():
     assert [put.result() for put in puts] == [True, True, False, False, False]
     bench.door.change()
     await overdue(bench)
-    assert (bench.ledger.claimed, bench.ledger.parked, bench.settled, bench.lane.waiting) == ([], {}, [], 0)
+    assert (bench.ledger.claimed, bench.ledger.parked, bench.settled, bench.lane.waiting) == (
+        [],
+        {},
+        [],
+        0,
+    )
 
 
 @virtual_time

@@ -165,7 +165,10 @@ async def test_what_is_being_claimed_at_a_release_is_delivered_and_settles_nothi
     bench.lane.release()
     gate.set()
     await settle()
-    assert (sorted(bench.running), bench.settled) == ([0], [])  # its record belongs to whoever has the partition now
+    assert (sorted(bench.running), bench.settled) == (
+        [0],
+        [],
+    )  # its record belongs to whoever has the partition now
 
 
 @virtual_time

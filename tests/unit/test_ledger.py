@@ -35,20 +35,30 @@ class Claims:
 
     def _row(self, notification_id, wishes):
         return {
-            **{name: getattr(CLAIMED, name) for name in COPIED}, "id": notification_id, "recipient": "+905000000001",
-            "priority": "normal", "on_unknown": "resend", "wishes": wishes, "category_wishes": {}, "push_tokens": None,
+            **{name: getattr(CLAIMED, name) for name in COPIED},
+            "id": notification_id,
+            "recipient": "+905000000001",
+            "priority": "normal",
+            "on_unknown": "resend",
+            "wishes": wishes,
+            "category_wishes": {},
+            "push_tokens": None,
         }
 
 
 def ledger(claims):
-    return DeliveryLedger(claims, publish=lambda _: None, owner=0, lease=timedelta(seconds=30), concurrency=64)
+    return DeliveryLedger(
+        claims, publish=lambda _: None, owner=0, lease=timedelta(seconds=30), concurrency=64
+    )
 
 
 async def test_claims_that_come_together_share_a_statement_and_each_gets_its_own():
     claims = Claims()
     turns = [claims.add() for _ in range(50)]
     book = ledger(claims)
-    found = await asyncio.gather(*(book.claim(turn) for turn in turns), book.claim(Turn(uuid4(), 1)))
+    found = await asyncio.gather(
+        *(book.claim(turn) for turn in turns), book.claim(Turn(uuid4(), 1))
+    )
     assert [claimed and claimed.id for claimed in found] == [*(turn.id for turn in turns), None]
     assert claims.statements <= 2
 
@@ -64,18 +74,29 @@ async def test_a_database_that_is_away_is_said_to_all():
     claims = Claims()
     claims.error = DatabaseUnavailable()
     book = ledger(claims)
-    found = await asyncio.gather(*(book.claim(claims.add()) for _ in range(3)), return_exceptions=True)
+    found = await asyncio.gather(
+        *(book.claim(claims.add()) for _ in range(3)), return_exceptions=True
+    )
     assert {type(error) for error in found} == {DatabaseUnavailable}
 
 
 @pytest.mark.parametrize(
-    "wishes", [{"sms": {"quiet_hours": {"start": "25:00", "end": "1"}}}, {"sms": {"frequency_cap": {"count": 5}}}])
+    "wishes",
+    [
+        {"sms": {"quiet_hours": {"start": "25:00", "end": "1"}}},
+        {"sms": {"frequency_cap": {"count": 5}}},
+    ],
+)
 async def test_one_that_cannot_be_read_does_not_take_its_neighbours_with_it(wishes):
-    """They are claimed and committed by then: asked again, the database gives nothing, and their leases run out."""
+    """They are claimed and committed by then: asked again, the database gives nothing, and their
+    leases run out.
+    """
     claims = Claims()
     turns = [claims.add() for _ in range(5)]
     bad = claims.add(wishes)
     book = ledger(claims)
-    found = await asyncio.gather(*(book.claim(turn) for turn in (*turns[:3], bad, *turns[3:])), return_exceptions=True)
+    found = await asyncio.gather(
+        *(book.claim(turn) for turn in (*turns[:3], bad, *turns[3:])), return_exceptions=True
+    )
     neighbours = [*found[:3], *found[4:]]
     assert [claimed and claimed.id for claimed in neighbours] == [turn.id for turn in turns]

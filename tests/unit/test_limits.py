@@ -36,7 +36,11 @@ async def test_the_limit_lets_as_many_through_and_says_when_the_next_may():
     assert [type(verdict) for verdict in verdicts] == [Passed] * 3 + [Stopped]
     assert [verdict.step.inputs["current"] for verdict in verdicts] == [0, 1, 2, 3]
     stopped = verdicts[-1]
-    assert (stopped.status, stopped.step.gate, stopped.step.verdict) == (Status.DEFERRED, "recipient_limit", "deferred")
+    assert (stopped.status, stopped.step.gate, stopped.step.verdict) == (
+        Status.DEFERRED,
+        "recipient_limit",
+        "deferred",
+    )
     assert stopped.step.reason == "the recipient's limit of 3/60s is reached"
     inputs = dict(stopped.step.inputs)
     assert inputs.pop("window") % 60 == 0
@@ -46,7 +50,9 @@ async def test_the_limit_lets_as_many_through_and_says_when_the_next_may():
 
 
 @pytest.mark.parametrize(
-    ("second", "passes"), [(59.999, False), (60.0, False), (60.002, True), (119.0, True), (200.0, True)])
+    ("second", "passes"),
+    [(59.999, False), (60.0, False), (60.002, True), (119.0, True), (200.0, True)],
+)
 async def test_the_boundary_of_the_window(second, passes):
     limit = RecipientLimit(RecipientCounts(), Rate(3, 60))
     for early in (1, 2, 3):
@@ -85,15 +91,24 @@ async def test_a_partition_that_moved_away_and_a_count_that_was_not_kept_defer()
     counts.moved = True
     moved = await limit.check(at(1), ORIGIN)
     assert (moved.status, moved.delay_s, moved.step.reason) == (
-        Status.DEFERRED, MOVED_S, "its partition has moved to another worker")
+        Status.DEFERRED,
+        MOVED_S,
+        "its partition has moved to another worker",
+    )
     counts.moved, counts.is_kept = False, False
     lost = await limit.check(at(1), ORIGIN)
     assert (lost.status, lost.delay_s, lost.step.reason) == (
-        Status.DEFERRED, UNKNOWN_S, "the count could not be kept")
+        Status.DEFERRED,
+        UNKNOWN_S,
+        "the count could not be kept",
+    )
 
 
 async def drain(rate, arrivals, *, late_s=0.0):
-    """Let each message ask when it arrives, and again whenever it is due; when each passed, how often they asked."""
+    """Let each message ask when it arrives, and again whenever it is due.
+
+    When each passed, how often they asked.
+    """
     limit = RecipientLimit(RecipientCounts(), rate)
     waiting = [(moment, n) for n, moment in enumerate(arrivals)]
     heapq.heapify(waiting)
@@ -114,7 +129,10 @@ async def drain(rate, arrivals, *, late_s=0.0):
 async def test_a_burst_is_let_through_in_order_with_two_questions_each(rate, late_s):
     count = 20 * rate.count
     passed, asked = await drain(rate, [n / 1e4 for n in range(count)], late_s=late_s)
-    assert max(Counter((START + moment) // rate.window_s for moment in passed.values()).values()) <= rate.count
+    assert (
+        max(Counter((START + moment) // rate.window_s for moment in passed.values()).values())
+        <= rate.count
+    )
     assert list(passed) == sorted(passed)
     assert asked <= 2.1 * count
     assert max(passed.values()) < 1.2 * 20 * rate.window_s
@@ -123,7 +141,9 @@ async def test_a_burst_is_let_through_in_order_with_two_questions_each(rate, lat
 async def test_who_was_deferred_is_not_overtaken_for_ever_by_those_who_come_later():
     rate = Rate(10, 10)
     burst = [n / 1e4 for n in range(50)]
-    steady = [10 + n * 1.25 for n in range(400)]  # four fifths of the limit, so the burst has room to drain
+    steady = [
+        10 + n * 1.25 for n in range(400)
+    ]  # four fifths of the limit, so the burst has room to drain
     passed, asked = await drain(rate, burst + steady)
     assert max(passed[n] for n in range(50)) < 400
     assert asked <= 5 * 450
@@ -138,8 +158,10 @@ async def test_what_is_remembered_of_lines_is_bounded():
 
 
 CAPPED = replace(
-    CLAIMED, recipient_id="u1",
-    preferences=Preferences({"sms": ChannelPreference(frequency_cap=FrequencyCap(5, 86_400))}))
+    CLAIMED,
+    recipient_id="u1",
+    preferences=Preferences({"sms": ChannelPreference(frequency_cap=FrequencyCap(5, 86_400))}),
+)
 HOUR = timedelta(hours=1)
 
 
@@ -172,14 +194,24 @@ async def test_caps(answer, delay_s):
     if delay_s is None:
         assert isinstance(verdict, Passed)
         return
-    assert (verdict.status, verdict.delay_s, verdict.step.gate) == (Status.DEFERRED, delay_s, "frequency_cap")
+    assert (verdict.status, verdict.delay_s, verdict.step.gate) == (
+        Status.DEFERRED,
+        delay_s,
+        "frequency_cap",
+    )
     assert verdict.step.next_eligible_at == (answer.free_at or NOW + timedelta(days=1))
     assert "5 per" in verdict.step.reason
 
 
 @pytest.mark.parametrize(
-    "claimed", [CLAIMED, replace(CLAIMED, recipient_id="u1"), replace(CAPPED, channel="email"),
-                replace(CAPPED, recipient_id=None)])
+    "claimed",
+    [
+        CLAIMED,
+        replace(CLAIMED, recipient_id="u1"),
+        replace(CAPPED, channel="email"),
+        replace(CAPPED, recipient_id=None),
+    ],
+)
 async def test_no_cap_asks_nobody(claimed):
     uses = Uses(CapUse(allowed=False, used=99))
     assert await within_cap(claimed, uses) == PASSED

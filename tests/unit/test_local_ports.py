@@ -9,7 +9,7 @@ from notistream.local import ports
 
 
 def test_a_free_port_is_not_refused():
-    port, = ports.choose("127.0.0.1", 1)
+    (port,) = ports.choose("127.0.0.1", 1)
     assert ports.refusal("127.0.0.1", port, setting="NOTISTREAM_PORT") is None
 
 

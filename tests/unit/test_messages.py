@@ -38,10 +38,14 @@ def test_undecodable_says_why(value, words):
 
 
 def test_outbox_entries_carry_json_and_raw_bytes():
-    entry, = outbox_entries([[7, "sms.high", [["t:abc", {"v": 1}, {"traceparent": "00-x"}]]]])
-    record, = entry.records
-    assert (record.key, record.value, record.headers) == (b"t:abc", b'{"v":1}', (("traceparent", b"00-x"),))
-    raw, = outbox_entries([[8, "sms.dlq", [[{"base64": "/wA="}, "AAH/", {}]]]])[0].records
+    (entry,) = outbox_entries([[7, "sms.high", [["t:abc", {"v": 1}, {"traceparent": "00-x"}]]]])
+    (record,) = entry.records
+    assert (record.key, record.value, record.headers) == (
+        b"t:abc",
+        b'{"v":1}',
+        (("traceparent", b"00-x"),),
+    )
+    (raw,) = outbox_entries([[8, "sms.dlq", [[{"base64": "/wA="}, "AAH/", {}]]]])[0].records
     assert (raw.key, raw.value) == (b"\xff\x00", b"\x00\x01\xff")
 
 

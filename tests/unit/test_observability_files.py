@@ -1,4 +1,6 @@
-"""Rules, dashboards, data sources and runbooks name only what exists: metrics, labels, pages, commands, sources."""
+"""Rules, dashboards, data sources and runbooks name only what exists: metrics, labels, pages,
+commands, sources.
+"""
 
 import json
 import re
@@ -45,17 +47,28 @@ def known_series() -> dict[str, set[str]]:
 
 KNOWN = known_series()
 RULES = [
-    rule for name in ("rules.yaml", "alerts.yaml")
-    for group in yaml.safe_load((PROMETHEUS / name).read_text())["groups"] for rule in group["rules"]
+    rule
+    for name in ("rules.yaml", "alerts.yaml")
+    for group in yaml.safe_load((PROMETHEUS / name).read_text())["groups"]
+    for rule in group["rules"]
 ]
 ALERTS = [rule for rule in RULES if "alert" in rule]
-DASHBOARDS = {path.name: json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").glob("*.json"))}
-SOURCES = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "notistream.yaml").read_text())["datasources"]
+DASHBOARDS = {
+    path.name: json.loads(path.read_text())
+    for path in sorted((GRAFANA / "dashboards").glob("*.json"))
+}
+SOURCES = yaml.safe_load(
+    (GRAFANA / "provisioning" / "datasources" / "notistream.yaml").read_text()
+)["datasources"]
 
 
 def grouped(expr: str) -> set[str]:
     """Labels of all `by (…)`."""
-    return {label.strip() for labels in re.findall(r"\bby\s*\(([^)]*)\)", expr) for label in labels.split(",")}
+    return {
+        label.strip()
+        for labels in re.findall(r"\bby\s*\(([^)]*)\)", expr)
+        for label in labels.split(",")
+    }
 
 
 RECORDED = {rule["record"]: grouped(rule["expr"]) for rule in RULES if "record" in rule}
@@ -66,14 +79,18 @@ def selected(expr: str) -> Iterator[tuple[str, set[str]]]:
     """Each series that the expression names, with the labels by which it selects."""
     bare = re.sub(r'"[^"]*"', "", expr)
     bare = re.sub(r"\[[^\]]*\]|\bby\s*\([^)]*\)|\boffset\s+\w+", "", bare)
-    for name, _, labels in re.findall(r"(?<![\w.:])([a-zA-Z_:][\w:]*)\b(?!\s*\()(\s*\{([^}]*)\})?", bare_labels(bare)):
+    for name, _, labels in re.findall(
+        r"(?<![\w.:])([a-zA-Z_:][\w:]*)\b(?!\s*\()(\s*\{([^}]*)\})?", bare_labels(bare)
+    ):
         if name not in WORDS:
             yield name, set(labels.split())
 
 
 def bare_labels(expr: str) -> str:
     """The expression with only the label names left inside braces."""
-    return re.sub(r"\{([^}]*)\}", lambda braces: "{" + " ".join(re.findall(r"\w+", braces[1])) + "}", expr)
+    return re.sub(
+        r"\{([^}]*)\}", lambda braces: "{" + " ".join(re.findall(r"\w+", braces[1])) + "}", expr
+    )
 
 
 def panel_targets() -> Iterator[tuple[str, dict, dict]]:
@@ -91,12 +108,15 @@ def expressions() -> Iterator[tuple[str, str]]:
             yield where, target["expr"]
 
 
-@pytest.mark.parametrize(("expr", "expected"), [
-    ("a_total", [("a_total", set())]),
-    ('sum by (x, y) (rate(a_total{b="}c{", d!~"e"}[5m])) > bool 0', [("a_total", {"b", "d"})]),
-    ("a:b:c5m / (x_y > 0) and on() vector(1)", [("a:b:c5m", set()), ("x_y", set())]),
-    ("time() - max(a offset 5m) > 1e3", [("a", set())]),
-])
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ("a_total", [("a_total", set())]),
+        ('sum by (x, y) (rate(a_total{b="}c{", d!~"e"}[5m])) > bool 0', [("a_total", {"b", "d"})]),
+        ("a:b:c5m / (x_y > 0) and on() vector(1)", [("a:b:c5m", set()), ("x_y", set())]),
+        ("time() - max(a offset 5m) > 1e3", [("a", set())]),
+    ],
+)
 def test_expressions_are_read_right(expr, expected):
     assert list(selected(expr)) == expected
 
@@ -120,7 +140,9 @@ class TestAlert:
 
     def test_fills_in_only_labels_that_its_expression_has(self, rule):
         used = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
-        kept = grouped(rule["expr"]) or set().union(*(SERIES[name] for name, _ in selected(rule["expr"])))
+        kept = grouped(rule["expr"]) or set().union(
+            *(SERIES[name] for name, _ in selected(rule["expr"]))
+        )
         assert used <= kept
 
     def test_has_a_runbook_that_the_index_lists(self, rule):
@@ -132,24 +154,32 @@ class TestAlert:
     def test_has_a_day_on_which_it_fires(self, rule):
         days = yaml.safe_load((PROMETHEUS / "alerts_test.yaml").read_text())["tests"]
         fired = [
-            check for day in days for check in day.get("promql_expr_test", [])
+            check
+            for day in days
+            for check in day.get("promql_expr_test", [])
             if f'alertname="{rule["alert"]}"' in check["expr"] and check["exp_samples"]
         ] + [
-            check for day in days for check in day.get("alert_rule_test", [])
+            check
+            for day in days
+            for check in day.get("alert_rule_test", [])
             if check["alertname"] == rule["alert"] and check["exp_alerts"]
         ]
         assert fired
 
 
 def test_every_runbook_belongs_to_an_alert():
-    assert {path.stem for path in RUNBOOKS.glob("*.md")} == {rule["alert"] for rule in ALERTS} | {"README"}
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == {rule["alert"] for rule in ALERTS} | {
+        "README"
+    }
 
 
 @pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
 def test_runbooks_name_only_what_exists(page):
     text = page.read_text()
     assert set(re.findall(r"`notistream ([a-z]+)", text)) <= MODULES.keys()
-    assert set(re.findall(r"NOTISTREAM_[A-Z0-9_]+", text)) <= {PREFIX + name.upper() for name in Settings.model_fields}
+    assert set(re.findall(r"NOTISTREAM_[A-Z0-9_]+", text)) <= {
+        PREFIX + name.upper() for name in Settings.model_fields
+    }
     assert set(re.findall(r"\bnotistream_[a-z_]+", text)) <= SERIES.keys()
     for link in re.findall(r"\]\(([^)]+)\)", text):
         assert (page.parent / link).exists(), link
@@ -158,7 +188,11 @@ def test_runbooks_name_only_what_exists(page):
 def test_dashboards_are_told_apart():
     boards = DASHBOARDS.values()
     assert set(DASHBOARDS) == {"overview.json", "channel.json", "reliability.json", "tenant.json"}
-    assert len({board["uid"] for board in boards}) == len({board["title"] for board in boards}) == len(boards)
+    assert (
+        len({board["uid"] for board in boards})
+        == len({board["title"] for board in boards})
+        == len(boards)
+    )
     for board in boards:
         assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
         bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
@@ -184,8 +218,14 @@ def test_panels_ask_a_source_that_is_provisioned_and_say_what_they_show(where, p
 def test_sources_and_their_links_fit_together():
     sources = {source["uid"]: source for source in SOURCES}
     assert sources.keys() == {"prometheus", "loki", "tempo", "jaeger", "postgres"}
-    hosts = {uid: re.sub(r"^https?://", "", source["url"]).split(":")[0] for uid, source in sources.items()}
-    assert set(hosts.values()) <= yaml.safe_load((ROOT / "compose.yaml").read_text())["services"].keys()
+    hosts = {
+        uid: re.sub(r"^https?://", "", source["url"]).split(":")[0]
+        for uid, source in sources.items()
+    }
+    assert (
+        set(hosts.values())
+        <= yaml.safe_load((ROOT / "compose.yaml").read_text())["services"].keys()
+    )
     field = sources["loki"]["jsonData"]["derivedFields"][0]
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     line = '{"level":"info","event":"x","trace_id":"' + trace_id + '","span_id":"00f067aa0ba902b7"}'
@@ -202,10 +242,17 @@ def promtool() -> str:
     return found
 
 
-@pytest.mark.parametrize("words", [
-    "check config prometheus.yaml", "check config prometheus-dns.yaml", "check rules rules.yaml alerts.yaml",
-    "test rules alerts_test.yaml",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "check config prometheus.yaml",
+        "check config prometheus-dns.yaml",
+        "check rules rules.yaml alerts.yaml",
+        "test rules alerts_test.yaml",
+    ],
+)
 def test_promtool_agrees(promtool, words):
-    done = subprocess.run([promtool, *words.split()], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [promtool, *words.split()], cwd=PROMETHEUS, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,6 @@
-"""What tools make of the OpenAPI document: a linter, a client generator, and the examples under strict formats."""
+"""What tools make of the OpenAPI document: a linter, a client generator, and the examples under
+strict formats.
+"""
 
 import json
 import os
@@ -27,14 +29,21 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_operation_ids_are_names_and_stay() -> None:
-    """Generated clients call their methods so. New ones are added to the file; none is renamed or removed."""
+    """Generated clients call their methods so.
+
+    New ones are added to the file; none is renamed or removed.
+    """
     assert all(re.fullmatch(r"[a-z][A-Za-z_]*", name) for name in OPERATIONS)
     assert set(KNOWN_IDS) <= set(OPERATIONS)
 
 
 def test_schemas_have_names_that_people_would_give() -> None:
     """Two types of one name get the names of their modules before theirs."""
-    assert [name for name in DOCUMENT["components"]["schemas"] if not re.fullmatch(r"[A-Z][A-Za-z]*", name)] == []
+    assert [
+        name
+        for name in DOCUMENT["components"]["schemas"]
+        if not re.fullmatch(r"[A-Z][A-Za-z]*", name)
+    ] == []
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -45,16 +54,32 @@ def test_every_body_has_an_example_of_its_schema(name: str) -> None:
         for kind, content in body.get("content", {}).items():
             examples = [one["value"] for one in content.get("examples", {}).values()]
             examples += [content["example"]] if "example" in content else []
-            assert examples or not kind.endswith("json") or name in WITHOUT_EXAMPLE, f"{kind} has no example"
+            assert examples or not kind.endswith("json") or name in WITHOUT_EXAMPLE, (
+                f"{kind} has no example"
+            )
             for example in examples:
                 validate(example, content["schema"])
 
 
-@pytest.mark.skipif(not shutil.which("redocly"), reason="needs redocly: npm install --global @redocly/cli")
+@pytest.mark.skipif(
+    not shutil.which("redocly"), reason="needs redocly: npm install --global @redocly/cli"
+)
 def test_linter_has_nothing_to_say(written: Path) -> None:
     done = subprocess.run(
-        ["redocly", "lint", str(written), "--config", str(ROOT / "tests/redocly.yaml"), "--format", "json"],
-        capture_output=True, text=True, check=False, env={**os.environ, "REDOCLY_TELEMETRY": "off"})
+        [
+            "redocly",
+            "lint",
+            str(written),
+            "--config",
+            str(ROOT / "tests/redocly.yaml"),
+            "--format",
+            "json",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "REDOCLY_TELEMETRY": "off"},
+    )
     found = json.loads(done.stdout)
     assert [(one["ruleId"], one["message"]) for one in found["problems"]] == []
     assert done.returncode == 0, done.stderr
@@ -67,9 +92,25 @@ def generated(written: Path) -> Path:
     config.write_text("post_hooks: []\n", "utf-8")
     target = written.with_name("generated_client")
     done = subprocess.run(
-        [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(written), "--config", str(config),
-         "--output-path", str(target), "--meta", "none", "--fail-on-warning"],
-        capture_output=True, text=True, check=False)
+        [
+            sys.executable,
+            "-m",
+            "openapi_python_client",
+            "generate",
+            "--path",
+            str(written),
+            "--config",
+            str(config),
+            "--output-path",
+            str(target),
+            "--meta",
+            "none",
+            "--fail-on-warning",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return target
 
@@ -83,17 +124,25 @@ def test_generated_client_reads_what_the_service_answers(generated: Path) -> Non
     """In a process of its own: each example of an answer, through the generated model and back."""
     examples = [
         (content["schema"]["$ref"].rsplit("/", 1)[1], example["value"])
-        for _, _, shown in OPERATIONS.values() for answer in shown["responses"].values()
-        for content in answer.get("content", {}).values() if "$ref" in content["schema"]
-        for example in content.get("examples", {}).values()]
+        for _, _, shown in OPERATIONS.values()
+        for answer in shown["responses"].values()
+        for content in answer.get("content", {}).values()
+        if "$ref" in content["schema"]
+        for example in content.get("examples", {}).values()
+    ]
     assert len(examples) > 50
     program = (
-        "import json, sys\n"
-        "from generated_client import models\n"
-        "print(json.dumps([getattr(models, name).from_dict(value).to_dict() for name, value in json.load(sys.stdin)]))")
+        "import json, sys\nfrom generated_client import models\nprint(json.dumps([getattr(models,"
+        " name).from_dict(value).to_dict() for name, value in json.load(sys.stdin)]))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", program], input=json.dumps(examples), capture_output=True, text=True, check=False,
-        cwd=generated.parent)
+        [sys.executable, "-c", program],
+        input=json.dumps(examples),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=generated.parent,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     for (name, value), back in zip(examples, json.loads(done.stdout), strict=True):
         assert back.keys() == value.keys(), name

@@ -17,9 +17,13 @@ def both() -> Operators:
     return Operators({"ada": ADA}, {"eve": EVE})
 
 
-@pytest.mark.parametrize(("token", "name", "role"), [(ADA, "ada", Role.OPERATOR), (EVE, "eve", Role.READER)])
+@pytest.mark.parametrize(
+    ("token", "name", "role"), [(ADA, "ada", Role.OPERATOR), (EVE, "eve", Role.READER)]
+)
 def test_a_token_opens_a_session_of_its_holder(token, name, role):
-    found = both().verify(both().sign_in(token))  # another process with the same settings takes it too
+    found = both().verify(
+        both().sign_in(token)
+    )  # another process with the same settings takes it too
     assert found is not None
     assert (found.name, found.role, found.may_act) == (name, role, role is Role.OPERATOR)
     assert found.actor == f"console:{name}"
@@ -56,10 +60,19 @@ def forged(**changed) -> str:
     return jwt.encode({**claims, **changed}, key, algorithm="HS256", headers={"kid": header["kid"]})
 
 
-@pytest.mark.parametrize("session", [
-    None, "", "x", "a.b.c", forged(), forged(key=ADA * 2), forged(aud="notistream-ws"),
-    jwt.encode({"sub": "ada"}, None, algorithm="none"),
-])
+@pytest.mark.parametrize(
+    "session",
+    [
+        None,
+        "",
+        "x",
+        "a.b.c",
+        forged(),
+        forged(key=ADA * 2),
+        forged(aud="notistream-ws"),
+        jwt.encode({"sub": "ada"}, None, algorithm="none"),
+    ],
+)
 def test_nothing_else_is_a_session(session):
     assert both().verify(session) is None
 
@@ -84,23 +97,39 @@ def test_form_tokens_and_sealed_texts_are_of_one_session():
     assert not found.is_form_token(one, found.seal(one, "x").split(".")[1])
 
 
-@pytest.mark.parametrize(("given", "is_open"), [
-    ({"auth": "off"}, True), ({"auth": "off", "host": "::1"}, True), ({"auth": "on"}, False),
-    ({"auth": "off", "host": "0.0.0.0", "allow_insecure": True}, False),  # others can reach it
-])
-def test_it_is_open_only_where_no_key_is_needed_and_nobody_else_can_ask(given, is_open, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("given", "is_open"),
+    [
+        ({"auth": "off"}, True),
+        ({"auth": "off", "host": "::1"}, True),
+        ({"auth": "on"}, False),
+        ({"auth": "off", "host": "0.0.0.0", "allow_insecure": True}, False),  # others can reach it
+    ],
+)
+def test_it_is_open_only_where_no_key_is_needed_and_nobody_else_can_ask(
+    given, is_open, monkeypatch, tmp_path
+):
     monkeypatch.chdir(tmp_path)
     assert operators_of(Settings(**given)).is_open is is_open
 
 
 def test_the_admin_token_signs_in_as_admin(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    found = operators_of(Settings(admin_token="x" * 16, console_tokens={"ada": ADA}, console_read_tokens={"eve": EVE}))
+    found = operators_of(
+        Settings(
+            admin_token="x" * 16, console_tokens={"ada": ADA}, console_read_tokens={"eve": EVE}
+        )
+    )
     assert [found.verify(found.sign_in(token)).actor for token in ("x" * 16, ADA, EVE)] == [
-        "console:admin", "console:ada", "console:eve"]
+        "console:admin",
+        "console:ada",
+        "console:eve",
+    ]
 
 
-@pytest.mark.parametrize("tokens", [{"ada": "short"}, {"admin": "x" * 16}, {"local": "x" * 16}, {"a b": "x" * 16}])
+@pytest.mark.parametrize(
+    "tokens", [{"ada": "short"}, {"admin": "x" * 16}, {"local": "x" * 16}, {"a b": "x" * 16}]
+)
 def test_unfit_names_and_tokens_are_refused(tokens, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="console_tokens"):

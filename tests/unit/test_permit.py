@@ -28,14 +28,19 @@ async def test_a_probe_that_calls_nobody_lets_the_next_one_try_and_says_so(rate)
 
 @virtual_time
 async def test_a_breaker_that_opens_or_a_pause_stops_a_permit_that_was_given_before():
-    for stop, gate, back_soon in ((ChannelBench.open, "breaker", True), (ChannelBench.pause, "pause", False)):
+    for stop, gate, back_soon in (
+        (ChannelBench.open, "breaker", True),
+        (ChannelBench.pause, "pause", False),
+    ):
         bench = ChannelBench("a")
         permit = bench.channel.admit(1)
         stop(bench, "a")
         blocked = await permit.route(None)
         permit.close()
         assert blocked.gate == gate
-        assert (blocked.for_s < 1) is back_soon  # a breaker is this worker's own: its lane waits, the message does not
+        assert (
+            blocked.for_s < 1
+        ) is back_soon  # a breaker is this worker's own: its lane waits, the message does not
 
 
 @virtual_time
@@ -56,19 +61,30 @@ async def test_a_permit_whose_breaker_opened_meanwhile_goes_to_the_next_provider
     permit = bench.channel.admit(1)
     bench.open("a")
     route = await permit.route(None)
-    assert route == "b" or route.for_s < 1  # called now, or queued again at once; not after the 30 s of `a`
+    assert (
+        route == "b" or route.for_s < 1
+    )  # called now, or queued again at once; not after the 30 s of `a`
 
 
 @pytest.mark.parametrize("rate", [0, 100])
 @pytest.mark.parametrize(
     ("preferred", "opened", "paused", "expected"),
     [
-        (None, "", "", "a"), ("a", "", "", "a"), ("b", "", "", "b"), ("c", "", "", "c"),
-        ("b", "b", "", "a"), ("b", "", "b", "a"), ("gone", "", "", "a"), ("a", "a", "", "b"), ("c", "a", "", "c"),
+        (None, "", "", "a"),
+        ("a", "", "", "a"),
+        ("b", "", "", "b"),
+        ("c", "", "", "c"),
+        ("b", "b", "", "a"),
+        ("b", "", "b", "a"),
+        ("gone", "", "", "a"),
+        ("a", "a", "", "b"),
+        ("c", "a", "", "c"),
     ],
 )
 @virtual_time
-async def test_the_preferred_provider_is_called_where_that_is_possible(preferred, opened, paused, expected, rate):
+async def test_the_preferred_provider_is_called_where_that_is_possible(
+    preferred, opened, paused, expected, rate
+):
     bench = ChannelBench("abc", rate)
     bench.open(*opened)
     bench.pause(*paused)
@@ -85,12 +101,19 @@ async def test_the_preferred_provider_does_not_take_more_than_its_rate():
 @pytest.mark.parametrize(
     ("called", "opened", "paused", "following"),
     [
-        ("a", "", "", "b"), ("a", "b", "", "c"), ("a", "", "b", "c"), ("a", "b", "c", None), ("b", "", "", "c"),
-        ("c", "", "", None), ("c", "b", "", None),
+        ("a", "", "", "b"),
+        ("a", "b", "", "c"),
+        ("a", "", "b", "c"),
+        ("a", "b", "c", None),
+        ("b", "", "", "c"),
+        ("c", "", "", None),
+        ("c", "b", "", None),
     ],
 )
 @virtual_time
-async def test_failover_goes_to_the_next_that_could_be_called_and_ends_with_the_list(called, opened, paused, following):
+async def test_failover_goes_to_the_next_that_could_be_called_and_ends_with_the_list(
+    called, opened, paused, following
+):
     bench = ChannelBench("abc")
     bench.open(*opened)
     bench.pause(*paused)

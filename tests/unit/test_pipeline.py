@@ -15,10 +15,20 @@ from notistream.domain.rate_limit import Rate
 from notistream.errors import DatabaseUnavailable
 from tests.unit.delivery_fakes import CLAIMED, NOW, ORIGIN, FakePermit, World
 
-DELIVERED, TEMPORARY, UNKNOWN = AttemptOutcome.DELIVERED, AttemptOutcome.TEMPORARY, AttemptOutcome.UNKNOWN
+DELIVERED, TEMPORARY, UNKNOWN = (
+    AttemptOutcome.DELIVERED,
+    AttemptOutcome.TEMPORARY,
+    AttemptOutcome.UNKNOWN,
+)
 NOT_CALLED, PERMANENT = AttemptOutcome.NOT_CALLED, AttemptOutcome.PERMANENT
 OUTAGE, TIMEOUT = Temporary("HTTP 503"), Ambiguous("no answer: timed out")
-TEMPLATED = replace(CLAIMED, template_id=uuid4(), template_version=1, template_variables={"name": "Ada"}, content=None)
+TEMPLATED = replace(
+    CLAIMED,
+    template_id=uuid4(),
+    template_version=1,
+    template_variables={"name": "Ada"},
+    content=None,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +47,7 @@ async def test_what_the_provider_says_decides(result, status, outcome, delay_s, 
     assert (end.status, end.outcome, end.delay_s, end.reason) == (status, outcome, delay_s, reason)
     assert (end.provider, end.content) == ("webhook", "hi")
     assert end.provider_message_id == (result.message_id if isinstance(result, Receipt) else None)
-    (provider, message), = world.sent
+    ((provider, message),) = world.sent
     assert (provider, message.recipient, message.content) == ("webhook", "+905000000001", "hi")
     assert (message.idempotency_key, message.traceparent) == (str(CLAIMED.id), "00-x")
     assert permit.reports == [result]
@@ -46,7 +56,11 @@ async def test_what_the_provider_says_decides(result, status, outcome, delay_s, 
 
 async def test_the_last_attempt_gives_up_and_hold_waits_for_an_operator():
     end = await World(OUTAGE).deliver(replace(CLAIMED, attempts=4), FakePermit("a", "b"))
-    assert (end.status, end.reason, end.next_provider) == (Status.FAILED, "HTTP 503 (after 4 attempts)", None)
+    assert (end.status, end.reason, end.next_provider) == (
+        Status.FAILED,
+        "HTTP 503 (after 4 attempts)",
+        None,
+    )
     end = await World(TIMEOUT).deliver(replace(CLAIMED, on_unknown=OnUnknown.HOLD))
     assert (end.status, end.delay_s) == (Status.UNKNOWN, None)
 
@@ -65,13 +79,22 @@ async def test_a_replayed_chain_has_another_provider_key():
         (OUTAGE, "c", "c", None, 1.0, "HTTP 503"),  # the last one: backoff, and the first again
         (Temporary("HTTP 429", 30.0, throttled=True), None, "a", "b", 0.0, "HTTP 429; b is next"),
         (Temporary("HTTP 429", 30.0, throttled=True), "c", "c", None, 30.0, "HTTP 429"),
-        (TIMEOUT, None, "a", "a", 1.0, "outcome_unknown: no answer: timed out"),  # where its key is known
+        (
+            TIMEOUT,
+            None,
+            "a",
+            "a",
+            1.0,
+            "outcome_unknown: no answer: timed out",
+        ),  # where its key is known
         (TIMEOUT, "b", "b", "b", 1.0, "outcome_unknown: no answer: timed out"),
         (Permanent("HTTP 400"), None, "a", None, None, "HTTP 400"),
         (Receipt("m1"), "b", "b", None, None, None),
     ],
 )
-async def test_failover_and_the_trace_says_so(result, preferred, called, following, delay_s, reason):
+async def test_failover_and_the_trace_says_so(
+    result, preferred, called, following, delay_s, reason
+):
     world, permit = World(result), FakePermit("a", "b", "c")
     end = await world.deliver(replace(CLAIMED, next_provider=preferred), permit)
     assert permit.preferred == [preferred]
@@ -96,9 +119,18 @@ OVER = CapUse(allowed=False, used=5, free_at=NOW + timedelta(seconds=40))
         (replace(CLAIMED, expires_at=NOW), Status.EXPIRED, "expiry", None),
         (replace(CLAIMED, suppressed="bounce"), Status.SUPPRESSED, "suppression", None),
         (replace(CLAIMED, erased=True), Status.SUPPRESSED, "suppression", None),
-        (replace(CLAIMED, preferences=wishes(enabled=False)), Status.SUPPRESSED, "preferences", None),
-        (replace(CLAIMED, category="news", preferences=Preferences({}, {"news": False})),
-         Status.SUPPRESSED, "preferences", None),
+        (
+            replace(CLAIMED, preferences=wishes(enabled=False)),
+            Status.SUPPRESSED,
+            "preferences",
+            None,
+        ),
+        (
+            replace(CLAIMED, category="news", preferences=Preferences({}, {"news": False})),
+            Status.SUPPRESSED,
+            "preferences",
+            None,
+        ),
         (replace(CLAIMED, recipient=None, recipient_id="u1"), Status.FAILED, "address", None),
         (replace(CLAIMED, preferences=NIGHT), Status.DEFERRED, "quiet_hours", 6.5 * 3600),
         (replace(CLAIMED, content="x" * 161), Status.FAILED, "render", None),
@@ -118,7 +150,9 @@ async def test_a_gate_stops_it_before_the_provider_and_says_why(claimed, status,
 
 
 async def test_the_first_gate_that_stops_it_is_the_only_one_that_speaks():
-    end = await World(cap=OVER).deliver(replace(CAPPED, expires_at=NOW, suppressed="bounce", preferences=NIGHT))
+    end = await World(cap=OVER).deliver(
+        replace(CAPPED, expires_at=NOW, suppressed="bounce", preferences=NIGHT)
+    )
     assert [step.gate for step in end.steps] == ["expiry"]
 
 
@@ -127,7 +161,10 @@ async def test_every_gate_that_looked_at_something_is_a_step_in_order():
     world = World(rate=Rate(3, 60), cap=CapUse(allowed=True, used=2))
     end = await world.deliver(replace(CAPPED, preferences=outside))
     assert [(step.gate, step.verdict) for step in end.steps] == [
-        ("quiet_hours", "passed"), ("frequency_cap", "passed"), ("recipient_limit", "passed")]
+        ("quiet_hours", "passed"),
+        ("frequency_cap", "passed"),
+        ("recipient_limit", "passed"),
+    ]
     urgent = replace(CAPPED, preferences=NIGHT, priority=Priority.HIGH, category="critical")
     end = await world.deliver(urgent)
     assert (end.steps[0].gate, end.steps[0].verdict) == ("quiet_hours", "bypassed")
@@ -146,8 +183,12 @@ async def test_the_recipients_limit_defers():
 
 async def test_a_provider_that_cannot_be_called_defers_as_long_as_it_says():
     world = World(rate=Rate(1, 60))
-    end = await world.deliver(CLAIMED, FakePermit(blocked=Blocked("breaker", "the breaker of a is open", 12.0)))
-    assert [(step.gate, step.verdict) for step in end.steps] == [("provider", "deferred")]  # and nothing is counted
+    end = await world.deliver(
+        CLAIMED, FakePermit(blocked=Blocked("breaker", "the breaker of a is open", 12.0))
+    )
+    assert [(step.gate, step.verdict) for step in end.steps] == [
+        ("provider", "deferred")
+    ]  # and nothing is counted
     assert (end.status, end.outcome, end.delay_s) == (Status.DEFERRED, NOT_CALLED, 12.0)
     assert end.reason == "the breaker of a is open"
     assert world.sent == []
@@ -163,7 +204,10 @@ async def test_a_lease_is_looked_at_last():
 
     end = await world.deliver(CLAIMED, Slow())
     assert (end.status, end.delay_s, end.reason) == (
-        Status.DEFERRED, 0.0, "the lease was too old to call the provider")
+        Status.DEFERRED,
+        0.0,
+        "the lease was too old to call the provider",
+    )
     assert world.sent == []
 
 
@@ -177,10 +221,15 @@ async def test_a_lease_is_looked_at_last():
         (1, 1, Status.RETRYING, TEMPORARY, 1.0),
     ],
 )
-async def test_a_defect_of_ours_is_tried_again_and_buried_within_the_limit(attempts, burials, status, outcome, delay_s):
+async def test_a_defect_of_ours_is_tried_again_and_buried_within_the_limit(
+    attempts, burials, status, outcome, delay_s
+):
     world = World(fault=KeyError("oops"), burials=burials)
     dead = await world.deliver(replace(TEMPLATED, attempts=4))
-    assert (dead.status, dead.reason) == (Status.FAILED, "internal error: KeyError (after 4 attempts)")
+    assert (dead.status, dead.reason) == (
+        Status.FAILED,
+        "internal error: KeyError (after 4 attempts)",
+    )
     permit = FakePermit("a", "b")
     end = await world.deliver(replace(TEMPLATED, attempts=attempts, next_provider="b"), permit)
     assert (end.status, end.outcome, end.delay_s) == (status, outcome, delay_s)
@@ -201,9 +250,12 @@ async def test_a_refusal_uses_nothing_of_the_limit_on_burials():
 
 async def test_steps_taken_before_a_defect_are_kept():
     end = await World(fault=KeyError("oops"), burials=1).deliver(
-        replace(TEMPLATED, preferences=wishes(quiet_hours=QuietHours(time(22), time(8)))))
+        replace(TEMPLATED, preferences=wishes(quiet_hours=QuietHours(time(22), time(8))))
+    )
     assert [(step.gate, step.reason) for step in end.steps] == [
-        ("quiet_hours", "outside the quiet hours"), ("retry", "internal error: KeyError")]
+        ("quiet_hours", "outside the quiet hours"),
+        ("retry", "internal error: KeyError"),
+    ]
 
 
 @pytest.mark.parametrize("claimed", [TEMPLATED, CAPPED])

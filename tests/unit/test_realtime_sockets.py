@@ -1,4 +1,6 @@
-"""WebSockets over the real handlers and hub: who may open one, what is told to whom, how and when they are closed."""
+"""WebSockets over the real handlers and hub: who may open one, what is told to whom, how and when
+they are closed.
+"""
 
 import asyncio
 import time
@@ -37,11 +39,27 @@ def realtime_of(fakes: FakeRuntime) -> Realtime:
 
 def tell(fakes: FakeRuntime, *recipients: str, tenant_id: UUID = TENANT, padding: str = "") -> None:
     """One event for each of these recipients."""
-    realtime_of(fakes).hub.publish(Events(1, tenant_id, [
-        Event(uuid4(), "notification.delivered", datetime(2026, 1, 31, tzinfo=UTC), {
-            "notification_id": str(examples.ID), "status": "delivered", "channel": "in_app", "recipient_id": r,
-            "reason": padding})
-        for r in recipients]))
+    realtime_of(fakes).hub.publish(
+        Events(
+            1,
+            tenant_id,
+            [
+                Event(
+                    uuid4(),
+                    "notification.delivered",
+                    datetime(2026, 1, 31, tzinfo=UTC),
+                    {
+                        "notification_id": str(examples.ID),
+                        "status": "delivered",
+                        "channel": "in_app",
+                        "recipient_id": r,
+                        "reason": padding,
+                    },
+                )
+                for r in recipients
+            ],
+        )
+    )
 
 
 def bearer(fakes: FakeRuntime, recipient: str = "u-1", **fields: Any) -> dict[str, str]:
@@ -64,15 +82,21 @@ async def test_a_frame_has_what_clients_read(served: tuple[Client, FakeRuntime])
 
 async def test_who_is_told_of_what(served: tuple[Client, FakeRuntime]) -> None:
     client, fakes = served
-    async with client.ws_connect("/ws") as everything, client.ws_connect("/ws", headers=bearer(fakes)) as own:
+    async with (
+        client.ws_connect("/ws") as everything,
+        client.ws_connect("/ws", headers=bearer(fakes)) as own,
+    ):
         tell(fakes, "u-2", tenant_id=uuid4())
         tell(fakes, "u-2", "u-1")
-        assert [(await next_of(everything)).json()["recipient_id"] for _ in range(2)] == ["u-2", "u-1"]
+        assert [(await next_of(everything)).json()["recipient_id"] for _ in range(2)] == [
+            "u-2",
+            "u-1",
+        ]
         assert (await next_of(own)).json()["recipient_id"] == "u-1"
 
 
 async def test_a_slow_client_is_dropped_with_4008_and_others_are_not_delayed(
-    served: tuple[Client, FakeRuntime]
+    served: tuple[Client, FakeRuntime],
 ) -> None:
     client, fakes = served
     async with client.ws_connect("/ws") as quick, client.ws_connect("/ws", autoping=False) as slow:
@@ -88,7 +112,10 @@ async def test_a_slow_client_is_dropped_with_4008_and_others_are_not_delayed(
         while (last := await next_of(slow)).type is WSMsgType.TEXT:
             continue
         assert (last.type, last.data, last.extra) == (
-            WSMsgType.CLOSE, 4008, "too slow: connect again, and read faster")
+            WSMsgType.CLOSE,
+            4008,
+            "too slow: connect again, and read faster",
+        )
         tell(fakes, "u-9")
         assert (await next_of(quick)).json()["recipient_id"] == "u-9"
 
@@ -100,7 +127,9 @@ async def test_a_token_that_ends_ends_its_stream(served: tuple[Client, FakeRunti
         assert (message.type, message.data) == (WSMsgType.CLOSE, 4001)
 
 
-async def test_there_are_only_so_many_connections_per_tenant(served: tuple[Client, FakeRuntime]) -> None:
+async def test_there_are_only_so_many_connections_per_tenant(
+    served: tuple[Client, FakeRuntime],
+) -> None:
     client, fakes = served
     open_sockets = [await client.ws_connect("/ws") for _ in range(5)]
     problem = await problem_of(await client.get("/ws", headers=UPGRADE), 503)
@@ -116,27 +145,36 @@ async def test_there_are_only_so_many_connections_per_tenant(served: tuple[Clien
 
 
 UPGRADE = {
-    "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 
 
-@pytest.mark.parametrize(("path", "headers", "status"), [
-    ("/ws", {}, 426),
-    ("/ws", {**UPGRADE, "Sec-WebSocket-Version": "1"}, 426),
-    ("/ws", {**UPGRADE, "Authorization": "Bearer nonsense"}, 401),
-    ("/ws", {**UPGRADE, "Sec-WebSocket-Protocol": "notistream.v1, notistream.token.nonsense"}, 401),
-    ("/ws", {**UPGRADE, "Sec-WebSocket-Protocol": "other"}, 422),
-    ("/ws", {**UPGRADE, "Origin": "https://evil.example"}, 401),
-    ("/ws", {**UPGRADE, "Origin": "null"}, 401),
-    ("/ws", {**UPGRADE, "Origin": "http://["}, 401),
-    ("/ws?token=nonsense", UPGRADE, 401),
-    ("/ws?since=1", UPGRADE, 422),
-    ("/api/v1/inbox/stream", UPGRADE, 422),
-    ("/api/v1/inbox/stream?since=7", {**UPGRADE, "X-Recipient-ID": "u"}, 422),
-    ("/api/v1/inbox/stream", {**UPGRADE, "X-Recipient-ID": "u"}, 503),
-    ("/api/v1/inbox/stream", {"X-Recipient-ID": "u"}, 426),
-])
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/ws", {}, 426),
+        ("/ws", {**UPGRADE, "Sec-WebSocket-Version": "1"}, 426),
+        ("/ws", {**UPGRADE, "Authorization": "Bearer nonsense"}, 401),
+        (
+            "/ws",
+            {**UPGRADE, "Sec-WebSocket-Protocol": "notistream.v1, notistream.token.nonsense"},
+            401,
+        ),
+        ("/ws", {**UPGRADE, "Sec-WebSocket-Protocol": "other"}, 422),
+        ("/ws", {**UPGRADE, "Origin": "https://evil.example"}, 401),
+        ("/ws", {**UPGRADE, "Origin": "null"}, 401),
+        ("/ws", {**UPGRADE, "Origin": "http://["}, 401),
+        ("/ws?token=nonsense", UPGRADE, 401),
+        ("/ws?since=1", UPGRADE, 422),
+        ("/api/v1/inbox/stream", UPGRADE, 422),
+        ("/api/v1/inbox/stream?since=7", {**UPGRADE, "X-Recipient-ID": "u"}, 422),
+        ("/api/v1/inbox/stream", {**UPGRADE, "X-Recipient-ID": "u"}, 503),
+        ("/api/v1/inbox/stream", {"X-Recipient-ID": "u"}, 426),
+    ],
+)
 async def test_refused_before_the_upgrade(
     served: tuple[Client, FakeRuntime], path: str, headers: dict[str, str], status: int
 ) -> None:
@@ -147,7 +185,9 @@ async def test_a_key_is_needed_where_keys_are_required(served: tuple[Client, Fak
     client, fakes = served
     fakes.access.required = True
     await problem_of(await client.get("/ws", headers=UPGRADE), 401)
-    async with client.ws_connect("/ws", headers={"X-API-Key": "good", "Origin": "https://other.example"}):
+    async with client.ws_connect(
+        "/ws", headers={"X-API-Key": "good", "Origin": "https://other.example"}
+    ):
         pass
     async with client.ws_connect("/ws", headers=bearer(fakes)):
         pass
@@ -175,7 +215,11 @@ async def test_the_reaper_leaves_living_sockets_alone(served: tuple[Client, Fake
         server = client.server.runner.server
         assert server is not None
         reaper = Reaper()
-        assert [reaper.sweep(server.connections, now=now) for now in (0.0, 1000.0, 2000.0)] == [0, 0, 0]
+        assert [reaper.sweep(server.connections, now=now) for now in (0.0, 1000.0, 2000.0)] == [
+            0,
+            0,
+            0,
+        ]
         tell(fakes, "u-1")
         assert (await next_of(socket)).type is WSMsgType.TEXT
 
@@ -219,7 +263,9 @@ async def test_an_inbox_stream_outlives_an_outage_of_postgresql(
 
 
 async def test_a_stream_that_fails_is_closed_with_1011(
-    served: tuple[Client, FakeRuntime], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    served: tuple[Client, FakeRuntime],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     client, fakes = served
 
@@ -235,5 +281,13 @@ async def test_a_stream_that_fails_is_closed_with_1011(
 
 def message(seq: int) -> InboxMessage:
     return InboxMessage(
-        id=uuid4(), seq=seq, notification_id=examples.ID, recipient_id="u-1", title=None, body=str(seq), payload={},
-        read_at=None, created_at=datetime(2026, 1, 31, tzinfo=UTC))
+        id=uuid4(),
+        seq=seq,
+        notification_id=examples.ID,
+        recipient_id="u-1",
+        title=None,
+        body=str(seq),
+        payload={},
+        read_at=None,
+        created_at=datetime(2026, 1, 31, tzinfo=UTC),
+    )

@@ -27,17 +27,34 @@ def test_what_takes_the_place_of_what():
     assert set(head) == set(ReceiptState) == {row[0] for row in rows}
     for known, *marks in rows:
         for incoming, mark in zip(head, marks, strict=True):
-            assert (ReceiptState(known) in outweighed(ReceiptState(incoming))) == (mark == "x"), (known, incoming)
+            assert (ReceiptState(known) in outweighed(ReceiptState(incoming))) == (mark == "x"), (
+                known,
+                incoming,
+            )
 
 
 def test_whatever_suppresses_is_never_outweighed_by_what_does_not():
-    assert all(RANK[heavy] > RANK[light] for heavy in SUPPRESSES for light in ReceiptState if light not in SUPPRESSES)
+    assert all(
+        RANK[heavy] > RANK[light]
+        for heavy in SUPPRESSES
+        for light in ReceiptState
+        if light not in SUPPRESSES
+    )
 
 
-@pytest.mark.parametrize(("key", "sent"), [
-    (str(ID), (ID, 1)), (f"{ID}:3", (ID, 3)), (None, None), ("", None), ("nonsense", None), (f"{ID}:x", None),
-    (f"{ID}:99999999999", None), (f"{ID}:-1", None),
-])
+@pytest.mark.parametrize(
+    ("key", "sent"),
+    [
+        (str(ID), (ID, 1)),
+        (f"{ID}:3", (ID, 3)),
+        (None, None),
+        ("", None),
+        ("nonsense", None),
+        (f"{ID}:x", None),
+        (f"{ID}:99999999999", None),
+        (f"{ID}:-1", None),
+    ],
+)
 def test_keys(key, sent):
     assert sent_as(key) == sent
 

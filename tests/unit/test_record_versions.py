@@ -1,4 +1,6 @@
-"""Records of other versions on Kafka: what a newer one adds is ignored, what it changes is refused with a reason."""
+"""Records of other versions on Kafka: what a newer one adds is ignored, what it changes is refused
+with a reason.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +17,18 @@ EVENT = {"id": ID, "type": "notification.delivered", "at": AT, "data": {"status"
 KINDS: dict[str, tuple[Callable[[bytes], Any], dict[str, Any]]] = {
     "wake-up": (decode_wake_up, {"v": 1, "id": ID, "seq": 3}),
     "events": (decode_events, {"v": 1, "tenant_id": ID, "events": [EVENT]}),
-    "failed delivery": (FAILED_DELIVERY.validate_json, {
-        "v": 1, "id": ID, "notification_id": ID, "tenant_id": ID, "channel": "sms", "attempts": 3, "chain": 1}),
+    "failed delivery": (
+        FAILED_DELIVERY.validate_json,
+        {
+            "v": 1,
+            "id": ID,
+            "notification_id": ID,
+            "tenant_id": ID,
+            "channel": "sms",
+            "attempts": 3,
+            "chain": 1,
+        },
+    ),
 }
 
 
@@ -36,7 +48,9 @@ def test_fields_of_a_newer_event_are_ignored() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", [0, 2, "1", None])
 def test_another_version_is_refused_with_the_reason(kind: str, version: object) -> None:
-    """Its record goes to the dead letters, byte for byte, and is replayed once the newer version runs."""
+    """Its record goes to the dead letters, byte for byte, and is replayed once the newer version
+    runs.
+    """
     decode, record = KINDS[kind]
     with pytest.raises(ValueError, match=r"(?m)^v"):
         decode(orjson.dumps({**record, "v": version}))

@@ -1,4 +1,6 @@
-"""The derived pages: every setting in its words, the comments of the migrations beside the catalogue's columns."""
+"""The derived pages: every setting in its words, the comments of the migrations beside the
+catalogue's columns.
+"""
 
 import pytest
 
@@ -36,14 +38,21 @@ def test_comments_are_found_where_they_stand():
 
 def test_schema_page_joins_catalogue_and_comments():
     table = Table(
-        "kept", None,
-        (Column("offset", "bigint", nullable=True, default=None, comment=None),
-         Column("late", "boolean", nullable=False, default="false", comment="of the catalogue")),
-        ("CREATE UNIQUE INDEX kept_offset ON public.kept USING btree (\"offset\") WHERE (late)",
-         "CREATE INDEX kept_late ON public.kept USING brin (late)"),
+        "kept",
+        None,
+        (
+            Column("offset", "bigint", nullable=True, default=None, comment=None),
+            Column("late", "boolean", nullable=False, default="false", comment="of the catalogue"),
+        ),
+        (
+            'CREATE UNIQUE INDEX kept_offset ON public.kept USING btree ("offset") WHERE (late)',
+            "CREATE INDEX kept_late ON public.kept USING brin (late)",
+        ),
         ("CHECK (a | b)",),
     )
-    page = schema_page(Schema((table,), (Function("key_of", "id uuid", "text", None),)), [MIGRATION])
+    page = schema_page(
+        Schema((table,), (Function("key_of", "id uuid", "text", None),)), [MIGRATION]
+    )
     assert "| `offset` | bigint |  |  | where it was |" in page
     assert "| `late` | boolean | not null | `false` | of the catalogue |" in page
     assert '- index `kept_offset`: unique `("offset") WHERE (late)`' in page

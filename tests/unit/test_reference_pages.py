@@ -1,4 +1,6 @@
-"""The derived references leave nothing out: no command, option, metric, event, error code, route or shape."""
+"""The derived references leave nothing out: no command, option, metric, event, error code, route or
+shape.
+"""
 
 import json
 import re
@@ -11,7 +13,13 @@ from notistream import errors
 from notistream.commands import cli
 from notistream.commands.architecture import architecture_page
 from notistream.commands.reference_http import http_page
-from notistream.commands.reference_pages import cli_page, commands, errors_page, events_page, metrics_page
+from notistream.commands.reference_pages import (
+    cli_page,
+    commands,
+    errors_page,
+    events_page,
+    metrics_page,
+)
 from notistream.domain import event
 from notistream.domain.notification import Status
 from notistream.domain.webhook import EVENT_TYPES
@@ -22,8 +30,11 @@ from tests.unit.test_observability_files import KNOWN
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads(openapi.text())
 PAGES = {
-    "docs/cli.md": cli_page(cli), "docs/metrics.md": metrics_page(), "docs/events.md": events_page(),
-    "docs/errors.md": errors_page(), "docs/http.md": http_page(DOCUMENT),
+    "docs/cli.md": cli_page(cli),
+    "docs/metrics.md": metrics_page(),
+    "docs/events.md": events_page(),
+    "docs/errors.md": errors_page(),
+    "docs/http.md": http_page(DOCUMENT),
     "docs/architecture.md": architecture_page(ROOT),
 }
 
@@ -33,9 +44,13 @@ def test_page_is_fresh(path: str) -> None:
     assert (ROOT / path).read_text("utf-8") == PAGES[path], "run `make generate`"
 
 
-@pytest.mark.parametrize(("path", "command"), [
-    pytest.param(path, command, id=" ".join(path)) for path, command in commands(cli)])
-def test_command_and_each_of_its_options_say_what_they_do(path: tuple[str, ...], command: click.Command) -> None:
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [pytest.param(path, command, id=" ".join(path)) for path, command in commands(cli)],
+)
+def test_command_and_each_of_its_options_say_what_they_do(
+    path: tuple[str, ...], command: click.Command
+) -> None:
     assert (command.help or "").strip().endswith("."), "no docstring"
     page = PAGES["docs/cli.md"]
     for option in command.params:
@@ -50,7 +65,9 @@ def test_command_and_each_of_its_options_say_what_they_do(path: tuple[str, ...],
 @pytest.mark.parametrize("series", sorted(name for name in KNOWN if name.startswith("notistream_")))
 def test_metric_is_documented_with_its_labels(series: str) -> None:
     name = re.sub(r"_(bucket|sum|count)\Z", "", series)
-    found = re.search(rf"^\| `{name}` \| (\w+) \| (.*?) \| (.+) \|$", PAGES["docs/metrics.md"], re.M)
+    found = re.search(
+        rf"^\| `{name}` \| (\w+) \| (.*?) \| (.+) \|$", PAGES["docs/metrics.md"], re.M
+    )
     assert found, f"{name} is not in docs/metrics.md"
     assert set(re.findall(r"`(\w+)`", found[2])) == KNOWN[series] - {"le"}
     assert found[3].endswith("."), "its help is not a sentence"
@@ -65,10 +82,13 @@ def test_every_error_code_is_documented_once() -> None:
 
 def test_every_event_and_each_of_its_fields_is_documented() -> None:
     ends = {f"notification.{status}" for status in Status} - {
-        f"notification.{status}" for status in (Status.PENDING, Status.SCHEDULED, Status.PROCESSING)}
+        f"notification.{status}" for status in (Status.PENDING, Status.SCHEDULED, Status.PROCESSING)
+    }
     assert set(event.TYPES) == ends | {"notification.receipt", "device_token.deactivated"}
     assert set(EVENT_TYPES) <= set(event.TYPES)
-    sql = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "migrations").glob("*.up.sql")))
+    sql = "\n".join(
+        path.read_text("utf-8") for path in sorted((ROOT / "migrations").glob("*.up.sql"))
+    )
     [fields] = re.findall(r"CREATE TYPE status_event_data AS \(([^)]*)\)", sql)
     assert tuple(event.NOTIFICATION_DATA) == tuple(field.split()[0] for field in fields.split(","))
     dead = (ROOT / "notistream" / "db" / "sql" / "device_tokens.sql").read_text("utf-8")
@@ -104,5 +124,10 @@ def test_the_map_draws_the_import_law() -> None:
     assert places["notistream/main.py"] == 1
     assert places["agents/"] == places["notistream/web/"] < places["notistream/services/"]
     assert places["notistream/services/"] < places["notistream/domain/"]
-    text = (ROOT / ".importlinter").read_text("utf-8").partition("layers =")[2].partition("ignore_imports")[0]
+    text = (
+        (ROOT / ".importlinter")
+        .read_text("utf-8")
+        .partition("layers =")[2]
+        .partition("ignore_imports")[0]
+    )
     assert len(rows) == len(re.findall(r"[\w.]+", text))

@@ -14,7 +14,10 @@ from tests.unit.virtual_time import virtual_time
 
 
 class Producer:
-    """Takes everything; `refuses` says what it raises for a record, at once or when the broker answers."""
+    """Takes everything.
+
+    `refuses` says what it raises for a record, at once or when the broker answers.
+    """
 
     def __init__(self):
         self.taken = []
@@ -84,7 +87,9 @@ class Bench:
 
     def __init__(self, monkeypatch):
         self.producer, self.windows, self.outbox = Producer(), Windows(), Outbox()
-        self.relay = Relay(kafka=Kafka("kafka:9092"), prefix="p", database=self.outbox, windows=self.windows)
+        self.relay = Relay(
+            kafka=Kafka("kafka:9092"), prefix="p", database=self.outbox, windows=self.windows
+        )
 
         async def connected(_relay):
             return self.producer
@@ -127,7 +132,11 @@ async def test_publishes_in_order_and_forgets_what_the_broker_has(bench):
 @virtual_time
 async def test_before_it_is_connected_everything_stays_in_the_outbox(bench):
     await bench.publish(entry(1))
-    assert (bench.producer.taken, bench.relay.takes_leftovers, bench.relay._outstanding) == ([], False, 0)
+    assert (bench.producer.taken, bench.relay.takes_leftovers, bench.relay._outstanding) == (
+        [],
+        False,
+        0,
+    )
     await bench.start()
     assert bench.relay.takes_leftovers
     await bench.relay.close()
@@ -159,7 +168,9 @@ async def test_what_the_outbox_cannot_be_told_of_is_noted_no_longer(bench):
 @virtual_time
 async def test_what_kafka_does_not_take_stays_for_later_and_nothing_is_leaked(bench, when):
     await bench.start()
-    setattr(bench.producer, when, lambda topic, value: KafkaTimeoutError() if value == b"bad" else None)
+    setattr(
+        bench.producer, when, lambda topic, value: KafkaTimeoutError() if value == b"bad" else None
+    )
     await bench.publish(entry(1, values=(b"ok", b"bad")), entry(2))
     assert (bench.deleted(), bench.relay._outstanding) == ([2], 0)
     assert not bench.relay.takes_leftovers
@@ -173,7 +184,11 @@ async def test_what_kafka_does_not_take_stays_for_later_and_nothing_is_leaked(be
 @virtual_time
 async def test_an_error_that_nobody_expects_costs_one_entry_and_not_the_relay(bench, when):
     await bench.start()
-    setattr(bench.producer, when, lambda topic, value: AssertionError("oops") if value == b"bad" else None)
+    setattr(
+        bench.producer,
+        when,
+        lambda topic, value: AssertionError("oops") if value == b"bad" else None,
+    )
     await bench.publish(entry(1, values=(b"bad",)))
     await bench.publish(entry(2))
     assert (bench.deleted(), bench.relay._outstanding) == ([2], 0)
@@ -185,7 +200,7 @@ async def test_a_record_that_is_too_large_goes_without_its_bytes(bench):
     await bench.start()
     bench.producer.refuses = lambda topic, value: MessageSizeTooLargeError() if value else None
     await bench.publish(entry(1, "sms.dlq"))
-    (_, value, headers), = bench.producer.taken
+    ((_, value, headers),) = bench.producer.taken
     assert (value, OVERSIZE in headers, bench.deleted()) == (b"", True, [1])
     await bench.relay.close()
 

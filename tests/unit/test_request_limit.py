@@ -1,4 +1,6 @@
-"""The request limit: shares are reserved ahead, never more is let through than was reserved, and it fails open."""
+"""The request limit: shares are reserved ahead, never more is let through than was reserved, and it
+fails open.
+"""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -108,12 +110,19 @@ async def test_standing_says_what_is_left_and_until_when() -> None:
     bank.now += 20
     standings = [await limit.take(KEY) for _ in range(4)]
     assert [(s.admitted, s.remaining, s.resets_in_s) for s in standings if s] == [
-        (True, 2, 40.0), (True, 1, 40.0), (True, 0, 40.0), (False, 0, 40.0)]
+        (True, 2, 40.0),
+        (True, 1, 40.0),
+        (True, 0, 40.0),
+        (False, 0, 40.0),
+    ]
 
 
 async def test_without_postgresql_requests_pass_uncounted_and_it_is_asked_again_later() -> None:
     bank = Bank()
-    limit, before = bank.limit(5), metrics.REGISTRY.get_sample_value("notistream_api_rate_limit_unmetered_total") or 0
+    limit, before = (
+        bank.limit(5),
+        metrics.REGISTRY.get_sample_value("notistream_api_rate_limit_unmetered_total") or 0,
+    )
     bank.fails = True
     assert await admitted(limit, 20) == 20
     assert bank.asked == 1

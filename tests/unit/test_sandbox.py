@@ -24,13 +24,20 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize(("recipient", "word"), [
-    *((f"+1500555{play.digits}", play.word) for play in PLAYS),
-    *((f"anyone+{play.word}@example.com", play.word) for play in PLAYS),
-    *((f"device-{play.word}", play.word) for play in PLAYS),
-    ("+15005550009", None), ("+905550000001", None), ("permanent@example.com", None), ("permanent", None),
-    ("a+permanent.b@example.com", None), ("+150055500011", None),
-])
+@pytest.mark.parametrize(
+    ("recipient", "word"),
+    [
+        *((f"+1500555{play.digits}", play.word) for play in PLAYS),
+        *((f"anyone+{play.word}@example.com", play.word) for play in PLAYS),
+        *((f"device-{play.word}", play.word) for play in PLAYS),
+        ("+15005550009", None),
+        ("+905550000001", None),
+        ("permanent@example.com", None),
+        ("permanent", None),
+        ("a+permanent.b@example.com", None),
+        ("+150055500011", None),
+    ],
+)
 async def test_an_address_asks_for_a_failure(recipient, word):
     kept = []
 
@@ -55,10 +62,21 @@ async def test_a_store_that_is_away_is_temporary():
         assert isinstance(await guard.call(sandbox, SMS, timeout_s=1), Temporary)
 
 
-@pytest.mark.parametrize(("result", "status"), [
-    (Receipt("m"), Status.DELIVERED), (Temporary("no"), Status.RETRYING), (Permanent("no"), Status.FAILED)])
-async def test_a_test_message_goes_to_the_sandbox_whatever_stands_before_the_real_providers(result, status):
-    world, permit = World(result), FakePermit("webhook", "other", blocked=Blocked("breaker", "open", 30.0))
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [
+        (Receipt("m"), Status.DELIVERED),
+        (Temporary("no"), Status.RETRYING),
+        (Permanent("no"), Status.FAILED),
+    ],
+)
+async def test_a_test_message_goes_to_the_sandbox_whatever_stands_before_the_real_providers(
+    result, status
+):
+    world, permit = (
+        World(result),
+        FakePermit("webhook", "other", blocked=Blocked("breaker", "open", 30.0)),
+    )
     end = await world.deliver(TEST, permit)
     assert [provider for provider, _ in world.sent] == ["sandbox"]
     assert (end.status, end.provider, end.next_provider) == (status, "sandbox", None)

@@ -1,4 +1,6 @@
-"""deploy/systemd: the units start what there is, as a user without rights, and give a stop its time."""
+"""deploy/systemd: the units start what there is, as a user without rights, and give a stop its
+time.
+"""
 
 import re
 from pathlib import Path
@@ -28,11 +30,17 @@ def test_a_unit_starts_a_role_of_ours(path):
     assert program == "/opt/notistream/bin/notistream"
     assert path.name.removesuffix(".service").strip("@") == f"notistream-{role}"
     assert role in MODULES
-    assert (found["User"], found["NoNewPrivileges"], found["Restart"]) == (["notistream"], ["yes"], ["always"])
+    assert (found["User"], found["NoNewPrivileges"], found["Restart"]) == (
+        ["notistream"],
+        ["yes"],
+        ["always"],
+    )
     names = {line.partition("=")[0] for line in found["Environment"]}
     assert names <= {PREFIX + name.upper() for name in Settings.model_fields}
     assert ("NOTISTREAM_WORKER_SLOT=%i" in found["Environment"]) == (role == "worker")
-    assert int(found["TimeoutStopSec"][0]) >= Settings.model_fields["lease_s"].default / 2 + CLOSING_S
+    assert (
+        int(found["TimeoutStopSec"][0]) >= Settings.model_fields["lease_s"].default / 2 + CLOSING_S
+    )
     folder = re.search(r"NOTISTREAM_STATE_DIR=/var/lib/(\S+)", path.read_text())[1]
     assert found["StateDirectory"] == [folder]
 

@@ -9,7 +9,13 @@ from opentelemetry.trace import NonRecordingSpan, use_span
 
 from notistream.errors import Misconfigured
 from notistream.observability import logs, tracing
-from notistream.observability.logs import JsonFormatter, PlainFilter, RepeatFilter, WorkFilter, masked
+from notistream.observability.logs import (
+    JsonFormatter,
+    PlainFilter,
+    RepeatFilter,
+    WorkFilter,
+    masked,
+)
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -58,20 +64,25 @@ def test_what_is_no_warning_is_always_written():
     assert all(repeats.filter(record(logging.INFO)) for _ in range(100))
 
 
-@pytest.mark.parametrize(("address", "shown"), [
-    ("+905551239876", "+90•••76"),
-    ("ayse.yilmaz@example.com", "a•••@example.com"),
-    ("short", "•••"),
-    ("device-token-of-a-phone", "dev•••ne"),
-    ("", "•••"),
-])
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("+905551239876", "+90•••76"),
+        ("ayse.yilmaz@example.com", "a•••@example.com"),
+        ("short", "•••"),
+        ("device-token-of-a-phone", "dev•••ne"),
+        ("", "•••"),
+    ],
+)
 def test_an_address_is_masked(address: str, shown: str):
     assert masked(address) == shown
 
 
 def faust_error(error: Exception) -> logging.LogRecord:
     shown = (type(error), error, error.__traceback__)
-    return logging.LogRecord("faust.worker", logging.ERROR, "x.py", 1, "[^Process]: %r", (error,), shown)
+    return logging.LogRecord(
+        "faust.worker", logging.ERROR, "x.py", 1, "[^Process]: %r", (error,), shown
+    )
 
 
 def test_a_wrong_setting_is_said_in_words_where_faust_logs_the_way_it_came():
@@ -87,8 +98,18 @@ def test_a_defect_keeps_its_traceback():
     assert orjson.loads(JsonFormatter().format(line))["error"] == "ValueError"
 
 
-@pytest.mark.parametrize(("level", "message", "written"), [
-    (logging.INFO, "[^--_Consumer]: Starting...", False), (logging.WARNING, "[^--_Consumer]: slow", True),
-    (logging.INFO, "ready", True)])
+@pytest.mark.parametrize(
+    ("level", "message", "written"),
+    [
+        (logging.INFO, "[^--_Consumer]: Starting...", False),
+        (logging.WARNING, "[^--_Consumer]: slow", True),
+        (logging.INFO, "ready", True),
+    ],
+)
 def test_the_comings_and_goings_of_fausts_parts_are_left_out(level, message, written):
-    assert PlainFilter().filter(logging.LogRecord("notistream.app", level, "x.py", 1, message, (), None)) is written
+    assert (
+        PlainFilter().filter(
+            logging.LogRecord("notistream.app", level, "x.py", 1, message, (), None)
+        )
+        is written
+    )

@@ -20,7 +20,8 @@ def form(*texts, **fields):
 def test_what_is_shown_comes_back_as_it_was():
     content = TemplateVersion(
         TemplateText("S {{ n }}", "line\nline", "<p>"),
-        {"pt": TemplateText(None, "Olá"), "tr": TemplateText("T", "b", "<i>")})
+        {"pt": TemplateText(None, "Olá"), "tr": TemplateText("T", "b", "<i>")},
+    )
     shown = filled(content, tenant="t", name="n", channel="email", version=3, sample={"n": "n"})
     assert shown.content() == content
     assert shown.expected() == 3
@@ -28,26 +29,38 @@ def test_what_is_shown_comes_back_as_it_was():
 
 
 def test_line_ends_and_blank_languages():
-    read_back = form(("", "", "a\r\nb", ""), ("", "", "", ""), ("pt ", "", "c", ""), tenant=" t ", locale=" pt ")
-    assert read_back.content() == TemplateVersion(TemplateText(None, "a\nb"), {"pt": TemplateText(None, "c")})
+    read_back = form(
+        ("", "", "a\r\nb", ""), ("", "", "", ""), ("pt ", "", "c", ""), tenant=" t ", locale=" pt "
+    )
+    assert read_back.content() == TemplateVersion(
+        TemplateText(None, "a\nb"), {"pt": TemplateText(None, "c")}
+    )
     assert (read_back.tenant, read_back.locale, read_back.is_active) == ("t", "pt", False)
 
 
-@pytest.mark.parametrize(("texts", "pointer"), [
-    ([("", "", "a", ""), ("", "", "b", "")], "/variants"),
-    ([("", "", "a", ""), ("pt", "", "b", ""), ("pt", "", "c", "")], "/variants/pt"),
-])
+@pytest.mark.parametrize(
+    ("texts", "pointer"),
+    [
+        ([("", "", "a", ""), ("", "", "b", "")], "/variants"),
+        ([("", "", "a", ""), ("pt", "", "b", ""), ("pt", "", "c", "")], "/variants/pt"),
+    ],
+)
 def test_languages_need_a_tag_of_their_own(texts, pointer):
     with pytest.raises(InvalidRequest) as raised:
         form(*texts).content()
     assert [e.pointer for e in raised.value.errors] == [pointer]
 
 
-@pytest.mark.parametrize(("fields", "pointer"), [
-    ({"variables": "{"}, "/variables"), ({"variables": "[]"}, "/variables"),
-    ({"variables": '{"a": "\\u0000"}'}, "/variables"),
-    ({"variables": "null"}, "/variables"), ({"locale": "not a language"}, "/locale"),
-])
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"variables": "{"}, "/variables"),
+        ({"variables": "[]"}, "/variables"),
+        ({"variables": '{"a": "\\u0000"}'}, "/variables"),
+        ({"variables": "null"}, "/variables"),
+        ({"locale": "not a language"}, "/locale"),
+    ],
+)
 def test_values_must_be_an_object_and_a_language(fields, pointer):
     with pytest.raises(InvalidRequest) as raised:
         form(("", "", "a", ""), **fields).values()
@@ -58,8 +71,10 @@ def test_no_variables_are_an_empty_object():
     assert form(("", "", "a", ""), variables=" ").values() == ({}, None)
 
 
-@pytest.mark.parametrize(("text", "meant"), [
-    ("3", 3), ("", None), (None, None), ("x", None), ("٣", None), ("-1", None), ("9" * 10, None)])
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("3", 3), ("", None), (None, None), ("x", None), ("٣", None), ("-1", None), ("9" * 10, None)],
+)
 def test_numbers(text, meant):
     assert number(text) == meant
 

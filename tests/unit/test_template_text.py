@@ -1,4 +1,7 @@
-"""Languages of a template, what is sent of it, and previews; nothing that ends a header line gets into a subject."""
+"""Languages of a template, what is sent of it, and previews.
+
+Nothing that ends a header line gets into a subject.
+"""
 
 from dataclasses import replace
 
@@ -20,20 +23,50 @@ from notistream.domain.validation import ADDRESS_CHECKS, CONTROL, header_error
 from tests.unit.delivery_fakes import CLAIMED, NOW, World
 from tests.unit.test_pipeline import TEMPLATED
 
-VERSION = TemplateVersion(TemplateText("Hi", "hello", "<p>hello"), {
-    "pt": TemplateText(None, "olá"), "pt-BR": TemplateText("Oi", "oi", "<p>oi"), "zh-Hant": TemplateText(None, "你好"),
-})
-LINE_ENDS = ["\r\n", "\n", "\r", "\0", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\x9f", "\x7f"]
-INJECTIONS = [*(f"a{end}Bcc: x@example.com" for end in LINE_ENDS), "=?utf-8?q?a=0D=0ABcc:=20x@example.com?=",
-              "=?UTF-8?B?DQpCY2M6IHhAZXhhbXBsZS5jb20=?=", "=?iso-8859-1?Q??=", "=?utf-8*en?q?a b?=", "=??b?DQo="]
+VERSION = TemplateVersion(
+    TemplateText("Hi", "hello", "<p>hello"),
+    {
+        "pt": TemplateText(None, "olá"),
+        "pt-BR": TemplateText("Oi", "oi", "<p>oi"),
+        "zh-Hant": TemplateText(None, "你好"),
+    },
+)
+LINE_ENDS = [
+    "\r\n",
+    "\n",
+    "\r",
+    "\0",
+    "\x0b",
+    "\x0c",
+    "\x1c",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\x9f",
+    "\x7f",
+]
+INJECTIONS = [
+    *(f"a{end}Bcc: x@example.com" for end in LINE_ENDS),
+    "=?utf-8?q?a=0D=0ABcc:=20x@example.com?=",
+    "=?UTF-8?B?DQpCY2M6IHhAZXhhbXBsZS5jb20=?=",
+    "=?iso-8859-1?Q??=",
+    "=?utf-8*en?q?a b?=",
+    "=??b?DQo=",
+]
 
 
 @pytest.mark.parametrize(
     ("locale", "variant", "body", "subject"),
     [
-        (None, None, "hello", "Hi"), ("de", None, "hello", "Hi"), ("pt-BR", "pt-BR", "oi", "Oi"),
-        ("PT-br", "pt-BR", "oi", "Oi"), ("pt-PT", "pt", "olá", "Hi"), ("pt", "pt", "olá", "Hi"),
-        ("zh-Hant-TW", "zh-Hant", "你好", "Hi"), ("zh-TW", None, "hello", "Hi"), ("pt-x-a", "pt", "olá", "Hi"),
+        (None, None, "hello", "Hi"),
+        ("de", None, "hello", "Hi"),
+        ("pt-BR", "pt-BR", "oi", "Oi"),
+        ("PT-br", "pt-BR", "oi", "Oi"),
+        ("pt-PT", "pt", "olá", "Hi"),
+        ("pt", "pt", "olá", "Hi"),
+        ("zh-Hant-TW", "zh-Hant", "你好", "Hi"),
+        ("zh-TW", None, "hello", "Hi"),
+        ("pt-x-a", "pt", "olá", "Hi"),
     ],
 )
 def test_a_variant_falls_back(locale, variant, body, subject):
@@ -43,14 +76,30 @@ def test_a_variant_falls_back(locale, variant, body, subject):
 
 
 def test_fallbacks_of_a_long_tag():
-    assert fallbacks("zh-Hant-CN-x-private1") == ["zh-hant-cn-x-private1", "zh-hant-cn", "zh-hant", "zh"]
+    assert fallbacks("zh-Hant-CN-x-private1") == [
+        "zh-hant-cn-x-private1",
+        "zh-hant-cn",
+        "zh-hant",
+        "zh",
+    ]
     assert fallbacks(None) == []
 
 
 @pytest.mark.parametrize(
     ("tags", "wrong"),
-    [(["en", "pt-BR"], []), (["en_US"], ["en_US"]), (["pt-br", "pt-BR"], ["pt-br", "pt-BR"]), ([""], [""]),
-     ([f"x{n:02}"[0] + "abcdefghij"[n % 10] + "abcdefghij"[n // 10] for n in range(MAX_VARIANTS + 1)], ["xaf"])],
+    [
+        (["en", "pt-BR"], []),
+        (["en_US"], ["en_US"]),
+        (["pt-br", "pt-BR"], ["pt-br", "pt-BR"]),
+        ([""], [""]),
+        (
+            [
+                f"x{n:02}"[0] + "abcdefghij"[n % 10] + "abcdefghij"[n // 10]
+                for n in range(MAX_VARIANTS + 1)
+            ],
+            ["xaf"],
+        ),
+    ],
 )
 def test_tags_of_variants_are_checked(tags, wrong):
     assert [tag for tag, _ in variant_errors(tags)] == wrong
@@ -79,7 +128,10 @@ async def test_header_injection_through_a_template_ends_at_delivery(value):
     world = World(source=source)
     fallen_back = await world.deliver(replace(claimed, content="fallback"))
     assert (fallen_back.status.value, world.sent[0][1].content, world.sent[0][1].subject) == (
-        "delivered", "fallback", None)
+        "delivered",
+        "fallback",
+        None,
+    )
 
 
 @pytest.mark.parametrize("value", INJECTIONS)
@@ -104,11 +156,17 @@ def test_header_injection_is_refused_at_the_door(channel, value):
     assert [error.pointer for error in subject] == ["/subject"]
     assert header_error(value)
     if CONTROL.search(value):
-        assert [e.pointer for e in check(replace(good, recipient_id=value), now=NOW, limits={channel: 100})] == [
-            "/recipient_id"]
+        assert [
+            e.pointer
+            for e in check(replace(good, recipient_id=value), now=NOW, limits={channel: 100})
+        ] == ["/recipient_id"]
         for kind in ADDRESS_CHECKS.values():
             assert kind(value)
-    recipient = check(replace(good, channel="email", recipient=f"{value}@example.com"), now=NOW, limits={"email": 100})
+    recipient = check(
+        replace(good, channel="email", recipient=f"{value}@example.com"),
+        now=NOW,
+        limits={"email": 100},
+    )
     assert [error.pointer for error in recipient] == ["/recipient"]
 
 
@@ -121,8 +179,12 @@ async def test_the_trace_says_which_version_and_language_was_sent():
     world = World()
     end = await world.deliver(replace(TEMPLATED, locale="tr"))
     step = next(step for step in end.steps if step.gate == "render")
-    assert (step.verdict, step.inputs["version"], step.inputs["locale"], step.inputs["variant"]) == (
-        "passed", 1, "tr", None)
+    assert (
+        step.verdict,
+        step.inputs["version"],
+        step.inputs["locale"],
+        step.inputs["variant"],
+    ) == ("passed", 1, "tr", None)
 
 
 class TestPreview:
@@ -130,8 +192,11 @@ class TestPreview:
 
     def test_everything_known(self):
         found = preview(
-            TemplateText("Hi {{ a }}", "{{ a }} {{ b|default('-') }}", "<b>{{ a }}</b>"), {"a": "<x>", "z": 1},
-            channel="email", limit=100)
+            TemplateText("Hi {{ a }}", "{{ a }} {{ b|default('-') }}", "<b>{{ a }}</b>"),
+            {"a": "<x>", "z": 1},
+            channel="email",
+            limit=100,
+        )
         assert found.parts == {"subject": "Hi <x>", "body": "<x> -", "html": "<b>&lt;x&gt;</b>"}
         assert (found.variables, found.missing, found.unused) == (["a", "b"], [], ["z"])
         assert (found.characters, found.limit, found.sms, list(found.faults)) == (5, 100, None, [])
@@ -139,13 +204,22 @@ class TestPreview:
     def test_missing_variables(self):
         found = preview(TemplateText("Hi", "{{ a }} {{ b.c }}"), {}, channel="sms", limit=10)
         assert (found.parts, found.missing, found.characters, found.sms) == (
-            {"subject": "Hi", "body": None}, ["a", "b"], None, None)
-        assert [(fault.part, "missing variable" in fault.message) for fault in found.faults] == [("body", True)]
+            {"subject": "Hi", "body": None},
+            ["a", "b"],
+            None,
+            None,
+        )
+        assert [(fault.part, "missing variable" in fault.message) for fault in found.faults] == [
+            ("body", True)
+        ]
 
     def test_too_long_and_a_broken_subject(self):
-        found = preview(TemplateText("{{ a }}", "{{ a }}"), {"a": "x\n" * 6}, channel="sms", limit=10)
+        found = preview(
+            TemplateText("{{ a }}", "{{ a }}"), {"a": "x\n" * 6}, channel="sms", limit=10
+        )
         assert [(fault.part, fault.message) for fault in found.faults] == [
             ("subject", "the rendered subject must not contain control characters"),
-            ("body", "the rendered text has 12 characters; the limit is 10")]
+            ("body", "the rendered text has 12 characters; the limit is 10"),
+        ]
         assert found.sms is not None
         assert (found.sms.encoding, found.sms.segments) == ("GSM-7", 1)

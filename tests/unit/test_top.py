@@ -10,17 +10,22 @@ from notistream.commands import top
 from notistream.commands.scrape import view
 from notistream.commands.top import picture
 
-API = "notistream_accepted_total{channel=\"sms\",priority=\"high\"} 10\n"
+API = 'notistream_accepted_total{channel="sms",priority="high"} 10\n'
 
 
 def worker(**changed: float) -> str:
     values = {
-        'lane_in_flight{channel="sms",priority="high"}': 3, 'lane_waiting{channel="sms",priority="high"}': 2,
+        'lane_in_flight{channel="sms",priority="high"}': 3,
+        'lane_waiting{channel="sms",priority="high"}': 2,
         'consumer_lag_records{channel="sms",priority="high"}': 100,
         'queue_oldest_seconds{channel="sms",priority="high"}': 7,
         'finished_total{channel="sms",status="delivered"}': 50,
-        'breaker_state{channel="sms",provider="webhook"}': 0, 'dead_letters{channel="sms"}': 0,
-        "outbox_entries": 1, "outbox_oldest_seconds": 0.5, "possible_duplicates_total": 0, **changed,
+        'breaker_state{channel="sms",provider="webhook"}': 0,
+        'dead_letters{channel="sms"}': 0,
+        "outbox_entries": 1,
+        "outbox_oldest_seconds": 0.5,
+        "possible_duplicates_total": 0,
+        **changed,
     }
     return "".join(f"notistream_{name} {value}\n" for name, value in values.items())
 
@@ -55,14 +60,17 @@ def test_two_looks_make_rates():
     assert "sms.high" in said
 
 
-@pytest.mark.parametrize(("changed", "words"), [
-    ({'breaker_state{channel="sms",provider="webhook"}': 2}, "breaker sms/webhook is open"),
-    ({'dead_letters{channel="sms"}': 4}, "4 dead letters of sms"),
-    ({"outbox_oldest_seconds": 300}, "the outbox is 300 s behind"),
-    ({"scheduler_lateness_seconds": 61}, "the scheduler is 61 s late"),
-    ({"audit_missing": 2}, "the audit misses 2"),
-    ({"partitions_stalled": 1}, "1 partitions stand still"),
-])
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({'breaker_state{channel="sms",provider="webhook"}': 2}, "breaker sms/webhook is open"),
+        ({'dead_letters{channel="sms"}': 4}, "4 dead letters of sms"),
+        ({"outbox_oldest_seconds": 300}, "the outbox is 300 s behind"),
+        ({"scheduler_lateness_seconds": 61}, "the scheduler is 61 s late"),
+        ({"audit_missing": 2}, "the audit misses 2"),
+        ({"partitions_stalled": 1}, "1 partitions stand still"),
+    ],
+)
 def test_what_is_wrong_is_said_first(changed, words):
     said = text({"w": worker()}, {"w": worker(**changed)})
     assert said.splitlines()[0] == f"! {words}" or said.splitlines()[0].startswith(f"! {words}")

@@ -1,4 +1,6 @@
-"""The decision trace as a value: gates that said nothing are named, up to the one that stopped, in order of time."""
+"""The decision trace as a value: gates that said nothing are named, up to the one that stopped, in
+order of time.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -36,57 +38,87 @@ def test_a_call_names_every_gate_before_it():
     assert shown == [(gate, "passed") for gate in GATE_NAMES]
     steps = timeline(examples.PENDING, [], [attempt(provider="webhook", outcome="delivered")]).steps
     called = next(step for step in steps if step.gate == "provider")
-    assert (called.reason, called.inputs) == ("webhook was free to be called", {"provider": "webhook"})
+    assert (called.reason, called.inputs) == (
+        "webhook was free to be called",
+        {"provider": "webhook"},
+    )
 
 
 @pytest.mark.parametrize("stop", GATE_NAMES)
 def test_nothing_after_the_gate_that_stopped_it_is_named(stop):
-    before = GATE_NAMES[:GATE_NAMES.index(stop)]
-    assert gates_of(attempt(said(stop, "deferred"))) == [*((g, "passed") for g in before), (stop, "deferred")]
+    before = GATE_NAMES[: GATE_NAMES.index(stop)]
+    assert gates_of(attempt(said(stop, "deferred"))) == [
+        *((g, "passed") for g in before),
+        (stop, "deferred"),
+    ]
 
 
 def test_what_was_said_stays_in_its_place():
-    shown = gates_of(attempt(
-        said("quiet_hours", "bypassed"), said("render", "fallback"), provider="p", outcome="unknown"))
+    shown = gates_of(
+        attempt(
+            said("quiet_hours", "bypassed"),
+            said("render", "fallback"),
+            provider="p",
+            outcome="unknown",
+        )
+    )
     assert [gate for gate, _ in shown] == list(GATE_NAMES)
     assert dict(shown)["quiet_hours"] == "bypassed"
     assert dict(shown)["render"] == "fallback"
 
 
-@pytest.mark.parametrize(("steps", "named"), [
-    ([], []),  # a worker that died: nobody knows how far it came
-    ([said("expiry"), said("tomorrow")], ["expiry", "tomorrow"]),
-    ([said("render"), said("render", "deferred")], [*GATE_NAMES[:6], "render"]),
-    ([said("render"), said("expiry", "deferred")], [*GATE_NAMES[:6], "expiry"]),
-])
+@pytest.mark.parametrize(
+    ("steps", "named"),
+    [
+        ([], []),  # a worker that died: nobody knows how far it came
+        ([said("expiry"), said("tomorrow")], ["expiry", "tomorrow"]),
+        ([said("render"), said("render", "deferred")], [*GATE_NAMES[:6], "render"]),
+        ([said("render"), said("expiry", "deferred")], [*GATE_NAMES[:6], "expiry"]),
+    ],
+)
 def test_strange_steps_are_shown_as_they_are(steps, named):
     assert [gate for gate, _ in gates_of(attempt(*steps))] == named
 
 
 def test_only_calls_are_attempts():
-    found = timeline(examples.PENDING, [], [
-        attempt(said("address", "failed")), attempt(provider="p", outcome="temporary")])
+    found = timeline(
+        examples.PENDING,
+        [],
+        [attempt(said("address", "failed")), attempt(provider="p", outcome="temporary")],
+    )
     assert [call.outcome for call in found.attempts] == ["temporary"]
 
 
 def test_the_time_it_was_accepted_with_survives_a_reschedule():
     before, now = NOW + timedelta(hours=1), NOW + timedelta(hours=5)
     moved = StoredStep(
-        at=NOW + timedelta(minutes=1), gate="reschedule", verdict="scheduled", reason="r",
-        inputs={"scheduled_before": before.isoformat()}, next_eligible_at=now)
-    found = timeline(replace(examples.PENDING, scheduled_at=now, due_at=now, status="scheduled"), [moved], [])
+        at=NOW + timedelta(minutes=1),
+        gate="reschedule",
+        verdict="scheduled",
+        reason="r",
+        inputs={"scheduled_before": before.isoformat()},
+        next_eligible_at=now,
+    )
+    found = timeline(
+        replace(examples.PENDING, scheduled_at=now, due_at=now, status="scheduled"), [moved], []
+    )
     assert [step.next_eligible_at for step in found.steps] == [before, now]
     assert found.next_eligible_at == now
 
 
 def test_one_accepted_for_the_past_was_queued_at_once():
-    first, = timeline(replace(examples.PENDING, scheduled_at=NOW - timedelta(days=1)), [], []).steps
+    (first,) = timeline(
+        replace(examples.PENDING, scheduled_at=NOW - timedelta(days=1)), [], []
+    ).steps
     assert (first.reason, first.next_eligible_at) == ("stored and queued", None)
 
 
 def test_a_stop_that_names_no_time_is_looked_at_again_when_it_is_due():
     due = NOW + timedelta(minutes=1)
     waiting = replace(examples.PENDING, status="deferred", due_at=due)
-    assert timeline(waiting, [], [attempt(said("provider", "deferred"))]).steps[-1].next_eligible_at == due
+    assert (
+        timeline(waiting, [], [attempt(said("provider", "deferred"))]).steps[-1].next_eligible_at
+        == due
+    )
     called = timeline(waiting, [], [attempt(provider="p", outcome="temporary")]).steps[-1]
     assert (called.verdict, called.next_eligible_at) == ("passed", None)

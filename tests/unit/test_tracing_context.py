@@ -1,4 +1,6 @@
-"""Trace context: which traces are followed, what becomes of a wrong header, and that nothing costs nothing."""
+"""Trace context: which traces are followed, what becomes of a wrong header, and that nothing costs
+nothing.
+"""
 
 from collections.abc import Iterator
 
@@ -15,7 +17,9 @@ UNSAMPLED = SAMPLED[:-1] + "0"
 @pytest.fixture
 def configured(request: pytest.FixtureRequest) -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
-    tracing.configure(endpoint="http://127.0.0.1:1", sampling=request.param, role="test", exporter=exporter)
+    tracing.configure(
+        endpoint="http://127.0.0.1:1", sampling=request.param, role="test", exporter=exporter
+    )
     yield exporter
     tracing.close()
 
@@ -34,9 +38,17 @@ def test_without_an_endpoint_nothing_is_traced():
         assert span.traceparent is None
 
 
-@pytest.mark.parametrize(("traceparent", "configured", "kept"), [
-    (SAMPLED, 0.0, True), (UNSAMPLED, 1.0, False), (None, 1.0, True), (None, 0.0, False), ("nonsense", 0.0, False),
-], indirect=["configured"])
+@pytest.mark.parametrize(
+    ("traceparent", "configured", "kept"),
+    [
+        (SAMPLED, 0.0, True),
+        (UNSAMPLED, 1.0, False),
+        (None, 1.0, True),
+        (None, 0.0, False),
+        ("nonsense", 0.0, False),
+    ],
+    indirect=["configured"],
+)
 def test_whether_a_request_is_kept_is_the_callers_choice_first(traceparent, configured, kept):
     with tracing.first(traceparent, "request") as request:
         with tracing.within("inner"):
@@ -45,7 +57,8 @@ def test_whether_a_request_is_kept_is_the_callers_choice_first(traceparent, conf
         inner.end()
     tracing.close()
     assert {span.name for span in configured.get_finished_spans()} == (
-        {"request", "inner", "record"} if kept else set())
+        {"request", "inner", "record"} if kept else set()
+    )
 
 
 @pytest.mark.parametrize("configured", [1.0], indirect=True)
@@ -53,7 +66,7 @@ def test_an_error_is_told_by_its_type_only(configured):
     with pytest.raises(ValueError, match="secret"), tracing.first(SAMPLED, "request"):
         raise ValueError("secret")
     tracing.close()
-    span, = configured.get_finished_spans()
+    (span,) = configured.get_finished_spans()
     assert (span.status.is_ok, span.status.description, span.events) == (False, "ValueError", ())
 
 
@@ -64,17 +77,20 @@ def test_links_name_other_traces(configured):
         tracing.link(None)
         tracing.link_some([[("traceparent", SAMPLED.encode())], [("other", None)]])
     tracing.close()
-    span, = configured.get_finished_spans()
+    (span,) = configured.get_finished_spans()
     assert [f"{link.context.trace_id:032x}" for link in span.links] == [SAMPLED[3:35]] * 2
 
 
-@pytest.mark.parametrize(("headers", "found"), [
-    ([], None),
-    ([("correlation_id", b"x"), ("traceparent", SAMPLED.encode())], SAMPLED),
-    ([("traceparent", UNSAMPLED.encode())], None),
-    ([("traceparent", None)], None),
-    ([("traceparent", b"\xff01")], "\ufffd01"),
-])
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ([], None),
+        ([("correlation_id", b"x"), ("traceparent", SAMPLED.encode())], SAMPLED),
+        ([("traceparent", UNSAMPLED.encode())], None),
+        ([("traceparent", None)], None),
+        ([("traceparent", b"\xff01")], "\ufffd01"),
+    ],
+)
 @pytest.mark.parametrize("configured", [1.0], indirect=True)
 def test_a_records_headers_are_looked_through(configured, headers, found):
     assert tracing.carried(headers) == found

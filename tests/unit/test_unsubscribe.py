@@ -7,7 +7,14 @@ from dataclasses import replace
 import jwt
 import pytest
 
-from notistream.delivery.unsubscribe import AUDIENCE, NO_LINKS, TRANSACTIONAL, OptOut, UnsubscribeLinks, with_link
+from notistream.delivery.unsubscribe import (
+    AUDIENCE,
+    NO_LINKS,
+    TRANSACTIONAL,
+    OptOut,
+    UnsubscribeLinks,
+    with_link,
+)
 from notistream.domain.draft import Draft
 from notistream.settings.model import Settings, secrets_of
 from tests.unit.delivery_fakes import CLAIMED, World
@@ -16,17 +23,28 @@ from tests.unit.web_fakes import serving
 OLD, NEW, OTHER = "old-" * 8, "new-" * 8, "other-" * 6
 LINKS = UnsubscribeLinks([NEW, OLD], "https://n.example.com/")
 MAIL = replace(CLAIMED, channel="email", recipient="a@example.com", category="news")
-CLAIMS = {"aud": AUDIENCE, "t": str(CLAIMED.tenant_id), "c": "email", "k": "news", "a": "a@example.com"}
+CLAIMS = {
+    "aud": AUDIENCE,
+    "t": str(CLAIMED.tenant_id),
+    "c": "email",
+    "k": "news",
+    "a": "a@example.com",
+}
 
 
 def token_of(claimed, links=LINKS):
     return links.url(claimed).removeprefix("https://n.example.com/unsubscribe/")
 
 
-@pytest.mark.parametrize("claimed", [
-    replace(MAIL, category=None), *(replace(MAIL, category=name) for name in sorted(TRANSACTIONAL)),
-    replace(CLAIMED, category="news"), replace(MAIL, channel="in_app"),
-])
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        replace(MAIL, category=None),
+        *(replace(MAIL, category=name) for name in sorted(TRANSACTIONAL)),
+        replace(CLAIMED, category="news"),
+        replace(MAIL, channel="in_app"),
+    ],
+)
 def test_who_gets_no_link(claimed):
     assert LINKS.url(claimed) is None
     assert LINKS.headers(claimed) == {}
@@ -37,15 +55,22 @@ def test_without_a_secret_there_are_no_links():
     assert NO_LINKS.read(token_of(MAIL)) is None
 
 
-@pytest.mark.parametrize(("claimed", "said"), [
-    (MAIL, {"address": "a@example.com"}), (replace(MAIL, recipient_id="ann"), {"recipient_id": "ann"}),
-])
+@pytest.mark.parametrize(
+    ("claimed", "said"),
+    [
+        (MAIL, {"address": "a@example.com"}),
+        (replace(MAIL, recipient_id="ann"), {"recipient_id": "ann"}),
+    ],
+)
 def test_a_link_says_who_and_what(claimed, said):
     assert LINKS.read(token_of(claimed)) == OptOut(
-        tenant_id=CLAIMED.tenant_id, channel="email", category="news", **said)
+        tenant_id=CLAIMED.tenant_id, channel="email", category="news", **said
+    )
     url = LINKS.url(claimed)
     assert LINKS.headers(claimed) == {
-        "List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        "List-Unsubscribe": f"<{url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
 
 
 def test_the_first_secret_signs_and_all_verify():
@@ -63,12 +88,20 @@ def unsigned(claims):
 
 def tampered():
     head, _, tail = token_of(MAIL).split(".")
-    payload = base64.urlsafe_b64encode(json.dumps({**CLAIMS, "a": "b@example.com"}).encode()).rstrip(b"=").decode()
+    payload = (
+        base64.urlsafe_b64encode(json.dumps({**CLAIMS, "a": "b@example.com"}).encode())
+        .rstrip(b"=")
+        .decode()
+    )
     return f"{head}.{payload}.{tail}"
 
 
 FORGED = [
-    "x", "a.b.c", tampered(), unsigned(CLAIMS), jwt.encode(CLAIMS, OTHER, algorithm="HS256"),
+    "x",
+    "a.b.c",
+    tampered(),
+    unsigned(CLAIMS),
+    jwt.encode(CLAIMS, OTHER, algorithm="HS256"),
     jwt.encode({**CLAIMS, "aud": "notistream:ws"}, NEW, algorithm="HS256"),
     jwt.encode({k: v for k, v in CLAIMS.items() if k != "aud"}, NEW, algorithm="HS256"),
     jwt.encode({**CLAIMS, "t": "no uuid"}, NEW, algorithm="HS256"),
@@ -101,15 +134,24 @@ async def test_the_page_asks_and_is_safe():
         assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize(("body", "status"), [
-    (b"List-Unsubscribe=No", 422), (b"x" * 5000, 413), (b"List-Unsubscribe=One-Click", 503), (b"", 503),
-])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"List-Unsubscribe=No", 422),
+        (b"x" * 5000, 413),
+        (b"List-Unsubscribe=One-Click", 503),
+        (b"", 503),
+    ],
+)
 async def test_bodies(body, status):
     """Behind this API is no database: what is understood is answered with 503."""
     async with serving() as (client, fakes):
         fakes.unsubscribe = LINKS
         answer = await client.post(
-            f"/unsubscribe/{token_of(MAIL)}", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+            f"/unsubscribe/{token_of(MAIL)}",
+            data=body,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
         assert answer.status == status
 
 
@@ -128,7 +170,9 @@ async def test_the_message_has_the_headers_and_its_template_the_variable():
 
 
 def test_a_draft_is_checked_with_the_variable():
-    assert with_link(Draft(channel="email", template="t"), "email").variables == {"unsubscribe_url": ""}
+    assert with_link(Draft(channel="email", template="t"), "email").variables == {
+        "unsubscribe_url": ""
+    }
     own = Draft(channel="email", template="t", variables={"unsubscribe_url": "x"})
     assert with_link(own, "email") is own
     assert with_link(Draft(channel="sms", template="t"), "sms").variables == {}
@@ -138,6 +182,8 @@ def test_settings():
     settings = Settings(_env_file=None, unsubscribe_secret=f"{NEW}, {OLD}", port=9000)
     assert secrets_of(settings.unsubscribe_secret) == [NEW, OLD]
     assert settings.public_base == "http://127.0.0.1:9000"
-    assert Settings(_env_file=None, public_url="https://x.example").public_base == "https://x.example"
+    assert (
+        Settings(_env_file=None, public_url="https://x.example").public_base == "https://x.example"
+    )
     with pytest.raises(ValueError, match="at least 32 characters"):
         Settings(_env_file=None, unsubscribe_secret=f"{NEW},short")

@@ -1,4 +1,6 @@
-"""The watchdog with a worker that stands still: it reports, it spares who waits for a reason, and it gives up."""
+"""The watchdog with a worker that stands still: it reports, it spares who waits for a reason, and
+it gives up.
+"""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +21,9 @@ ASSIGNED = [SimpleNamespace(topic="n.sms.high", partition=0)]
 class Worker:
     """Looks `looks` times at partitions that never move, one of them another worker's."""
 
-    def __init__(self, looks: int, *, waits: bool = False, is_open: bool = True, away: bool = False) -> None:
+    def __init__(
+        self, looks: int, *, waits: bool = False, is_open: bool = True, away: bool = False
+    ) -> None:
         self.settings = SimpleNamespace(topic_prefix="n", watchdog_s=10.0)
         self.lanes = {("sms", Priority.HIGH): SimpleNamespace(waits=waits, is_open=is_open)}
         self.assignor = SimpleNamespace(assigned_actives=lambda: ASSIGNED)
@@ -78,7 +82,9 @@ async def test_who_waits_for_a_reason_is_spared(spared: dict[str, bool]) -> None
     assert metrics.STALLED._value.get() == 0
 
 
-async def test_without_progress_of_nobody_the_watch_goes_on_after_an_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_without_progress_of_nobody_the_watch_goes_on_after_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     worker = Worker(3)
     worker.assignor = SimpleNamespace()  # whatever is wrong with it
     assert (await watched(worker)).crashed == []

@@ -20,16 +20,41 @@ NOTIFICATIONS = "/api/v1/notifications"
 ONE = f"{NOTIFICATIONS}/{examples.ID}"
 NOW = examples.NOW
 SEED_FIELDS = {
-    "id", "batch_id", "channel", "recipient", "recipient_id", "content", "subject", "priority", "status", "reason",
-    "attempts", "scheduled_at", "sent_at", "created_at", "updated_at", "tenant_id", "template_id",
-    "template_variables", "payload", "recipient_address", "type", "retry_count", "max_retries", "error_message",
-    "failed_at", "provider_message_id", "final",
+    "id",
+    "batch_id",
+    "channel",
+    "recipient",
+    "recipient_id",
+    "content",
+    "subject",
+    "priority",
+    "status",
+    "reason",
+    "attempts",
+    "scheduled_at",
+    "sent_at",
+    "created_at",
+    "updated_at",
+    "tenant_id",
+    "template_id",
+    "template_variables",
+    "payload",
+    "recipient_address",
+    "type",
+    "retry_count",
+    "max_retries",
+    "error_message",
+    "failed_at",
+    "provider_message_id",
+    "final",
 }
 
 
 async def test_create() -> None:
     async with serving() as (client, fakes):
-        response = await client.post(NOTIFICATIONS, json=examples.SMS, headers={"X-Correlation-ID": "c-1"})
+        response = await client.post(
+            NOTIFICATIONS, json=examples.SMS, headers={"X-Correlation-ID": "c-1"}
+        )
         shown = await response.json()
         assert response.status == 202
         assert response.headers["Location"] == f"{NOTIFICATIONS}/{shown['id']}"
@@ -50,42 +75,76 @@ def parsed(**fields: Any) -> Any:
     return draft(CREATE.validate_python({"channel": "email", **fields}))
 
 
-@pytest.mark.parametrize(("sent", "expected"), [
-    *((n, Priority.HIGH) for n in (1, 2, 3, "high")),
-    *((n, Priority.NORMAL) for n in (4, 5, 6, "normal", None)),
-    *((n, Priority.LOW) for n in (7, 8, 9, 10, "low")),
-])
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        *((n, Priority.HIGH) for n in (1, 2, 3, "high")),
+        *((n, Priority.NORMAL) for n in (4, 5, 6, "normal", None)),
+        *((n, Priority.LOW) for n in (7, 8, 9, 10, "low")),
+    ],
+)
 def test_priorities(sent: Any, expected: Priority) -> None:
     assert parsed(priority=sent).priority is expected
 
 
 def test_aliases_reach_the_draft() -> None:
-    wanted = parsed(recipient_address="a@example.com", payload={"a": 1}, type="digest", template_id="welcome")
+    wanted = parsed(
+        recipient_address="a@example.com", payload={"a": 1}, type="digest", template_id="welcome"
+    )
     assert (wanted.recipient, wanted.variables, wanted.type, wanted.template) == (
-        "a@example.com", {"a": 1}, "digest", "welcome")
-    same = parsed(recipient="a@example.com", recipient_address="a@example.com", payload={}, template_variables={})
+        "a@example.com",
+        {"a": 1},
+        "digest",
+        "welcome",
+    )
+    same = parsed(
+        recipient="a@example.com",
+        recipient_address="a@example.com",
+        payload={},
+        template_variables={},
+    )
     assert same.recipient == "a@example.com"
 
 
 def test_nulls_are_as_good_as_nothing() -> None:
-    names = ("recipient", "content", "payload", "metadata", "scheduled_at", "on_unknown", "idempotency_key")
+    names = (
+        "recipient",
+        "content",
+        "payload",
+        "metadata",
+        "scheduled_at",
+        "on_unknown",
+        "idempotency_key",
+    )
     assert parsed(**dict.fromkeys(names)) == parsed()
     assert parsed(on_unknown="hold").on_unknown is OnUnknown.HOLD
 
 
-@pytest.mark.parametrize(("sent", "expected"), [
-    ("2026-01-31T09:00:00Z", NOW), ("2026-01-31t09:00:00z", NOW), ("2026-01-31T12:00:00+03:00", NOW),
-    ("2026-01-31T09:00:00.123456789Z", NOW.replace(microsecond=123456)),
-])
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("2026-01-31T09:00:00Z", NOW),
+        ("2026-01-31t09:00:00z", NOW),
+        ("2026-01-31T12:00:00+03:00", NOW),
+        ("2026-01-31T09:00:00.123456789Z", NOW.replace(microsecond=123456)),
+    ],
+)
 def test_moments(sent: str, expected: datetime) -> None:
     assert parsed(scheduled_at=sent).scheduled_at == expected
     assert parsed(scheduled_at=sent).scheduled_at.tzinfo is UTC
 
 
 def test_notification_after_failures() -> None:
-    failed = replace(examples.PENDING, status="failed", attempts=6, failed_at=NOW, error_message="HTTP 503")
+    failed = replace(
+        examples.PENDING, status="failed", attempts=6, failed_at=NOW, error_message="HTTP 503"
+    )
     shown = render.notification(failed)
-    assert (shown["attempts"], shown["retry_count"], shown["max_retries"], shown["final"]) == (6, 5, 5, True)
+    assert (shown["attempts"], shown["retry_count"], shown["max_retries"], shown["final"]) == (
+        6,
+        5,
+        5,
+        True,
+    )
 
 
 def test_template_is_shown_by_id_or_name() -> None:
@@ -96,38 +155,90 @@ def test_template_is_shown_by_id_or_name() -> None:
 
 
 def test_key_made_from_the_header_is_not_shown() -> None:
-    assert render.notification(replace(examples.PENDING, idempotency_key="\x1fk\x1f0"))["idempotency_key"] is None
-    assert render.notification(replace(examples.PENDING, idempotency_key="k"))["idempotency_key"] == "k"
+    assert (
+        render.notification(replace(examples.PENDING, idempotency_key="\x1fk\x1f0"))[
+            "idempotency_key"
+        ]
+        is None
+    )
+    assert (
+        render.notification(replace(examples.PENDING, idempotency_key="k"))["idempotency_key"]
+        == "k"
+    )
 
 
 def test_batch_counts_add_up() -> None:
-    statuses = {"pending": 5, "processing": 4, "retrying": 1, "unknown": 1, "deferred": 2, "scheduled": 1,
-                "delivered": 10, "failed": 3, "cancelled": 2, "suppressed": 1, "expired": 4}
-    shown = render.batch(replace(examples.STORED_BATCH, total_count=34, rejected_count=6, statuses=statuses))
+    statuses = {
+        "pending": 5,
+        "processing": 4,
+        "retrying": 1,
+        "unknown": 1,
+        "deferred": 2,
+        "scheduled": 1,
+        "delivered": 10,
+        "failed": 3,
+        "cancelled": 2,
+        "suppressed": 1,
+        "expired": 4,
+    }
+    shown = render.batch(
+        replace(examples.STORED_BATCH, total_count=34, rejected_count=6, statuses=statuses)
+    )
     assert shown["pending_count"] == 14
     assert (shown["delivered_count"], shown["failed_count"], shown["cancelled_count"]) == (10, 3, 7)
     assert (shown["suppressed_count"], shown["expired_count"], shown["rejected_count"]) == (1, 4, 6)
     assert shown["total_count"] == sum(
-        (shown["pending_count"], shown["delivered_count"], shown["failed_count"], shown["cancelled_count"]))
+        (
+            shown["pending_count"],
+            shown["delivered_count"],
+            shown["failed_count"],
+            shown["cancelled_count"],
+        )
+    )
 
 
 def test_trace_merges_all_steps_in_order_of_time() -> None:
     later = [NOW + timedelta(seconds=n) for n in range(4)]
     due = NOW + timedelta(hours=1)
     parked = StoredStep(
-        at=later[1], gate="lane", verdict="defer", reason="busy", inputs={"n": 8}, next_eligible_at=None)
+        at=later[1],
+        gate="lane",
+        verdict="defer",
+        reason="busy",
+        inputs={"n": 8},
+        next_eligible_at=None,
+    )
     cancelled = replace(parked, at=later[3], gate="cancel")
-    attempt = replace(examples.ATTEMPT, started_at=later[2], provider=None, steps=[
-        {"gate": "expiry", "verdict": "passed", "reason": "r"},
-        {"gate": "retry", "verdict": "retry", "reason": "r", "next_eligible_at": due.isoformat()},
-    ])
-    shown = render.trace(timeline(replace(examples.PENDING, due_at=due), [parked, cancelled], [attempt]))
+    attempt = replace(
+        examples.ATTEMPT,
+        started_at=later[2],
+        provider=None,
+        steps=[
+            {"gate": "expiry", "verdict": "passed", "reason": "r"},
+            {
+                "gate": "retry",
+                "verdict": "retry",
+                "reason": "r",
+                "next_eligible_at": due.isoformat(),
+            },
+        ],
+    )
+    shown = render.trace(
+        timeline(replace(examples.PENDING, due_at=due), [parked, cancelled], [attempt])
+    )
     assert [s["gate"] for s in shown["steps"]] == ["accept", "lane", "expiry", "retry", "cancel"]
     assert shown["steps"][0]["at"] == examples.PENDING.created_at
     assert shown["steps"][3]["next_eligible_at"] == due
     assert shown["steps"][-1]["next_eligible_at"] == shown["next_eligible_at"] == due
     assert [a["outcome"] for a in shown["attempts"]] == ["delivered"]
-    assert shown["attempts"][0].keys() >= {"number", "provider", "started_at", "duration_ms", "outcome", "error"}
+    assert shown["attempts"][0].keys() >= {
+        "number",
+        "provider",
+        "started_at",
+        "duration_ms",
+        "outcome",
+        "error",
+    }
 
 
 async def test_batch_answers_in_order_with_problems_in_place() -> None:
@@ -138,11 +249,17 @@ async def test_batch_answers_in_order_with_problems_in_place() -> None:
         assert response.status == 202
         assert response.headers["Location"] == f"/api/v1/batches/{shown['batch']['id']}"
         assert (shown["batch"]["total_count"], shown["batch"]["rejected_count"]) == (1, 2)
-        assert [n.get("code") for n in shown["notifications"]] == [None, "invalid_content", "invalid_content"]
+        assert [n.get("code") for n in shown["notifications"]] == [
+            None,
+            "invalid_content",
+            "invalid_content",
+        ]
         assert all(n["error"] and n["trace_id"] for n in shown["notifications"][1:])
         assert fakes.notifications.atomic is False
         fakes.notifications.fails = DuplicateKey(examples.PENDING)
-        repeated = await (await client.post(f"{NOTIFICATIONS}/batch", json={"notifications": items[:1]})).json()
+        repeated = await (
+            await client.post(f"{NOTIFICATIONS}/batch", json={"notifications": items[:1]})
+        ).json()
         assert repeated["notifications"][0]["id"] == str(examples.ID)
         assert repeated["notifications"][0]["status"] == 409
         await client.post(f"{NOTIFICATIONS}/batch?atomic=true", json={"notifications": items[:1]})
@@ -161,7 +278,9 @@ async def test_list_pages() -> None:
         fakes.notifications.page = [replace(examples.DELIVERED, id=examples.ID) for _ in range(3)]
         first = await (await client.get(f"{NOTIFICATIONS}?page_size=2")).json()
         assert (len(first["data"]), first["next_cursor"]) == (2, str(examples.ID))
-        last = await (await client.get(f"{NOTIFICATIONS}?page_size=3&cursor={first['next_cursor']}")).json()
+        last = await (
+            await client.get(f"{NOTIFICATIONS}?page_size=3&cursor={first['next_cursor']}")
+        ).json()
         assert (len(last["data"]), last["next_cursor"]) == (3, None)
         assert [limit for _, limit in fakes.notifications.filters] == [2, 3]
         assert fakes.notifications.filters[1][0].before == examples.ID
@@ -171,8 +290,10 @@ async def test_list_pages() -> None:
 
 async def test_list_filters() -> None:
     async with serving() as (client, fakes):
-        query = (f"status=queued,dropped&status=failed&channel=inapp&recipient=%2B90500&recipient_id=u&template=welcome"
-                 f"&batch_id={examples.BATCH_ID}&date_from=2026-01-31T09:00:00Z&date_to=2026-01-31T12:00:00+03:00")
+        query = (
+            "status=queued,dropped&status=failed&channel=inapp&recipient=%2B90500&recipient_id=u&template=welcome"
+            f"&batch_id={examples.BATCH_ID}&date_from=2026-01-31T09:00:00Z&date_to=2026-01-31T12:00:00+03:00"
+        )
         assert (await client.get(f"{NOTIFICATIONS}?{query}")).status == 200
         shown, _ = fakes.notifications.filters[0]
         assert shown.statuses == ["pending", "suppressed", "expired", "failed"]
@@ -204,12 +325,22 @@ async def test_templates() -> None:
         assert response.status == 201
         assert response.headers["Location"] == f"/api/v1/templates/{shown['id']}"
         assert shown.keys() >= {"id", "name", "channel", "body", "version"}
-        b_style = {"name": "n", "channel": "inapp", "body_template": "b", "subject_template": "s", "metadata": {"a": 1},
-                   "is_active": False}
+        b_style = {
+            "name": "n",
+            "channel": "inapp",
+            "body_template": "b",
+            "subject_template": "s",
+            "metadata": {"a": 1},
+            "is_active": False,
+        }
         await client.post("/api/v1/templates", json=b_style)
         assert fakes.templates.created[1] == {
-            "name": "n", "channel": "inapp", "content": TemplateVersion(TemplateText("s", "b")), "metadata": {"a": 1},
-            "is_active": False}
+            "name": "n",
+            "channel": "inapp",
+            "content": TemplateVersion(TemplateText("s", "b")),
+            "metadata": {"a": 1},
+            "is_active": False,
+        }
         page = await (await client.get("/api/v1/templates?page_size=1&channel=sms&name=n")).json()
         assert (len(page["data"]), page["next_cursor"]) == (1, None)
         assert (await client.get(f"/api/v1/templates/{examples.TEMPLATE_ID}")).status == 200
@@ -220,8 +351,18 @@ async def test_figures() -> None:
     async with serving() as (client, _):
         channels = (await (await client.get("/api/v1/metrics")).json())["channels"]
         assert channels.keys() == {"sms", "email", "push", "in_app"}
-        assert channels["sms"] == {"sent": 3, "failed": 1, "avg_latency_ms": 10.0, "success_rate": 75.0}
-        assert channels["push"] == {"sent": 0, "failed": 0, "avg_latency_ms": 0.0, "success_rate": 0.0}
+        assert channels["sms"] == {
+            "sent": 3,
+            "failed": 1,
+            "avg_latency_ms": 10.0,
+            "success_rate": 75.0,
+        }
+        assert channels["push"] == {
+            "sent": 0,
+            "failed": 0,
+            "avg_latency_ms": 0.0,
+            "success_rate": 0.0,
+        }
 
 
 async def test_probes() -> None:

@@ -1,4 +1,6 @@
-"""Bad input is an answer: a table of requests, each with the status and the places that it must name."""
+"""Bad input is an answer: a table of requests, each with the status and the places that it must
+name.
+"""
 
 import json
 from typing import Any
@@ -9,7 +11,11 @@ import pytest
 from tests.unit.web_fakes import pointers, problem_of, serving
 
 GOOD: dict[str, Any] = {"channel": "sms", "recipient": "+905000000000", "content": "hi"}
-CREATE, BATCH, TEMPLATES = "/api/v1/notifications", "/api/v1/notifications/batch", "/api/v1/templates"
+CREATE, BATCH, TEMPLATES = (
+    "/api/v1/notifications",
+    "/api/v1/notifications/batch",
+    "/api/v1/templates",
+)
 JSON = {"Content-Type": "application/json"}
 WRONG: list[Any] = [0, 1.5, True, "", [], {}, [1], {"a": 1}]
 
@@ -19,10 +25,16 @@ def without(name: str) -> dict[str, Any]:
 
 
 UNREADABLE = {
-    "empty": b"", "open brace": b"{", "trailing garbage": orjson.dumps(GOOD) + b"x", "two values": b"{}{}",
-    "single quotes": b"{'channel':'sms'}", "invalid utf-8": b'{"channel":"\xff\xfe"}',
+    "empty": b"",
+    "open brace": b"{",
+    "trailing garbage": orjson.dumps(GOOD) + b"x",
+    "two values": b"{}{}",
+    "single quotes": b"{'channel':'sms'}",
+    "invalid utf-8": b'{"channel":"\xff\xfe"}',
     "utf-16": '{"a":1}'.encode("utf-16"),
-    "byte order mark": b"\xef\xbb\xbf{}", "lone surrogate": b'{"channel":"\\ud800"}', "raw NUL": b'{"channel":"\x00"}',
+    "byte order mark": b"\xef\xbb\xbf{}",
+    "lone surrogate": b'{"channel":"\\ud800"}',
+    "raw NUL": b'{"channel":"\x00"}',
     "NaN": b'{"channel":"push","recipient":"t","content":"x","metadata":{"a":NaN}}',
     "Infinity": b'{"channel":"push","recipient":"t","content":"x","metadata":{"a":-Infinity}}',
     "nested": b'{"metadata":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
@@ -40,21 +52,43 @@ async def test_unreadable(path: str, body: bytes) -> None:
         assert not fakes.notifications.drafts
 
 
-@pytest.mark.parametrize("kind", [None, "text/plain", "application/xml", "application/x-www-form-urlencoded",
-                                  "application/json; charset=utf-16", "json", "application/jsonx"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        None,
+        "text/plain",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=utf-16",
+        "json",
+        "application/jsonx",
+    ],
+)
 async def test_media_type(kind: str | None) -> None:
     async with serving() as (client, _):
         headers = {"Content-Type": kind} if kind else None
         skip = () if kind else ("Content-Type",)
-        response = await client.post(CREATE, data=orjson.dumps(GOOD), headers=headers, skip_auto_headers=skip)
+        response = await client.post(
+            CREATE, data=orjson.dumps(GOOD), headers=headers, skip_auto_headers=skip
+        )
         await problem_of(response, 415)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=UTF-8", "Application/JSON",
-                                  "application/vnd.acme+json", 'application/json; charset="utf-8"'])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "application/json; charset=UTF-8",
+        "Application/JSON",
+        "application/vnd.acme+json",
+        'application/json; charset="utf-8"',
+    ],
+)
 async def test_media_type_accepted(kind: str) -> None:
     async with serving() as (client, _):
-        response = await client.post(CREATE, data=orjson.dumps(GOOD), headers={"Content-Type": kind})
+        response = await client.post(
+            CREATE, data=orjson.dumps(GOOD), headers={"Content-Type": kind}
+        )
         assert response.status == 202
 
 
@@ -76,7 +110,10 @@ INVALID: dict[str, tuple[Any, list[str]]] = {
     "unknown field": ({**GOOD, "to": "x", "a/b~c": 1}, ["/to", "/a~1b~0c"]),
     "several": ({"channel": 1, "content": 2}, ["/channel", "/content"]),
     "huge integer": ({**GOOD, "metadata": {"a": {"b": 2**63 * 4}}}, ["/metadata"]),
-    "huge float": (b'{"channel":"push","recipient":"t","content":"hi","metadata":{"a":1e999}}', ["/metadata"]),
+    "huge float": (
+        b'{"channel":"push","recipient":"t","content":"hi","metadata":{"a":1e999}}',
+        ["/metadata"],
+    ),
     "priority 0": ({**GOOD, "priority": 0}, ["/priority"]),
     "priority 11": ({**GOOD, "priority": 11}, ["/priority"]),
     "priority true": ({**GOOD, "priority": True}, ["/priority"]),
@@ -101,14 +138,29 @@ INVALID: dict[str, tuple[Any, list[str]]] = {
     "two payloads": ({**GOOD, "template_variables": {"a": 1}, "payload": {"a": 2}}, ["/payload"]),
 }
 FIELDS = {
-    **dict.fromkeys(("channel", "recipient", "recipient_address", "recipient_id", "content", "subject", "template_id",
-                     "idempotency_key", "category", "type"), str),
+    **dict.fromkeys(
+        (
+            "channel",
+            "recipient",
+            "recipient_address",
+            "recipient_id",
+            "content",
+            "subject",
+            "template_id",
+            "idempotency_key",
+            "category",
+            "type",
+        ),
+        str,
+    ),
     **dict.fromkeys(("template_variables", "payload", "metadata"), dict),
     **dict.fromkeys(("scheduled_at", "expires_at", "on_unknown", "priority"), type(None)),
 }
 for _name, _kind in FIELDS.items():
     for _value in WRONG:
-        if not isinstance(_value, _kind) and not (_name == "priority" and type(_value) is int and _value):
+        if not isinstance(_value, _kind) and not (
+            _name == "priority" and type(_value) is int and _value
+        ):
             INVALID[f"{_name} = {_value!r}"] = ({**GOOD, _name: _value}, [f"/{_name}"])
 
 
@@ -135,14 +187,17 @@ async def test_invalid_item_leaves_its_neighbours_alone(body: Any, places: list[
         assert len(fakes.notifications.drafts) == 2
 
 
-@pytest.mark.parametrize(("body", "places"), [
-    ({}, ["/notifications"]),
-    ({"notifications": []}, ["/notifications"]),
-    ({"notifications": None}, ["/notifications"]),
-    ({"notifications": {}}, ["/notifications"]),
-    ({"notifications": [GOOD], "x": 1}, ["/x"]),
-    ({"notifications": [GOOD] * 1001}, ["/notifications"]),
-])
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ({}, ["/notifications"]),
+        ({"notifications": []}, ["/notifications"]),
+        ({"notifications": None}, ["/notifications"]),
+        ({"notifications": {}}, ["/notifications"]),
+        ({"notifications": [GOOD], "x": 1}, ["/x"]),
+        ({"notifications": [GOOD] * 1001}, ["/notifications"]),
+    ],
+)
 async def test_invalid_batch(body: Any, places: list[str]) -> None:
     async with serving() as (client, fakes):
         problem = await problem_of(await client.post(BATCH, json=body), 422)
@@ -150,16 +205,24 @@ async def test_invalid_batch(body: Any, places: list[str]) -> None:
         assert not fakes.notifications.drafts
 
 
-@pytest.mark.parametrize(("body", "places"), [
-    ({"name": "n", "channel": "sms"}, ["/body"]),
-    ({"channel": "sms", "body": "b"}, ["/name"]),
-    ({"name": "n", "body": "b"}, ["/channel"]),
-    ({"name": 1, "channel": 2, "body": 3, "subject": 4, "metadata": 5, "is_active": "yes"},
-     ["/subject", "/body", "/name", "/channel", "/metadata", "/is_active"]),
-    ({"name": "n\0", "channel": "sms", "body": "b\0", "subject": "\0"}, ["/subject", "/body", "/name"]),
-    ({"name": "n", "channel": "sms", "body": "b", "body_template": "c"}, ["/body_template"]),
-    ({"name": "n", "channel": "sms", "body": "b", "version": 2}, ["/version"]),
-])
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ({"name": "n", "channel": "sms"}, ["/body"]),
+        ({"channel": "sms", "body": "b"}, ["/name"]),
+        ({"name": "n", "body": "b"}, ["/channel"]),
+        (
+            {"name": 1, "channel": 2, "body": 3, "subject": 4, "metadata": 5, "is_active": "yes"},
+            ["/subject", "/body", "/name", "/channel", "/metadata", "/is_active"],
+        ),
+        (
+            {"name": "n\0", "channel": "sms", "body": "b\0", "subject": "\0"},
+            ["/subject", "/body", "/name"],
+        ),
+        ({"name": "n", "channel": "sms", "body": "b", "body_template": "c"}, ["/body_template"]),
+        ({"name": "n", "channel": "sms", "body": "b", "version": 2}, ["/version"]),
+    ],
+)
 async def test_invalid_template(body: Any, places: list[str]) -> None:
     async with serving() as (client, fakes):
         problem = await problem_of(await client.post(TEMPLATES, json=body), 422)
@@ -167,17 +230,28 @@ async def test_invalid_template(body: Any, places: list[str]) -> None:
         assert not fakes.templates.created
 
 
-@pytest.mark.parametrize(("query", "place", "word"), [
-    ("page=2", "/query/page", "cursor"), ("per_page=5", "/query/per_page", "cursor"),
-    ("page_size=0", "/query/page_size", "100"), ("page_size=101", "/query/page_size", "100"),
-    ("page_size=ten", "/query/page_size", "100"), ("page_size=99999999999999", "/query/page_size", "100"),
-    ("page_size=1&page_size=2", "/query/page_size", "once"), ("page_size=%D9%A5", "/query/page_size", "100"),
-    ("status=sent", "/query/status", "delivered"), ("status=failed,", "/query/status", "delivered"),
-    ("channel=fax", "/query/channel", "sms"), ("batch_id=7", "/query/batch_id", "UUID"),
-    ("cursor=abc", "/query/cursor", "next_cursor"), ("recipient=%00", "/query/recipient", "NUL"),
-    ("recipient=", "/query/recipient", "empty"), ("date_from=yesterday", "/query/date_from", "RFC 3339"),
-    ("state=failed", "/query/state", "known"),
-])
+@pytest.mark.parametrize(
+    ("query", "place", "word"),
+    [
+        ("page=2", "/query/page", "cursor"),
+        ("per_page=5", "/query/per_page", "cursor"),
+        ("page_size=0", "/query/page_size", "100"),
+        ("page_size=101", "/query/page_size", "100"),
+        ("page_size=ten", "/query/page_size", "100"),
+        ("page_size=99999999999999", "/query/page_size", "100"),
+        ("page_size=1&page_size=2", "/query/page_size", "once"),
+        ("page_size=%D9%A5", "/query/page_size", "100"),
+        ("status=sent", "/query/status", "delivered"),
+        ("status=failed,", "/query/status", "delivered"),
+        ("channel=fax", "/query/channel", "sms"),
+        ("batch_id=7", "/query/batch_id", "UUID"),
+        ("cursor=abc", "/query/cursor", "next_cursor"),
+        ("recipient=%00", "/query/recipient", "NUL"),
+        ("recipient=", "/query/recipient", "empty"),
+        ("date_from=yesterday", "/query/date_from", "RFC 3339"),
+        ("state=failed", "/query/state", "known"),
+    ],
+)
 async def test_invalid_query(query: str, place: str, word: str) -> None:
     async with serving() as (client, fakes):
         problem = await problem_of(await client.get(f"{CREATE}?{query}"), 422)
@@ -186,7 +260,9 @@ async def test_invalid_query(query: str, place: str, word: str) -> None:
         assert not fakes.notifications.filters
 
 
-@pytest.mark.parametrize("query", ["atomic=maybe", "atomic", "atomic=true&atomic=false", "atomc=true"])
+@pytest.mark.parametrize(
+    "query", ["atomic=maybe", "atomic", "atomic=true&atomic=false", "atomc=true"]
+)
 async def test_invalid_atomic(query: str) -> None:
     async with serving() as (client, fakes):
         await problem_of(await client.post(f"{BATCH}?{query}", json={"notifications": [GOOD]}), 422)

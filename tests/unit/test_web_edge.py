@@ -1,4 +1,6 @@
-"""What the edge does for every request: keys, correlation, errors as problems, limits of bodies, figures."""
+"""What the edge does for every request: keys, correlation, errors as problems, limits of bodies,
+figures.
+"""
 
 import asyncio
 import gzip
@@ -26,12 +28,21 @@ JSON = {"Content-Type": "application/json"}
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/nothing", 404), ("GET", "/api/v1/notifications/7", 404),
-    ("GET", "/api/v1/notifications/%ff", 404), ("GET", f"{ONE}/nothing", 404),
-    ("PUT", CREATE, 405), ("PROPFIND", CREATE, 405), ("POST", "/health", 405), ("OPTIONS", CREATE, 405),
-    ("GET", "/docs/assets/..%2f..%2fbody.py", 404), ("GET", "/docs/assets/unknown.js", 404),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/api/v1/notifications/7", 404),
+        ("GET", "/api/v1/notifications/%ff", 404),
+        ("GET", f"{ONE}/nothing", 404),
+        ("PUT", CREATE, 405),
+        ("PROPFIND", CREATE, 405),
+        ("POST", "/health", 405),
+        ("OPTIONS", CREATE, 405),
+        ("GET", "/docs/assets/..%2f..%2fbody.py", 404),
+        ("GET", "/docs/assets/unknown.js", 404),
+    ],
+)
 async def test_no_such_thing(method: str, path: str, status: int) -> None:
     async with serving() as (client, _):
         response = await client.request(method, path)
@@ -60,14 +71,30 @@ async def test_keys() -> None:
             await problem_of(response, 401)
             assert "WWW-Authenticate" in response.headers
         assert (await client.get(ONE, headers={"X-API-Key": "good"})).status == 200
-        for path in ("/health", "/livez", "/health/ready", "/readyz", "/metrics", "/openapi.json", "/docs"):
+        for path in (
+            "/health",
+            "/livez",
+            "/health/ready",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
+            "/docs",
+        ):
             assert (await client.get(path)).status == 200, path
 
 
-@pytest.mark.parametrize(("sent", "kept"), [
-    ("checkout-7", True), ("a b", True), ("x" * 128, True), ("x" * 129, False), ("", False), ("é", False),
-    (None, False),
-])
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("checkout-7", True),
+        ("a b", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("", False),
+        ("é", False),
+        (None, False),
+    ],
+)
 async def test_correlation_id(sent: str | None, kept: bool) -> None:
     async with serving() as (client, fakes):
         headers = {} if sent is None else {"X-Correlation-ID": sent}
@@ -78,26 +105,39 @@ async def test_correlation_id(sent: str | None, kept: bool) -> None:
         assert fakes.notifications.senders[0].correlation_id == shown
 
 
-@pytest.mark.parametrize(("sent", "kept"), [
-    (TRACEPARENT, True), (TRACEPARENT.upper(), False), ("00-" + "0" * 32 + TRACEPARENT[35:], False),
-    ("ff" + TRACEPARENT[2:], False), (TRACEPARENT + "-x", False), ("", False),
-])
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (TRACEPARENT, True),
+        (TRACEPARENT.upper(), False),
+        ("00-" + "0" * 32 + TRACEPARENT[35:], False),
+        ("ff" + TRACEPARENT[2:], False),
+        (TRACEPARENT + "-x", False),
+        ("", False),
+    ],
+)
 async def test_traceparent(sent: str, kept: bool) -> None:
     async with serving() as (client, fakes):
         await client.post(CREATE, json=GOOD, headers={"traceparent": sent})
         assert fakes.notifications.senders[0].traceparent == (sent if kept else None)
-        problem = await problem_of(await client.post(CREATE, json={}, headers={"traceparent": sent}), 422)
+        problem = await problem_of(
+            await client.post(CREATE, json={}, headers={"traceparent": sent}), 422
+        )
         assert (problem["trace_id"] == sent[3:35]) == kept
 
 
-async def test_unexpected_error_is_one_log_line_and_no_details(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unexpected_error_is_one_log_line_and_no_details(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with serving() as (client, fakes):
         fakes.notifications.fails = RuntimeError("secret of the database")
         with caplog.at_level(logging.ERROR):
             response = await client.post(CREATE, json=GOOD)
         problem = await problem_of(response, 500)
         assert "secret" not in str(problem)
-        assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == ["request failed"]
+        assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == [
+            "request failed"
+        ]
         fakes.notifications.fails = None
         assert (await client.post(CREATE, json=GOOD)).status == 202
 
@@ -148,17 +188,23 @@ async def test_declared_size_is_refused_before_anything_is_read() -> None:
         reader, writer = await asyncio.open_connection(client.host, client.port)
         writer.write(
             f"POST {BATCH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {body.LARGE + 1}\r\n\r\n".encode())
+            f"Content-Length: {body.LARGE + 1}\r\n\r\n".encode()
+        )
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
         assert b" 413 " in head
         writer.close()
 
 
-@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+)
 async def test_encoded_bodies_are_refused(encoding: str, pack: Any) -> None:
     async with serving() as (client, _):
         data = pack(orjson.dumps(GOOD))
-        await problem_of(await client.post(CREATE, data=data, headers={**JSON, "Content-Encoding": encoding}), 415)
+        await problem_of(
+            await client.post(CREATE, data=data, headers={**JSON, "Content-Encoding": encoding}),
+            415,
+        )
 
 
 async def test_slow_body(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +235,9 @@ async def test_few_large_bodies_at_once() -> None:
         problem = await problem_of(response, 503)
         assert problem["code"] == "overloaded"
         assert "Retry-After" in response.headers
-        assert (await client.post(BATCH, json={"notifications": [GOOD]})).status == 202, "small ones go on"
+        assert (await client.post(BATCH, json={"notifications": [GOOD]})).status == 202, (
+            "small ones go on"
+        )
         hold.set()
         assert await asyncio.gather(*held) == [202] * body.LARGE_AT_ONCE
         large = io.BytesIO(b" " * body.SMALL + orjson.dumps({"notifications": [GOOD]}))
@@ -202,7 +250,8 @@ async def test_cut_off_body_does_no_harm(caplog: pytest.LogCaptureFixture) -> No
         _, writer = await asyncio.open_connection(client.host, client.port)
         writer.write(
             f"POST {CREATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            "Content-Length: 50\r\n\r\n{".encode())
+            "Content-Length: 50\r\n\r\n{".encode()
+        )
         await writer.drain()
         await asyncio.sleep(0.05)
         writer.close()

@@ -41,7 +41,9 @@ async def test_keys_count_per_route() -> None:
 async def test_other_body() -> None:
     async with serving() as (client, _):
         await client.post(CREATE, json=GOOD, headers=KEY)
-        problem = await problem_of(await client.post(CREATE, json={**GOOD, "content": "x"}, headers=KEY), 422)
+        problem = await problem_of(
+            await client.post(CREATE, json={**GOOD, "content": "x"}, headers=KEY), 422
+        )
         assert problem["code"] == "idempotency_key_reused"
 
 
@@ -54,9 +56,13 @@ async def test_in_flight() -> None:
         assert problem["code"] == "request_in_flight"
 
 
-@pytest.mark.parametrize(("fails", "status"), [
-    (RuntimeError(), 500), (DuplicateKey(examples.PENDING), 409),
-])
+@pytest.mark.parametrize(
+    ("fails", "status"),
+    [
+        (RuntimeError(), 500),
+        (DuplicateKey(examples.PENDING), 409),
+    ],
+)
 async def test_what_was_not_done_frees_its_key(fails: Exception, status: int) -> None:
     async with serving() as (client, fakes):
         fakes.notifications.fails = fails
@@ -69,27 +75,35 @@ async def test_what_was_not_done_frees_its_key(fails: Exception, status: int) ->
 
 async def test_a_corrected_request_may_use_its_key() -> None:
     async with serving() as (client, _):
-        await problem_of(await client.post(CREATE, json={**GOOD, "channel": "fax"}, headers=KEY), 422)
+        await problem_of(
+            await client.post(CREATE, json={**GOOD, "channel": "fax"}, headers=KEY), 422
+        )
         assert (await client.post(CREATE, json=GOOD, headers=KEY)).status == 202
 
 
 async def test_first_error_wins_over_a_key_that_cannot_be_freed() -> None:
     async with serving() as (client, fakes):
         fakes.notifications.fails = fakes.replays.fails = DatabaseUnavailable("first")
-        assert (await problem_of(await client.post(CREATE, json=GOOD, headers=KEY), 503))["detail"] == "first"
+        assert (await problem_of(await client.post(CREATE, json=GOOD, headers=KEY), 503))[
+            "detail"
+        ] == "first"
 
 
 @pytest.mark.parametrize("key", ["", " ", "k" * 256, "é", "a\tb"])
 async def test_unusable_keys(key: str) -> None:
     async with serving() as (client, fakes):
-        problem = await problem_of(await client.post(CREATE, json=GOOD, headers={"Idempotency-Key": key}), 422)
+        problem = await problem_of(
+            await client.post(CREATE, json=GOOD, headers={"Idempotency-Key": key}), 422
+        )
         assert problem["errors"][0]["pointer"] == "/header/Idempotency-Key"
         assert not fakes.replays.known
 
 
 async def test_longest_key() -> None:
     async with serving() as (client, _):
-        assert (await client.post(CREATE, json=GOOD, headers={"Idempotency-Key": "k" * 255})).status == 202
+        assert (
+            await client.post(CREATE, json=GOOD, headers={"Idempotency-Key": "k" * 255})
+        ).status == 202
 
 
 async def test_templates_take_no_key() -> None:

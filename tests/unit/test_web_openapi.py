@@ -1,4 +1,6 @@
-"""The OpenAPI document agrees with the routes, is valid, and its examples are what is really sent and answered."""
+"""The OpenAPI document agrees with the routes, is valid, and its examples are what is really sent
+and answered.
+"""
 
 import json
 from pathlib import Path
@@ -17,7 +19,11 @@ from notistream.web.routes import MIDDLEWARES, PROBES, ROUTES, install
 from tests.unit.web_fakes import ADMIN, FakeRuntime, serving
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.text())
-OPERATIONS = [(path, method, shown) for path, item in DOCUMENT["paths"].items() for method, shown in item.items()]
+OPERATIONS = [
+    (path, method, shown)
+    for path, item in DOCUMENT["paths"].items()
+    for method, shown in item.items()
+]
 
 
 def test_is_valid_openapi_3_1() -> None:
@@ -30,11 +36,15 @@ def test_routes_and_document_name_the_same() -> None:
     install(app, cast("Runtime", FakeRuntime()))
     pages = {(route.method, route.path) for route in ROUTES if route.operation is None}
     served = {
-        (route.method, route.resource.canonical) for route in app.router.routes()
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
         if route.resource and route.method != "HEAD"
     }
     assert served - pages == {(method.upper(), path) for path, method, _ in OPERATIONS}
-    assert all(path == "/" or path.startswith(("/docs", "/swagger", "/unsubscribe", "/console")) for _, path in pages)
+    assert all(
+        path == "/" or path.startswith(("/docs", "/swagger", "/unsubscribe", "/console"))
+        for _, path in pages
+    )
 
 
 def test_no_route_is_served_twice() -> None:
@@ -43,10 +53,15 @@ def test_no_route_is_served_twice() -> None:
     assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize(("path", "method", "shown"), OPERATIONS, ids=[f"{m} {p}" for p, m, _ in OPERATIONS])
+@pytest.mark.parametrize(
+    ("path", "method", "shown"), OPERATIONS, ids=[f"{m} {p}" for p, m, _ in OPERATIONS]
+)
 def test_operation(path: str, method: str, shown: dict[str, Any]) -> None:
     assert shown["summary"]
-    public, admin = not path.startswith(("/api/", "/internal/", "/ws")), path.startswith("/internal/")
+    public, admin = (
+        not path.startswith(("/api/", "/internal/", "/ws")),
+        path.startswith("/internal/"),
+    )
     token = path == "/ws" or path.startswith("/api/v1/inbox")
     either = [{"apiKey": []}, {"recipientToken": []}] if token else None
     assert shown.get("security") == ([] if public else [{"adminToken": []}] if admin else either)
@@ -65,7 +80,9 @@ async def test_examples_are_accepted() -> None:
         for path, method, shown in OPERATIONS:
             for content in shown.get("requestBody", {}).get("content", {}).values():
                 for example in content["examples"].values():
-                    response = await client.request(method, path, json=example["value"], headers=ADMIN)
+                    response = await client.request(
+                        method, path, json=example["value"], headers=ADMIN
+                    )
                     assert str(response.status) in shown["responses"], (path, await response.text())
 
 
@@ -77,7 +94,13 @@ async def test_served_document_and_page() -> None:
         assert "script-src 'self'" in page.headers["Content-Security-Policy"]
         assert "<script>" not in text
         assert "http" not in text.replace("http-equiv", "")
-        for name in ("docs.js", "docs.css", "swagger-ui.css", "swagger-ui-bundle.js", "favicon.png"):
+        for name in (
+            "docs.js",
+            "docs.css",
+            "swagger-ui.css",
+            "swagger-ui-bundle.js",
+            "favicon.png",
+        ):
             assert f"/docs/assets/{name}" in text
             asset = await client.get(f"/docs/assets/{name}")
             assert asset.status == 200
@@ -96,7 +119,12 @@ async def test_swagger_ui_knows_openapi_3_1() -> None:
 async def test_every_problem_type_leads_to_its_entry() -> None:
     async with serving() as (client, _):
         text = await (await client.get("/docs/errors")).text()
-        for code in ("invalid_content", "unreadable_json", "duplicate_idempotency_key", "template_exists"):
+        for code in (
+            "invalid_content",
+            "unreadable_json",
+            "duplicate_idempotency_key",
+            "template_exists",
+        ):
             assert f'id="{code}"' in text
 
 
@@ -104,7 +132,12 @@ def test_workers_serve_only_probes() -> None:
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", FakeRuntime()), PROBES)
     assert {route.resource.canonical for route in app.router.routes() if route.resource} == {
-        "/health", "/livez", "/health/ready", "/readyz", "/metrics"}
+        "/health",
+        "/livez",
+        "/health/ready",
+        "/readyz",
+        "/metrics",
+    }
     validate(dict(document(PROBES)))
 
 
@@ -113,10 +146,19 @@ def test_file_in_docs_is_up_to_date() -> None:
     assert written.read_text("utf-8") == openapi.text(yaml=True), "run `make generate`"
 
 
-@pytest.mark.parametrize("value", [
-    DOCUMENT, {}, [], {"a": {}, "b": []}, [[1, [2]], [], {}], {"on": "yes", "1": None, "a: b": "c # d\n", "": ""},
-    [{"a": 1, "b": [True, False, None, 1.5, -1]}],
-], ids=range(7))
+@pytest.mark.parametrize(
+    "value",
+    [
+        DOCUMENT,
+        {},
+        [],
+        {"a": {}, "b": []},
+        [[1, [2]], [], {}],
+        {"on": "yes", "1": None, "a: b": "c # d\n", "": ""},
+        [{"a": 1, "b": [True, False, None, 1.5, -1]}],
+    ],
+    ids=range(7),
+)
 def test_yaml_says_the_same(value: Any) -> None:
     yaml = pytest.importorskip("yaml")
     assert yaml.safe_load(yaml_text(value)) == value

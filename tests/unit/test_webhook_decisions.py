@@ -1,4 +1,6 @@
-"""What follows from the answer to a webhook call: a table, and the schedule under a clock of the test's own."""
+"""What follows from the answer to a webhook call: a table, and the schedule under a clock of the
+test's own.
+"""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -37,9 +39,19 @@ CASES = [
     (Reply(429, 60), 1, None, Verdict(TellAgain(60, "HTTP 429"))),
     (Reply(429, 60), 2, None, Verdict(TellAgain(300, "HTTP 429"))),
     (Reply(503, 3600), 2, None, Verdict(TellAgain(3600, "HTTP 503"))),
-    (Reply(410), 1, None, Verdict(GiveUp("HTTP 410: the endpoint is gone"), Disable("it answered 410 Gone"))),
+    (
+        Reply(410),
+        1,
+        None,
+        Verdict(GiveUp("HTTP 410: the endpoint is gone"), Disable("it answered 410 Gone")),
+    ),
     (NoReply("no answer in time"), 1, None, Verdict(TellAgain(5, "no answer in time"))),
-    (NoReply("no answer in time"), 8, None, Verdict(GiveUp("no answer in time (after 8 attempts)"))),
+    (
+        NoReply("no answer in time"),
+        8,
+        None,
+        Verdict(GiveUp("no answer in time (after 8 attempts)")),
+    ),
     (Reply(500), 1, LONG_AGO, Verdict(TellAgain(5, "HTTP 500"), DAYS)),
     (NoReply("x"), 8, LONG_AGO, Verdict(GiveUp("x (after 8 attempts)"), DAYS)),
     (Reply(500), 1, LONG_AGO + timedelta(seconds=1), Verdict(TellAgain(5, "HTTP 500"))),

@@ -1,4 +1,6 @@
-"""Windows: how many records a lane may have outstanding, what is held back, and how the window learns."""
+"""Windows: how many records a lane may have outstanding, what is held back, and how the window
+learns.
+"""
 
 import asyncio
 from math import floor
@@ -14,7 +16,9 @@ HIGH, LOW = "sms.high", "sms.low"
 
 
 def entry(topic=HIGH, tenant="t1", records=100, number=1):
-    return OutboxEntry(number, topic, tuple(Record(f"{tenant}:r{n}".encode(), b"{}", ()) for n in range(records)))
+    return OutboxEntry(
+        number, topic, tuple(Record(f"{tenant}:r{n}".encode(), b"{}", ()) for n in range(records))
+    )
 
 
 class Outbox:
@@ -30,7 +34,12 @@ class Outbox:
             return [{"topic": topic, "tenant": tenant} for topic, tenant in self.held]
         self.rooms = dict(zip(*arguments, strict=True))
         return [
-            {"id": e.id, "topic": e.topic, "turn": n, "messages": [[r.key.decode(), {}, {}] for r in e.records]}
+            {
+                "id": e.id,
+                "topic": e.topic,
+                "turn": n,
+                "messages": [[r.key.decode(), {}, {}] for r in e.records],
+            }
             for n, e in enumerate(self.released)
         ]
 
@@ -45,7 +54,10 @@ class Kafka:
     async def lanes(self):
         if self.error:
             raise self.error
-        return {lane_topic(*lane): LanePosition(0, self.lags.get(lane_topic(*lane), 0)) for lane in LANES}
+        return {
+            lane_topic(*lane): LanePosition(0, self.lags.get(lane_topic(*lane), 0))
+            for lane in LANES
+        }
 
 
 def windows(outbox=None, kafka=None, *, rate=0.0):
@@ -64,7 +76,16 @@ def windows(outbox=None, kafka=None, *, rate=0.0):
         (1000, (9.0, 0), 5000, 9000, 10.0, True, 5000, 1000),
         (1000, (9.0, 0), 10**6, 10**6, 10.0, False, LARGEST_WINDOW, LARGEST_WINDOW),
         (8000, (9.0, 5000), 5010, 5010, 10.0, False, 1000, 1000),  # never below the least
-        (1000, (9.5, 0), 0, 0, 10.0, True, 2000, 2000),  # pressed and idle: it is faster than we know
+        (
+            1000,
+            (9.5, 0),
+            0,
+            0,
+            10.0,
+            True,
+            2000,
+            2000,
+        ),  # pressed and idle: it is faster than we know
         (1000, (9.5, 0), 0, 249, 10.0, True, 2000, 1751),
         (1000, (9.5, 0), 0, 250, 10.0, True, 1000, 750),  # it has enough to do
         (LARGEST_WINDOW, (9.5, 0), 0, 0, 10.0, True, LARGEST_WINDOW, LARGEST_WINDOW),
@@ -84,7 +105,9 @@ def test_what_is_on_its_way_to_kafka_takes_room_and_does_not_make_the_lane_look_
         lane.learn(LanePosition(0, 0), tick / 10, pressed=True)
         assert (lane.window, lane.credit) == (1000, 200)
     lane.under_way = 0
-    lane.learn(LanePosition(0, 0), 1.0, pressed=True, under_way=800)  # published while the position was on its way
+    lane.learn(
+        LanePosition(0, 0), 1.0, pressed=True, under_way=800
+    )  # published while the position was on its way
     assert lane.credit == -700  # of the smallest window: nothing was acknowledged in a second
 
 
@@ -93,9 +116,11 @@ async def test_a_backlog_is_released_by_what_the_lane_takes_and_not_by_what_kafk
     outbox = Outbox(held=[(HIGH, "flood")])
     seen = windows(outbox)
     for _ in range(20):  # looks, in none of which anything has reached Kafka
-        outbox.released = held[:max(seen._lanes[HIGH].credit, 0) // 100]
-        held = held[len(await seen.release()):]
-    assert seen._lanes[HIGH].under_way == 2000  # the first look alone thought that the lane was idle
+        outbox.released = held[: max(seen._lanes[HIGH].credit, 0) // 100]
+        held = held[len(await seen.release()) :]
+    assert (
+        seen._lanes[HIGH].under_way == 2000
+    )  # the first look alone thought that the lane was idle
     for number in range(20):
         seen.published(entry(HIGH, "flood", 100, number))
     assert seen._lanes[HIGH].under_way == 0
@@ -133,7 +158,9 @@ def test_a_flood_neither_fills_the_lane_nor_starves_it(rate, least):
 
 
 @pytest.mark.parametrize(
-    ("rate", "least"), [(0, FIRST_WINDOW), (100, 200), (400, 800), (500, 1000), (10**6, FIRST_WINDOW), (10, 20)])
+    ("rate", "least"),
+    [(0, FIRST_WINDOW), (100, 200), (400, 800), (500, 1000), (10**6, FIRST_WINDOW), (10, 20)],
+)
 def test_the_least_window_is_two_seconds_of_the_channels_rate(rate, least):
     assert set(windows(rate=rate).rooms().values()) == {least}
 
@@ -147,7 +174,9 @@ def test_entries_are_admitted_while_there_is_credit():
     seen = windows(rate=100)  # 200 records
     assert [seen.admit(entry(records=150)) for _ in range(3)] == [True, True, False]
     assert seen.admit(entry(LOW, records=100))  # another lane
-    assert [seen.admit(entry(topic)) for topic in ("sms.retry", "sms.dlq", "events")] == [True] * 3  # no lanes
+    assert [seen.admit(entry(topic)) for topic in ("sms.retry", "sms.dlq", "events")] == [
+        True
+    ] * 3  # no lanes
 
 
 def test_what_is_behind_held_entries_of_its_tenant_is_held_too():
@@ -164,7 +193,12 @@ def test_there_is_little_room_for_the_scheduler_behind_held_ones_and_none_beyond
     seen.admit(entry(LOW, records=150))
     seen.admit(entry("email.low", records=350))
     rooms = seen.rooms()
-    shown = (rooms["sms", "high"], rooms["sms", "low"], rooms["email", "low"], rooms["push", "high"])
+    shown = (
+        rooms["sms", "high"],
+        rooms["sms", "low"],
+        rooms["email", "low"],
+        rooms["push", "high"],
+    )
     assert shown == (FEW, 50, 0, 200)
 
 
@@ -186,8 +220,15 @@ async def test_refreshing_gives_credit_back_and_forgets_what_is_no_longer_held()
 
 
 async def test_a_look_that_is_older_than_the_note_lets_nothing_past_a_held_entry():
-    """The outbox is told of `first` during one look and of `second` before the next; neither look has seen it."""
-    first, second, other = entry(HIGH, "first"), entry(HIGH, "second"), entry(HIGH, "other", records=1)
+    """The outbox is told of `first` during one look and of `second` before the next.
+
+    Neither look has seen it.
+    """
+    first, second, other = (
+        entry(HIGH, "first"),
+        entry(HIGH, "second"),
+        entry(HIGH, "other", records=1),
+    )
     outbox = Outbox()
     seen = windows(outbox)
 

@@ -23,13 +23,21 @@ INBOX = "/api/v1/inbox"
 def claims(**fields: Any) -> dict[str, Any]:
     now = int(time.time())
     full = {
-        "iss": "notistream", "aud": "notistream-ws", "sub": "u-1", "tenant": str(TENANT), "iat": now, "exp": now + 60,
-        **fields}
+        "iss": "notistream",
+        "aud": "notistream-ws",
+        "sub": "u-1",
+        "tenant": str(TENANT),
+        "iat": now,
+        "exp": now + 60,
+        **fields,
+    }
     return {name: value for name, value in full.items() if value is not None}
 
 
 def signed(secret: str = NEW, *, kid: Any = None, algorithm: str = "HS256", **fields: Any) -> str:
-    return jwt.encode(claims(**fields), secret, algorithm=algorithm, headers={"kid": kid or key_id(NEW)})
+    return jwt.encode(
+        claims(**fields), secret, algorithm=algorithm, headers={"kid": kid or key_id(NEW)}
+    )
 
 
 def part(value: Any) -> str:
@@ -77,23 +85,30 @@ REFUSED: dict[str, Callable[[], str]] = {
     "other recipient, same signature": lambda: tampered(signed(), sub="u-2"),
     "other tenant, same signature": lambda: tampered(signed(), tenant=str(OTHER)),
     "signature cut": lambda: signed()[:-2],
-    "signature of another token": lambda: signed().rsplit(".", 1)[0] + "." + signed(sub="u-2").rsplit(".", 1)[1],
+    "signature of another token": lambda: (
+        signed().rsplit(".", 1)[0] + "." + signed(sub="u-2").rsplit(".", 1)[1]
+    ),
     "recipient not text": lambda: signed_raw(sub=7),
     "recipient empty": lambda: signed(sub=""),
     "recipient with a line break": lambda: signed(sub="a\r\nb"),
     "recipient too long": lambda: signed(sub="u" * 256),
     "tenant not a UUID": lambda: signed(tenant="default"),
     "tenant not text": lambda: signed(tenant=1),
-    "claims not an object": lambda: jwt.api_jws.encode(b"[]", NEW, algorithm="HS256", headers={"kid": key_id(NEW)}),
-    **{f"without {name}": (lambda name=name: signed(**{name: None}))  # type: ignore[misc]
-       for name in ("iss", "aud", "sub", "tenant", "iat", "exp")},
+    "claims not an object": lambda: jwt.api_jws.encode(
+        b"[]", NEW, algorithm="HS256", headers={"kid": key_id(NEW)}
+    ),
+    **{
+        f"without {name}": lambda name=name: signed(**{name: None})  # type: ignore[misc]
+        for name in ("iss", "aud", "sub", "tenant", "iat", "exp")
+    },
 }
 
 
 def signed_raw(**fields: Any) -> str:
     """PyJWT refuses to make some tokens that others may make."""
     return jwt.api_jws.encode(
-        json.dumps(claims(**fields)).encode(), NEW, algorithm="HS256", headers={"kid": key_id(NEW)})
+        json.dumps(claims(**fields)).encode(), NEW, algorithm="HS256", headers={"kid": key_id(NEW)}
+    )
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
@@ -107,7 +122,9 @@ async def test_is_refused(name: str) -> None:
         assert fakes.realtime is not None
         fakes.realtime.tokens = WsTokens([NEW, OLD])
         for path in (INBOX, "/ws"):
-            await problem_of(await client.get(path, headers={"Authorization": f"Bearer {made}"}), 401)
+            await problem_of(
+                await client.get(path, headers={"Authorization": f"Bearer {made}"}), 401
+            )
 
 
 def test_lets_its_recipient_in_and_names_its_tenant() -> None:
@@ -139,16 +156,28 @@ async def test_the_problem_names_the_setting() -> None:
     async with serving() as (client, fakes):
         assert fakes.realtime is not None
         fakes.realtime.tokens = WsTokens([])
-        problem = await problem_of(await client.post("/api/v1/ws-token", json={"recipient_id": "u"}), 503)
+        problem = await problem_of(
+            await client.post("/api/v1/ws-token", json={"recipient_id": "u"}), 503
+        )
         assert problem["code"] == "not_configured"
         assert "NOTISTREAM_JWT_SECRET" in problem["detail"]
 
 
-@pytest.mark.parametrize("body", [
-    {}, {"recipient_id": ""}, {"recipient_id": "a\nb"}, {"recipient_id": "u", "ttl": 0},
-    {"recipient_id": "u", "ttl": 86_401}, {"recipient_id": "u", "ttl": "60"}, {"recipient_id": "u", "admin": True},
-    {"recipient_id": 7}, {"recipient_id": "u" * 256}, [],
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"recipient_id": ""},
+        {"recipient_id": "a\nb"},
+        {"recipient_id": "u", "ttl": 0},
+        {"recipient_id": "u", "ttl": 86_401},
+        {"recipient_id": "u", "ttl": "60"},
+        {"recipient_id": "u", "admin": True},
+        {"recipient_id": 7},
+        {"recipient_id": "u" * 256},
+        [],
+    ],
+)
 async def test_bad_requests_for_a_token(body: Any) -> None:
     async with serving() as (client, _):
         await problem_of(await client.post("/api/v1/ws-token", json=body), 422)

@@ -1,4 +1,6 @@
-"""Provider tokens in memory: what `take_tokens` of the database answers, with a way there and back that takes time."""
+"""Provider tokens in memory: what `take_tokens` of the database answers, with a way there and back
+that takes time.
+"""
 
 import asyncio
 from collections import Counter
@@ -15,7 +17,10 @@ def slot_of(at):
 
 
 class TokenSlots:
-    """Leases tokens by slots of the loop's clock; `there_s` and `back_s` are the ways. `error` is raised instead."""
+    """Leases tokens by slots of the loop's clock; `there_s` and `back_s` are the ways.
+
+    `error` is raised instead.
+    """
 
     def __init__(self, *, way_s=0.001):
         self.there_s = self.back_s = lambda: way_s
@@ -27,7 +32,11 @@ class TokenSlots:
     async def lease(self, bucket, rate, wanted, ahead, after_s):
         self.asked.append(wanted)
         await asyncio.sleep(self.there_s())
-        grants = [] if self.error or self.exhausted else list(self._grants(bucket, rate, wanted, ahead, after_s))
+        grants = (
+            []
+            if self.error or self.exhausted
+            else list(self._grants(bucket, rate, wanted, ahead, after_s))
+        )
         await asyncio.sleep(self.back_s())
         if self.error:
             raise self.error

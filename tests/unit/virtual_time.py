@@ -1,11 +1,16 @@
-"""An event loop whose clock moves when nothing else is left to do: waits cost no time, and are exact."""
+"""An event loop whose clock moves when nothing else is left to do: waits cost no time, and are
+exact.
+"""
 
 import asyncio
 import functools
 import random
 
 ROUND_S = 1e-6
-"""What one round of the loop takes on this clock; with nothing, a wait of a rounding error would never end."""
+"""What one round of the loop takes on this clock.
+
+With nothing, a wait of a rounding error would never end.
+"""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):

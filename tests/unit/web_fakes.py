@@ -17,7 +17,12 @@ from notistream.access.tenants import Tenancy
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter, Page
 from notistream.db.pool import Database, open_database
-from notistream.db.records import StoredBatch, StoredNotification, StoredTemplate, StoredTemplateVersion
+from notistream.db.records import (
+    StoredBatch,
+    StoredNotification,
+    StoredTemplate,
+    StoredTemplateVersion,
+)
 from notistream.db.stats import ChannelTotals
 from notistream.db.templates import Replacement
 from notistream.dead_letters.letters import Outcome
@@ -77,18 +82,26 @@ class FakeNotifications:
         if errors:
             raise InvalidRequest(errors)
         self.drafts.append(draft)
-        return replace(examples.PENDING, channel=draft.channel, idempotency_key=draft.idempotency_key)
+        return replace(
+            examples.PENDING, channel=draft.channel, idempotency_key=draft.idempotency_key
+        )
 
     async def create_batch(
         self, drafts: Sequence[Draft | InvalidRequest], sender: Sender, *, atomic: bool
     ) -> BatchResult:
         self.atomic = atomic
-        items: list[StoredNotification | NotiStreamError] = [await self._item(d, sender) for d in drafts]
+        items: list[StoredNotification | NotiStreamError] = [
+            await self._item(d, sender) for d in drafts
+        ]
         stored = sum(isinstance(i, StoredNotification) for i in items)
         return BatchResult(
-            replace(examples.STORED_BATCH, total_count=stored, rejected_count=len(items) - stored), items)
+            replace(examples.STORED_BATCH, total_count=stored, rejected_count=len(items) - stored),
+            items,
+        )
 
-    async def _item(self, draft: Draft | InvalidRequest, sender: Sender) -> StoredNotification | NotiStreamError:
+    async def _item(
+        self, draft: Draft | InvalidRequest, sender: Sender
+    ) -> StoredNotification | NotiStreamError:
         if isinstance(draft, InvalidRequest):
             return draft
         try:
@@ -132,19 +145,33 @@ class FakeTemplates:
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
         return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
 
-    async def replace(self, tenant_id: UUID, template_id: UUID, wanted: Replacement, **given: Any) -> StoredTemplate:
+    async def replace(
+        self, tenant_id: UUID, template_id: UUID, wanted: Replacement, **given: Any
+    ) -> StoredTemplate:
         self.created.append({"wanted": wanted, **given})
         return replace(
-            examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id, content=wanted.content, version=2)
+            examples.STORED_TEMPLATE,
+            tenant_id=tenant_id,
+            id=template_id,
+            content=wanted.content,
+            version=2,
+        )
 
     async def delete(self, tenant_id: UUID, template_id: UUID) -> None:
         await self.get(tenant_id, template_id)
 
-    async def versions(self, tenant_id: UUID, template_id: UUID, **_given: Any) -> list[StoredTemplateVersion]:
+    async def versions(
+        self, tenant_id: UUID, template_id: UUID, **_given: Any
+    ) -> list[StoredTemplateVersion]:
         return list(template_routes.VERSIONS)
 
     async def preview(
-        self, content: TemplateVersion, variables: Mapping[str, Any], *, channel: str, locale: str | None
+        self,
+        content: TemplateVersion,
+        variables: Mapping[str, Any],
+        *,
+        channel: str,
+        locale: str | None,
     ) -> tuple[str | None, TemplatePreview]:
         return None, preview(content.text, variables, channel=channel, limit=LIMITS[channel])
 
@@ -170,7 +197,9 @@ class FakeReplays:
             raise RequestInFlight
         return known
 
-    async def complete(self, key: RequestKey, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    async def complete(
+        self, key: RequestKey, *, status: int, headers: Mapping[str, str], body: bytes
+    ) -> None:
         if self.fails:
             raise self.fails
         self.known[key] = StoredAnswer(self.known[key].body_hash, status, headers, body)
@@ -263,7 +292,9 @@ class FakeRuntime:
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
     tenancy: Tenancy | None = None
-    operators: Operators = field(default_factory=lambda: Operators({"ada": "a" * 16}, {"eve": "e" * 16}))
+    operators: Operators = field(
+        default_factory=lambda: Operators({"ada": "a" * 16}, {"eve": "e" * 16})
+    )
     inbox: Inbox | None = None
     realtime: Realtime | None = None
     webhooks: Webhooks | None = None
@@ -273,7 +304,10 @@ class FakeRuntime:
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
     async def channel_totals(self, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
-        return {name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals() for name in CHANNELS}
+        return {
+            name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals()
+            for name in CHANNELS
+        }
 
 
 Client = TestClient[web.Request, web.Application]
@@ -284,14 +318,25 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     """A client of the real routes and middleware, and the fakes behind them."""
     database = await open_database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
     fakes = FakeRuntime(
-        database=database, operations=Operations(database, publish=lambda _: None),
-        range_replays=RangeReplays(database), tenancy=Tenancy(database),
-        webhooks=Webhooks(database, WebhookClient(Allowed())), receipts=Receipts(database, {}, publish=lambda _: None),
-        pauses=Pauses(database, providers={"sms": ["console"]}))
+        database=database,
+        operations=Operations(database, publish=lambda _: None),
+        range_replays=RangeReplays(database),
+        tenancy=Tenancy(database),
+        webhooks=Webhooks(database, WebhookClient(Allowed())),
+        receipts=Receipts(database, {}, publish=lambda _: None),
+        pauses=Pauses(database, providers={"sms": ["console"]}),
+    )
     fakes.inbox = Inbox(database)
     fakes.realtime = Realtime(
-        database, inbox=fakes.inbox, tokens=WsTokens(["s" * 32]), kafka=Kafka("127.0.0.1:1"), prefix="test", queue=10,
-        per_process=10, per_tenant=5)
+        database,
+        inbox=fakes.inbox,
+        tokens=WsTokens(["s" * 32]),
+        kafka=Kafka("127.0.0.1:1"),
+        prefix="test",
+        queue=10,
+        per_process=10,
+        per_tenant=5,
+    )
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes))
     async with TestClient(TestServer(app)) as client:
@@ -303,7 +348,16 @@ async def problem_of(response: ClientResponse, status: int) -> dict[str, Any]:
     shown = await response.json(content_type=None)
     assert response.status == status, shown
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert {"type", "title", "status", "detail", "code", "errors", "trace_id", "error"} <= shown.keys()
+    assert {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "code",
+        "errors",
+        "trace_id",
+        "error",
+    } <= shown.keys()
     assert shown["status"] == status
     assert shown["type"].endswith("#" + shown["code"])
     assert "Traceback" not in str(shown)

@@ -11,6 +11,9 @@ from notistream.web.server.respond import no_content
 async def receive(request: web.Request) -> web.Response:
     """No key: the vendor's signature is the credential."""
     callback = Callback(
-        headers=request.headers, body=await read_raw(request), query=request.raw_path.partition("?")[2])
+        headers=request.headers,
+        body=await read_raw(request),
+        query=request.raw_path.partition("?")[2],
+    )
     await request.app[RUNTIME].receipts.receive(request.match_info["provider"], callback)
     return no_content()

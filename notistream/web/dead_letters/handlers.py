@@ -22,21 +22,30 @@ async def show_many(request: web.Request) -> web.Response:
     size, before = query.page_size(), query.cursor()
     unreplayed = False if query.choice("unreplayed") else None
     meant = Filter(
-        tenant_id=either(query.uuid("tenant_id"), tenant_of(request), alias=f"header/{views.TENANT}", of="tenant_id"),
+        tenant_id=either(
+            query.uuid("tenant_id"),
+            tenant_of(request),
+            alias=f"header/{views.TENANT}",
+            of="tenant_id",
+        ),
         channel=query.channel(),
         reason=query.text("reason"),
         notification_id=query.uuid("notification_id"),
         template=query.text("template"),
         since=query.moment("since"),
         until=query.moment("until"),
-        replayed=either(query.choice("replayed"), unreplayed, alias="query/unreplayed", of="replayed"),
+        replayed=either(
+            query.choice("replayed"), unreplayed, alias="query/unreplayed", of="replayed"
+        ),
     )
     query.check()
     page = await request.app[RUNTIME].dead_letters.list_page(meant, before=before, limit=size + 1)
-    return answer({
-        "data": [views.entry(found) for found in page[:size]],
-        "next_cursor": page[size - 1].id if len(page) > size else None,
-    })
+    return answer(
+        {
+            "data": [views.entry(found) for found in page[:size]],
+            "next_cursor": page[size - 1].id if len(page) > size else None,
+        }
+    )
 
 
 def tenant_of(request: web.Request) -> UUID | None:
@@ -61,11 +70,16 @@ async def replay(request: web.Request) -> web.Response:
 
 async def replay_many(request: web.Request) -> web.Response:
     wanted = parse(views.REPLAY_WANTED, await read_body(request))
-    meant, letters = views.wanted_filter(wanted, tenant_of(request)), request.app[RUNTIME].dead_letters
+    meant, letters = (
+        views.wanted_filter(wanted, tenant_of(request)),
+        request.app[RUNTIME].dead_letters,
+    )
     kinds, dry_run = await letters.kinds(meant), wanted.get("dry_run") or False
     outcome = Outcome(0, 0)
     if not dry_run:
-        outcome = await letters.replay_matching(meant, actor=ADMIN, limit=wanted.get("limit") or views.AT_ONCE)
+        outcome = await letters.replay_matching(
+            meant, actor=ADMIN, limit=wanted.get("limit") or views.AT_ONCE
+        )
     return answer(views.replayed(kinds, outcome, dry_run=dry_run))
 
 

@@ -24,13 +24,22 @@ class ReplayWanted(TypedDict, total=False):
 
     tenant_id: UUID | None
     channel: Annotated[KnownChannel | None, Field(description="`inapp` is an alias of `in_app`.")]
-    reason: Annotated[Text | None, Field(min_length=1, description="Part of the reason, in any case.")]
+    reason: Annotated[
+        Text | None, Field(min_length=1, description="Part of the reason, in any case.")
+    ]
     notification_id: UUID | None
-    template: Annotated[Text | None, Field(min_length=1, description="Made from this template, by id or name.")]
+    template: Annotated[
+        Text | None, Field(min_length=1, description="Made from this template, by id or name.")
+    ]
     since: Annotated[Moment | None, Field(description="Dead since this moment.")]
     until: Annotated[Moment | None, Field(description="Dead before or at this moment.")]
-    limit: Annotated[int | None, Field(ge=1, le=AT_ONCE, description=f"At most so many now. Default {AT_ONCE}.")]
-    dry_run: Annotated[bool | None, Field(description="true: only say how many, and why they are dead. Default false.")]
+    limit: Annotated[
+        int | None, Field(ge=1, le=AT_ONCE, description=f"At most so many now. Default {AT_ONCE}.")
+    ]
+    dry_run: Annotated[
+        bool | None,
+        Field(description="true: only say how many, and why they are dead. Default false."),
+    ]
 
 
 @with_config(STRICT)
@@ -55,14 +64,19 @@ class DeadLetterView(TypedDict):
     """A failed delivery, or a record that could not be decoded."""
 
     id: UUID
-    status: Annotated[Literal["waiting", "replayed"], Field(description="`replayed`: it was queued again.")]
+    status: Annotated[
+        Literal["waiting", "replayed"], Field(description="`replayed`: it was queued again.")
+    ]
     notification_id: Annotated[UUID | None, Field(description="null: an undecodable record.")]
     tenant_id: UUID | None
     channel: str
     reason: str
     attempts: Annotated[int, Field(description="Provider calls begun in this chain.")]
     chain: Annotated[int, Field(description="1, and 1 more per replay.")]
-    topic: Annotated[str | None, Field(description="Where the record lay; null where no record brought the failure.")]
+    topic: Annotated[
+        str | None,
+        Field(description="Where the record lay; null where no record brought the failure."),
+    ]
     partition: int | None
     offset: int | None
     created_at: datetime
@@ -92,7 +106,9 @@ class CallView(TypedDict, total=False):
 class WholeDeadLetterView(DeadLetterView):
     """With its history, and with the bytes of an undecodable record: as text where they are UTF-8, else base64."""
 
-    history: Annotated[list[CallView], Field(description="Calls of this chain and of those before, oldest first.")]
+    history: Annotated[
+        list[CallView], Field(description="Calls of this chain and of those before, oldest first.")
+    ]
     notification_status: Annotated[str | None, Field(description="Where the notification is now.")]
     key: str | None
     key_encoding: Encoding
@@ -159,7 +175,9 @@ def whole_entry(found: WholeDeadLetter) -> WholeDeadLetterView:
         "key_encoding": key_encoding,
         "value": value,
         "value_encoding": value_encoding,
-        "headers": [{"name": name, "value": text, "encoding": encoding} for name, text, encoding in headers],
+        "headers": [
+            {"name": name, "value": text, "encoding": encoding} for name, text, encoding in headers
+        ],
     }
 
 
@@ -171,6 +189,12 @@ def replayed(kinds: Kinds, outcome: Outcome, *, dry_run: bool) -> ReplayView:
         "skipped": outcome.skipped,
         "remaining": max(kinds.total - outcome.replayed - outcome.skipped, 0),
         "kinds": [
-            {"channel": k.channel, "reason": k.reason, "undecodable": k.undecodable, "count": k.count}
-            for k in kinds.most],
+            {
+                "channel": k.channel,
+                "reason": k.reason,
+                "undecodable": k.undecodable,
+                "count": k.count,
+            }
+            for k in kinds.most
+        ],
     }

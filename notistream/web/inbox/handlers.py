@@ -19,7 +19,8 @@ async def issue_token(request: web.Request) -> web.Response:
     refuse_wrong({"/recipient_id": recipient_id_error(wanted["recipient_id"])})
     ttl_s = wanted.get("ttl", views.TTL_S)
     token = request.app[RUNTIME].realtime.tokens.issue(
-        request[SENDER].tenant_id, wanted["recipient_id"], ttl_s=ttl_s)
+        request[SENDER].tenant_id, wanted["recipient_id"], ttl_s=ttl_s
+    )
     return answer({"token": token, "expires_in": ttl_s})
 
 
@@ -30,25 +31,35 @@ async def show_many(request: web.Request) -> web.Response:
     unread = query.switch("unread")
     query.check()
     found = await request.app[RUNTIME].inbox.page(
-        request[SENDER].tenant_id, meant_recipient(request), before=before, unread=unread, limit=size + 1)
+        request[SENDER].tenant_id,
+        meant_recipient(request),
+        before=before,
+        unread=unread,
+        limit=size + 1,
+    )
     return answer(views.inbox_page(found, size))
 
 
 async def count_unread(request: web.Request) -> web.Response:
-    count = await request.app[RUNTIME].inbox.unread(request[SENDER].tenant_id, meant_recipient(request))
+    count = await request.app[RUNTIME].inbox.unread(
+        request[SENDER].tenant_id, meant_recipient(request)
+    )
     return answer({"unread": count})
 
 
 async def mark_read(request: web.Request) -> web.Response:
     await _no_body(request)
     await request.app[RUNTIME].inbox.mark_read(
-        request[SENDER].tenant_id, meant_recipient(request), path_id(request))
+        request[SENDER].tenant_id, meant_recipient(request), path_id(request)
+    )
     return no_content()
 
 
 async def mark_all_read(request: web.Request) -> web.Response:
     await _no_body(request)
-    await request.app[RUNTIME].inbox.mark_all_read(request[SENDER].tenant_id, meant_recipient(request))
+    await request.app[RUNTIME].inbox.mark_all_read(
+        request[SENDER].tenant_id, meant_recipient(request)
+    )
     return no_content()
 
 

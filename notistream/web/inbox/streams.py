@@ -25,7 +25,10 @@ async def statuses(request: web.Request) -> web.WebSocketResponse:
     sockets.check(request)
     realtime, tenant_id = request.app[RUNTIME].realtime, request[SENDER].tenant_id
     recipient_id = request[READER].recipient_id if READER in request else None
-    async with realtime.place(tenant_id, "status"), realtime.statuses(tenant_id, recipient_id) as frames:
+    async with (
+        realtime.place(tenant_id, "status"),
+        realtime.statuses(tenant_id, recipient_id) as frames,
+    ):
         socket = await sockets.accept(request)
         return await sockets.run(request, socket, _send_all(socket, frames), frames.overrun)
 
@@ -36,7 +39,10 @@ async def _send_all(socket: web.WebSocketResponse, frames: Frames) -> None:
 
 
 async def inbox(request: web.Request) -> web.WebSocketResponse:
-    """Everything behind `since` from the database, then what comes; the events only say when to look."""
+    """Everything behind `since` from the database, then what comes.
+
+    The events only say when to look.
+    """
     query = Query(request.query)
     since = query.uuid("since")
     query.check()
@@ -44,7 +50,10 @@ async def inbox(request: web.Request) -> web.WebSocketResponse:
     sockets.check(request)
     realtime, tenant_id = request.app[RUNTIME].realtime, request[SENDER].tenant_id
     seq = await _place(realtime.inbox, tenant_id, recipient_id, since)
-    async with realtime.place(tenant_id, "inbox"), realtime.bell(tenant_id, recipient_id, seq=seq) as bell:
+    async with (
+        realtime.place(tenant_id, "inbox"),
+        realtime.bell(tenant_id, recipient_id, seq=seq) as bell,
+    ):
         socket = await sockets.accept(request)
         return await sockets.run(request, socket, _follow(socket, realtime.inbox, bell))
 

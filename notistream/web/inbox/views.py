@@ -20,8 +20,17 @@ class WantedToken(TypedDict):
     """Whom the token is to let in."""
 
     recipient_id: Annotated[str, Field(min_length=1, max_length=MAX_RECIPIENT_ID)]
-    ttl: NotRequired[Annotated[int, Field(
-        ge=1, le=LONGEST_TTL_S, strict=True, description=f"Seconds until it expires; {TTL_S} where it is left out.")]]
+    ttl: NotRequired[
+        Annotated[
+            int,
+            Field(
+                ge=1,
+                le=LONGEST_TTL_S,
+                strict=True,
+                description=f"Seconds until it expires; {TTL_S} where it is left out.",
+            ),
+        ]
+    ]
 
 
 WANTED_TOKEN = TypeAdapter(WantedToken)

@@ -29,43 +29,93 @@ class Said(TypedDict, total=False):
     """What to say, over which channel and when."""
 
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    content: Annotated[str | None, Field(
-        description="The text; beside `template_id`, the fallback when rendering fails. At most 160 characters (sms), "
-        "10,000 (email), 4,096 (push, in_app).")]
-    subject: Annotated[str | None, Field(description="Subject of an e-mail, title of a push message.")]
-    template_id: Annotated[Text | None, Field(description="Id (UUID) or name of a template of the channel.")]
+    content: Annotated[
+        str | None,
+        Field(
+            description=(
+                "The text; beside `template_id`, the fallback when rendering fails. At most 160"
+                " characters (sms), 10,000 (email), 4,096 (push, in_app)."
+            )
+        ),
+    ]
+    subject: Annotated[
+        str | None, Field(description="Subject of an e-mail, title of a push message.")
+    ]
+    template_id: Annotated[
+        Text | None, Field(description="Id (UUID) or name of a template of the channel.")
+    ]
     template_variables: Annotated[JsonObject | None, Field(description="Values for the template.")]
     payload: Annotated[JsonObject | None, Field(description="Alias of `template_variables`.")]
-    locale: Annotated[str | None, Field(
-        description="Language (BCP 47) of the text, such as pt-BR; left out, the recipient's.")]
-    priority: Annotated[Urgency | None, Field(
-        description="high, normal or low; or 1 to 10: 1–3 is high, 4–6 normal, 7–10 low.")]
+    locale: Annotated[
+        str | None,
+        Field(
+            description="Language (BCP 47) of the text, such as pt-BR; left out, the recipient's."
+        ),
+    ]
+    priority: Annotated[
+        Urgency | None,
+        Field(description="high, normal or low; or 1 to 10: 1–3 is high, 4–6 normal, 7–10 low."),
+    ]
     scheduled_at: Annotated[Moment | None, Field(description="Not to be sent before this moment.")]
     expires_at: Annotated[Moment | None, Field(description="Not to be sent after this moment.")]
-    category: Annotated[str | None, Field(description="What it is about, such as `marketing`; for preferences.")]
-    type: Annotated[str | None, Field(description="Echoed; becomes `category` unless one is given.")]
-    metadata: Annotated[JsonObject | None, Field(description="Kept and returned, never interpreted.")]
-    on_unknown: Annotated[Literal["resend", "hold"] | None, Field(
-        description="What to do when nobody knows whether the provider took it: send again (default) or hold.")]
+    category: Annotated[
+        str | None, Field(description="What it is about, such as `marketing`; for preferences.")
+    ]
+    type: Annotated[
+        str | None, Field(description="Echoed; becomes `category` unless one is given.")
+    ]
+    metadata: Annotated[
+        JsonObject | None, Field(description="Kept and returned, never interpreted.")
+    ]
+    on_unknown: Annotated[
+        Literal["resend", "hold"] | None,
+        Field(
+            description=(
+                "What to do when nobody knows whether the provider took it: send again (default) or"
+                " hold."
+            )
+        ),
+    ]
 
 
 @with_config(STRICT)
 class Addressed(TypedDict, total=False):
     """Whom to reach."""
 
-    recipient: Annotated[str | None, Field(
-        description="Address: E.164 phone number (sms), e-mail address, device token (push), recipient id (in_app).")]
+    recipient: Annotated[
+        str | None,
+        Field(
+            description=(
+                "Address: E.164 phone number (sms), e-mail address, device token (push), recipient"
+                " id (in_app)."
+            )
+        ),
+    ]
     recipient_address: Annotated[str | None, Field(description="Alias of `recipient`.")]
-    recipient_id: Annotated[str | None, Field(
-        description="A stored recipient. With an address too, the address wins and the id keys preferences and order.")]
+    recipient_id: Annotated[
+        str | None,
+        Field(
+            description=(
+                "A stored recipient. With an address too, the address wins and the id keys"
+                " preferences and order."
+            )
+        ),
+    ]
 
 
 @with_config(STRICT)
 class CreateNotification(Addressed, Said, total=False):
     """One notification: a channel, whom to reach, and what to say."""
 
-    idempotency_key: Annotated[str | None, Field(
-        description="At most one notification per key and tenant, for 7 days; a repeated key answers 409.")]
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            description=(
+                "At most one notification per key and tenant, for 7 days; a repeated key answers"
+                " 409."
+            )
+        ),
+    ]
 
 
 def apart(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -81,7 +131,9 @@ class CreateBatch(TypedDict):
     """1 to 1000 notifications, each accepted or refused on its own."""
 
     notifications: Annotated[
-        list[Annotated[CreateNotification, WrapValidator(apart)]], Field(min_length=1, max_length=1000)]
+        list[Annotated[CreateNotification, WrapValidator(apart)]],
+        Field(min_length=1, max_length=1000),
+    ]
 
 
 CREATE: TypeAdapter[CreateNotification] = TypeAdapter(CreateNotification)
@@ -89,18 +141,30 @@ BATCH: TypeAdapter[CreateBatch] = TypeAdapter(CreateBatch)
 
 
 def draft(wanted: CreateNotification) -> Draft:
-    """The parsed request with its aliases resolved; raises InvalidRequest where an alias contradicts."""
+    """The parsed request with its aliases resolved.
+
+    Raises InvalidRequest where an alias contradicts.
+    """
     on_unknown = wanted.get("on_unknown")
     return Draft(
         channel=wanted["channel"],
         recipient=either(
-            wanted.get("recipient"), wanted.get("recipient_address"), alias="recipient_address", of="recipient"),
+            wanted.get("recipient"),
+            wanted.get("recipient_address"),
+            alias="recipient_address",
+            of="recipient",
+        ),
         recipient_id=wanted.get("recipient_id"),
         content=wanted.get("content"),
         subject=wanted.get("subject"),
         template=wanted.get("template_id"),
         variables=either(
-            wanted.get("template_variables"), wanted.get("payload"), alias="payload", of="template_variables") or {},
+            wanted.get("template_variables"),
+            wanted.get("payload"),
+            alias="payload",
+            of="template_variables",
+        )
+        or {},
         locale=wanted.get("locale"),
         priority=wanted.get("priority") or Priority.NORMAL,
         scheduled_at=wanted.get("scheduled_at"),
@@ -132,5 +196,7 @@ def either(value: T | None, aliased: T | None, *, alias: str, of: str) -> T | No
     if aliased is None:
         return value
     if value is not None and value != aliased:
-        raise InvalidRequest([FieldError(f"/{alias}", f"is an alias of `{of}` and says something else; send one")])
+        raise InvalidRequest(
+            [FieldError(f"/{alias}", f"is an alias of `{of}` and says something else; send one")]
+        )
     return aliased

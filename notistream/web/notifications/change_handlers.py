@@ -20,12 +20,18 @@ from notistream.web.server.respond import answer
 
 async def preview(request: web.Request) -> web.Response:
     wanted = draft(parse(CREATE, await read_body(request)))
-    return answer(views.preview(await request.app[RUNTIME].previews.preview(wanted, request[SENDER])))
+    return answer(
+        views.preview(await request.app[RUNTIME].previews.preview(wanted, request[SENDER]))
+    )
 
 
 async def recall(request: web.Request) -> web.Response:
     wanted = views.selection(parse(views.RECALL, await read_body(request)))
-    return answer(views.recalled(await request.app[RUNTIME].operations.recall(request[SENDER].tenant_id, wanted)))
+    return answer(
+        views.recalled(
+            await request.app[RUNTIME].operations.recall(request[SENDER].tenant_id, wanted)
+        )
+    )
 
 
 async def cancel_batch(request: web.Request) -> web.Response:
@@ -38,14 +44,18 @@ async def cancel_batch(request: web.Request) -> web.Response:
 async def reschedule(request: web.Request) -> web.Response:
     notification_id = path_id(request)
     wanted = views.schedule(parse(views.RESCHEDULE, await read_body(request)))
-    stored = await request.app[RUNTIME].operations.reschedule(request[SENDER].tenant_id, notification_id, wanted)
+    stored = await request.app[RUNTIME].operations.reschedule(
+        request[SENDER].tenant_id, notification_id, wanted
+    )
     return answer(rendering.notification(stored))
 
 
 async def resolve(request: web.Request) -> web.Response:
     notification_id = path_id(request)
     wanted = Outcome(parse(views.RESOLVE, await read_body(request))["outcome"])
-    stored = await request.app[RUNTIME].operations.resolve(request[SENDER].tenant_id, notification_id, wanted)
+    stored = await request.app[RUNTIME].operations.resolve(
+        request[SENDER].tenant_id, notification_id, wanted
+    )
     return answer(rendering.notification(stored))
 
 
@@ -58,7 +68,9 @@ async def resend(request: web.Request) -> web.Response:
 
 async def _resend(request: web.Request) -> web.Response:
     stored = await request.app[RUNTIME].operations.resend(request[SENDER], path_id(request))
-    return answer(rendering.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}")
+    return answer(
+        rendering.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}"
+    )
 
 
 async def show_pauses(request: web.Request) -> web.Response:
@@ -70,7 +82,9 @@ async def pause(request: web.Request) -> web.Response:
     if request.can_read_body:
         body = await read_body(request)
     reason = parse(views.PAUSE, body).get("reason", "") if body else ""
-    return answer(views.pause(await request.app[RUNTIME].pauses.pause(wanted, actor=ADMIN, reason=reason)))
+    return answer(
+        views.pause(await request.app[RUNTIME].pauses.pause(wanted, actor=ADMIN, reason=reason))
+    )
 
 
 async def resume(request: web.Request) -> web.Response:
@@ -81,7 +95,9 @@ async def resume(request: web.Request) -> web.Response:
 
 def _named(request: web.Request) -> Pause:
     """What the path means; raises NotFound."""
-    return request.app[RUNTIME].pauses.named(request.match_info["channel"], request.match_info.get("provider"))
+    return request.app[RUNTIME].pauses.named(
+        request.match_info["channel"], request.match_info.get("provider")
+    )
 
 
 async def _read_nothing(request: web.Request) -> None:

@@ -22,7 +22,10 @@ Word = Annotated[Text, Field(min_length=1, max_length=255)]
 
 @with_config(STRICT)
 class RecallWanted(TypedDict, total=False):
-    """Which notifications to recall: all that match every field given. At least a template, a batch or a category."""
+    """Which notifications to recall: all that match every field given.
+
+    At least a template, a batch or a category.
+    """
 
     template: Annotated[Word | None, Field(description="Made from this template, by id or name.")]
     batch_id: UUID | None
@@ -34,17 +37,27 @@ class RecallWanted(TypedDict, total=False):
 class RescheduleWanted(TypedDict, total=False):
     """A new time."""
 
-    scheduled_at: Required[Annotated[Moment | None, Field(description="Not before this moment; null: now.")]]
-    expires_at: Annotated[Moment | None, Field(
-        description="Not after this moment; null: never expires. Left out: as it was.")]
+    scheduled_at: Required[
+        Annotated[Moment | None, Field(description="Not before this moment; null: now.")]
+    ]
+    expires_at: Annotated[
+        Moment | None,
+        Field(description="Not after this moment; null: never expires. Left out: as it was."),
+    ]
 
 
 @with_config(STRICT)
 class ResolveWanted(TypedDict):
     """What somebody found out about a notification whose outcome is unknown, or wants done about it."""
 
-    outcome: Annotated[Literal["delivered", "failed", "resend"], Field(
-        description="delivered or failed end it; resend sends it again, which may be a duplicate.")]
+    outcome: Annotated[
+        Literal["delivered", "failed", "resend"],
+        Field(
+            description=(
+                "delivered or failed end it; resend sends it again, which may be a duplicate."
+            )
+        ),
+    ]
 
 
 @with_config(STRICT)
@@ -63,16 +76,24 @@ PAUSE: TypeAdapter[PauseWanted] = TypeAdapter(PauseWanted)
 def selection(wanted: RecallWanted) -> Selection:
     """Raises InvalidRequest where it would be everything, or everything of a channel."""
     chosen = Selection(
-        template=wanted.get("template"), batch_id=wanted.get("batch_id"), category=wanted.get("category"),
-        channel=wanted.get("channel"))
+        template=wanted.get("template"),
+        batch_id=wanted.get("batch_id"),
+        category=wanted.get("category"),
+        channel=wanted.get("channel"),
+    )
     if chosen.template is None and chosen.batch_id is None and chosen.category is None:
-        raise InvalidRequest([FieldError("/template", "is missing: give `template`, `batch_id` or `category`")])
+        raise InvalidRequest(
+            [FieldError("/template", "is missing: give `template`, `batch_id` or `category`")]
+        )
     return chosen
 
 
 def schedule(wanted: RescheduleWanted) -> Schedule:
     return Schedule(
-        at=wanted["scheduled_at"], expires_at=wanted.get("expires_at"), keeps_expiry="expires_at" not in wanted)
+        at=wanted["scheduled_at"],
+        expires_at=wanted.get("expires_at"),
+        keeps_expiry="expires_at" not in wanted,
+    )
 
 
 class RecallView(TypedDict):
@@ -110,8 +131,15 @@ class PreviewStepView(TypedDict):
     """What one gate says."""
 
     gate: str
-    verdict: Annotated[str, Field(
-        description="passed, bypassed, fallback, deferred, suppressed, expired, failed; or `judged at delivery`.")]
+    verdict: Annotated[
+        str,
+        Field(
+            description=(
+                "passed, bypassed, fallback, deferred, suppressed, expired, failed; or `judged at"
+                " delivery`."
+            )
+        ),
+    ]
     reason: str
     inputs: Mapping[str, Any]
     next_eligible_at: datetime | None
@@ -120,16 +148,25 @@ class PreviewStepView(TypedDict):
 class PreviewView(TypedDict):
     """What a create with this body would come to. Nothing was sent, stored or counted."""
 
-    would: Annotated[Literal["send", "defer", "suppress", "expire", "fail", "wait"], Field(
-        description="wait: for `scheduled_at`; the gates are asked as of that moment.")]
+    would: Annotated[
+        Literal["send", "defer", "suppress", "expire", "fail", "wait"],
+        Field(description="wait: for `scheduled_at`; the gates are asked as of that moment."),
+    ]
     reason: str
     next_eligible_at: datetime | None
     subject: str | None
     content: Annotated[str | None, Field(description="The rendered text.")]
     html: Annotated[str | None, Field(description="Of an e-mail from a template with HTML.")]
-    sms: Annotated[SegmentsView | None, Field(description="For channel sms: alphabet and number of segments.")]
-    provider: Annotated[str | None, Field(description="Who would be called; null: nobody could be.")]
-    steps: Annotated[list[PreviewStepView], Field(description="Every gate in order, also after one that stops it.")]
+    sms: Annotated[
+        SegmentsView | None, Field(description="For channel sms: alphabet and number of segments.")
+    ]
+    provider: Annotated[
+        str | None, Field(description="Who would be called; null: nobody could be.")
+    ]
+    steps: Annotated[
+        list[PreviewStepView],
+        Field(description="Every gate in order, also after one that stops it."),
+    ]
 
 
 def recalled(found: Recalled) -> RecallView:
@@ -138,7 +175,9 @@ def recalled(found: Recalled) -> RecallView:
 
 def pause(stored: StoredPause) -> PauseView:
     return {
-        "channel": stored.pause.channel, "provider": stored.pause.provider, "reason": stored.reason,
+        "channel": stored.pause.channel,
+        "provider": stored.pause.provider,
+        "reason": stored.reason,
         "paused_at": stored.paused_at,
     }
 
@@ -158,8 +197,13 @@ def preview(found: Preview) -> PreviewView:
         "sms": segments(found.segments) if found.segments else None,
         "provider": found.provider,
         "steps": [
-            {"gate": s.gate, "verdict": s.verdict, "reason": s.reason, "inputs": s.inputs,
-             "next_eligible_at": s.next_eligible_at}
+            {
+                "gate": s.gate,
+                "verdict": s.verdict,
+                "reason": s.reason,
+                "inputs": s.inputs,
+                "next_eligible_at": s.next_eligible_at,
+            }
             for s in found.steps
         ],
     }

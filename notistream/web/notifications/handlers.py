@@ -44,7 +44,9 @@ async def create(request: web.Request) -> web.Response:
 async def _create(request: web.Request, body: bytes) -> web.Response:
     wanted = draft(parse(CREATE, body))
     stored = await request.app[RUNTIME].notifications.create(wanted, request[SENDER])
-    return answer(rendering.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}")
+    return answer(
+        rendering.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}"
+    )
 
 
 async def create_batch(request: web.Request) -> web.Response:
@@ -57,15 +59,19 @@ async def _create_batch(request: web.Request, body: bytes) -> web.Response:
     atomic = query.switch("atomic")
     query.check()
     result = await request.app[RUNTIME].notifications.create_batch(
-        drafts(parse(BATCH, body)), sender, atomic=atomic)
+        drafts(parse(BATCH, body)), sender, atomic=atomic
+    )
     items = [_item(item, index=index, sender=sender) for index, item in enumerate(result.items)]
     return answer(
         {"batch": rendering.batch(result.batch), "notifications": items},
-        status=202, location=f"/api/v1/batches/{result.batch.id}",
+        status=202,
+        location=f"/api/v1/batches/{result.batch.id}",
     )
 
 
-def _item(item: StoredNotification | NotiStreamError, *, index: int, sender: Sender) -> NotificationView | Problem:
+def _item(
+    item: StoredNotification | NotiStreamError, *, index: int, sender: Sender
+) -> NotificationView | Problem:
     if isinstance(item, StoredNotification):
         return rendering.notification(item)
     trace_id = problems.trace_id(sender.correlation_id, sender.traceparent)
@@ -73,7 +79,9 @@ def _item(item: StoredNotification | NotiStreamError, *, index: int, sender: Sen
 
 
 async def show(request: web.Request) -> web.Response:
-    stored = await request.app[RUNTIME].notifications.get(request[SENDER].tenant_id, path_id(request))
+    stored = await request.app[RUNTIME].notifications.get(
+        request[SENDER].tenant_id, path_id(request)
+    )
     return answer(rendering.notification(stored))
 
 
@@ -92,21 +100,33 @@ async def show_many(request: web.Request) -> web.Response:
         date_to=query.moment("date_to"),
     )
     query.check()
-    page = await request.app[RUNTIME].notifications.list_page(request[SENDER].tenant_id, shown, limit=size)
-    return answer({
-        "data": [rendering.notification(stored) for stored in page.notifications], "next_cursor": page.older})
+    page = await request.app[RUNTIME].notifications.list_page(
+        request[SENDER].tenant_id, shown, limit=size
+    )
+    return answer(
+        {
+            "data": [rendering.notification(stored) for stored in page.notifications],
+            "next_cursor": page.older,
+        }
+    )
 
 
 async def cancel(request: web.Request) -> web.Response:
-    stored = await request.app[RUNTIME].notifications.cancel(request[SENDER].tenant_id, path_id(request))
+    stored = await request.app[RUNTIME].notifications.cancel(
+        request[SENDER].tenant_id, path_id(request)
+    )
     return answer(rendering.notification(stored))
 
 
 async def trace(request: web.Request) -> web.Response:
-    found = await request.app[RUNTIME].notifications.trace(request[SENDER].tenant_id, path_id(request))
+    found = await request.app[RUNTIME].notifications.trace(
+        request[SENDER].tenant_id, path_id(request)
+    )
     return answer(rendering.trace(found))
 
 
 async def show_batch(request: web.Request) -> web.Response:
-    stored = await request.app[RUNTIME].notifications.batch(request[SENDER].tenant_id, path_id(request))
+    stored = await request.app[RUNTIME].notifications.batch(
+        request[SENDER].tenant_id, path_id(request)
+    )
     return answer(rendering.batch(stored))

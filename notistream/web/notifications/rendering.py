@@ -75,7 +75,12 @@ def _receipt(stored: StoredNotification) -> ReceiptView | None:
     kept = stored.receipt
     if kept is None or kept["chain"] != stored.chain:
         return None
-    return {"state": kept["state"], "at": kept["at"], "detail": kept["detail"], "provider": kept["provider"]}
+    return {
+        "state": kept["state"],
+        "at": kept["at"],
+        "detail": kept["detail"],
+        "provider": kept["provider"],
+    }
 
 
 def batch(stored: StoredBatch) -> BatchView:
@@ -100,12 +105,17 @@ def batch(stored: StoredBatch) -> BatchView:
 
 
 def figures(totals: Mapping[str, ChannelTotals]) -> Figures:
-    return {"channels": {
-        name: {
-            "sent": t.sent, "failed": t.failed, "avg_latency_ms": t.avg_latency_ms, "success_rate": t.success_rate,
+    return {
+        "channels": {
+            name: {
+                "sent": t.sent,
+                "failed": t.failed,
+                "avg_latency_ms": t.avg_latency_ms,
+                "success_rate": t.success_rate,
+            }
+            for name, t in totals.items()
         }
-        for name, t in totals.items()
-    }}
+    }
 
 
 def trace(found: Timeline) -> TraceView:
@@ -123,12 +133,21 @@ def trace(found: Timeline) -> TraceView:
 def _queue(place: QueuePlace | None) -> QueueView | None:
     if place is None:
         return None
-    return {"lane": place.lane, "queued_at": place.queued_at, "place": place.place, "ahead": place.ahead}
+    return {
+        "lane": place.lane,
+        "queued_at": place.queued_at,
+        "place": place.place,
+        "ahead": place.ahead,
+    }
 
 
 def _step(step: StoredStep) -> StepView:
     return {
-        "at": step.at, "gate": step.gate, "verdict": step.verdict, "reason": step.reason, "inputs": step.inputs,
+        "at": step.at,
+        "gate": step.gate,
+        "verdict": step.verdict,
+        "reason": step.reason,
+        "inputs": step.inputs,
         "next_eligible_at": step.next_eligible_at,
     }
 

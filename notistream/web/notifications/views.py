@@ -1,4 +1,7 @@
-"""Answers: the JSON shapes that clients rely on; `render` fills them, and the OpenAPI document shows them."""
+"""Answers: the JSON shapes that clients rely on.
+
+`render` fills them, and the OpenAPI document shows them.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,9 +15,15 @@ from typing_extensions import TypedDict
 class ReceiptView(TypedDict):
     """What the vendor said after it had accepted the message."""
 
-    state: Annotated[str, Field(
-        description="sent, delayed, undelivered, delivered, read, bounced, complained; only a word further on in this "
-        "order takes another's place.")]
+    state: Annotated[
+        str,
+        Field(
+            description=(
+                "sent, delayed, undelivered, delivered, read, bounced, complained; only a word"
+                " further on in this order takes another's place."
+            )
+        ),
+    ]
     at: datetime
     detail: Annotated[str | None, Field(description="In the vendor's words.")]
     provider: str
@@ -32,32 +41,53 @@ class NotificationView(TypedDict):
     recipient_id: str | None
     content: Annotated[str | None, Field(description="Once rendered, the rendered text.")]
     subject: str | None
-    template_id: Annotated[UUID | str | None, Field(description="Id of the template; of a starter, its name.")]
+    template_id: Annotated[
+        UUID | str | None, Field(description="Id of the template; of a starter, its name.")
+    ]
     template_name: str | None
     template_version: int | None
     template_variables: Mapping[str, Any]
     payload: Annotated[Mapping[str, Any], Field(description="The same as `template_variables`.")]
-    locale: Annotated[str | None, Field(description="The sender's choice of language; null: the recipient's.")]
+    locale: Annotated[
+        str | None, Field(description="The sender's choice of language; null: the recipient's.")
+    ]
     priority: str
-    status: Annotated[str, Field(
-        description="pending, scheduled, processing, retrying, deferred, unknown; and for good: delivered, failed, "
-        "cancelled, suppressed, expired. `delivered` means that the provider accepted it.")]
-    final: Annotated[bool, Field(description="Whether the status is one that does not change on its own.")]
+    status: Annotated[
+        str,
+        Field(
+            description=(
+                "pending, scheduled, processing, retrying, deferred, unknown; and for good:"
+                " delivered, failed, cancelled, suppressed, expired. `delivered` means that the"
+                " provider accepted it."
+            )
+        ),
+    ]
+    final: Annotated[
+        bool, Field(description="Whether the status is one that does not change on its own.")
+    ]
     reason: Annotated[str | None, Field(description="Why it is where it is, in words.")]
-    next_eligible_at: Annotated[datetime | None, Field(description="When one that waits is looked at again.")]
+    next_eligible_at: Annotated[
+        datetime | None, Field(description="When one that waits is looked at again.")
+    ]
     attempts: Annotated[int, Field(description="Provider calls begun.")]
     retry_count: int
     max_retries: int
     error_message: str | None
     provider: str | None
     provider_message_id: str | None
-    receipt: Annotated[ReceiptView | None, Field(
-        description="What became of it after it was accepted, where the provider reports that.")]
+    receipt: Annotated[
+        ReceiptView | None,
+        Field(
+            description="What became of it after it was accepted, where the provider reports that."
+        ),
+    ]
     type: str | None
     category: str | None
     metadata: Mapping[str, Any]
     on_unknown: str
-    test: Annotated[bool, Field(description="Sent with a test key: it never reaches a real provider.")]
+    test: Annotated[
+        bool, Field(description="Sent with a test key: it never reaches a real provider.")
+    ]
     idempotency_key: str | None
     correlation_id: str | None
     scheduled_at: datetime | None
@@ -76,7 +106,10 @@ class NotificationPage(TypedDict):
 
 
 class BatchView(TypedDict):
-    """pending + delivered + failed + cancelled = total; refused items are apart, in `rejected_count`."""
+    """pending + delivered + failed + cancelled = total.
+
+    Refused items are apart, in `rejected_count`.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -94,13 +127,23 @@ class BatchView(TypedDict):
 class FieldProblem(TypedDict):
     """One wrong place."""
 
-    pointer: Annotated[str, Field(
-        description="JSON pointer into the body; /path/NAME, /query/NAME and /header/NAME for what is not in it.")]
+    pointer: Annotated[
+        str,
+        Field(
+            description=(
+                "JSON pointer into the body; /path/NAME, /query/NAME and /header/NAME for what is"
+                " not in it."
+            )
+        ),
+    ]
     message: str
 
 
 class Problem(TypedDict):
-    """RFC 9457, with a stable `code`; `error` repeats the detail for clients that look for it there."""
+    """RFC 9457, with a stable `code`.
+
+    `error` repeats the detail for clients that look for it there.
+    """
 
     type: str
     title: str
@@ -110,7 +153,9 @@ class Problem(TypedDict):
     errors: list[FieldProblem]
     trace_id: str
     error: str
-    id: NotRequired[Annotated[UUID, Field(description="With code duplicate_idempotency_key: who has the key.")]]
+    id: NotRequired[
+        Annotated[UUID, Field(description="With code duplicate_idempotency_key: who has the key.")]
+    ]
     notification: NotRequired[NotificationView]
 
 
@@ -142,7 +187,9 @@ class AttemptView(TypedDict):
     duration_ms: float | None
     outcome: str
     error: str | None
-    late_outcome: Annotated[str | None, Field(description="What was reported after the worker's time was over.")]
+    late_outcome: Annotated[
+        str | None, Field(description="What was reported after the worker's time was over.")
+    ]
     late_at: datetime | None
 
 
@@ -151,10 +198,18 @@ class QueueView(TypedDict):
 
     lane: Annotated[str, Field(description="Channel and priority, such as sms.high.")]
     queued_at: datetime
-    place: Annotated[Literal["held", "outbox", "kafka"], Field(
-        description="held: until the lane has room for more of this tenant; outbox: to be published; kafka: published, "
-        "a worker takes it in its turn.")]
-    ahead: Annotated[int, Field(description="Notifications of this tenant that are held back before it.")]
+    place: Annotated[
+        Literal["held", "outbox", "kafka"],
+        Field(
+            description=(
+                "held: until the lane has room for more of this tenant; outbox: to be published;"
+                " kafka: published, a worker takes it in its turn."
+            )
+        ),
+    ]
+    ahead: Annotated[
+        int, Field(description="Notifications of this tenant that are held back before it.")
+    ]
 
 
 class TraceView(TypedDict):
@@ -163,7 +218,9 @@ class TraceView(TypedDict):
     notification_id: UUID
     status: str
     reason: str | None
-    next_eligible_at: Annotated[datetime | None, Field(description="When one that waits is looked at again.")]
+    next_eligible_at: Annotated[
+        datetime | None, Field(description="When one that waits is looked at again.")
+    ]
     queue: Annotated[QueueView | None, Field(description="While it is pending.")]
     steps: list[StepView]
     attempts: list[AttemptView]
@@ -175,7 +232,9 @@ class ChannelFigures(TypedDict):
     sent: int
     failed: int
     avg_latency_ms: float
-    success_rate: Annotated[float, Field(description="Per cent of those that ended; 0 where none has.")]
+    success_rate: Annotated[
+        float, Field(description="Per cent of those that ended; 0 where none has.")
+    ]
 
 
 class Figures(TypedDict):

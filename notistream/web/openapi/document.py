@@ -32,8 +32,9 @@ KINDS: Mapping[int, type[NotiStreamError]] = {
     503: errors.Unavailable,
 }
 ABOUT = (
-    "One HTTP request per notification; delivery by SMS, e-mail, push or in-app happens in the background. "
-    "Errors are RFC 9457 problems. Send `X-Correlation-ID` and W3C `traceparent` to follow a request through."
+    "One HTTP request per notification; delivery by SMS, e-mail, push or in-app happens in the"
+    " background. Errors are RFC 9457 problems. Send `X-Correlation-ID` and W3C `traceparent` to"
+    " follow a request through."
 )
 TAGS = {
     "Notifications": "Send, follow and cancel.",
@@ -46,29 +47,49 @@ TAGS = {
     "Administration": "For operators, with the admin token: dead letters and replays.",
 }
 CORRELATION = {
-    "name": "X-Correlation-ID", "in": "header", "description": "1 to 128 printable ASCII characters; comes back in the "
-    "answer, and is made up where it is missing or anything else.", "schema": {"type": "string"},
+    "name": "X-Correlation-ID",
+    "in": "header",
+    "description": (
+        "1 to 128 printable ASCII characters; comes back in the "
+        "answer, and is made up where it is missing or anything else."
+    ),
+    "schema": {"type": "string"},
 }
 IDEMPOTENCY = {
-    "name": "Idempotency-Key", "in": "header", "description": "A repeated request with the same key and body gets the "
-    "first answer again (`Idempotency-Replayed: true`); with another body 422; while the first is served 409.",
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": (
+        "A repeated request with the same key and body gets the first answer again"
+        " (`Idempotency-Replayed: true`); with another body 422; while the first is served 409."
+    ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
 SECURITY = {
     "apiKey": {
-        "type": "apiKey", "in": "header", "name": "X-API-Key",
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
         "description": "A tenant's key; not needed while the server runs with AUTH=off.",
     },
     "recipientToken": {
-        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-        "description": "A recipient's token from POST /api/v1/ws-token. WebSockets also take it as the subprotocol "
-        "`notistream.token.<token>`, offered beside `notistream.v1`, or as `?token=`.",
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": (
+            "A recipient's token from POST /api/v1/ws-token. WebSockets also take it as the"
+            " subprotocol `notistream.token.<token>`, offered beside `notistream.v1`, or as"
+            " `?token=`."
+        ),
     },
     "adminToken": {
-        "type": "apiKey", "in": "header", "name": "X-Admin-Token",
-        "description": "The operator's token (NOTISTREAM_ADMIN_TOKEN); needed with AUTH=off too. `make run` keeps one "
-        "in .local/admin-token.",
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Admin-Token",
+        "description": (
+            "The operator's token (NOTISTREAM_ADMIN_TOKEN); needed with AUTH=off too. `make run`"
+            " keeps one in .local/admin-token."
+        ),
     },
 }
 
@@ -83,7 +104,9 @@ def document(routes: Sequence[Route]) -> Mapping[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "NotiStream", "version": __version__, "description": ABOUT,
+            "title": "NotiStream",
+            "version": __version__,
+            "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -105,9 +128,14 @@ Refs = Mapping[tuple[int, JsonSchemaMode], Mapping[str, Any]]
 def _schemas(operations: Sequence[Operation]) -> tuple[Refs, Mapping[str, Any]]:
     """Where each type is found, by its identity, and all definitions."""
     inputs = {
-        (id(kind), mode): (kind, mode) for operation in operations for kind, mode in _types(operation)}
+        (id(kind), mode): (kind, mode)
+        for operation in operations
+        for kind, mode in _types(operation)
+    }
     refs, definitions = TypeAdapter.json_schemas(
-        [(key[0], mode, TypeAdapter(kind)) for key, (kind, mode) in inputs.items()], ref_template=REF)
+        [(key[0], mode, TypeAdapter(kind)) for key, (kind, mode) in inputs.items()],
+        ref_template=REF,
+    )
     return refs, _untitled(definitions["$defs"])
 
 
@@ -131,10 +159,14 @@ def _untitled(schema: Any) -> Any:
 
 def _operation(route: Route, operation: Operation, refs: Refs) -> Mapping[str, Any]:
     shown: dict[str, Any] = {
-        "operationId": operation.id, "tags": [operation.tag], "summary": operation.summary,
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
         "parameters": [
-            *_path_parameters(route.path, operation.path), *(_parameter(p, "query") for p in operation.query),
-            *(_parameter(p, "header") for p in operation.headers)],
+            *_path_parameters(route.path, operation.path),
+            *(_parameter(p, "query") for p in operation.query),
+            *(_parameter(p, "header") for p in operation.headers),
+        ],
         "responses": {str(status): _answer(a, refs) for status, a in operation.answers.items()},
     }
     if operation.description:
@@ -151,7 +183,9 @@ def _operation(route: Route, operation: Operation, refs: Refs) -> Mapping[str, A
         shown["security"] = [{"adminToken": []}]
     if operation.body:
         shown["requestBody"] = {
-            "required": operation.body.required, "content": _content(operation.body, "validation", refs)}
+            "required": operation.body.required,
+            "content": _content(operation.body, "validation", refs),
+        }
     for status in sorted(operation.problems):
         shown["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return shown
@@ -160,15 +194,24 @@ def _operation(route: Route, operation: Operation, refs: Refs) -> Mapping[str, A
 def _path_parameters(path: str, described: Sequence[Parameter]) -> list[Mapping[str, Any]]:
     shown = {parameter.name: _parameter(parameter, "path") for parameter in described}
     return [
-        {"name": name, "in": "path", "schema": {"type": "string", "format": "uuid"}, **shown.get(name, {}),
-         "required": True}
+        {
+            "name": name,
+            "in": "path",
+            "schema": {"type": "string", "format": "uuid"},
+            **shown.get(name, {}),
+            "required": True,
+        }
         for name in PATH_PARAMETER.findall(path)
     ]
 
 
 def _parameter(parameter: Parameter, place: str) -> Mapping[str, Any]:
     return {
-        "name": parameter.name, "in": place, "description": parameter.description, "schema": parameter.schema}
+        "name": parameter.name,
+        "in": place,
+        "description": parameter.description,
+        "schema": parameter.schema,
+    }
 
 
 def _answer(answer: Answer, refs: Refs) -> Mapping[str, Any]:
@@ -180,13 +223,18 @@ def _answer(answer: Answer, refs: Refs) -> Mapping[str, Any]:
         shown["content"] = {answer.media_type: {"schema": {"type": kind}}}
     if answer.headers:
         shown["headers"] = {
-            name: {"description": about, "schema": {"type": "string"}} for name, about in answer.headers.items()}
+            name: {"description": about, "schema": {"type": "string"}}
+            for name, about in answer.headers.items()
+        }
     return shown
 
 
 def _content(content: Content, mode: JsonSchemaMode, refs: Refs) -> Mapping[str, Any]:
     examples = {
-        name.replace(" ", "_").replace(",", ""): {"summary": name, "value": orjson.loads(dump(value))}
+        name.replace(" ", "_").replace(",", ""): {
+            "summary": name,
+            "value": orjson.loads(dump(value)),
+        }
         for name, value in content.examples.items()
     }
     return {"application/json": {"schema": refs[id(content.type), mode], "examples": examples}}
@@ -195,10 +243,15 @@ def _content(content: Content, mode: JsonSchemaMode, refs: Refs) -> Mapping[str,
 def _problem(kind: type[NotiStreamError], refs: Refs) -> Mapping[str, Any]:
     error = (
         errors.InvalidRequest([FieldError("/recipient", "must be a phone number in E.164 form")])
-        if kind is errors.InvalidRequest else kind()
+        if kind is errors.InvalidRequest
+        else kind()
     )
-    example = orjson.loads(dump(problems.problem(error, trace_id="4bf92f3577b34da6a3ce929d0e0e4736")))
+    example = orjson.loads(
+        dump(problems.problem(error, trace_id="4bf92f3577b34da6a3ce929d0e0e4736"))
+    )
     return {
         "description": error.title,
-        "content": {problems.MEDIA_TYPE: {"schema": refs[id(Problem), "serialization"], "example": example}},
+        "content": {
+            problems.MEDIA_TYPE: {"schema": refs[id(Problem), "serialization"], "example": example}
+        },
     }

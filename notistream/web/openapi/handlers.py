@@ -21,10 +21,13 @@ ASSETS = {
     "swagger-ui-bundle.js": swagger_ui.static_path / "swagger-ui-bundle.js",
     "favicon.png": swagger_ui.static_path / "favicon-32x32.png",
 }
-# Swagger UI sets style attributes and draws its icons from data: addresses; scripts are files of this server only.
+# Swagger UI sets style attributes and draws its icons from data: addresses; scripts are files of
+# this server only.
 SAFE = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'"
+        " data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -37,7 +40,9 @@ ERRORS_PAGE = """<!doctype html>
 
 async def openapi(request: web.Request) -> web.Response:
     body = _document(request.app[ROUTE_TABLE].rows)
-    return web.Response(body=body, headers={"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"})
+    return web.Response(
+        body=body, headers={"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}
+    )
 
 
 @lru_cache(maxsize=4)

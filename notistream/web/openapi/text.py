@@ -11,5 +11,7 @@ def text(*, yaml: bool = False) -> str:
     """The whole document, ending with a newline."""
     shown = document(ROUTES)
     if yaml:
-        return "# Made by `python -m notistream.web.openapi --yaml`; do not edit.\n" + yaml_text(shown)
+        return "# Made by `python -m notistream.web.openapi --yaml`; do not edit.\n" + yaml_text(
+            shown
+        )
     return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"

@@ -36,4 +36,8 @@ def _entry(head: str, item: Any) -> Iterator[str]:
 
 
 def _key(key: str) -> str:
-    return key if PLAIN_KEY.match(key) and key.lower() not in RESERVED else json.dumps(key, ensure_ascii=False)
+    return (
+        key
+        if PLAIN_KEY.match(key) and key.lower() not in RESERVED
+        else json.dumps(key, ensure_ascii=False)
+    )

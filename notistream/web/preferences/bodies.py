@@ -31,20 +31,40 @@ def _clock(value: str) -> str:
 
 def _window(value: object) -> str | int:
     """A word for the window of a cap, or its minutes; raises ValueError."""
-    if (type(value) is int and 1 <= value <= MAX_MINUTES) or (isinstance(value, str) and value in CAP_WINDOWS_S):
+    if (type(value) is int and 1 <= value <= MAX_MINUTES) or (
+        isinstance(value, str) and value in CAP_WINDOWS_S
+    ):
         return value
-    raise ValueError(f"must be {', '.join(CAP_WINDOWS_S)}, or a number of minutes from 1 to {MAX_MINUTES}")
+    raise ValueError(
+        f"must be {', '.join(CAP_WINDOWS_S)}, or a number of minutes from 1 to {MAX_MINUTES}"
+    )
 
 
 Clock = Annotated[
-    str, AfterValidator(_clock), WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})]
-Window = Annotated[str | int, PlainValidator(_window), WithJsonSchema({"anyOf": [
-    {"type": "string", "enum": list(CAP_WINDOWS_S)}, {"type": "integer", "minimum": 1, "maximum": MAX_MINUTES}]})]
+    str,
+    AfterValidator(_clock),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
+]
+Window = Annotated[
+    str | int,
+    PlainValidator(_window),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": list(CAP_WINDOWS_S)},
+                {"type": "integer", "minimum": 1, "maximum": MAX_MINUTES},
+            ]
+        }
+    ),
+]
 
 
 @with_config(STRICT)
 class QuietHoursBody(TypedDict):
-    """From `start` to before `end` in the recipient's zone; overnight where `start` is the later one."""
+    """From `start` to before `end` in the recipient's zone.
+
+    Overnight where `start` is the later one.
+    """
 
     start: Clock
     end: Clock
@@ -77,10 +97,20 @@ class ChannelPreferenceBody(TypedDict, total=False):
 class PutPreferences(TypedDict, total=False):
     """All that a recipient wishes; what is left out goes back to its default."""
 
-    channels: Annotated[dict[str, ChannelPreferenceBody | None] | None, Field(
-        description="By channel.", json_schema_extra={"propertyNames": {"enum": list(CHANNEL_NAMES)}})]
-    categories: Annotated[dict[str, bool] | None, Field(
-        description="false: nothing of this category is sent.", json_schema_extra={"maxProperties": MAX_CATEGORIES})]
+    channels: Annotated[
+        dict[str, ChannelPreferenceBody | None] | None,
+        Field(
+            description="By channel.",
+            json_schema_extra={"propertyNames": {"enum": list(CHANNEL_NAMES)}},
+        ),
+    ]
+    categories: Annotated[
+        dict[str, bool] | None,
+        Field(
+            description="false: nothing of this category is sent.",
+            json_schema_extra={"maxProperties": MAX_CATEGORIES},
+        ),
+    ]
 
 
 PUT_PREFERENCES: TypeAdapter[PutPreferences] = TypeAdapter(PutPreferences)
@@ -96,7 +126,8 @@ def preferences(wanted: PutPreferences) -> StoredPreferences:
     if errors := [*_channel_errors(channels), *_category_errors(categories)]:
         raise InvalidRequest(errors)
     return StoredPreferences(
-        {CHANNEL_NAMES[name]: _document(body or {}) for name, body in channels.items()}, categories)
+        {CHANNEL_NAMES[name]: _document(body or {}) for name, body in channels.items()}, categories
+    )
 
 
 def _channel_errors(channels: Mapping[str, object]) -> Iterator[FieldError]:
@@ -104,7 +135,10 @@ def _channel_errors(channels: Mapping[str, object]) -> Iterator[FieldError]:
         if name not in CHANNEL_NAMES:
             yield FieldError(pointer("channels", name), f"must be one of {', '.join(CHANNELS)}")
         elif CHANNEL_NAMES[name] != name and CHANNEL_NAMES[name] in channels:
-            yield FieldError(pointer("channels", name), f"is an alias of {CHANNEL_NAMES[name]}, which is here too")
+            yield FieldError(
+                pointer("channels", name),
+                f"is an alias of {CHANNEL_NAMES[name]}, which is here too",
+            )
 
 
 def _category_errors(categories: Mapping[str, bool]) -> Iterator[FieldError]:

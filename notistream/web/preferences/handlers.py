@@ -46,7 +46,9 @@ async def put_user_channel(request: web.Request) -> web.Response:
 async def drop_user_channel(request: web.Request) -> web.Response:
     recipient_id, channel = recipient_of(request), _channel_of(request)
     database = own(request)
-    if not await preferences.drop_channel(database, request[SENDER].tenant_id, recipient_id, channel):
+    if not await preferences.drop_channel(
+        database, request[SENDER].tenant_id, recipient_id, channel
+    ):
         raise NotFound(f"{recipient_id!r} has no preferences for {channel}")
     return no_content()
 
@@ -56,16 +58,27 @@ def _channel_of(request: web.Request) -> str:
 
 
 async def _put_user(request: web.Request, *, channel: str | None) -> web.Response:
-    recipient_id, database, tenant_id = recipient_of(request), own(request), request[SENDER].tenant_id
+    recipient_id, database, tenant_id = (
+        recipient_of(request),
+        own(request),
+        request[SENDER].tenant_id,
+    )
     wanted = user_bodies.read(await read_body(request), channel=channel)
     if isinstance(wanted, Wishes):
         stored = await wish(
-            database, tenant_id, recipient_id, channels=wanted.channels, timezone=wanted.timezone)
+            database, tenant_id, recipient_id, channels=wanted.channels, timezone=wanted.timezone
+        )
     else:
         stored = await preferences.put(database, tenant_id, recipient_id, wanted)
     return await _user_answer(request, recipient_id, stored)
 
 
-async def _user_answer(request: web.Request, recipient_id: str, stored: StoredPreferences) -> web.Response:
+async def _user_answer(
+    request: web.Request, recipient_id: str, stored: StoredPreferences
+) -> web.Response:
     found = await recipients.get(own(request), request[SENDER].tenant_id, recipient_id)
-    return answer(views.user_preferences(stored, user_id=recipient_id, timezone=found.timezone if found else "UTC"))
+    return answer(
+        views.user_preferences(
+            stored, user_id=recipient_id, timezone=found.timezone if found else "UTC"
+        )
+    )

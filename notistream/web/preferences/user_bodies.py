@@ -28,14 +28,22 @@ from notistream.web.server.fields import ChannelName
 class UserPreference(TypedDict, total=False):
     """What a recipient wishes of one channel; null, 0 and an empty text mean none."""
 
-    channel: Annotated[ChannelName | None, Field(description="Required, where the path does not name it.")]
+    channel: Annotated[
+        ChannelName | None, Field(description="Required, where the path does not name it.")
+    ]
     enabled: Annotated[bool | None, Field(description="false: nothing is sent. Default true.")]
     quiet_hours_start: Annotated[str | None, Field(description="HH:MM, in the recipient's zone.")]
-    quiet_hours_end: Annotated[str | None, Field(description="HH:MM; before the start, it is of the next day.")]
-    frequency_cap: Annotated[int | None, Field(
-        ge=0, le=MAX_COUNT, description="At most so many in any `frequency_window_minutes`.")]
+    quiet_hours_end: Annotated[
+        str | None, Field(description="HH:MM; before the start, it is of the next day.")
+    ]
+    frequency_cap: Annotated[
+        int | None,
+        Field(ge=0, le=MAX_COUNT, description="At most so many in any `frequency_window_minutes`."),
+    ]
     frequency_window_minutes: Annotated[int | None, Field(ge=0, le=MAX_MINUTES)]
-    timezone: Annotated[str | None, Field(description="IANA time zone; it is the recipient's, for all channels.")]
+    timezone: Annotated[
+        str | None, Field(description="IANA time zone; it is the recipient's, for all channels.")
+    ]
 
 
 @with_config(STRICT)
@@ -58,6 +66,7 @@ class Wishes:
     channels: Mapping[str, Any]
     timezone: str | None
 
+
 def read(body: bytes, *, channel: str | None) -> Wishes | StoredPreferences:
     """A body in whichever of its shapes: one channel, several, or everything as our own path takes it.
 
@@ -79,7 +88,9 @@ def read(body: bytes, *, channel: str | None) -> Wishes | StoredPreferences:
 def _wishes(wanted: Mapping[str, UserPreference], channel: str | None) -> Wishes:
     errors = [
         FieldError(place + pointer, message)
-        for place, one in wanted.items() for pointer, message in _errors(one, channel) if message
+        for place, one in wanted.items()
+        for pointer, message in _errors(one, channel)
+        if message
     ]
     if errors:
         raise InvalidRequest(errors)
@@ -92,7 +103,9 @@ def _wishes(wanted: Mapping[str, UserPreference], channel: str | None) -> Wishes
         documents[name] = _document(one)
         zones.update(dict.fromkeys(filter(None, [one.get("timezone")])))
         if len(zones) > 1:
-            raise InvalidRequest([FieldError(f"{place}/timezone", "must be the same for all channels")])
+            raise InvalidRequest(
+                [FieldError(f"{place}/timezone", "must be the same for all channels")]
+            )
     return Wishes(documents, next(iter(zones), None))
 
 
@@ -111,7 +124,10 @@ def _errors(one: UserPreference, channel: str | None) -> Iterator[tuple[str, str
 
 
 def _quiet_errors(start: str | None, end: str | None) -> Iterator[tuple[str, str | None]]:
-    for pointer, value, other in (("/quiet_hours_start", start, end), ("/quiet_hours_end", end, start)):
+    for pointer, value, other in (
+        ("/quiet_hours_start", start, end),
+        ("/quiet_hours_end", end, start),
+    ):
         if value:
             yield pointer, clock_error(value)
         elif other:
@@ -125,5 +141,8 @@ def _document(one: UserPreference) -> Mapping[str, Any]:
     if one.get("quiet_hours_start"):
         document["quiet_hours"] = {"start": one["quiet_hours_start"], "end": one["quiet_hours_end"]}
     if one.get("frequency_cap"):
-        document["frequency_cap"] = {"count": one["frequency_cap"], "per": one["frequency_window_minutes"]}
+        document["frequency_cap"] = {
+            "count": one["frequency_cap"],
+            "per": one["frequency_window_minutes"],
+        }
     return document

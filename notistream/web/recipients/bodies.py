@@ -10,7 +10,13 @@ from typing_extensions import TypedDict
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
 from notistream.domain.recipient import MAX_TOKENS, Contact, contact_errors
 from notistream.domain.suppression import SuppressionReason, address_error, category_error
-from notistream.domain.validation import length_error, name_error, nul_error, recipient_id_error, token_error
+from notistream.domain.validation import (
+    length_error,
+    name_error,
+    nul_error,
+    recipient_id_error,
+    token_error,
+)
 from notistream.errors import FieldError, InvalidRequest
 from notistream.web.notifications.bodies import STRICT, either
 from notistream.web.server.fields import ChannelName
@@ -24,20 +30,35 @@ class PutRecipient(TypedDict, total=False):
 
     email: Annotated[str | None, Field(description="E-mail address.")]
     phone: Annotated[str | None, Field(description="E.164 phone number.")]
-    push_tokens: Annotated[list[str] | None, Field(
-        description=f"At most {MAX_TOKENS} device tokens, oldest first. Left out: those that are stored stay.")]
-    timezone: Annotated[str | None, Field(description="IANA time zone, for quiet hours. Default UTC.")]
-    locale: Annotated[str | None, Field(description="Language tag (BCP 47), such as `en` or `pt-BR`.")]
+    push_tokens: Annotated[
+        list[str] | None,
+        Field(
+            description=(
+                f"At most {MAX_TOKENS} device tokens, oldest first. Left out: those that are stored"
+                " stay."
+            )
+        ),
+    ]
+    timezone: Annotated[
+        str | None, Field(description="IANA time zone, for quiet hours. Default UTC.")
+    ]
+    locale: Annotated[
+        str | None, Field(description="Language tag (BCP 47), such as `en` or `pt-BR`.")
+    ]
 
 
 @with_config(STRICT)
 class RegisterToken(TypedDict, total=False):
     """A device of a recipient, who is made where there is none."""
 
-    recipient_id: Annotated[str | None, Field(description="Whose device. Required, here or as `user_id`.")]
+    recipient_id: Annotated[
+        str | None, Field(description="Whose device. Required, here or as `user_id`.")
+    ]
     user_id: Annotated[str | None, Field(description="Alias of `recipient_id`.")]
     token: Required[Annotated[str, Field(description="What the push service calls the device.")]]
-    platform: Annotated[str | None, Field(description="Such as `ios` or `android`; left out: as it was.")]
+    platform: Annotated[
+        str | None, Field(description="Such as `ios` or `android`; left out: as it was.")
+    ]
 
 
 @with_config(STRICT)
@@ -51,10 +72,14 @@ class ForgetToken(TypedDict):
 class Listing(TypedDict, total=False):
     """Why an address is on the suppression list."""
 
-    reason: Annotated[Literal["bounce", "complaint", "unsubscribe", "manual"] | None, Field(
-        description="Default manual.")]
+    reason: Annotated[
+        Literal["bounce", "complaint", "unsubscribe", "manual"] | None,
+        Field(description="Default manual."),
+    ]
     note: Annotated[str | None, Field(description=f"For people; at most {MAX_NOTE} characters.")]
-    category: Annotated[str | None, Field(description="Only messages of this category. Left out: all messages.")]
+    category: Annotated[
+        str | None, Field(description="Only messages of this category. Left out: all messages.")
+    ]
 
 
 @with_config(STRICT)
@@ -62,8 +87,14 @@ class Suppressed(TypedDict, total=False):
     """An address of a channel."""
 
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    address: Required[Annotated[str, Field(description="What the channel sends to; e-mail addresses in any case.")]]
-    category: Annotated[str | None, Field(description="The entry for this category. Left out: the one for all.")]
+    address: Required[
+        Annotated[
+            str, Field(description="What the channel sends to; e-mail addresses in any case.")
+        ]
+    ]
+    category: Annotated[
+        str | None, Field(description="The entry for this category. Left out: the one for all.")
+    ]
 
 
 @with_config(STRICT)
@@ -71,7 +102,11 @@ class PutSuppression(Listing, total=False):
     """An address that must not be sent to."""
 
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    address: Required[Annotated[str, Field(description="What the channel sends to; e-mail addresses in any case.")]]
+    address: Required[
+        Annotated[
+            str, Field(description="What the channel sends to; e-mail addresses in any case.")
+        ]
+    ]
 
 
 PUT_RECIPIENT: TypeAdapter[PutRecipient] = TypeAdapter(PutRecipient)
@@ -90,8 +125,11 @@ def contact(wanted: PutRecipient) -> Contact:
     """
     tokens, zone = wanted.get("push_tokens"), wanted.get("timezone")
     found = Contact(
-        email=wanted.get("email"), phone=wanted.get("phone"), locale=wanted.get("locale"),
-        push_tokens=None if tokens is None else tuple(tokens), timezone="UTC" if zone is None else zone,
+        email=wanted.get("email"),
+        phone=wanted.get("phone"),
+        locale=wanted.get("locale"),
+        push_tokens=None if tokens is None else tuple(tokens),
+        timezone="UTC" if zone is None else zone,
     )
     if errors := contact_errors(found):
         raise InvalidRequest(errors)
@@ -112,15 +150,19 @@ class Device:
 def device(wanted: RegisterToken) -> Device:
     """Raises InvalidRequest."""
     recipient_id = either(
-        wanted.get("recipient_id"), wanted.get("user_id"), alias="user_id", of="recipient_id")
+        wanted.get("recipient_id"), wanted.get("user_id"), alias="user_id", of="recipient_id"
+    )
     platform = wanted.get("platform")
     if recipient_id is None:
         raise InvalidRequest([FieldError("/recipient_id", "is required")])
     place = "/recipient_id" if wanted.get("recipient_id") is not None else "/user_id"
-    refuse_wrong({
-        place: recipient_id_error(recipient_id), "/token": token_error(wanted["token"]),
-        "/platform": None if platform is None else name_error(platform),
-    })
+    refuse_wrong(
+        {
+            place: recipient_id_error(recipient_id),
+            "/token": token_error(wanted["token"]),
+            "/platform": None if platform is None else name_error(platform),
+        }
+    )
     return Device(recipient_id, wanted["token"], platform)
 
 
@@ -135,21 +177,29 @@ class Suppression:
     note: str | None
 
 
-def suppression(channel: str, address: str, listing: Listing | PutSuppression, *, place: str = "") -> Suppression:
+def suppression(
+    channel: str, address: str, listing: Listing | PutSuppression, *, place: str = ""
+) -> Suppression:
     """Raises InvalidRequest; `place` is the pointer above channel and address."""
     name, note = channel_name(channel, pointer=f"{place}/channel"), listing.get("note")
     category = listing.get("category")
-    refuse_wrong({
-        f"{place}/address": address_error(name, address),
-        "/category": None if category is None else category_error(category),
-        "/note": None if note is None else nul_error(note) or length_error(note, MAX_NOTE),
-    })
-    return Suppression(name, address, category or "", SuppressionReason(listing.get("reason") or "manual"), note)
+    refuse_wrong(
+        {
+            f"{place}/address": address_error(name, address),
+            "/category": None if category is None else category_error(category),
+            "/note": None if note is None else nul_error(note) or length_error(note, MAX_NOTE),
+        }
+    )
+    return Suppression(
+        name, address, category or "", SuppressionReason(listing.get("reason") or "manual"), note
+    )
 
 
 def channel_name(word: str, *, pointer: str) -> str:
     """The name of a channel, from it or an alias; raises InvalidRequest."""
-    refuse_wrong({pointer: None if word in CHANNEL_NAMES else f"must be one of {', '.join(CHANNELS)}"})
+    refuse_wrong(
+        {pointer: None if word in CHANNEL_NAMES else f"must be one of {', '.join(CHANNELS)}"}
+    )
     return CHANNEL_NAMES[word]
 
 

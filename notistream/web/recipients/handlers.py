@@ -7,7 +7,14 @@ from notistream.domain.validation import recipient_id_error, token_error
 from notistream.errors import NotFound
 from notistream.recipients import contacts as use_cases
 from notistream.web.recipients import views
-from notistream.web.recipients.bodies import FORGET_TOKEN, PUT_RECIPIENT, REGISTER_TOKEN, contact, device, refuse_wrong
+from notistream.web.recipients.bodies import (
+    FORGET_TOKEN,
+    PUT_RECIPIENT,
+    REGISTER_TOKEN,
+    contact,
+    device,
+    refuse_wrong,
+)
 from notistream.web.server.body import parse, read_body
 from notistream.web.server.context import RUNTIME, SENDER, own
 from notistream.web.server.query import Query
@@ -26,14 +33,17 @@ async def show_many(request: web.Request) -> web.Response:
     size, after = query.page_size(), query.text_cursor(1)
     query.check()
     found = await recipients.list_page(
-        own(request), request[SENDER].tenant_id, after=after[0] if after else None, limit=size + 1)
+        own(request), request[SENDER].tenant_id, after=after[0] if after else None, limit=size + 1
+    )
     return answer(views.recipient_page(found, size))
 
 
 async def put(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
     wanted = contact(parse(PUT_RECIPIENT, await read_body(request)))
-    stored, created = await use_cases.put(own(request), request[SENDER].tenant_id, recipient_id, wanted)
+    stored, created = await use_cases.put(
+        own(request), request[SENDER].tenant_id, recipient_id, wanted
+    )
     return answer(views.recipient(stored), status=201 if created else 200)
 
 
@@ -46,16 +56,27 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def erase(request: web.Request) -> web.Response:
-    erased = await request.app[RUNTIME].erasure.erase(request[SENDER].tenant_id, recipient_of(request))
+    erased = await request.app[RUNTIME].erasure.erase(
+        request[SENDER].tenant_id, recipient_of(request)
+    )
     return answer(views.erased(erased))
 
 
 async def register_token(request: web.Request) -> web.Response:
     wanted = device(parse(REGISTER_TOKEN, await read_body(request)))
     await use_cases.register_device(
-        own(request), request[SENDER].tenant_id, wanted.recipient_id, wanted.token, platform=wanted.platform)
+        own(request),
+        request[SENDER].tenant_id,
+        wanted.recipient_id,
+        wanted.token,
+        platform=wanted.platform,
+    )
     return answer(
-        views.device_token(wanted.token, recipient_id=wanted.recipient_id, platform=wanted.platform), status=201)
+        views.device_token(
+            wanted.token, recipient_id=wanted.recipient_id, platform=wanted.platform
+        ),
+        status=201,
+    )
 
 
 async def forget_token_of_path(request: web.Request) -> web.Response:
@@ -63,7 +84,9 @@ async def forget_token_of_path(request: web.Request) -> web.Response:
 
 
 async def forget_token(request: web.Request) -> web.Response:
-    return await _forget(request, parse(FORGET_TOKEN, await read_body(request))["token"], place="/token")
+    return await _forget(
+        request, parse(FORGET_TOKEN, await read_body(request))["token"], place="/token"
+    )
 
 
 async def _forget(request: web.Request, token: str, *, place: str) -> web.Response:

@@ -32,7 +32,9 @@ class RecipientView(TypedDict):
 class ErasedView(TypedDict):
     """What was erased."""
 
-    notifications: Annotated[int, Field(description="Notifications without personal data now; they are still counted.")]
+    notifications: Annotated[
+        int, Field(description="Notifications without personal data now; they are still counted.")
+    ]
     cancelled: Annotated[int, Field(description="Those among them that still waited.")]
 
 
@@ -108,8 +110,15 @@ class SuppressionView(TypedDict):
     """An address that is not sent to."""
 
     channel: str
-    address: Annotated[str, Field(
-        description="E-mail addresses in lower case; of an erased recipient `sha256:…`, which still holds.")]
+    address: Annotated[
+        str,
+        Field(
+            description=(
+                "E-mail addresses in lower case; of an erased recipient `sha256:…`, which still"
+                " holds."
+            )
+        ),
+    ]
     category: Annotated[str | None, Field(description="Only messages of this category; null: all.")]
     reason: str
     note: str | None
@@ -149,7 +158,12 @@ def erased(done: Erased) -> ErasedView:
 
 
 def device_token(token: str, *, recipient_id: str, platform: str | None) -> DeviceTokenView:
-    return {"token": token, "recipient_id": recipient_id, "user_id": recipient_id, "platform": platform}
+    return {
+        "token": token,
+        "recipient_id": recipient_id,
+        "user_id": recipient_id,
+        "platform": platform,
+    }
 
 
 def preferences(stored: StoredPreferences) -> PreferencesView:
@@ -167,18 +181,24 @@ def _channel(document: Mapping[str, Any]) -> ChannelPreferenceView:
     }
 
 
-def user_preferences(stored: StoredPreferences, *, user_id: str, timezone: str) -> UserPreferencesView:
+def user_preferences(
+    stored: StoredPreferences, *, user_id: str, timezone: str
+) -> UserPreferencesView:
     shown = preferences(stored)
     return {
         "user_id": user_id,
         "timezone": timezone,
         "channels": shown["channels"],
         "categories": shown["categories"],
-        "data": [_flat(user_id, name, wanted, timezone) for name, wanted in shown["channels"].items()],
+        "data": [
+            _flat(user_id, name, wanted, timezone) for name, wanted in shown["channels"].items()
+        ],
     }
 
 
-def _flat(user_id: str, name: str, wanted: ChannelPreferenceView, timezone: str) -> UserPreferenceView:
+def _flat(
+    user_id: str, name: str, wanted: ChannelPreferenceView, timezone: str
+) -> UserPreferenceView:
     quiet, cap = wanted["quiet_hours"], wanted["frequency_cap"]
     return {
         "user_id": user_id,

@@ -26,8 +26,11 @@ async def start(request: web.Request) -> web.Response:
     if wanted.get("dry_run") is not False:
         return answer(views.survey_view(survey, meant))
     started = await replays.start(
-        replay_id, meant, rate=wanted.get("rate") or PER_S, total=survey.total, actor=ADMIN)
-    return answer(views.replay_view(started), status=202, location=f"/internal/replays/{started.id}")
+        replay_id, meant, rate=wanted.get("rate") or PER_S, total=survey.total, actor=ADMIN
+    )
+    return answer(
+        views.replay_view(started), status=202, location=f"/internal/replays/{started.id}"
+    )
 
 
 async def show_many(request: web.Request) -> web.Response:
@@ -35,10 +38,12 @@ async def show_many(request: web.Request) -> web.Response:
     size, before = query.page_size(), query.cursor()
     query.check()
     page = await request.app[RUNTIME].range_replays.list_page(before=before, limit=size + 1)
-    return answer({
-        "data": [views.replay_view(found) for found in page[:size]],
-        "next_cursor": page[size - 1].id if len(page) > size else None,
-    })
+    return answer(
+        {
+            "data": [views.replay_view(found) for found in page[:size]],
+            "next_cursor": page[size - 1].id if len(page) > size else None,
+        }
+    )
 
 
 async def show(request: web.Request) -> web.Response:
@@ -48,4 +53,8 @@ async def show(request: web.Request) -> web.Response:
 async def stop(request: web.Request) -> web.Response:
     if request.can_read_body and (body := await read_body(request)):
         parse(NOTHING, body)
-    return answer(views.replay_view(await request.app[RUNTIME].range_replays.stop(path_id(request), actor=ADMIN)))
+    return answer(
+        views.replay_view(
+            await request.app[RUNTIME].range_replays.stop(path_id(request), actor=ADMIN)
+        )
+    )

@@ -23,13 +23,35 @@ class RangeReplayWanted(TypedDict, total=False):
     until: Annotated[Moment | None, Field(description="Accepted before this moment. Default: now.")]
     channel: Annotated[KnownChannel | None, Field(description="`inapp` is an alias of `in_app`.")]
     tenant_id: UUID | None
-    statuses: Annotated[list[Ended] | None, Field(min_length=1, max_length=5, description="Where they have ended. "
-                        "Default: failed. `delivered` sends what was delivered a second time.")]
-    rate: Annotated[float | None, Field(
-        gt=0, le=MOST_PER_S, allow_inf_nan=False, description=f"Notifications per second. Default: {PER_S:g}.")]
-    id: Annotated[UUID | None, Field(
-        description="Of the replay: the same id never sends a notification twice, and goes on with one that was "
-        "stopped. Default: a new one.")]
+    statuses: Annotated[
+        list[Ended] | None,
+        Field(
+            min_length=1,
+            max_length=5,
+            description=(
+                "Where they have ended. "
+                "Default: failed. `delivered` sends what was delivered a second time."
+            ),
+        ),
+    ]
+    rate: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=MOST_PER_S,
+            allow_inf_nan=False,
+            description=f"Notifications per second. Default: {PER_S:g}.",
+        ),
+    ]
+    id: Annotated[
+        UUID | None,
+        Field(
+            description=(
+                "Of the replay: the same id never sends a notification twice, and goes on with one"
+                " that was stopped. Default: a new one."
+            )
+        ),
+    ]
     dry_run: Annotated[bool | None, Field(description="Default true: only say what would be sent.")]
 
 
@@ -39,8 +61,12 @@ RANGE_REPLAY_WANTED: TypeAdapter[RangeReplayWanted] = TypeAdapter(RangeReplayWan
 def wanted_range(wanted: RangeReplayWanted) -> Range:
     """The part of the request that says which."""
     return Range(
-        since=wanted["since"], until=wanted.get("until"), channel=wanted.get("channel"),
-        tenant_id=wanted.get("tenant_id"), statuses=tuple(sorted(set(wanted.get("statuses") or ("failed",)))))
+        since=wanted["since"],
+        until=wanted.get("until"),
+        channel=wanted.get("channel"),
+        tenant_id=wanted.get("tenant_id"),
+        statuses=tuple(sorted(set(wanted.get("statuses") or ("failed",)))),
+    )
 
 
 class RangeView(TypedDict):
@@ -59,11 +85,19 @@ class GroupView(TypedDict):
     channel: str
     status: str
     template: str | None
-    verdict: Annotated[Literal["send", "replayed", "duplicate", "expired", "suppressed", "unwanted"], Field(
-        description="send; or why not: replayed under this id, delivered after all, expired, suppressed address, "
-        "turned off by the recipient.")]
+    verdict: Annotated[
+        Literal["send", "replayed", "duplicate", "expired", "suppressed", "unwanted"],
+        Field(
+            description=(
+                "send; or why not: replayed under this id, delivered after all, expired, suppressed"
+                " address, turned off by the recipient."
+            )
+        ),
+    ]
     count: int
-    perhaps_again: Annotated[int, Field(description="Of those to send: may have reached their recipient before.")]
+    perhaps_again: Annotated[
+        int, Field(description="Of those to send: may have reached their recipient before.")
+    ]
 
 
 class SurveyView(TypedDict):
@@ -102,25 +136,48 @@ class RangeReplayPage(TypedDict):
 
 def range_view(meant: Range) -> RangeView:
     return {
-        "since": meant.since, "until": meant.until, "channel": meant.channel, "tenant_id": meant.tenant_id,
-        "statuses": list(meant.statuses)}
+        "since": meant.since,
+        "until": meant.until,
+        "channel": meant.channel,
+        "tenant_id": meant.tenant_id,
+        "statuses": list(meant.statuses),
+    }
 
 
 def replay_view(found: StoredReplay) -> RangeReplayView:
     state: Literal["running", "stopped", "finished"] = found.state  # type: ignore[assignment]
     return {
-        "id": found.id, "state": state, "range": range_view(found.range), "rate": found.rate, "total": found.total,
-        "queued": found.queued, "skipped": found.skipped, "created_at": found.created_at,
-        "updated_at": found.updated_at}
+        "id": found.id,
+        "state": state,
+        "range": range_view(found.range),
+        "rate": found.rate,
+        "total": found.total,
+        "queued": found.queued,
+        "skipped": found.skipped,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
+    }
 
 
 def survey_view(survey: Survey, meant: Range) -> SurveyView:
     to_send = survey.count("send")
     return {
-        "dry_run": True, "range": range_view(meant), "total": survey.total, "to_send": to_send,
-        "skipped": survey.total - to_send, "perhaps_again": survey.perhaps_again,
+        "dry_run": True,
+        "range": range_view(meant),
+        "total": survey.total,
+        "to_send": to_send,
+        "skipped": survey.total - to_send,
+        "perhaps_again": survey.perhaps_again,
         "replayed_before": survey.replayed_before,
         "groups": [
-            {"channel": g.channel, "status": g.status, "template": g.template,
-             "verdict": g.verdict, "count": g.count, "perhaps_again": g.perhaps_again}  # type: ignore[typeddict-item]
-            for g in survey.groups]}
+            {
+                "channel": g.channel,
+                "status": g.status,
+                "template": g.template,
+                "verdict": g.verdict,  # type: ignore[typeddict-item]
+                "count": g.count,
+                "perhaps_again": g.perhaps_again,
+            }
+            for g in survey.groups
+        ],
+    }

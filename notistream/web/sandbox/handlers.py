@@ -28,8 +28,13 @@ class SandboxMessageView(TypedDict):
     html: str | None
     headers: Annotated[dict[str, str], Field(description="Header fields of an e-mail.")]
     payload: dict[str, Any]
-    outcome: Annotated[str, Field(description="`delivered`, or the failure that the recipient's address asked for.")]
-    tries: Annotated[int, Field(description="How often it was sent: retries come with the same key.")]
+    outcome: Annotated[
+        str,
+        Field(description="`delivered`, or the failure that the recipient's address asked for."),
+    ]
+    tries: Annotated[
+        int, Field(description="How often it was sent: retries come with the same key.")
+    ]
     created_at: datetime
 
 
@@ -42,11 +47,24 @@ class SandboxPage(TypedDict):
 
 async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
-    size, before, recipient, channel = query.page_size(), query.cursor(), query.text("recipient"), query.channel()
+    size, before, recipient, channel = (
+        query.page_size(),
+        query.cursor(),
+        query.text("recipient"),
+        query.channel(),
+    )
     query.check()
     found = await sandbox.list_page(
-        own(request), request[SENDER].tenant_id, before=before, recipient=recipient, channel=channel, limit=size + 1)
-    return answer({
-        "data": [asdict(message) for message in found[:size]],
-        "next_cursor": found[size - 1].id if len(found) > size else None,
-    })
+        own(request),
+        request[SENDER].tenant_id,
+        before=before,
+        recipient=recipient,
+        channel=channel,
+        limit=size + 1,
+    )
+    return answer(
+        {
+            "data": [asdict(message) for message in found[:size]],
+            "next_cursor": found[size - 1].id if len(found) > size else None,
+        }
+    )

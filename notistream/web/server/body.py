@@ -12,7 +12,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import MultiDict
 from pydantic import TypeAdapter, ValidationError
 
-from notistream.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnreadableBody, UnsupportedMediaType
+from notistream.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    Overloaded,
+    UnreadableBody,
+    UnsupportedMediaType,
+)
 from notistream.web.server.pointers import refusal
 
 T = TypeVar("T")
@@ -26,7 +32,10 @@ FIELDS = 5_000
 
 
 class LargeBodies:
-    """Places for bodies over 1 MiB; few, because each is held in memory until its request is answered."""
+    """Places for bodies over 1 MiB.
+
+    Few, because each is held in memory until its request is answered.
+    """
 
     def __init__(self, places: int = LARGE_AT_ONCE) -> None:
         self._free = places
@@ -77,7 +86,8 @@ async def read_form(request: web.Request) -> MultiDict[str]:
     """The fields of an HTML form of up to 1 MiB, in their order.
 
     Raises:
-        UnsupportedMediaType, BodyTooLarge, BodyTooSlow, UnreadableBody: before more than the limit is read.
+        UnsupportedMediaType, BodyTooLarge, BodyTooSlow, UnreadableBody: before more than the limit
+          is read.
     """
     if request.content_type != FORM:
         raise UnsupportedMediaType(f"send Content-Type: {FORM}")
@@ -104,14 +114,18 @@ async def _read(
         raise _too_large(limit)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            return await _gather(request, limit=limit, on_large=None if (declared or 0) > SMALL else on_large)
+            return await _gather(
+                request, limit=limit, on_large=None if (declared or 0) > SMALL else on_large
+            )
     except TimeoutError:
         raise BodyTooSlow(f"the body did not arrive within {TIMEOUT_S:g} s") from None
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError):
         raise UnreadableBody("the body is cut off or wrongly framed") from None
 
 
-async def _gather(request: web.Request, *, limit: int, on_large: Callable[[], None] | None) -> bytes:
+async def _gather(
+    request: web.Request, *, limit: int, on_large: Callable[[], None] | None
+) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
@@ -130,7 +144,9 @@ def _too_large(limit: int) -> BodyTooLarge:
 def _check_headers(request: web.Request, *, json: bool) -> None:
     kind = request.headers.get("Content-Type", "")
     if json and kind != "application/json" and not _is_json(kind):
-        raise UnsupportedMediaType(f"send Content-Type: application/json, not {kind[:100] or 'nothing'}")
+        raise UnsupportedMediaType(
+            f"send Content-Type: application/json, not {kind[:100] or 'nothing'}"
+        )
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("send the body without Content-Encoding")
 
@@ -138,12 +154,16 @@ def _check_headers(request: web.Request, *, json: bool) -> None:
 def _is_json(content_type: str) -> bool:
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = [p.partition("=")[2].strip('" ') for p in parameters if p.startswith("charset")]
-    json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    json = kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
     return json and all(charset in ("utf-8", "utf8", "us-ascii") for charset in charsets)
 
 
 def parse(adapter: TypeAdapter[T], body: bytes) -> T:
-    """The body as `adapter` wants it, in one pass; nesting is capped by pydantic's reader (about 200).
+    """The body as `adapter` wants it, in one pass.
+
+    Nesting is capped by pydantic's reader (about 200).
 
     Raises:
         UnreadableBody: not JSON (RFC 8259), or nested too deeply.

@@ -11,7 +11,9 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, Priority
 from notistream.domain.validation import nul_error
 
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
+)
 PRIORITIES: Mapping[object, Priority] = {
     **{p.value: p for p in Priority},
     **dict.fromkeys(range(1, 4), Priority.HIGH),
@@ -26,7 +28,9 @@ LEAST_INT, LARGEST_INT = -(2**63), 2**64 - 1
 def moment(value: object) -> datetime:
     """An RFC 3339 date and time, in UTC; raises ValueError, also without a zone."""
     if not isinstance(value, str) or not RFC3339.match(value):
-        raise ValueError("must be a date and time with a zone (RFC 3339), such as 2026-01-31T09:00:00Z")
+        raise ValueError(
+            "must be a date and time with a zone (RFC 3339), such as 2026-01-31T09:00:00Z"
+        )
     try:
         parsed = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -58,7 +62,9 @@ def _fault(value: object) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else "has a number that is too large"
     if isinstance(value, Mapping):
-        return next((f for key, item in value.items() if (f := nul_error(key) or _fault(item))), None)
+        return next(
+            (f for key, item in value.items() if (f := nul_error(key) or _fault(item))), None
+        )
     if isinstance(value, list):
         return next((f for item in value if (f := _fault(item))), None)
     return None
@@ -77,14 +83,24 @@ def _channel(value: str) -> str:
 
 
 Moment = Annotated[
-    datetime, PlainValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+    datetime, PlainValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Urgency = Annotated[
-    Priority, PlainValidator(priority), WithJsonSchema({"anyOf": [
-        {"type": "string", "enum": [p.value for p in Priority]},
-        {"type": "integer", "minimum": 1, "maximum": 10},
-    ], "default": "normal"})]
+    Priority,
+    PlainValidator(priority),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": [p.value for p in Priority]},
+                {"type": "integer", "minimum": 1, "maximum": 10},
+            ],
+            "default": "normal",
+        }
+    ),
+]
 JsonObject = Annotated[dict[str, Any], AfterValidator(json_object)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 KnownChannel = Annotated[
-    str, AfterValidator(_channel), WithJsonSchema({"type": "string", "enum": list(CHANNEL_NAMES)})]
+    str, AfterValidator(_channel), WithJsonSchema({"type": "string", "enum": list(CHANNEL_NAMES)})
+]
 ChannelName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(CHANNEL_NAMES)})]

@@ -23,8 +23,9 @@ async def once(
 ) -> web.Response:
     """Serve, unless this key was answered before; then that answer, marked as a repetition.
 
-    What was refused changed nothing: its key is free again, so that a corrected request may use it. Where the
-    answer was lost, each notification still knows the route, key and body that it came with.
+    What was refused changed nothing: its key is free again, so that a corrected request may use it.
+    Where the answer was lost, each notification still knows the route, key and body that it came
+    with.
 
     Raises:
         InvalidRequest: the key is not usable.
@@ -34,7 +35,9 @@ async def once(
     if text is None:
         return await serve()
     if not KEY.match(text):
-        raise InvalidRequest([FieldError("/header/Idempotency-Key", "must be 1 to 255 printable ASCII characters")])
+        raise InvalidRequest(
+            [FieldError("/header/Idempotency-Key", "must be 1 to 255 printable ASCII characters")]
+        )
     resource = request.match_info.route.resource
     assert resource is not None
     key = RequestKey(request[SENDER].tenant_id, f"{request.method} {resource.canonical}", text)

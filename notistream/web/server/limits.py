@@ -22,13 +22,20 @@ async def meter(request: web.Request, key_id: UUID) -> None:
     request[STANDING] = standing
     if not standing.admitted:
         raise TooManyRequests(
-            f"this key may send {limit.rate} requests; repeat this one later", retry_after_s=_seconds(standing))
+            f"this key may send {limit.rate} requests; repeat this one later",
+            retry_after_s=_seconds(standing),
+        )
 
 
 def headers(rate: Rate, standing: Standing) -> Mapping[str, str]:
-    """As draft-ietf-httpapi-ratelimit-headers has them; `r` is what is left as far as this process knows."""
+    """As draft-ietf-httpapi-ratelimit-headers has them.
+
+    `r` is what is left as far as this process knows.
+    """
     return {
-        "RateLimit-Policy": _policy(rate), "RateLimit": f'"key";r={standing.remaining};t={_seconds(standing)}'}
+        "RateLimit-Policy": _policy(rate),
+        "RateLimit": f'"key";r={standing.remaining};t={_seconds(standing)}',
+    }
 
 
 @cache

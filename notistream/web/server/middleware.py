@@ -31,7 +31,9 @@ from notistream.web.server.ws_credentials import presented_token
 
 log = logging.getLogger(__name__)
 CORRELATION = re.compile(r"[\x20-\x7e]{1,128}\Z")
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z"
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -47,12 +49,16 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     label = route.path if route else "unmatched"
     logs.bind(correlation_id=correlation_id)
     with _span(method, label, route, traceparent) as span:
-        response = await _answered(request, handler, route, correlation_id, span.traceparent or traceparent)
+        response = await _answered(
+            request, handler, route, correlation_id, span.traceparent or traceparent
+        )
         span.note_status(response.status)
     if not response.prepared:
         response.headers["X-Correlation-ID"] = correlation_id
         if (standing := request.get(STANDING)) is not None:
-            response.headers.update(limits.headers(request.app[RUNTIME].request_limit.rate, standing))
+            response.headers.update(
+                limits.headers(request.app[RUNTIME].request_limit.rate, standing)
+            )
     _requests(method, label, response.status).inc()
     if response.status != 101:  # a WebSocket takes as long as it is open
         _seconds(method, label).observe(time.perf_counter() - started)
@@ -60,7 +66,11 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _answered(
-    request: web.Request, handler: Handler, route: Route | None, correlation_id: str, traceparent: str | None
+    request: web.Request,
+    handler: Handler,
+    route: Route | None,
+    correlation_id: str,
+    traceparent: str | None,
 ) -> web.StreamResponse:
     try:
         if route is not None and route.console:
@@ -75,7 +85,9 @@ async def _answered(
         return _refused(NotiStreamError(), request, correlation_id, traceparent, cause=exc)
 
 
-def _span(method: str, label: str, route: Route | None, traceparent: str | None) -> tracing.Spanning:
+def _span(
+    method: str, label: str, route: Route | None, traceparent: str | None
+) -> tracing.Spanning:
     """A request's span, named after its route: the address itself may hold ids and tokens.
 
     Probes have none, nor have WebSockets, which are open for hours.
@@ -83,7 +95,10 @@ def _span(method: str, label: str, route: Route | None, traceparent: str | None)
     if route is None or route.public or route.token or not tracing.active():
         return tracing.NOTHING
     return tracing.first(
-        traceparent, f"{method} {label}", attributes={"http.request.method": method, "http.route": label})
+        traceparent,
+        f"{method} {label}",
+        attributes={"http.request.method": method, "http.route": label},
+    )
 
 
 MIDDLEWARES = (edge,)
@@ -108,12 +123,18 @@ async def _admit(
         else:
             principal = await access.principal(_secret(request.headers, "X-API-Key"))
         request[SENDER] = Sender(
-            tenant_id=principal.tenant_id, correlation_id=correlation_id, traceparent=traceparent, test=principal.test)
+            tenant_id=principal.tenant_id,
+            correlation_id=correlation_id,
+            traceparent=traceparent,
+            test=principal.test,
+        )
         logs.bind(correlation_id=correlation_id, tenant_id=principal.tenant_id)
         if principal.key_id is not None:
             await limits.meter(request, principal.key_id)
     if request.query_string:
-        refuse_unknown(request.query, {p.name for p in route.operation.query} if route.operation else ())
+        refuse_unknown(
+            request.query, {p.name for p in route.operation.query} if route.operation else ()
+        )
 
 
 def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError:
@@ -128,7 +149,10 @@ def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError
 
 
 def _secret(headers: Mapping[str, str], name: str) -> str | None:
-    """The key or token of a request; one that is not ASCII is none of ours, and not fit to be hashed."""
+    """The key or token of a request.
+
+    One that is not ASCII is none of ours, and not fit to be hashed.
+    """
     value = headers.get(name)
     return "" if value is not None and not value.isascii() else value
 
@@ -146,19 +170,32 @@ def _no_route(request: web.Request) -> NotiStreamError:
     """Pages that the framework adds on its own are not served either."""
     refused = request.match_info.http_exception
     if isinstance(refused, web.HTTPMethodNotAllowed):
-        return MethodNotAllowed(f"{request.path} takes {', '.join(sorted(refused.allowed_methods))}")
+        return MethodNotAllowed(
+            f"{request.path} takes {', '.join(sorted(refused.allowed_methods))}"
+        )
     return NotFound(f"there is nothing at {request.path[:200]}")
 
 
 def _refused(
-    error: NotiStreamError, request: web.Request, correlation_id: str, traceparent: str | None,
+    error: NotiStreamError,
+    request: web.Request,
+    correlation_id: str,
+    traceparent: str | None,
     cause: Exception | None = None,
 ) -> web.Response:
     if error.status == 500:
         log.error(
-            "request failed", exc_info=cause or error, extra={
-                "method": request.method, "route": request.match_info.route.resource and
-                request.match_info.route.resource.canonical, "correlation_id": correlation_id})
+            "request failed",
+            exc_info=cause or error,
+            extra={
+                "method": request.method,
+                "route": (
+                    request.match_info.route.resource
+                    and request.match_info.route.resource.canonical
+                ),
+                "correlation_id": correlation_id,
+            },
+        )
     response = problems.response(error, trace_id=problems.trace_id(correlation_id, traceparent))
     refused = request.match_info.http_exception
     if isinstance(refused, web.HTTPMethodNotAllowed):

@@ -8,10 +8,16 @@ V1 = "/api/v1"
 UUID = {"type": "string", "format": "uuid"}
 MOMENT = {"type": "string", "format": "date-time"}
 CHANNEL = Parameter(
-    name="channel", description="Of this channel.", schema={"type": "string", "enum": list(CHANNEL_NAMES)})
+    name="channel",
+    description="Of this channel.",
+    schema={"type": "string", "enum": list(CHANNEL_NAMES)},
+)
 CURSOR = Parameter(name="cursor", description="`next_cursor` of the page before.")
-SIZE = Parameter(name="page_size", description="Entries per page.", schema={
-    "type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE})
+SIZE = Parameter(
+    name="page_size",
+    description="Entries per page.",
+    schema={"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE},
+)
 TOO_MUCH = (400, 401, 408, 413, 415, 422, 429, 503)
 """What can be wrong with any request that has a body."""
 WRITING, READING, ONE = (*TOO_MUCH, 409), (401, 422, 429, 503), (401, 404, 422, 429, 503)

@@ -41,4 +41,6 @@ def _words(error: Mapping[str, Any]) -> str:
 
 def pointer(*path: str | int) -> str:
     """RFC 6901; keys that a client made up are cut to a length that is fit to print."""
-    return "".join("/" + str(part)[:LONGEST_KEY].replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join(
+        "/" + str(part)[:LONGEST_KEY].replace("~", "~0").replace("/", "~1") for part in path
+    )

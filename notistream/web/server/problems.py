@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from notistream.errors import AdminOnly, InvalidRequest, NotiStreamError, TooManyRequests, Unauthorized, Unavailable
+from notistream.errors import (
+    AdminOnly,
+    InvalidRequest,
+    NotiStreamError,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
 from notistream.sending.acceptance import DuplicateKey
 from notistream.web.notifications import rendering as render
 from notistream.web.notifications.views import Problem
@@ -39,9 +46,16 @@ def problem(error: NotiStreamError, *, trace_id: str, below: str = "") -> Proble
 
 
 def response(error: NotiStreamError, *, trace_id: str) -> web.Response:
-    """The problem with the headers that go with it; a connection whose body was left unread is closed."""
+    """The problem with the headers that go with it.
+
+    A connection whose body was left unread is closed.
+    """
     sent = answer(
-        problem(error, trace_id=trace_id), status=error.status, content_type=MEDIA_TYPE, headers=_headers(error))
+        problem(error, trace_id=trace_id),
+        status=error.status,
+        content_type=MEDIA_TYPE,
+        headers=_headers(error),
+    )
     if error.status in (408, 413, 415):
         sent.force_close()
     return sent

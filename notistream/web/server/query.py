@@ -26,8 +26,12 @@ MOVED: Mapping[str, str] = {
 def refuse_unknown(query: MultiMapping[str], known: Collection[str]) -> None:
     """Raises InvalidRequest: ignoring a parameter would answer another question than the one asked."""
     errors = [
-        FieldError(_pointer(name), MOVED[name] if name in MOVED and "cursor" in known else "is not known here")
-        for name in dict.fromkeys(query) if name not in known
+        FieldError(
+            _pointer(name),
+            MOVED[name] if name in MOVED and "cursor" in known else "is not known here",
+        )
+        for name in dict.fromkeys(query)
+        if name not in known
     ]
     if errors:
         raise InvalidRequest(errors[:20])
@@ -88,13 +92,21 @@ class Query:
         words = [w.strip() for value in self._query.getall(name, []) for w in value.split(",")]
         for word in words:
             if word not in known:
-                self._errors.append(FieldError(_pointer(name), f"must be one of {', '.join(known)}"))
+                self._errors.append(
+                    FieldError(_pointer(name), f"must be one of {', '.join(known)}")
+                )
                 return None
         return list(dict.fromkeys(meaning for word in words for meaning in known[word])) or None
 
     def _first(self, names: Sequence[str], read: Callable[[str], T]) -> T | None:
-        """That of several names for the same which is given first; each that is given must be right."""
-        return next((value for value in [self._one(name, read) for name in names] if value is not None), None)
+        """That of several names for the same which is given first.
+
+        Each that is given must be right.
+        """
+        return next(
+            (value for value in [self._one(name, read) for name in names] if value is not None),
+            None,
+        )
 
     def _one(self, name: str, read: Callable[[str], T]) -> T | None:
         values = self._query.getall(name, [])
@@ -113,7 +125,9 @@ def text_cursor(*texts: str) -> str:
 
 
 def _texts(cursor: str, size: int) -> tuple[str, ...]:
-    found = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    found = orjson.loads(
+        base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    )
     if not isinstance(found, list) or [type(text) for text in found] != [str] * size:
         raise ValueError
     return tuple(_text(text) if text else text for text in found)
@@ -157,6 +171,8 @@ def _switch(value: str) -> bool:
 
 
 def _page_size(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) <= 4 and 1 <= int(value) <= LARGEST_PAGE):
+    if not (
+        value.isascii() and value.isdigit() and len(value) <= 4 and 1 <= int(value) <= LARGEST_PAGE
+    ):
         raise ValueError(f"must be an integer from 1 to {LARGEST_PAGE}")
     return int(value)

@@ -1,4 +1,7 @@
-"""Closes connections that never finish a request head, and those that idle for long; aiohttp does neither here."""
+"""Closes connections that never finish a request head, and those that idle for long.
+
+Aiohttp does neither here.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -14,7 +17,8 @@ class Reaper:
     """Call `sweep` every few seconds with the server's connections.
 
     Faust builds its AppRunner without any timeout: a client that sends half a head would hold its
-    connection for ever. A request that is being served is never touched; its body has its own limit.
+    connection for ever. A request that is being served is never touched; its body has its own
+    limit.
     """
 
     def __init__(self, *, head_s: float = HEAD_S, idle_s: float = IDLE_S) -> None:

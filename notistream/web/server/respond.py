@@ -23,7 +23,11 @@ def _plain(value: object) -> str:
 
 
 def answer(
-    value: Any, *, status: int = 200, location: str | None = None, content_type: str = JSON,
+    value: Any,
+    *,
+    status: int = 200,
+    location: str | None = None,
+    content_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """`value` as JSON; nothing of the API may be kept by a cache."""

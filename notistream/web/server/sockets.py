@@ -1,4 +1,7 @@
-"""WebSockets: how they are opened, kept alive and closed; what is sent on them is their handlers' business."""
+"""WebSockets: how they are opened, kept alive and closed.
+
+What is sent on them is their handlers' business.
+"""
 
 import asyncio
 import logging
@@ -47,7 +50,9 @@ def check(request: web.Request) -> None:
     """
     offered = offered_protocols(request)
     if offered and PROTOCOL not in offered:
-        raise InvalidRequest([FieldError("/header/Sec-WebSocket-Protocol", f"must offer {PROTOCOL}")])
+        raise InvalidRequest(
+            [FieldError("/header/Sec-WebSocket-Protocol", f"must offer {PROTOCOL}")]
+        )
     if request.method != "GET" or not _socket().can_prepare(request):
         raise UpgradeRequired
     anonymous = READER not in request and "X-API-Key" not in request.headers
@@ -67,7 +72,12 @@ def _same_origin(request: web.Request) -> bool:
 def _socket() -> web.WebSocketResponse:
     """Without compression: it would cost more memory per connection than everything else."""
     return web.WebSocketResponse(
-        heartbeat=HEARTBEAT_S, timeout=CLOSE_S, compress=False, max_msg_size=LARGEST_MESSAGE, protocols=(PROTOCOL,))
+        heartbeat=HEARTBEAT_S,
+        timeout=CLOSE_S,
+        compress=False,
+        max_msg_size=LARGEST_MESSAGE,
+        protocols=(PROTOCOL,),
+    )
 
 
 async def accept(request: web.Request) -> web.WebSocketResponse:
@@ -79,23 +89,33 @@ async def accept(request: web.Request) -> web.WebSocketResponse:
 
 
 async def send(socket: web.WebSocketResponse, frame: bytes, *, stream: str) -> None:
-    """Send a JSON object; waits while the client is slow, raises TimeoutError where it does not read at all."""
+    """Send a JSON object.
+
+    Waits while the client is slow, raises TimeoutError where it does not read at all.
+    """
     async with asyncio.timeout(SEND_S):
         await socket.send_frame(frame, web.WSMsgType.TEXT)
     metrics.SOCKET_FRAMES.labels(stream).inc()
 
 
 async def run(
-    request: web.Request, socket: web.WebSocketResponse, work: Coroutine[None, None, None],
+    request: web.Request,
+    socket: web.WebSocketResponse,
+    work: Coroutine[None, None, None],
     overrun: "asyncio.Future[None] | None" = None,
 ) -> web.WebSocketResponse:
-    """Do `work` until the client leaves, is overrun, its token ends, or the server stops; then close, and say why."""
+    """Do `work` until the client leaves, is overrun, its token ends, or the server stops.
+
+    Then close, and say why.
+    """
     reading, writing = asyncio.create_task(_read(socket)), asyncio.create_task(work)
     waited: set[asyncio.Future[None]] = {reading, writing}
     if overrun is not None:
         waited.add(overrun)
     try:
-        done, _ = await asyncio.wait(waited, timeout=_left_s(request), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(
+            waited, timeout=_left_s(request), return_when=asyncio.FIRST_COMPLETED
+        )
         if reading not in done:
             code, words = _ending(done, writing)
             writing.cancel()

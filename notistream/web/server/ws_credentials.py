@@ -13,7 +13,11 @@ RECIPIENT_HEADER = "X-Recipient-ID"
 
 def offered_protocols(request: web.Request) -> list[str]:
     """The subprotocols that a WebSocket client offers."""
-    return [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if name.strip()]
+    return [
+        name.strip()
+        for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        if name.strip()
+    ]
 
 
 def presented_token(request: web.Request) -> str | None:
@@ -33,7 +37,9 @@ def meant_recipient(request: web.Request) -> str:
         return request[READER].recipient_id
     recipient_id = request.headers.get(RECIPIENT_HEADER)
     if recipient_id is None:
-        raise InvalidRequest([FieldError(f"/header/{RECIPIENT_HEADER}", "is required: the id of the recipient")])
+        raise InvalidRequest(
+            [FieldError(f"/header/{RECIPIENT_HEADER}", "is required: the id of the recipient")]
+        )
     wrong = recipient_id_error(recipient_id) or _encoding_error(recipient_id)
     if wrong:
         raise InvalidRequest([FieldError(f"/header/{RECIPIENT_HEADER}", wrong)])

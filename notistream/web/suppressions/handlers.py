@@ -23,12 +23,23 @@ from notistream.web.server.respond import answer, no_content
 
 async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
-    size, after, channel, address = query.page_size(), query.text_cursor(3), query.channel(), query.text("address")
+    size, after, channel, address = (
+        query.page_size(),
+        query.text_cursor(3),
+        query.channel(),
+        query.text("address"),
+    )
     category = query.text("category")
     query.check()
     found = await suppressions.list_page(
-        own(request), request[SENDER].tenant_id, after=(after[0], after[1], after[2]) if after else None,
-        channel=channel, address=address, category=category, limit=size + 1)
+        own(request),
+        request[SENDER].tenant_id,
+        after=(after[0], after[1], after[2]) if after else None,
+        channel=channel,
+        address=address,
+        category=category,
+        limit=size + 1,
+    )
     return answer(views.suppression_page(found, size))
 
 
@@ -42,19 +53,29 @@ async def put_of_path(request: web.Request) -> web.Response:
     body = await read_body(request) if request.can_read_body else b""
     listing = parse(LISTING, body) if body else {}
     path = request.match_info
-    return await _put(request, suppression(path["channel"], path["address"], listing, place="/path"))
+    return await _put(
+        request, suppression(path["channel"], path["address"], listing, place="/path")
+    )
 
 
 async def _put(request: web.Request, wanted: Suppression) -> web.Response:
     stored, created = await suppressions.put(
-        own(request), request[SENDER].tenant_id, channel=wanted.channel, address=wanted.address,
-        category=wanted.category, reason=wanted.reason, note=wanted.note)
+        own(request),
+        request[SENDER].tenant_id,
+        channel=wanted.channel,
+        address=wanted.address,
+        category=wanted.category,
+        reason=wanted.reason,
+        note=wanted.note,
+    )
     return answer(views.suppression(stored), status=201 if created else 200)
 
 
 async def remove(request: web.Request) -> web.Response:
     wanted = parse(SUPPRESSED, await read_body(request))
-    return await _remove(request, wanted["channel"], wanted["address"], wanted.get("category") or "", place="")
+    return await _remove(
+        request, wanted["channel"], wanted["address"], wanted.get("category") or "", place=""
+    )
 
 
 async def remove_of_path(request: web.Request) -> web.Response:
@@ -64,10 +85,13 @@ async def remove_of_path(request: web.Request) -> web.Response:
     return await _remove(request, path["channel"], path["address"], category or "", place="/path")
 
 
-async def _remove(request: web.Request, channel: str, address: str, category: str, *, place: str) -> web.Response:
+async def _remove(
+    request: web.Request, channel: str, address: str, category: str, *, place: str
+) -> web.Response:
     name = channel_name(channel, pointer=f"{place}/channel")
     refuse_wrong({f"{place}/address": nul_error(address), "/category": nul_error(category)})
     if not await suppressions.remove(
-            own(request), request[SENDER].tenant_id, channel=name, address=address, category=category):
+        own(request), request[SENDER].tenant_id, channel=name, address=address, category=category
+    ):
         raise NotFound("this address is not on the suppression list")
     return no_content()

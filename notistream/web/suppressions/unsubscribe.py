@@ -1,4 +1,7 @@
-"""The pages behind List-Unsubscribe: GET asks and changes nothing, POST unsubscribes; no login, only a signed link."""
+"""The pages behind List-Unsubscribe: GET asks and changes nothing, POST unsubscribes.
+
+No login, only a signed link.
+"""
 
 import asyncio
 from html import escape
@@ -14,9 +17,13 @@ from notistream.web.server.route import Route
 MAX_BODY = 4096
 TIMEOUT_S = 10.0
 SAFE = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
 }
 PAGE = """<!doctype html>
@@ -41,7 +48,9 @@ async def take_back(request: web.Request) -> web.Response:
         return _not_found()
     body = await _body(request)
     if body.strip() and b"One-Click" not in body:
-        raise InvalidRequest([FieldError("", "must be the form List-Unsubscribe=One-Click, or empty")])
+        raise InvalidRequest(
+            [FieldError("", "must be the form List-Unsubscribe=One-Click, or empty")]
+        )
     await unsubscribe(request.app[RUNTIME].database.of(wanted.tenant_id), wanted)
     return _page("You are unsubscribed", DONE, category=wanted.category)
 
@@ -51,7 +60,10 @@ def _wanted(request: web.Request) -> OptOut | None:
 
 
 async def _body(request: web.Request) -> bytes:
-    """The form that mail programs send, urlencoded or multipart; it says nothing that the link does not."""
+    """The form that mail programs send, urlencoded or multipart.
+
+    It says nothing that the link does not.
+    """
     body = bytearray()
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -66,7 +78,9 @@ async def _body(request: web.Request) -> bytes:
 
 def _page(title: str, text: str, *, category: str = "", status: int = 200) -> web.Response:
     shown = PAGE.format(title=title, text=text.format(category=escape(category)))
-    return web.Response(text=shown, content_type="text/html", charset="utf-8", status=status, headers=SAFE)
+    return web.Response(
+        text=shown, content_type="text/html", charset="utf-8", status=status, headers=SAFE
+    )
 
 
 def _not_found() -> web.Response:

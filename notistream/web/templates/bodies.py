@@ -13,7 +13,9 @@ from notistream.errors import FieldError, InvalidRequest
 from notistream.web.notifications.bodies import STRICT, either
 from notistream.web.server.fields import ChannelName, JsonObject, Text
 
-Html = Annotated[Text | None, Field(description="Template of an e-mail's HTML; values in it are escaped.")]
+Html = Annotated[
+    Text | None, Field(description="Template of an e-mail's HTML; values in it are escaped.")
+]
 
 
 @with_config(STRICT)
@@ -31,12 +33,21 @@ class Content(TypedDict, total=False):
 
     subject: Annotated[Text | None, Field(description="Template of the subject.")]
     subject_template: Annotated[Text | None, Field(description="Alias of `subject`.")]
-    body: Annotated[Text | None, Field(description="Template of the text. Required, here or as `body_template`.")]
+    body: Annotated[
+        Text | None,
+        Field(description="Template of the text. Required, here or as `body_template`."),
+    ]
     body_template: Annotated[Text | None, Field(description="Alias of `body`.")]
     html: Html
-    variants: Annotated[dict[str, Variant] | None, Field(
-        description=f"By language tag, such as `pt` or `pt-BR`; at most {MAX_VARIANTS}. A reader of pt-BR gets pt-BR, "
-        "else pt, else the text for everybody.")]
+    variants: Annotated[
+        dict[str, Variant] | None,
+        Field(
+            description=(
+                f"By language tag, such as `pt` or `pt-BR`; at most {MAX_VARIANTS}. A reader of"
+                " pt-BR gets pt-BR, else pt, else the text for everybody."
+            )
+        ),
+    ]
 
 
 @with_config(STRICT)
@@ -45,7 +56,9 @@ class CreateTemplate(Content, total=False):
 
     name: Required[Annotated[Text, Field(description="Unique per tenant and channel.")]]
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    metadata: Annotated[JsonObject | None, Field(description="Kept and returned, never interpreted.")]
+    metadata: Annotated[
+        JsonObject | None, Field(description="Kept and returned, never interpreted.")
+    ]
     is_active: Annotated[bool | None, Field(description="Default true.")]
 
 
@@ -53,12 +66,20 @@ class CreateTemplate(Content, total=False):
 class ReplaceTemplate(Content, total=False):
     """The next version; subject, HTML and variants that are left out are gone in it."""
 
-    version: Annotated[int | None, Field(
-        ge=1, le=2**31 - 1, description="The version that this replaces; another one by now is 409.")]
+    version: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=2**31 - 1,
+            description="The version that this replaces; another one by now is 409.",
+        ),
+    ]
     name: Annotated[Text | None, Field(description="As it is; a template keeps its name.")]
     channel: Annotated[ChannelName | None, Field(description="As it is.")]
     metadata: Annotated[JsonObject | None, Field(description="Left out: as it was.")]
-    is_active: Annotated[bool | None, Field(description="Left out: as it was. false: nothing new is made from it.")]
+    is_active: Annotated[
+        bool | None, Field(description="Left out: as it was. false: nothing new is made from it.")
+    ]
 
 
 @with_config(STRICT)
@@ -68,7 +89,9 @@ class PreviewStored(TypedDict, total=False):
     template_variables: Annotated[JsonObject | None, Field(description="Values for the template.")]
     variables: Annotated[JsonObject | None, Field(description="Alias of `template_variables`.")]
     payload: Annotated[JsonObject | None, Field(description="Alias of `template_variables`.")]
-    locale: Annotated[Text | None, Field(description="Language (BCP 47); left out: the text for everybody.")]
+    locale: Annotated[
+        Text | None, Field(description="Language (BCP 47); left out: the text for everybody.")
+    ]
 
 
 @with_config(STRICT)
@@ -79,7 +102,9 @@ class PreviewUnsaved(Content, total=False):
     template_variables: Annotated[JsonObject | None, Field(description="Values for the template.")]
     variables: Annotated[JsonObject | None, Field(description="Alias of `template_variables`.")]
     payload: Annotated[JsonObject | None, Field(description="Alias of `template_variables`.")]
-    locale: Annotated[Text | None, Field(description="Language (BCP 47); left out: the text for everybody.")]
+    locale: Annotated[
+        Text | None, Field(description="Language (BCP 47); left out: the text for everybody.")
+    ]
 
 
 CREATE: TypeAdapter[CreateTemplate] = TypeAdapter(CreateTemplate)
@@ -93,17 +118,29 @@ def content(wanted: Content) -> TemplateVersion:
     body = either(wanted.get("body"), wanted.get("body_template"), alias="body_template", of="body")
     if body is None:
         raise InvalidRequest([FieldError("/body", "is required")])
-    subject = either(wanted.get("subject"), wanted.get("subject_template"), alias="subject_template", of="subject")
-    return TemplateVersion(TemplateText(subject, body, wanted.get("html")), {
-        tag: TemplateText(said.get("subject"), said["body"], said.get("html"))
-        for tag, said in (wanted.get("variants") or {}).items()})
+    subject = either(
+        wanted.get("subject"),
+        wanted.get("subject_template"),
+        alias="subject_template",
+        of="subject",
+    )
+    return TemplateVersion(
+        TemplateText(subject, body, wanted.get("html")),
+        {
+            tag: TemplateText(said.get("subject"), said["body"], said.get("html"))
+            for tag, said in (wanted.get("variants") or {}).items()
+        },
+    )
 
 
 def replacement(wanted: ReplaceTemplate) -> Replacement:
     """Raises InvalidRequest as `content`."""
     return Replacement(
-        content=content(wanted), metadata=wanted.get("metadata"), is_active=wanted.get("is_active"),
-        expected=wanted.get("version"))
+        content=content(wanted),
+        metadata=wanted.get("metadata"),
+        is_active=wanted.get("is_active"),
+        expected=wanted.get("version"),
+    )
 
 
 def values(wanted: PreviewStored | PreviewUnsaved) -> tuple[Mapping[str, Any], str | None]:

@@ -27,8 +27,12 @@ async def create(request: web.Request) -> web.Response:
 async def replace(request: web.Request) -> web.Response:
     template_id, wanted = path_id(request), parse(bodies.REPLACE, await read_body(request))
     stored = await request.app[RUNTIME].templates.replace(
-        request[SENDER].tenant_id, template_id, bodies.replacement(wanted), name=wanted.get("name"),
-        channel=wanted.get("channel"))
+        request[SENDER].tenant_id,
+        template_id,
+        bodies.replacement(wanted),
+        name=wanted.get("name"),
+        channel=wanted.get("channel"),
+    )
     return answer(views.template(stored))
 
 
@@ -44,10 +48,16 @@ async def show(request: web.Request) -> web.Response:
 
 async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
-    size, before, channel, name = query.page_size(), query.cursor(), query.channel(), query.text("name")
+    size, before, channel, name = (
+        query.page_size(),
+        query.cursor(),
+        query.channel(),
+        query.text("name"),
+    )
     query.check()
     page = await request.app[RUNTIME].templates.list_page(
-        request[SENDER].tenant_id, before=before, channel=channel, name=name, limit=size + 1)
+        request[SENDER].tenant_id, before=before, channel=channel, name=name, limit=size + 1
+    )
     return answer(views.template_page(page, size))
 
 
@@ -56,9 +66,15 @@ async def show_versions(request: web.Request) -> web.Response:
     size, cursor = query.page_size(), query.text("cursor")
     query.check()
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise InvalidRequest([FieldError("/query/cursor", "must be `next_cursor` of the page before")])
+        raise InvalidRequest(
+            [FieldError("/query/cursor", "must be `next_cursor` of the page before")]
+        )
     page = await request.app[RUNTIME].templates.versions(
-        request[SENDER].tenant_id, template_id, before=int(cursor) if cursor else None, limit=size + 1)
+        request[SENDER].tenant_id,
+        template_id,
+        before=int(cursor) if cursor else None,
+        limit=size + 1,
+    )
     return answer(views.version_page(page, size))
 
 
@@ -67,7 +83,9 @@ async def preview(request: web.Request) -> web.Response:
     variables, locale = bodies.values(wanted)
     templates = request.app[RUNTIME].templates
     stored = await templates.get(request[SENDER].tenant_id, template_id)
-    variant, found = await templates.preview(stored.content, variables, channel=stored.channel, locale=locale)
+    variant, found = await templates.preview(
+        stored.content, variables, channel=stored.channel, locale=locale
+    )
     return answer(views.preview(found, variant))
 
 
@@ -75,5 +93,6 @@ async def preview_unsaved(request: web.Request) -> web.Response:
     wanted = parse(bodies.PREVIEW_UNSAVED, await read_body(request))
     variables, locale = bodies.values(wanted)
     variant, found = await request.app[RUNTIME].templates.preview(
-        bodies.content(wanted), variables, channel=wanted["channel"], locale=locale)
+        bodies.content(wanted), variables, channel=wanted["channel"], locale=locale
+    )
     return answer(views.preview(found, variant))

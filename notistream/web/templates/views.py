@@ -69,8 +69,12 @@ class TemplateVersionPage(TypedDict):
 class SegmentsView(TypedDict):
     """How a text travels as SMS."""
 
-    encoding: Annotated[str, Field(description="GSM-7, or UCS-2 where a character is not in GSM-7.")]
-    units: Annotated[int, Field(description="Septets or 16-bit units; ^ { } \\ [ ~ ] | € are two septets.")]
+    encoding: Annotated[
+        str, Field(description="GSM-7, or UCS-2 where a character is not in GSM-7.")
+    ]
+    units: Annotated[
+        int, Field(description="Septets or 16-bit units; ^ { } \\ [ ~ ] | € are two septets.")
+    ]
     segments: Annotated[int, Field(description="Messages that are paid for.")]
     per_segment: Annotated[int, Field(description="160 or 153 (GSM-7), 70 or 67 (UCS-2).")]
     not_gsm: Annotated[list[str], Field(description="The characters that make it UCS-2.")]
@@ -89,7 +93,10 @@ class TemplatePreviewView(TypedDict):
     subject: str | None
     body: Annotated[str | None, Field(description="null: cannot be rendered; `errors` says why.")]
     html: str | None
-    variant: Annotated[str | None, Field(description="Language tag of the variant used; null: the text for everybody.")]
+    variant: Annotated[
+        str | None,
+        Field(description="Language tag of the variant used; null: the text for everybody."),
+    ]
     variables: Annotated[list[str], Field(description="All that the template reads.")]
     missing: Annotated[list[str], Field(description="Those that it needs and that are not given.")]
     unused: Annotated[list[str], Field(description="Given, and not read.")]
@@ -109,38 +116,62 @@ def _variants(content: TemplateVersion) -> Mapping[str, VariantView]:
 
 def template(stored: StoredTemplate) -> TemplateView:
     return {
-        "id": stored.id, "tenant_id": stored.tenant_id, "name": stored.name, "channel": stored.channel,
-        "version": stored.version, **_text(stored.content.text), "variants": _variants(stored.content),
-        "metadata": stored.metadata, "is_active": stored.is_active, "created_at": stored.created_at,
+        "id": stored.id,
+        "tenant_id": stored.tenant_id,
+        "name": stored.name,
+        "channel": stored.channel,
+        "version": stored.version,
+        **_text(stored.content.text),
+        "variants": _variants(stored.content),
+        "metadata": stored.metadata,
+        "is_active": stored.is_active,
+        "created_at": stored.created_at,
         "updated_at": stored.updated_at,
     }
 
 
 def template_page(found: Sequence[StoredTemplate], size: int) -> TemplatePage:
     cursor = next_cursor(found, size)
-    return {"data": [template(stored) for stored in found[:size]], "next_cursor": str(cursor) if cursor else None}
+    return {
+        "data": [template(stored) for stored in found[:size]],
+        "next_cursor": str(cursor) if cursor else None,
+    }
 
 
 def version_page(found: Sequence[StoredTemplateVersion], size: int) -> TemplateVersionPage:
     shown: list[TemplateVersionView] = [
-        {"version": one.version, **_text(one.content.text), "variants": _variants(one.content),
-         "created_at": one.created_at}
-        for one in found[:size]]
+        {
+            "version": one.version,
+            **_text(one.content.text),
+            "variants": _variants(one.content),
+            "created_at": one.created_at,
+        }
+        for one in found[:size]
+    ]
     return {"data": shown, "next_cursor": str(shown[-1]["version"]) if len(found) > size else None}
 
 
 def segments(found: Segments) -> SegmentsView:
     return {
-        "encoding": found.encoding, "units": found.units, "segments": found.segments,
-        "per_segment": found.per_segment, "not_gsm": list(found.not_gsm),
+        "encoding": found.encoding,
+        "units": found.units,
+        "segments": found.segments,
+        "per_segment": found.per_segment,
+        "not_gsm": list(found.not_gsm),
     }
 
 
 def preview(found: TemplatePreview, variant: str | None) -> TemplatePreviewView:
     return {
-        "subject": found.parts.get("subject"), "body": found.parts.get("body"), "html": found.parts.get("html"),
-        "variant": variant, "variables": list(found.variables), "missing": list(found.missing),
-        "unused": list(found.unused), "characters": found.characters, "limit": found.limit,
+        "subject": found.parts.get("subject"),
+        "body": found.parts.get("body"),
+        "html": found.parts.get("html"),
+        "variant": variant,
+        "variables": list(found.variables),
+        "missing": list(found.missing),
+        "unused": list(found.unused),
+        "characters": found.characters,
+        "limit": found.limit,
         "sms": segments(found.sms) if found.sms else None,
         "errors": [{"part": fault.part, "message": fault.message} for fault in found.faults],
     }

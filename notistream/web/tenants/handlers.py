@@ -38,8 +38,11 @@ async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    return answer(views.tenant_page(
-        await request.app[RUNTIME].tenancy.list_page(before=before, limit=size + 1), size))
+    return answer(
+        views.tenant_page(
+            await request.app[RUNTIME].tenancy.list_page(before=before, limit=size + 1), size
+        )
+    )
 
 
 async def issue_key(request: web.Request) -> web.Response:
@@ -47,21 +50,38 @@ async def issue_key(request: web.Request) -> web.Response:
     tenant_id = path_id(request)
     body = await read_body(request) if request.can_read_body else b""
     wanted: views.IssueKey = parse(views.ISSUE_KEY, body) if body else {}
-    return answer(views.new_key(await request.app[RUNTIME].tenancy.issue(
-        tenant_id, name=wanted.get("name") or "default", kind=wanted.get("kind") or "live",
-        expires_at=wanted.get("expires_at"), actor=ADMIN)), status=201)
+    return answer(
+        views.new_key(
+            await request.app[RUNTIME].tenancy.issue(
+                tenant_id,
+                name=wanted.get("name") or "default",
+                kind=wanted.get("kind") or "live",
+                expires_at=wanted.get("expires_at"),
+                actor=ADMIN,
+            )
+        ),
+        status=201,
+    )
 
 
 async def show_keys(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    return answer(views.key_page(
-        await request.app[RUNTIME].tenancy.keys(path_id(request), before=before, limit=size + 1), size))
+    return answer(
+        views.key_page(
+            await request.app[RUNTIME].tenancy.keys(
+                path_id(request), before=before, limit=size + 1
+            ),
+            size,
+        )
+    )
 
 
 async def revoke_key(request: web.Request) -> web.Response:
-    await request.app[RUNTIME].tenancy.revoke(tenant_id=path_id(request), key_id=key_id(request), actor=ADMIN)
+    await request.app[RUNTIME].tenancy.revoke(
+        tenant_id=path_id(request), key_id=key_id(request), actor=ADMIN
+    )
     return no_content()
 
 
@@ -71,6 +91,15 @@ async def rotate_key(request: web.Request) -> web.Response:
     body = await read_body(request) if request.can_read_body else b""
     wanted: views.RotateKey = parse(views.ROTATE_KEY, body) if body else {}
     overlap_s = wanted.get("overlap_s")
-    return answer(views.new_key(await request.app[RUNTIME].tenancy.rotate(
-        tenant_id=tenant_id, key_id=old, overlap=OVERLAP if overlap_s is None else timedelta(seconds=overlap_s),
-        expires_at=wanted.get("expires_at"), actor=ADMIN)), status=201)
+    return answer(
+        views.new_key(
+            await request.app[RUNTIME].tenancy.rotate(
+                tenant_id=tenant_id,
+                key_id=old,
+                overlap=OVERLAP if overlap_s is None else timedelta(seconds=overlap_s),
+                expires_at=wanted.get("expires_at"),
+                actor=ADMIN,
+            )
+        ),
+        status=201,
+    )

@@ -20,29 +20,58 @@ Kind = Literal["live", "test"]
 class CreateTenant(TypedDict):
     """A tenant: an isolated customer of this installation."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=MAX_NAME, description="Not another tenant's.")]
+    name: Annotated[
+        Text, Field(min_length=1, max_length=MAX_NAME, description="Not another tenant's.")
+    ]
 
 
 @with_config(STRICT)
 class IssueKey(TypedDict, total=False):
     """What the key is for, and how long."""
 
-    name: Annotated[Text | None, Field(
-        min_length=1, max_length=MAX_NAME, description="What it is for; several may have the same. Default: default.")]
-    kind: Annotated[Kind | None, Field(
-        description="Default live. What is sent with a test key never reaches a real provider.")]
-    expires_at: Annotated[Moment | None, Field(description="When it stops working. Default: never.")]
+    name: Annotated[
+        Text | None,
+        Field(
+            min_length=1,
+            max_length=MAX_NAME,
+            description="What it is for; several may have the same. Default: default.",
+        ),
+    ]
+    kind: Annotated[
+        Kind | None,
+        Field(
+            description="Default live. What is sent with a test key never reaches a real provider."
+        ),
+    ]
+    expires_at: Annotated[
+        Moment | None, Field(description="When it stops working. Default: never.")
+    ]
 
 
 @with_config(STRICT)
 class RotateKey(TypedDict, total=False):
     """How the new key takes the place of the old one."""
 
-    overlap_s: Annotated[int | None, Field(
-        ge=0, le=int(LONGEST_OVERLAP.total_seconds()),
-        description=f"Seconds for which the old key still works. Default {OVERLAP.total_seconds():.0f}, a day.")]
-    expires_at: Annotated[Moment | None, Field(
-        description="When the new key stops working. Default: it lives as long as the old one was meant to.")]
+    overlap_s: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=int(LONGEST_OVERLAP.total_seconds()),
+            description=(
+                f"Seconds for which the old key still works. Default {OVERLAP.total_seconds():.0f},"
+                " a day."
+            ),
+        ),
+    ]
+    expires_at: Annotated[
+        Moment | None,
+        Field(
+            description=(
+                "When the new key stops working. Default: it lives as long as the old one was"
+                " meant to."
+            )
+        ),
+    ]
 
 
 CREATE_TENANT: TypeAdapter[CreateTenant] = TypeAdapter(CreateTenant)
@@ -72,12 +101,16 @@ class KeyView(TypedDict):
     tenant_id: UUID
     name: str
     kind: Kind
-    prefix: Annotated[str, Field(description="The first characters of the key, by which it is known.")]
+    prefix: Annotated[
+        str, Field(description="The first characters of the key, by which it is known.")
+    ]
     created_at: datetime
     expires_at: Annotated[datetime | None, Field(description="When it stops working; null: never.")]
     last_used_at: Annotated[datetime | None, Field(description="To the minute or so; null: never.")]
     revoked_at: datetime | None
-    replaced_by: Annotated[UUID | None, Field(description="The key that a rotation has made of it.")]
+    replaced_by: Annotated[
+        UUID | None, Field(description="The key that a rotation has made of it.")
+    ]
 
 
 class NewKeyView(KeyView):
@@ -101,15 +134,24 @@ def tenant(found: StoredTenant) -> TenantView:
 def tenant_page(found: Sequence[StoredTenant], size: int) -> TenantPage:
     return {
         "data": [tenant(one) for one in found[:size]],
-        "next_cursor": str(found[size - 1].id) if len(found) > size else None}
+        "next_cursor": str(found[size - 1].id) if len(found) > size else None,
+    }
 
 
 def key(found: StoredKey) -> KeyView:
     kind: Kind = "test" if found.kind == "test" else "live"
     return {
-        "id": found.id, "tenant_id": found.tenant_id, "name": found.name, "kind": kind, "prefix": found.prefix,
-        "created_at": found.created_at, "expires_at": found.expires_at, "last_used_at": found.last_used_at,
-        "revoked_at": found.revoked_at, "replaced_by": found.replaced_by}
+        "id": found.id,
+        "tenant_id": found.tenant_id,
+        "name": found.name,
+        "kind": kind,
+        "prefix": found.prefix,
+        "created_at": found.created_at,
+        "expires_at": found.expires_at,
+        "last_used_at": found.last_used_at,
+        "revoked_at": found.revoked_at,
+        "replaced_by": found.replaced_by,
+    }
 
 
 def new_key(issued: IssuedKey) -> NewKeyView:
@@ -119,4 +161,5 @@ def new_key(issued: IssuedKey) -> NewKeyView:
 def key_page(found: Sequence[StoredKey], size: int) -> KeyPage:
     return {
         "data": [key(one) for one in found[:size]],
-        "next_cursor": str(found[size - 1].id) if len(found) > size else None}
+        "next_cursor": str(found[size - 1].id) if len(found) > size else None,
+    }

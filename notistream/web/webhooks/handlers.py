@@ -21,7 +21,9 @@ KINDS = (*EVENT_TYPES, TEST_EVENT)
 
 async def create(request: web.Request) -> web.Response:
     wanted, secret = bodies.endpoint(parse(bodies.PUT_WEBHOOK, await read_body(request)))
-    made = await request.app[RUNTIME].webhooks.create(request[SENDER].tenant_id, wanted, secret=secret)
+    made = await request.app[RUNTIME].webhooks.create(
+        request[SENDER].tenant_id, wanted, secret=secret
+    )
     return answer(views.with_secret(made), status=201, location=f"{BASE}/{made.id}")
 
 
@@ -29,7 +31,9 @@ async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    found = await request.app[RUNTIME].webhooks.list_page(request[SENDER].tenant_id, before=before, limit=size + 1)
+    found = await request.app[RUNTIME].webhooks.list_page(
+        request[SENDER].tenant_id, before=before, limit=size + 1
+    )
     return answer(views.endpoint_page(found, size))
 
 
@@ -42,7 +46,8 @@ async def put(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
     wanted, secret = bodies.endpoint(parse(bodies.PUT_WEBHOOK, await read_body(request)))
     stored = await request.app[RUNTIME].webhooks.replace(
-        request[SENDER].tenant_id, endpoint_id, wanted, secret=secret)
+        request[SENDER].tenant_id, endpoint_id, wanted, secret=secret
+    )
     return answer(views.endpoint(stored) if secret is None else views.with_secret(stored))
 
 
@@ -55,7 +60,9 @@ async def rotate(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
     body = await read_body(request) if request.can_read_body else b""
     secret = bodies.new_secret(parse(bodies.ROTATE_SECRET, body) if body else {})
-    stored = await request.app[RUNTIME].webhooks.rotate(request[SENDER].tenant_id, endpoint_id, secret=secret)
+    stored = await request.app[RUNTIME].webhooks.rotate(
+        request[SENDER].tenant_id, endpoint_id, secret=secret
+    )
     return answer(views.with_secret(stored))
 
 
@@ -65,7 +72,8 @@ async def test(request: web.Request) -> web.Response:
         parse(NOTHING, body)
     queued = await request.app[RUNTIME].webhooks.test(request[SENDER].tenant_id, endpoint_id)
     return answer(
-        views.delivery(queued), status=202, location=f"{BASE}/{endpoint_id}/deliveries/{queued.id}")
+        views.delivery(queued), status=202, location=f"{BASE}/{endpoint_id}/deliveries/{queued.id}"
+    )
 
 
 async def show_deliveries(request: web.Request) -> web.Response:
@@ -75,7 +83,13 @@ async def show_deliveries(request: web.Request) -> web.Response:
     status, kind = query.word("status", STATUSES), query.word("event_type", KINDS)
     query.check()
     found = await request.app[RUNTIME].webhooks.deliveries(
-        request[SENDER].tenant_id, endpoint_id, before=before, status=status, kind=kind, limit=size + 1)
+        request[SENDER].tenant_id,
+        endpoint_id,
+        before=before,
+        status=status,
+        kind=kind,
+        limit=size + 1,
+    )
     return answer(views.delivery_page(found, size))
 
 
@@ -85,12 +99,16 @@ async def show_delivery(request: web.Request) -> web.Response:
         delivery_id = UUID(request.match_info["delivery_id"])
     except ValueError:
         raise NotFound("there is no such delivery") from None
-    found = await request.app[RUNTIME].webhooks.delivery(request[SENDER].tenant_id, endpoint_id, delivery_id)
+    found = await request.app[RUNTIME].webhooks.delivery(
+        request[SENDER].tenant_id, endpoint_id, delivery_id
+    )
     return answer(views.whole_delivery(found))
 
 
 async def redeliver(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
     meant = bodies.meant(parse(bodies.REDELIVER, await read_body(request)))
-    count = await request.app[RUNTIME].webhooks.redeliver(request[SENDER].tenant_id, endpoint_id, meant)
+    count = await request.app[RUNTIME].webhooks.redeliver(
+        request[SENDER].tenant_id, endpoint_id, meant
+    )
     return answer(views.Redelivered(count=count), status=202)

@@ -21,16 +21,31 @@ class WebhookView(TypedDict):
     description: str | None
     events: Annotated[list[str], Field(description="Empty: all.")]
     is_active: bool
-    disabled_at: Annotated[datetime | None, Field(description="When NotiStream itself has switched it off.")]
+    disabled_at: Annotated[
+        datetime | None, Field(description="When NotiStream itself has switched it off.")
+    ]
     disabled_reason: Annotated[str | None, Field(description="And why.")]
-    failing_since: Annotated[datetime | None, Field(description="First failure after the last success.")]
-    old_secret_until: Annotated[datetime | None, Field(
-        description="Until then there are two signatures, one with the secret before.")]
+    failing_since: Annotated[
+        datetime | None, Field(description="First failure after the last success.")
+    ]
+    old_secret_until: Annotated[
+        datetime | None,
+        Field(description="Until then there are two signatures, one with the secret before."),
+    ]
     created_at: datetime
     updated_at: datetime
     secret: NotRequired[Annotated[str, Field(description="Only in the answer that sets it.")]]
-    signing_key: NotRequired[Annotated[str, Field(
-        description="The same as a Standard Webhooks library takes it: `whsec_` and the key in base64.")]]
+    signing_key: NotRequired[
+        Annotated[
+            str,
+            Field(
+                description=(
+                    "The same as a Standard Webhooks library takes it: `whsec_` and the key in"
+                    " base64."
+                )
+            ),
+        ]
+    ]
 
 
 class WebhookPage(TypedDict):
@@ -50,7 +65,9 @@ class DeliveryView(TypedDict):
     status: Annotated[str, Field(description="pending, delivered or failed.")]
     attempts: Annotated[int, Field(description="Calls begun since it was queued or redelivered.")]
     next_attempt_at: datetime | None
-    response_status: Annotated[int | None, Field(description="Of the last call; null: there was no answer.")]
+    response_status: Annotated[
+        int | None, Field(description="Of the last call; null: there was no answer.")
+    ]
     error: str | None
     occurred_at: Annotated[datetime, Field(description="When it happened.")]
     created_at: datetime
@@ -65,7 +82,9 @@ class WebhookCallView(TypedDict):
     duration_ms: float
     status: int | None
     error: str | None
-    response: NotRequired[Annotated[str | None, Field(description="The first 1024 bytes of the answer.")]]
+    response: NotRequired[
+        Annotated[str | None, Field(description="The first 1024 bytes of the answer.")]
+    ]
 
 
 class WholeDeliveryView(DeliveryView):
@@ -106,7 +125,11 @@ def endpoint(stored: StoredEndpoint) -> WebhookView:
 
 def with_secret(stored: StoredEndpoint) -> WebhookView:
     """For the answers that show it."""
-    return {**endpoint(stored), "secret": stored.secret, "signing_key": secret_of(key_of(stored.secret))}
+    return {
+        **endpoint(stored),
+        "secret": stored.secret,
+        "signing_key": secret_of(key_of(stored.secret)),
+    }
 
 
 def endpoint_page(found: Sequence[StoredEndpoint], size: int) -> WebhookPage:

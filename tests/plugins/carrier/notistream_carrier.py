@@ -1,6 +1,5 @@
 """A provider that NotiStream has never heard of: POSTs to a carrier's gateway."""
 
-
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -37,7 +36,11 @@ class CarrierProvider:
 
     async def check(self):
         if self._settings.pin.get_secret_value() == "0000":
-            return [Checked("failed", "the pin is the factory's", "set NOTISTREAM_CARRIER_PIN to your own")]
+            return [
+                Checked(
+                    "failed", "the pin is the factory's", "set NOTISTREAM_CARRIER_PIN to your own"
+                )
+            ]
         return [await checked_connection(self._settings.url, setting="NOTISTREAM_CARRIER_URL")]
 
     async def aclose(self):
