@@ -52,8 +52,7 @@ class Statements(ABC):
 
         Raises:
             DatabaseUnavailable: no connection within 1.5 s, or it broke; a statement that was under
-              way
-                may have been committed.
+                way may have been committed.
         """
         try:
             return await self._fetch(query, args)

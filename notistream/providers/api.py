@@ -124,8 +124,7 @@ class Provider(Protocol):
             TemporaryError: it was certainly not taken, and may be later.
             PermanentError: it was refused.
             TimeoutError, aiohttp.ClientError, OSError: judged by the guard; after the request went
-              out, the
-                outcome is unknown.
+                out, the outcome is unknown.
         """
 
     async def check(self) -> Sequence[Checked]:

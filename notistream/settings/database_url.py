@@ -18,8 +18,7 @@ def checked(url: str) -> str:
 
     Raises:
         ValueError: no URL of PostgreSQL, unknown sslmode, or a file that it names or needs cannot
-          be used; it never
-            shows the password.
+            be used; it never shows the password.
     """
     scheme = url.partition("://")[0]
     if scheme not in SCHEMES:

@@ -232,7 +232,10 @@ def test_prometheus_and_the_scaler_find_their_names():
         if found["spec"].get("clusterIP") == "None"
     }
     assert headless == set(re.search(r"names: \[(.*)\]", dns)[1].split(", "))
-    assert "notistream_consumer_lag_records" in (ROOT / "notistream" / "observability" / "metrics.py").read_text()
+    assert (
+        "notistream_consumer_lag_records"
+        in (ROOT / "notistream" / "observability" / "metrics.py").read_text()
+    )
 
 
 def test_the_overlay_of_the_docs_is_one(tmp_path):
