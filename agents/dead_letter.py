@@ -14,7 +14,6 @@ from notistream.agents.delivery import headers_of
 from notistream.app import NotiStream
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import CHANNELS, Priority
-from notistream.kafka import topics
 from notistream.kafka.records import (
     BadRecord,
     Consumed,
@@ -43,9 +42,7 @@ def _declare(app: NotiStream, channel: str) -> None:
             await keeper.receive(event)
             del event
 
-    app.agent(topics.raw(app, dlq_topic(channel)), name=f"dead-letter-{channel}", concurrency=1)(
-        keep
-    )
+    app.agent(app.raw_topic(dlq_topic(channel)), name=f"dead-letter-{channel}", concurrency=1)(keep)
 
 
 class Keeper:
@@ -85,7 +82,7 @@ class Keeper:
             tracing.carried(record.headers), "keep dead letter", kind=tracing.CONSUMER
         ) as span:
             span.note(topic=record.topic, partition=record.partition, offset=record.offset)
-            restored = await lane.insist(
+            restored = await lane.persist(
                 lambda: self._app.runtime.dead_letters.keep(letter), settle
             )
         if restored is not None:

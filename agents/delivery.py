@@ -6,13 +6,12 @@ from collections.abc import Callable
 from faust.types import EventT, StreamT
 from uuid_utils.compat import uuid7
 
-from notistream.agents import burial
+from notistream.agents import dead_letter_limit
 from notistream.app import NotiStream
 from notistream.db import dead_letters
-from notistream.delivery.lanes import Held, Lane
+from notistream.delivery.lanes import Lane, QueuedTurn
 from notistream.delivery.ports import Origin, Turn
 from notistream.domain.notification import Priority
-from notistream.kafka import topics
 from notistream.kafka.records import (
     LANES,
     BadRecord,
@@ -41,7 +40,7 @@ def _declare(app: NotiStream, channel: str, priority: Priority) -> None:
             del event  # the lane holds it now, or has let it go
 
     app.agent(
-        topics.raw(app, lane_topic(channel, priority)),
+        app.raw_topic(lane_topic(channel, priority)),
         name=f"deliver-{channel}-{priority.value}",
         concurrency=1,
     )(deliver)
@@ -60,7 +59,7 @@ async def receive(app: NotiStream, lane: Lane, channel: str, event: EventT[bytes
         origin = Origin(
             message.topic, message.partition, message.offset, key, event, *traced(message.headers)
         )
-        await lane.put(Held(Turn(wake_up.id, wake_up.seq), origin, settle))
+        await lane.put(QueuedTurn(Turn(wake_up.id, wake_up.seq), origin, settle))
 
 
 async def open_wake_up(
@@ -104,10 +103,10 @@ async def bury(
     )
 
     async def keep() -> bool:
-        app.runtime.relay.publish(await dead_letters.bury_record(app.runtime.database, record))
+        app.runtime.relay.publish(await dead_letters.store_record(app.runtime.database, record))
         return True
 
-    if await burial.room(app, lane, channel) and await lane.insist(keep, settle):
+    if await dead_letter_limit.room(app, lane, channel) and await lane.persist(keep, settle):
         metrics.UNDECODABLE.labels(channel).inc()
         log.warning(
             "undecodable record buried",

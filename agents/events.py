@@ -18,7 +18,6 @@ from notistream.db.group_commit import GroupCommit
 from notistream.delivery.lanes import Lane
 from notistream.domain.event import decode_events
 from notistream.domain.notification import Priority
-from notistream.kafka import topics
 from notistream.kafka.records import EVENTS, NO_WEBHOOKS
 from notistream.observability import metrics
 
@@ -37,7 +36,7 @@ def declare(app: NotiStream) -> None:
             await queue.receive(event)
             del event
 
-    app.agent(topics.raw(app, EVENTS), name="events", concurrency=1)(tell)
+    app.agent(app.raw_topic(EVENTS), name="events", concurrency=1)(tell)
 
     async def send_webhooks() -> None:
         while not app.api_only and not app.should_stop:
@@ -96,7 +95,7 @@ class Queue:
     async def _keep(
         self, lane: Lane, tenant_id: UUID, lines: Sequence[str], settle: Callable[[], None]
     ) -> None:
-        await lane.insist(lambda: self._committed.submit((tenant_id, lines)), settle)
+        await lane.persist(lambda: self._committed.submit((tenant_id, lines)), settle)
 
     async def _enqueue(self, records: Sequence[tuple[UUID, Sequence[str]]]) -> Sequence[bool]:
         database = self._app.runtime.database

@@ -15,7 +15,6 @@ from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import DatabaseUnavailable
-from notistream.kafka import topics
 from notistream.kafka.records import retry_topic
 from notistream.observability import tracing
 
@@ -35,7 +34,7 @@ def _declare(app: NotiStream, channel: str) -> None:
             await receive(app, channel, event)
             del event
 
-    app.agent(topics.raw(app, retry_topic(channel)), name=f"retry-{channel}", concurrency=1)(retry)
+    app.agent(app.raw_topic(retry_topic(channel)), name=f"retry-{channel}", concurrency=1)(retry)
 
 
 async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:

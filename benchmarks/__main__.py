@@ -27,7 +27,7 @@ from benchmarks.processes import BenchError, serving
 from benchmarks.product import known, site
 from benchmarks.scenarios import Scenario
 from notistream.local.services import LocalServices, attach_or_start
-from notistream.settings.model import load_settings
+from notistream.settings.reading import load_settings
 
 RESULTS = Path(__file__).parent / "results"
 PHASES: Mapping[str, tuple[Phase, ...]] = {

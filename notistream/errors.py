@@ -20,8 +20,13 @@ class NotiStreamError(Exception):
     title = "Internal error"
 
     def __init__(self, detail: str | None = None) -> None:
-        self.detail = detail or (type(self).__doc__ or self.title).strip()
+        self.detail = detail or self.meaning()
         super().__init__(self.detail)
+
+    @classmethod
+    def meaning(cls) -> str:
+        """What the error says where nobody says more: its docstring on one line."""
+        return " ".join((cls.__doc__ or cls.title).split())
 
 
 class InvalidRequest(NotiStreamError):

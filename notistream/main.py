@@ -9,15 +9,16 @@ from faust.web.drivers.aiohttp import Web
 
 from notistream import agents, tables
 from notistream.app import NotiStream
+from notistream.console import routes as console
 from notistream.kafka import topics
-from notistream.settings.model import load_settings
+from notistream.settings.reading import load_settings
 from notistream.web import routes
 from notistream.web.server import reaper
 from notistream.web.server.middleware import MIDDLEWARES
 
 app = NotiStream(
     load_settings(),
-    prepare_topics=topics.prepare,
+    prepare_topics=lambda settings: topics.prepare(settings.kafka, topics.specs(settings)),
     prepare_tables=tables.rebuild.discard_unusable,
     web_application_options={"middlewares": MIDDLEWARES},
 )
@@ -29,7 +30,8 @@ agents.events.declare(app)
 agents.maintenance.declare(app)
 agents.watch.declare(app)
 web = cast("Web", app.web)
-routes.install(web.web_app, app.runtime)
+routes.install(web.web_app, app.runtime, (*routes.ROUTES, *console.CONSOLE))
+console.prepare(web.web_app)
 
 
 async def reap_connections() -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from notistream.access.authentication import Access
+from notistream.access.authentication import Authentication
 from notistream.access.operators import Operators, operators_of
 from notistream.access.request_limit import RequestLimit
 from notistream.access.tenants import Tenancy
@@ -20,7 +20,7 @@ from notistream.db.pool import PLANNING, Database, open_database
 from notistream.db.stats import ChannelTotals
 from notistream.dead_letters.letters import DeadLetters
 from notistream.dead_letters.range_replay import RangeReplays
-from notistream.delivery.burial import BurialLimit
+from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.gates import GATES
 from notistream.delivery.limits import RecipientLimit
 from notistream.delivery.pipeline import Pipeline
@@ -51,8 +51,8 @@ from notistream.recording.ledger import DeliveryLedger
 from notistream.recording.receipts import Receipts
 from notistream.recording.retention import Retention, spans
 from notistream.recording.upkeep import Upkeep
-from notistream.sending.changes import Operations
-from notistream.sending.idempotency import Replays
+from notistream.sending.changes import NotificationChanges
+from notistream.sending.idempotency import StoredAnswers
 from notistream.sending.notifications import Notifications
 from notistream.sending.preview import Previews
 from notistream.sending.template_choice import TemplateChoice
@@ -77,8 +77,8 @@ class Runtime:
     templates: Templates
     renderer: Renderer
     notifications: Notifications
-    replays: Replays
-    access: Access
+    stored_answers: StoredAnswers
+    authentication: Authentication
     request_limit: RequestLimit
     tenancy: Tenancy
     readiness: Readiness
@@ -89,12 +89,12 @@ class Runtime:
     admission: Admission
     windows: Windows
     dead_letters: DeadLetters
-    burials: Mapping[str, BurialLimit]
+    dead_letter_limits: Mapping[str, DeadLetterLimit]
     positions: Positions
     audit: Audit
     gauges: Gauges
     range_replays: RangeReplays
-    operations: Operations
+    changes: NotificationChanges
     operators: Operators
     overviews: Overviews
     pauses: Pauses
@@ -199,7 +199,7 @@ class Runtime:
         self.erasure = Erasure(
             self.database, publish=self.relay.publish, also=(inbox.erase, webhooks.erase)
         )
-        self.operations = Operations(self.database, publish=self.relay.publish)
+        self.changes = NotificationChanges(self.database, publish=self.relay.publish)
         self.receipts = Receipts(self.database, self.providers.built, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
         self.previews = Previews(
@@ -210,19 +210,19 @@ class Runtime:
             recipient_rate=parse_rate(settings.recipient_rate_limit),
             unsubscribe=self.unsubscribe,
         )
-        self.replays = Replays(self.database, window=window)
+        self.stored_answers = StoredAnswers(self.database, window=window)
         self.dead_letters = DeadLetters(
             self.database, prefix=settings.topic_prefix, publish=self.relay.publish
         )
-        self.burials = {
-            channel: BurialLimit(parse_rate(settings.dlq_limit)) for channel in CHANNELS
+        self.dead_letter_limits = {
+            channel: DeadLetterLimit(parse_rate(settings.dlq_limit)) for channel in CHANNELS
         }
-        self.access = Access(
+        self.authentication = Authentication(
             self.database,
             required=settings.auth == "on",
             admin_token=token.get_secret_value() if token else None,
         )
-        self._stack.push_async_callback(self.access.use.close)
+        self._stack.push_async_callback(self.authentication.use.close)
         self.request_limit = RequestLimit(
             parse_rate(settings.api_rate_limit if settings.auth == "on" else "0"),
             partial(request_windows.reserve, self.database),
@@ -250,7 +250,7 @@ class Runtime:
             gates=GATES,
             caps=CapLedger(self.database),
             recipient_limit=RecipientLimit(self.usage, parse_rate(settings.recipient_rate_limit)),
-            burials=self.burials,
+            dead_letter_limits=self.dead_letter_limits,
             count=self.count,
             jitter=random.random,
             clock=time.monotonic,

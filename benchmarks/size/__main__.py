@@ -22,7 +22,7 @@ from benchmarks.size.questions import known, questions, statements
 from benchmarks.size.rows import fill
 from notistream.db.pool import open_database
 from notistream.local.services import attach_or_start
-from notistream.settings.model import load_settings
+from notistream.settings.reading import load_settings
 
 TOKEN = "size-admin-token-0123456789"
 Figures = dict[str, Mapping[str, float]]

@@ -49,7 +49,7 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-class Access:
+class Authentication:
     """Checks keys, remembering each answer for a few seconds.
 
     So long a key that was revoked still works.

@@ -58,8 +58,8 @@ def architecture_page(root: Path) -> str:
         "",
     ]
     lines += ["## What is in the rooms", ""]
-    for package in laws["importlinter"]["root_packages"].split():
-        lines += [line for folder in _packages(root / package) for line in _room(root, folder)]
+    for folder in _packages(root / "notistream"):
+        lines += _room(root, folder)
     lines += ["## Around the code", "", *table(("place", "what"), AROUND)]
     return "\n".join(lines) + "\n"
 
@@ -103,7 +103,7 @@ def _room(root: Path, folder: Path) -> Iterator[str]:
 
 
 def _file(root: Path, room: str) -> Path:
-    path = root.joinpath(*room.split("."))
+    path = root.joinpath("notistream", *room.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 

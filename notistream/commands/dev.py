@@ -20,7 +20,8 @@ from notistream.errors import Misconfigured
 from notistream.local import ports
 from notistream.local.services import Endpoints, attach_or_start
 from notistream.local.supervisor import Child, Supervisor
-from notistream.settings.model import LOOPBACK, PREFIX, Settings, load_settings
+from notistream.settings.model import LOOPBACK, PREFIX, Settings
+from notistream.settings.reading import load_settings
 
 _STEPS = ((("migrate", "up"), ("seed", "--demo")), (("topics",),))
 """What comes first: in one row after another, the rows at the same time, because each needs one service alone."""

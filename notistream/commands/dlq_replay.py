@@ -16,7 +16,7 @@ from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.dead_letters import Kinds
 from notistream.db.pool import Database
-from notistream.dead_letters.letters import DeadLetters, Outcome
+from notistream.dead_letters.letters import DeadLetters, ReplayCount
 from notistream.dead_letters.topic_replay import Range, TopicReplay
 from notistream.errors import NotFound, NotReplayable
 from notistream.settings.model import Settings
@@ -113,12 +113,12 @@ def _replay_entries(
 def _replay_matching(
     settings: Settings, wanted: Wanted, *, dry_run: bool
 ) -> tuple[Mapping[str, Any], bool]:
-    async def work(database: Database) -> tuple[Kinds, Outcome]:
+    async def work(database: Database) -> tuple[Kinds, ReplayCount]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)
         meant = await wanted.filter(database)
         kinds = await letters.kinds(meant)
         if dry_run:
-            return kinds, Outcome(0, 0)
+            return kinds, ReplayCount(0, 0)
         with _bar("dead letters", kinds.total) as (progress, task):
             return kinds, await letters.replay_matching(
                 meant, actor=CLI, limit=ALL, progress=lambda count: progress.advance(task, count)

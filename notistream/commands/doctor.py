@@ -14,7 +14,8 @@ from notistream.kafka import topics
 from notistream.operating import diagnosis
 from notistream.operating.diagnosis import Finding
 from notistream.providers.registry import Providers
-from notistream.settings.model import Settings, load_settings
+from notistream.settings.model import Settings
+from notistream.settings.reading import load_settings
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 

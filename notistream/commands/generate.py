@@ -13,7 +13,8 @@ from notistream.commands.reference_http import http_page
 from notistream.commands.reference_pages import cli_page, errors_page, events_page, metrics_page
 from notistream.db import migrate
 from notistream.db.schema import Schema, migrated_schema
-from notistream.settings.model import Settings, load_settings
+from notistream.settings.model import Settings
+from notistream.settings.reading import load_settings
 
 ROOT = Path(__file__).parents[2]
 

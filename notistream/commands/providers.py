@@ -12,8 +12,9 @@ import orjson
 from notistream.commands import new_provider
 from notistream.errors import Misconfigured
 from notistream.providers.registry import chosen, fault_of, provider_class, read_provider_settings
-from notistream.settings.model import Settings, load_settings
+from notistream.settings.model import Settings
 from notistream.settings.plugins import Plugin, installed
+from notistream.settings.reading import load_settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def errors_page() -> str:
     """`docs/errors.md`: every code that a caller can see."""
     kinds = sorted((kind.status, kind.code, kind) for kind in errors.every() if _is_an_answer(kind))
     rows = [
-        (f"`{code}`", NOT_OVER_HTTP.get(code, str(status)), (kind.__doc__ or kind.title).strip())
+        (f"`{code}`", NOT_OVER_HTTP.get(code, str(status)), kind.meaning())
         for status, code, kind in kinds
     ]
     return _page("Error codes", ABOUT_ERRORS, *table(("code", "status", "meaning"), rows))

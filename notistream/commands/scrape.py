@@ -18,7 +18,7 @@ Samples = Mapping[str, Mapping[Labels, float]]
 
 
 @dataclass(slots=True)
-class Lane:
+class LaneFigures:
     """A channel and priority: over all workers what is in flight and held, and what waits on Kafka."""
 
     in_flight: float = 0.0
@@ -33,7 +33,7 @@ class View:
 
     processes: Mapping[str, bool]
     """By address: whether it answered."""
-    lanes: Mapping[str, Lane]
+    lanes: Mapping[str, LaneFigures]
     accepted: float
     ended: Mapping[str, float]
     """Deliveries by the status that they led to."""
@@ -111,9 +111,9 @@ def _channel_and_priority(lane: str) -> tuple[str, str]:
     return channel, priority
 
 
-def _lanes(seen: Sequence[Samples]) -> Mapping[str, Lane]:
+def _lanes(seen: Sequence[Samples]) -> Mapping[str, LaneFigures]:
     """What a worker has is added up; what all say of Kafka is the same, so the largest counts."""
-    lanes: defaultdict[str, Lane] = defaultdict(Lane)
+    lanes: defaultdict[str, LaneFigures] = defaultdict(LaneFigures)
     for found in seen:
         for labels, value in found.get(P + "lane_in_flight", {}).items():
             lanes[_lane(labels)].in_flight += value

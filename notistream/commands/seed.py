@@ -11,7 +11,7 @@ from notistream.db.pool import Database
 from notistream.domain.recipient import Contact
 from notistream.errors import TenantExists
 from notistream.recipients import contacts
-from notistream.templates import starters
+from notistream.templates.starters import starters
 
 KEY_NAME = "seed"
 KEYS_LOOKED_AT = 1000

@@ -6,7 +6,7 @@ import urllib.request
 
 import click
 
-from notistream.settings.model import load_settings
+from notistream.settings.reading import load_settings
 
 
 @click.command()

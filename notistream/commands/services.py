@@ -8,7 +8,8 @@ from typing import TypeVar
 import click
 
 from notistream.db.pool import Database, open_database
-from notistream.settings.model import Settings, load_settings
+from notistream.settings.model import Settings
+from notistream.settings.reading import load_settings
 
 R = TypeVar("R")
 

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from notistream.commands.scrape import View, scrape, situation, view
 from notistream.domain.attention import concerns
-from notistream.settings.model import Settings, load_settings
+from notistream.settings.model import Settings
+from notistream.settings.reading import load_settings
 
 SLOTS = 8
 IDLE = "nothing waits"

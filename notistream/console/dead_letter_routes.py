@@ -1,18 +1,18 @@
 """The rows of dead letters and of range replays."""
 
 from notistream.console import dead_letters, replays
-from notistream.console.route import acts, looks
+from notistream.console.route import action_route, page_route
 
 DEAD_LETTERS = (
-    looks("/dead-letters", dead_letters.show_many),
-    looks("/dead-letters/preview", dead_letters.preview),
-    looks("/dead-letters/{id}", dead_letters.show),
-    acts("/dead-letters/replay", dead_letters.replay),
-    acts("/dead-letters/replay-all", dead_letters.replay_all),
-    acts("/dead-letters/delete", dead_letters.delete),
-    looks("/replays", replays.show_many),
-    looks("/replays/preview", replays.preview),
-    acts("/replays", replays.start),
-    acts("/replays/{id}/stop", replays.stop),
-    acts("/replays/{id}/resume", replays.resume),
+    page_route("/dead-letters", dead_letters.show_many),
+    page_route("/dead-letters/preview", dead_letters.preview),
+    page_route("/dead-letters/{id}", dead_letters.show),
+    action_route("/dead-letters/replay", dead_letters.replay),
+    action_route("/dead-letters/replay-all", dead_letters.replay_all),
+    action_route("/dead-letters/delete", dead_letters.delete),
+    page_route("/replays", replays.show_many),
+    page_route("/replays/preview", replays.preview),
+    action_route("/replays", replays.start),
+    action_route("/replays/{id}/stop", replays.stop),
+    action_route("/replays/{id}/resume", replays.resume),
 )

@@ -9,9 +9,9 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from notistream.console.charts import Chart, chart
-from notistream.console.door import FORM
 from notistream.console.filters import address, asked, filled
 from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.sessions import FORM
 from notistream.db import dead_letters as stored
 from notistream.db.dead_letters import Burials, Filter
 from notistream.dead_letters.letters import readable

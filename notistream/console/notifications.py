@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 from aiohttp import web
 
 from notistream.console import tenant_field
-from notistream.console.door import FORM
 from notistream.console.filters import address, asked
 from notistream.console.rendering import OPERATOR, SAFE, done, framed, page
+from notistream.console.sessions import FORM
 from notistream.db import notification_search, tenants, trace
 from notistream.db.notification_search import Found, Wanted
 from notistream.db.records import StoredNotification
@@ -20,8 +20,8 @@ from notistream.domain.notification import TERMINAL, Status
 from notistream.domain.sms import segments
 from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendable
 from notistream.recording.trace import timeline_of
-from notistream.sending.acceptance import Sender
-from notistream.sending.changes import Outcome
+from notistream.sending.acceptance import Caller
+from notistream.sending.changes import Resolution
 from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import ROUTE_TABLE, RUNTIME
 from notistream.web.server.query import Query
@@ -157,7 +157,7 @@ async def preview_resend(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     stored = await _stored(request)
-    await request.app[RUNTIME].operations.cancel(
+    await request.app[RUNTIME].changes.cancel(
         stored.tenant_id, stored.id, actor=request[OPERATOR].actor
     )
     return done(request, f"{HERE}/{stored.id}", "The notification was cancelled.")
@@ -168,22 +168,22 @@ async def resend(request: web.Request) -> web.Response:
     stored, chain = await _stored(request), request[FORM].get("chain", "")
     if chain != str(stored.chain):
         raise NotResendable("it was sent again since this form was shown; look at it first")
-    sender = Sender(
+    sender = Caller(
         tenant_id=stored.tenant_id,
         correlation_id=stored.correlation_id or uuid4().hex,
         request_key=f"console chain {chain}",
     )
-    await request.app[RUNTIME].operations.resend(sender, stored.id, actor=request[OPERATOR].actor)
+    await request.app[RUNTIME].changes.resend(sender, stored.id, actor=request[OPERATOR].actor)
     return done(request, f"{HERE}/{stored.id}", "The notification was queued to be sent once more.")
 
 
 async def resolve(request: web.Request) -> web.Response:
     """End a held `unknown`, or send it again."""
     stored, outcome = await _stored(request), request[FORM].get("outcome", "")
-    if outcome not in list(Outcome):
-        raise InvalidRequest([FieldError("/outcome", f"must be one of {', '.join(Outcome)}")])
-    await request.app[RUNTIME].operations.resolve(
-        stored.tenant_id, stored.id, Outcome(outcome), actor=request[OPERATOR].actor
+    if outcome not in list(Resolution):
+        raise InvalidRequest([FieldError("/outcome", f"must be one of {', '.join(Resolution)}")])
+    await request.app[RUNTIME].changes.resolve(
+        stored.tenant_id, stored.id, Resolution(outcome), actor=request[OPERATOR].actor
     )
     return done(request, f"{HERE}/{stored.id}", f"The unknown outcome was resolved: {outcome}.")
 

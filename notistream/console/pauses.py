@@ -6,8 +6,8 @@ Their forms are on the overview.
 from aiohttp import web
 from multidict import MultiDict
 
-from notistream.console.door import FORM
 from notistream.console.rendering import OPERATOR, done
+from notistream.console.sessions import FORM
 from notistream.db.pauses import Pause
 from notistream.web.server.context import RUNTIME
 

@@ -1,38 +1,38 @@
 """The rows of tenants, recipients, webhooks and the sandbox."""
 
 from notistream.console import recipients, sandbox, tenants, webhooks
-from notistream.console.route import acts, looks
+from notistream.console.route import action_route, page_route
 
 TENANTS = (
-    looks("/tenants", tenants.show_many),
-    acts("/tenants/create", tenants.create),
-    looks("/tenants/{id}", tenants.show),
-    acts("/tenants/{id}/issue", tenants.issue),
-    acts("/tenants/{id}/rotate", tenants.rotate),
-    acts("/tenants/{id}/revoke", tenants.revoke),
+    page_route("/tenants", tenants.show_many),
+    action_route("/tenants/create", tenants.create),
+    page_route("/tenants/{id}", tenants.show),
+    action_route("/tenants/{id}/issue", tenants.issue),
+    action_route("/tenants/{id}/rotate", tenants.rotate),
+    action_route("/tenants/{id}/revoke", tenants.revoke),
 )
 SANDBOX = (
-    looks("/sandbox", sandbox.show_many),
-    looks("/sandbox/{tenant_id}/{id}", sandbox.show),
-    looks("/sandbox/{tenant_id}/{id}/html", sandbox.show_html),
+    page_route("/sandbox", sandbox.show_many),
+    page_route("/sandbox/{tenant_id}/{id}", sandbox.show),
+    page_route("/sandbox/{tenant_id}/{id}/html", sandbox.show_html),
 )
 ENDPOINT = "/webhooks/{tenant_id}/{id}"
 WEBHOOKS = (
-    looks("/webhooks", webhooks.show_many),
-    looks(ENDPOINT, webhooks.show),
-    looks(ENDPOINT + "/deliveries/{delivery_id}", webhooks.show_delivery),
-    acts(ENDPOINT + "/switch", webhooks.switch),
-    acts(ENDPOINT + "/test", webhooks.test),
-    acts(ENDPOINT + "/redeliver", webhooks.redeliver),
-    acts(ENDPOINT + "/redeliver-span", webhooks.redeliver_span),
+    page_route("/webhooks", webhooks.show_many),
+    page_route(ENDPOINT, webhooks.show),
+    page_route(ENDPOINT + "/deliveries/{delivery_id}", webhooks.show_delivery),
+    action_route(ENDPOINT + "/switch", webhooks.switch),
+    action_route(ENDPOINT + "/test", webhooks.test),
+    action_route(ENDPOINT + "/redeliver", webhooks.redeliver),
+    action_route(ENDPOINT + "/redeliver-span", webhooks.redeliver_span),
 )
 RECIPIENTS = (
-    looks("/recipients", recipients.show_many),
-    looks("/recipients/one", recipients.show),
-    acts("/recipients/reveal", recipients.reveal),
-    acts("/recipients/preferences", recipients.wish),
-    acts("/recipients/suppress", recipients.suppress),
-    acts("/recipients/unsuppress", recipients.unsuppress),
-    acts("/recipients/erase", recipients.erase),
+    page_route("/recipients", recipients.show_many),
+    page_route("/recipients/one", recipients.show),
+    action_route("/recipients/reveal", recipients.reveal),
+    action_route("/recipients/preferences", recipients.wish),
+    action_route("/recipients/suppress", recipients.suppress),
+    action_route("/recipients/unsuppress", recipients.unsuppress),
+    action_route("/recipients/erase", recipients.erase),
 )
 PEOPLE = (*TENANTS, *RECIPIENTS, *WEBHOOKS, *SANDBOX)

@@ -6,10 +6,10 @@ Contacts are masked.
 from aiohttp import web
 
 from notistream.console import preference_form
-from notistream.console.door import FORM
 from notistream.console.filters import address, asked
 from notistream.console.recipient_view import RecipientView, view_of
 from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.sessions import FORM
 from notistream.console.tenant_field import chosen as tenant_of
 from notistream.console.tenant_shown import choice
 from notistream.db import recipients

@@ -7,9 +7,9 @@ from aiohttp import web
 from multidict import MultiMapping
 from uuid_utils.compat import uuid7
 
-from notistream.console.door import FORM
 from notistream.console.filters import address, asked, filled
 from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.sessions import FORM
 from notistream.db.range_replays import Range
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S
 from notistream.domain.notification import TERMINAL

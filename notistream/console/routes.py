@@ -6,7 +6,7 @@ from notistream.console import assets, audit_log, health, overview, pauses, sign
 from notistream.console.dead_letter_routes import DEAD_LETTERS
 from notistream.console.notification_routes import NOTIFICATIONS
 from notistream.console.people_routes import PEOPLE
-from notistream.console.route import acts, looks
+from notistream.console.route import action_route, page_route
 from notistream.console.template_routes import TEMPLATES
 from notistream.web.server.route import Route
 
@@ -14,17 +14,17 @@ CONSOLE = (
     Route(method="GET", path="/console/assets/{name}", handler=assets.serve, public=True),
     Route(method="GET", path="/console/sign-in", handler=sign_in.ask, public=True),
     Route(method="POST", path="/console/sign-in", handler=sign_in.enter, public=True),
-    acts("/sign-out", sign_in.leave),
-    looks("", overview.show),
-    looks("/", overview.to_it),
-    acts("/pauses", pauses.pause),
-    acts("/pauses/resume", pauses.resume),
+    action_route("/sign-out", sign_in.leave),
+    page_route("", overview.show),
+    page_route("/", overview.to_it),
+    action_route("/pauses", pauses.pause),
+    action_route("/pauses/resume", pauses.resume),
     *NOTIFICATIONS,
     *DEAD_LETTERS,
     *PEOPLE,
     *TEMPLATES,
-    looks("/health", health.show),
-    looks("/audit-log", audit_log.show),
+    page_route("/health", health.show),
+    page_route("/audit-log", audit_log.show),
 )
 
 

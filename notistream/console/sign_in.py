@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from notistream.access.operators import SESSION_S
-from notistream.console.door import COOKIE, check_origin, wanted_page
 from notistream.console.rendering import SAFE, is_https, page, refusal
+from notistream.console.sessions import COOKIE, check_origin, wanted_page
 from notistream.errors import NotiStreamError, TooManyRequests, Unauthorized
 from notistream.observability import metrics
 from notistream.settings.model import LOOPBACK

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from notistream.console import template_editor as editor
 from notistream.console import template_form, tenant_field
-from notistream.console.door import FORM
 from notistream.console.rendering import OPERATOR, done, framed
+from notistream.console.sessions import FORM
 from notistream.console.template_editor import HERE, Owned
 from notistream.console.template_form import TemplateForm
 from notistream.db import audit_log
@@ -15,7 +15,7 @@ from notistream.db.templates import Replacement
 from notistream.domain.draft import Draft
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
-from notistream.sending.acceptance import Sender
+from notistream.sending.acceptance import Caller
 from notistream.templates.library import TemplateChanged, TemplateExists
 from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
@@ -118,7 +118,7 @@ async def _test(runtime: Runtime, owned: Owned, form: TemplateForm, *, actor: st
         variables=variables,
         locale=locale,
     )
-    sender = Sender(tenant_id=owned.tenant.id, correlation_id=uuid4().hex, test=True)
+    sender = Caller(tenant_id=owned.tenant.id, correlation_id=uuid4().hex, test=True)
     await runtime.notifications.checked(draft, sender)
     await audit_log.record(
         runtime.database,

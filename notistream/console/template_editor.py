@@ -16,7 +16,7 @@ from notistream.db.tenants import StoredTenant
 from notistream.domain.template_preview import TemplatePreview
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
-from notistream.templates import Starter, starters_by_id
+from notistream.templates.starters import Starter, starters_by_id
 from notistream.web.server.context import ROUTE_TABLE, RUNTIME
 
 HERE = "/console/templates"

@@ -18,7 +18,7 @@ from notistream.domain.difference import Piece, difference
 from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest, NotFound
-from notistream.templates import starters
+from notistream.templates.starters import starters
 from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
 from notistream.web.server.query import Query

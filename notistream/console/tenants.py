@@ -10,9 +10,9 @@ from aiohttp import web
 from multidict import MultiDict
 
 from notistream.access.tenants import IssuedKey
-from notistream.console.door import FORM
 from notistream.console.filters import address, asked, filled
 from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.sessions import FORM
 from notistream.console.tenant_field import chosen
 from notistream.console.tenant_shown import id_of
 from notistream.db.tenants import StoredKey

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from aiohttp import web
 
-from notistream.console.door import FORM
 from notistream.console.filters import address, asked, filled
 from notistream.console.rendering import OPERATOR, done, page
+from notistream.console.sessions import FORM
 from notistream.console.tenant_shown import choice, id_of
 from notistream.db.webhooks import StoredEndpoint
 from notistream.domain.webhook import EVENT_TYPES, FAILING_FOR, SCHEDULE_S, TEST_EVENT

@@ -126,7 +126,7 @@ class Reference:
     chain: int
 
 
-async def bury_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
+async def store_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
     """Keep it as a dead letter, once per place; what is to be published for it."""
     about = {
         "dlq.topic": record.topic,
@@ -137,7 +137,7 @@ async def bury_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
     }
     found = _headers(record)
     row = await db.fetchrow(
-        SQL["bury_record"],
+        SQL["store_record"],
         record.id,
         record.channel,
         storable(record.reason),

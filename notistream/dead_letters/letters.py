@@ -41,7 +41,7 @@ Encoding = Literal["utf-8", "base64"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayCount:
     """What a replay did: entries queued again, and those that could not be."""
 
     replayed: int
@@ -159,7 +159,7 @@ class DeadLetters:
         limit: int,
         progress: Callable[[int], None] = lambda _: None,
         after: UUID | None = None,
-    ) -> Outcome:
+    ) -> ReplayCount:
         """Queue again what matches and was not replayed, at most `limit`, oldest first, in chunks.
 
         What fails again while this runs is left for the next call. `progress` is told the size of
@@ -167,7 +167,7 @@ class DeadLetters:
         """
         now = await dead_letters.clock(self._database)
         meant = with_changes(meant, replayed=False, until=min(meant.until or now, now))
-        replay_id, outcome = uuid7(), Outcome(0, 0)
+        replay_id, outcome = uuid7(), ReplayCount(0, 0)
         await audit_log.record(
             self._database,
             actor,
@@ -180,20 +180,22 @@ class DeadLetters:
                 self._database, meant, after=after, limit=room
             )
             if not chunk:
-                return Outcome(outcome.replayed, outcome.skipped)
+                return ReplayCount(outcome.replayed, outcome.skipped)
             done, after = await self._replay(chunk, replay_id=replay_id), chunk[-1].id
-            outcome = Outcome(outcome.replayed + done, outcome.skipped + len(chunk) - done, after)
+            outcome = ReplayCount(
+                outcome.replayed + done, outcome.skipped + len(chunk) - done, after
+            )
             progress(len(chunk))
         return outcome
 
-    async def replay_listed(self, ids: Sequence[UUID], *, actor: str | None = None) -> Outcome:
+    async def replay_listed(self, ids: Sequence[UUID], *, actor: str | None = None) -> ReplayCount:
         """Queue those of the ids again that are there and were not replayed.
 
         With `actor`, the audit log names each.
         """
         found = await dead_letters.references(self._database, ids)
         done = await self._replay(found, replay_id=uuid7(), actor=actor) if found else 0
-        return Outcome(done, len(ids) - done)
+        return ReplayCount(done, len(ids) - done)
 
     async def note_topic_replay(self, *, actor: str, place: str, first: int, last: int) -> None:
         """Tell the audit log of a replay straight from Kafka."""

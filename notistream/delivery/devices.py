@@ -4,13 +4,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from notistream.delivery.ports import Message, Permit, Sender
+from notistream.delivery.ports import Dispatcher, Message, Permit
 from notistream.domain.notification import Claimed
-from notistream.domain.outcome import Ambiguous, Permanent, ProviderResult, Receipt, Step, Temporary
+from notistream.domain.outcome import (
+    Accepted,
+    Ambiguous,
+    Permanent,
+    ProviderResult,
+    Step,
+    Temporary,
+)
 from notistream.domain.recipient import device_mark
 
 VERDICTS = {
-    Receipt: "delivered",
+    Accepted: "delivered",
     Temporary: "temporary",
     Permanent: "permanent",
     Ambiguous: "unknown",
@@ -29,7 +36,7 @@ class Called:
 class Devices:
     """Sends one message to every device of its recipient, side by side."""
 
-    def __init__(self, sender: Sender, *, clock: Callable[[], float]) -> None:
+    def __init__(self, sender: Dispatcher, *, clock: Callable[[], float]) -> None:
         self._sender = sender
         self._clock = clock
 
@@ -88,7 +95,7 @@ def _addressed(message: Message, device: str) -> Message:
 
 
 def _step(device: str, result: ProviderResult) -> Step:
-    reason = "accepted" if isinstance(result, Receipt) else result.reason
+    reason = "accepted" if isinstance(result, Accepted) else result.reason
     return Step(
         gate="device",
         verdict=VERDICTS[type(result)],
@@ -97,7 +104,7 @@ def _step(device: str, result: ProviderResult) -> Step:
             "device": device_mark(device),
             **(
                 {"message_id": result.message_id}
-                if isinstance(result, Receipt) and result.message_id
+                if isinstance(result, Accepted) and result.message_id
                 else {}
             ),
         },
@@ -111,7 +118,7 @@ def combined(results: Sequence[ProviderResult]) -> ProviderResult:
 
     Only where every device refused, the message is refused.
     """
-    for kind in (Receipt, Ambiguous, Temporary):
+    for kind in (Accepted, Ambiguous, Temporary):
         found = [result for result in results if isinstance(result, kind)]
         if found:
             return max(found, key=_retry_after_s)

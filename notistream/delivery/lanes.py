@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from notistream.delivery.ports import Blocked, Door, Ledger, Origin, Parking, Permit, Turn
+from notistream.delivery.ports import Admitter, Blocked, Ledger, Origin, Parking, Permit, Turn
 from notistream.domain.notification import Claimed
 from notistream.errors import DatabaseUnavailable
 
@@ -23,7 +23,7 @@ DEFECT_RETRY_S = 5.0
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class QueuedTurn:
     """A turn in a lane: not claimed yet, so its record is not settled."""
 
     turn: Turn
@@ -45,7 +45,7 @@ class Lane:
         name: str,
         limit: int,
         ledger: Ledger,
-        door: Door,
+        door: Admitter,
         deliver: Callable[[Claimed, Permit, Origin], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
@@ -56,9 +56,9 @@ class Lane:
         self._door = door
         self._deliver = deliver
         self._clock = clock
-        self._ready: deque[Held] = deque()
+        self._ready: deque[QueuedTurn] = deque()
         self._behind: dict[
-            bytes, deque[Held]
+            bytes, deque[QueuedTurn]
         ] = {}  # by recipient: those that wait for the one in `_ready` or running
         self._waiting = 0
         self._running: set[asyncio.Future[None]] = set()
@@ -101,7 +101,7 @@ class Lane:
     def waiting(self) -> int:
         return self._waiting
 
-    async def put(self, held: Held) -> bool:
+    async def put(self, held: QueuedTurn) -> bool:
         """Take a turn, as soon as there is room; False when the lane was let go meanwhile."""
         generation = self._generation
         while self._open and self._waiting + len(self._parking) >= self._capacity:
@@ -115,7 +115,7 @@ class Lane:
         self._enqueue(held)
         return True
 
-    def _enqueue(self, held: Held) -> None:
+    def _enqueue(self, held: QueuedTurn) -> None:
         key = held.origin.key
         behind = self._behind.get(key)
         if behind is None:
@@ -148,7 +148,7 @@ class Lane:
             log.exception("admission failed, trying again", extra={"lane": self.name})
             return Blocked("lane", "admission failed", DEFECT_RETRY_S)
 
-    def _start(self, held: Held, permit: Permit) -> None:
+    def _start(self, held: QueuedTurn, permit: Permit) -> None:
         self._waiting -= 1
         task = asyncio.ensure_future(self._run(held, permit))
         self._running.add(task)
@@ -161,7 +161,7 @@ class Lane:
             log.error("lane task failed", exc_info=task.exception(), extra={"lane": self.name})
         self._pump()
 
-    async def _run(self, held: Held, permit: Permit) -> None:
+    async def _run(self, held: QueuedTurn, permit: Permit) -> None:
         started = self._clock()
         try:
             claimed = await self._claim(held)
@@ -172,23 +172,25 @@ class Lane:
             permit.close()
             self._next(held.origin.key)
 
-    async def _claim(self, held: Held) -> Claimed | None:
-        return await self.insist(lambda: self._ledger.claim(held.turn), held.settle)
+    async def _claim(self, held: QueuedTurn) -> Claimed | None:
+        return await self.persist(lambda: self._ledger.claim(held.turn), held.settle)
 
-    def _park(self, held: Held, blocked: Blocked, *, behind: bytes | str, apart_s: float) -> None:
+    def _park(
+        self, held: QueuedTurn, blocked: Blocked, *, behind: bytes | str, apart_s: float
+    ) -> None:
         """Park a turn after those that are parked `behind` the same thing, as far apart as that is fast."""
         now = self._clock()
         due = max(now + blocked.for_s, self._parked_until.get(behind, 0.0) + apart_s)
         self._parked_until[behind] = due
         parking = Parking(held.turn, due - now, blocked.gate, blocked.reason)
-        task = asyncio.ensure_future(self._insist_on_parking(parking, held))
+        task = asyncio.ensure_future(self._persist_parking(parking, held))
         self._parking.add(task)
         task.add_done_callback(self._done)
 
-    async def _insist_on_parking(self, parking: Parking, held: Held) -> None:
-        await self.insist(lambda: self._ledger.park(parking), held.settle)
+    async def _persist_parking(self, parking: Parking, held: QueuedTurn) -> None:
+        await self.persist(lambda: self._ledger.park(parking), held.settle)
 
-    async def insist(
+    async def persist(
         self, step: Callable[[], Awaitable[R]], settle: Callable[[], None]
     ) -> R | None:
         """Take a durable step, however long PostgreSQL is away, then settle the record.
@@ -238,7 +240,7 @@ class Lane:
         self._parked_until = {key: due for key, due in self._parked_until.items() if due > now}
         self._pump()
 
-    def _overdue(self, latest: float) -> Iterator[Held]:
+    def _overdue(self, latest: float) -> Iterator[QueuedTurn]:
         for behind in self._behind.values():
             while behind and behind[0].since < latest:
                 self._waiting -= 1

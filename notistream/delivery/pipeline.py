@@ -4,22 +4,22 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from notistream.delivery.burial import BurialLimit
+from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.devices import Devices
 from notistream.delivery.gates import Gate, Passed, Stopped
 from notistream.delivery.limits import RecipientLimit, within_cap
-from notistream.delivery.ports import Blocked, Caps, Ledger, Message, Origin, Permit, Sender
+from notistream.delivery.ports import Blocked, Caps, Dispatcher, Ledger, Message, Origin, Permit
 from notistream.delivery.rendering import Renderer, Text, Unrenderable
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain import retry
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import (
+    Accepted,
     Ambiguous,
     AttemptOutcome,
     Finish,
     Permanent,
     ProviderResult,
-    Receipt,
     Step,
     Temporary,
 )
@@ -41,11 +41,11 @@ class Pipeline:
         *,
         ledger: Ledger,
         renderer: Renderer,
-        sender: Sender,
+        sender: Dispatcher,
         gates: Sequence[Gate],
         caps: Caps,
         recipient_limit: RecipientLimit,
-        burials: Mapping[str, BurialLimit],
+        dead_letter_limits: Mapping[str, DeadLetterLimit],
         count: Callable[[str, Status, Origin], None],
         jitter: Callable[[], float],
         clock: Callable[[], float],
@@ -57,7 +57,7 @@ class Pipeline:
         self._gates = gates
         self._caps = caps
         self._recipient_limit = recipient_limit
-        self._burials = burials
+        self._burials = dead_letter_limits
         self._count = count
         self._jitter = jitter
         self._clock = clock
@@ -210,7 +210,7 @@ class Pipeline:
         return replace(
             end,
             provider=provider,
-            provider_message_id=result.message_id if isinstance(result, Receipt) else None,
+            provider_message_id=result.message_id if isinstance(result, Accepted) else None,
             duration_ms=(self._clock() - started) * 1000,
             subject=text.subject,
             content=text.content,
@@ -219,7 +219,7 @@ class Pipeline:
 
     def judge(self, claimed: Claimed, result: ProviderResult) -> Finish:
         """What a provider's answer means for the notification."""
-        if isinstance(result, Receipt):
+        if isinstance(result, Accepted):
             return Finish(status=Status.DELIVERED, outcome=AttemptOutcome.DELIVERED)
         decision = retry.decide(
             result,

@@ -142,7 +142,7 @@ class Permit(Protocol):
         """Give back what was not used; always called."""
 
 
-class Door(Protocol):
+class Admitter(Protocol):
     """Where a lane asks before it claims."""
 
     def admit(self, wanted: int) -> Permit | Blocked:
@@ -152,7 +152,7 @@ class Door(Protocol):
         """Call back when `admit` may answer otherwise than before."""
 
 
-class Sender(Protocol):
+class Dispatcher(Protocol):
     """Calls a provider once. Never raises: every failure is a value."""
 
     async def send(self, provider: str, message: Message) -> ProviderResult:

@@ -10,10 +10,14 @@ from notistream.domain.notification import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class Accepted:
     """The provider accepted the message."""
 
     message_id: str | None = None
+
+
+Receipt = Accepted
+"""Former name of `Accepted`; installed plug-ins import it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Ambiguous:
     reason: str
 
 
-ProviderResult = Receipt | Temporary | Permanent | Ambiguous
+ProviderResult = Accepted | Temporary | Permanent | Ambiguous
 
 
 class AttemptOutcome(StrEnum):

@@ -37,7 +37,7 @@ class Kafka:
         return "SSL" if self.tls else "PLAINTEXT"
 
     @property
-    def speech(self) -> dict[str, Any]:
+    def broker_options(self) -> dict[str, Any]:
         """How to speak to one broker, as aiokafka takes it."""
         options: dict[str, Any] = {"security_protocol": self.protocol, "ssl_context": self.tls}
         if self.login:
@@ -51,11 +51,11 @@ class Kafka:
     @property
     def options(self) -> dict[str, Any]:
         """What every client of aiokafka is given."""
-        return {"bootstrap_servers": self.brokers, **self.speech}
+        return {"bootstrap_servers": self.brokers, **self.broker_options}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class ConnectionOptions:
     """What is set about TLS and login, not yet judged."""
 
     protocol: Protocol = "PLAINTEXT"
@@ -68,7 +68,7 @@ class Access:
     key_password: str | None = field(default=None, repr=False)
 
 
-def reach(brokers: str | None, access: Access) -> Kafka:
+def connection_of(brokers: str | None, access: ConnectionOptions) -> Kafka:
     """Make of the settings what the clients need.
 
     Raises:
@@ -83,7 +83,7 @@ def reach(brokers: str | None, access: Access) -> Kafka:
     return Kafka(brokers or "", _tls(access), _login(access))
 
 
-def _login(access: Access) -> Login | None:
+def _login(access: ConnectionOptions) -> Login | None:
     given = {
         "SASL_MECHANISM": access.mechanism,
         "USERNAME": access.username,
@@ -103,7 +103,7 @@ def _login(access: Access) -> Login | None:
     )
 
 
-def _tls(access: Access) -> ssl.SSLContext | None:
+def _tls(access: ConnectionOptions) -> ssl.SSLContext | None:
     given = {
         "CA_FILE": access.ca_file,
         "CERTIFICATE_FILE": access.certificate_file,
@@ -139,7 +139,7 @@ def _trusting(ca_file: Path) -> ssl.SSLContext:
         ) from None
 
 
-def _present(context: ssl.SSLContext, access: Access) -> None:
+def _present(context: ssl.SSLContext, access: ConnectionOptions) -> None:
     # A function, because a plain None would ask at the terminal for the password of a key that has
     # one.
     password = access.key_password or ""

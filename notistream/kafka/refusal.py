@@ -40,7 +40,7 @@ async def refusal(kafka: Kafka) -> Refusal | None:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 connection = await create_conn(
-                    host, port, client_id="notistream-access", **kafka.speech
+                    host, port, client_id="notistream-access", **kafka.broker_options
                 )
         except (KafkaError, OSError) as exc:
             found = _read(f"{host}:{port}", kafka, exc)

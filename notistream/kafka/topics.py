@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -21,12 +21,6 @@ from notistream.errors import KafkaUnavailable, Misconfigured
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import CHANGELOGS, TOPICS
 from notistream.kafka.refusal import refusal
-from notistream.settings.model import Settings
-
-if TYPE_CHECKING:  # to create topics needs no Faust
-    from faust.types import TopicT
-
-    from notistream.app import NotiStream
 
 log = logging.getLogger(__name__)
 SEEN_S = 5.0
@@ -75,20 +69,20 @@ class TopicState:
     replication: int
 
 
-def raw(app: "NotiStream", name: str) -> "TopicT":
-    """A topic for agents, whose records arrive as bytes: Faust's own decoding would skip what it refuses."""
-    return app.topic(
-        f"{app.settings.topic_prefix}.{name}",
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-    )
+class Layout(Protocol):
+    """What decides how the topics of an installation are named and sized; settings are one."""
+
+    @property
+    def topic_prefix(self) -> str: ...
+    @property
+    def topic_partitions(self) -> int: ...
+    @property
+    def topic_replication(self) -> int: ...
 
 
-def specs(settings: Settings) -> list[TopicSpec]:
+def specs(layout: Layout) -> list[TopicSpec]:
     """All topics of an installation."""
-    prefix, size = settings.topic_prefix, (settings.topic_partitions, settings.topic_replication)
+    prefix, size = layout.topic_prefix, (layout.topic_partitions, layout.topic_replication)
     return [
         *(TopicSpec(f"{prefix}.{name}", *size, _retention_ms(name)) for name in TOPICS),
         *(
@@ -98,11 +92,11 @@ def specs(settings: Settings) -> list[TopicSpec]:
     ]
 
 
-async def prepare(settings: Settings) -> None:
+async def prepare(kafka: Kafka, wanted: Sequence[TopicSpec]) -> None:
     """Wait for Kafka, then `ensure` the topics."""
     while True:
         try:
-            await ensure(settings.kafka, specs(settings))
+            await ensure(kafka, wanted)
         except KafkaUnavailable as exc:
             log.warning("waiting for Kafka", extra={"error": exc.detail})
             await asyncio.sleep(RETRY_S)

@@ -24,7 +24,7 @@ LOOK_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class LaneBacklog:
     """What waits on Kafka for a lane, and for how long its oldest has, there or in the outbox."""
 
     lag: int
@@ -99,7 +99,7 @@ class Gauges:
             outbox=await gauges.outbox(self._database),
         )
 
-    async def lanes(self, stores: Stores) -> Mapping[tuple[str, Priority], Lane]:
+    async def lanes(self, stores: Stores) -> Mapping[tuple[str, Priority], LaneBacklog]:
         """Ask Kafka; a lane's oldest is there, or still in the outbox.
 
         Raises:
@@ -114,7 +114,7 @@ class Gauges:
             topic = lane_topic(channel, priority)
             waited = (now - since[topic]).total_seconds() if topic in since else 0.0
             unpublished_s = stores.outbox[topic].oldest_s if topic in stores.outbox else 0.0
-            found[channel, priority] = Lane(lag[topic], max(waited, unpublished_s))
+            found[channel, priority] = LaneBacklog(lag[topic], max(waited, unpublished_s))
         return found
 
 

@@ -16,7 +16,7 @@ from notistream.db.pool import Database
 from notistream.domain.attention import Concern, Situation, concerns
 from notistream.domain.notification import Priority
 from notistream.errors import KafkaUnavailable
-from notistream.operating.gauges import Gauges, Lane, Stores
+from notistream.operating.gauges import Gauges, LaneBacklog, Stores
 
 KEPT_S = 1.0
 KAFKA_WAIT_S = 0.1
@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 class KafkaSaid:
     """What Kafka last said of the lanes, and whether it answers now."""
 
-    lanes: Mapping[tuple[str, Priority], Lane]
+    lanes: Mapping[tuple[str, Priority], LaneBacklog]
     at: datetime | None = None
     """None: nothing yet."""
     error: str | None = None

@@ -163,9 +163,9 @@ class ChannelAdmission:
             self._show(route)
         return probe
 
-    def door(self, priority: Priority) -> "LaneDoor":
+    def door(self, priority: Priority) -> "LaneAdmission":
         """The door of one lane."""
-        return LaneDoor(self, priority)
+        return LaneAdmission(self, priority)
 
     def wait(self, priority: Priority, callback: Callable[[], None]) -> None:
         """Call back at every change."""
@@ -217,7 +217,7 @@ class ChannelAdmission:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneDoor:
+class LaneAdmission:
     """Implements `delivery.ports.Door` for one lane."""
 
     channel: ChannelAdmission

@@ -8,8 +8,26 @@ from uuid import UUID
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted, Receipt
 from notistream.domain.receipt import ProviderReceipt
+
+__all__ = [
+    "Accepted",
+    "Callback",
+    "CallbackRefusedError",
+    "Checked",
+    "Context",
+    "Keep",
+    "Message",
+    "PermanentError",
+    "Provider",
+    "ProviderReceipt",
+    "ProviderSettings",
+    "Receipt",
+    "ReceivesCallbacks",
+    "TemporaryError",
+    "UnreadableCallbackError",
+]
 
 
 class TemporaryError(Exception):
@@ -117,7 +135,7 @@ class Provider(Protocol):
     def settings_model(self) -> type[ProviderSettings]:
         """What it is configured with."""
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """Send once.
 
         Raises:

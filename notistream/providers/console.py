@@ -6,7 +6,7 @@ from uuid import uuid5
 
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.observability.logs import masked
 from notistream.providers.api import Checked, Context, ProviderSettings
 
@@ -23,7 +23,7 @@ class ConsoleProvider:
     def __init__(self, _settings: ProviderSettings, context: Context) -> None:
         self._shows_all = context.shows_addresses
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """Log the message; never fails."""
         said = {"subject": message.subject, "content": message.content} if self._shows_all else {}
         log.info(
@@ -36,7 +36,7 @@ class ConsoleProvider:
                 **said,
             },
         )
-        return Receipt(f"console-{uuid5(message.notification_id, message.idempotency_key)}")
+        return Accepted(f"console-{uuid5(message.notification_id, message.idempotency_key)}")
 
     async def check(self) -> Sequence[Checked]:
         """Nothing can be wrong."""

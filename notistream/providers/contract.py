@@ -16,7 +16,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Ambiguous, ProviderResult, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, ProviderResult, Temporary
 from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import faulty, guard
 from notistream.providers.api import Callback, CallbackRefusedError, Provider, ReceivesCallbacks
@@ -100,7 +100,7 @@ async def success(subject: Subject) -> None:
     """A good message is taken once, under its key, with an id or None."""
     message = subject.fresh()
     result = await subject.send(message)
-    assert isinstance(result, Receipt), result
+    assert isinstance(result, Accepted), result
     assert result.message_id is None or result.message_id, "an empty message id"
     assert subject.vendor.accepted == {message.idempotency_key: 1}, subject.vendor.accepted
 
@@ -110,7 +110,7 @@ async def each_error(subject: Subject) -> None:
     for fault, expected in subject.refusals:
         found = await subject.meet(fault)
         assert found == expected, f"{fault}: {found} in place of {expected}"
-        assert isinstance(result := await subject.send(), Receipt), f"after {fault}: {result}"
+        assert isinstance(result := await subject.send(), Accepted), f"after {fault}: {result}"
 
 
 async def retry_after(subject: Subject) -> None:
@@ -144,7 +144,7 @@ async def reset(subject: Subject) -> None:
 async def _unknown(subject: Subject, fault: Fault) -> None:
     found = await subject.meet(fault)
     assert isinstance(found, Ambiguous), f"{fault}: {found}"
-    assert isinstance(found := await subject.send(), Receipt), f"after {fault}: {found}"
+    assert isinstance(found := await subject.send(), Accepted), f"after {fault}: {found}"
 
 
 async def malformed(subject: Subject) -> None:
@@ -159,27 +159,27 @@ async def broken_answer(subject: Subject) -> None:
 
 async def _accepted(subject: Subject, fault: Fault) -> None:
     found = await subject.meet(fault)
-    assert isinstance(found, Receipt), f"{fault}: {found}"
+    assert isinstance(found, Accepted), f"{fault}: {found}"
 
 
 async def expiry(subject: Subject) -> None:
     """Refused credentials are no message's fault: it waits, and is sent once they are good again."""
     assert subject.expire is not None, "say how credentials expire, or leave this clause out"
     assert subject.renew is not None
-    assert isinstance(await subject.send(), Receipt)
+    assert isinstance(await subject.send(), Accepted)
     subject.expire()
     found = await subject.send()
     assert isinstance(found, Temporary), found
     assert not found.throttled
     subject.renew()
-    assert isinstance(found := await subject.send(), Receipt), found
+    assert isinstance(found := await subject.send(), Accepted), found
 
 
 async def concurrent(subject: Subject) -> None:
     """200 at once: each is taken exactly once."""
     messages = [subject.fresh() for _ in range(CONCURRENT)]
     results = await asyncio.gather(*(subject.send(message) for message in messages))
-    assert all(isinstance(result, Receipt) for result in results), Counter(map(type, results))
+    assert all(isinstance(result, Accepted) for result in results), Counter(map(type, results))
     assert subject.vendor.accepted == {message.idempotency_key: 1 for message in messages}
 
 
@@ -200,7 +200,7 @@ async def close(subject: Subject) -> None:
     await _until(
         lambda: subject.vendor.open_connections == 0, "connections are left open after aclose"
     )
-    assert isinstance(await subject.send(), Receipt)
+    assert isinstance(await subject.send(), Accepted)
     await subject.provider.aclose()
     await subject.provider.aclose()
 
@@ -208,7 +208,7 @@ async def close(subject: Subject) -> None:
 async def reuse(subject: Subject) -> None:
     """Connections are kept and used again."""
     for _ in range(20):
-        assert isinstance(await subject.send(), Receipt)
+        assert isinstance(await subject.send(), Accepted)
     assert subject.vendor.opened_connections <= 1, (
         f"{subject.vendor.opened_connections} connections for 20 sends"
     )

@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.providers import google_token
 from notistream.providers.api import (
     Checked,
@@ -125,11 +125,11 @@ class FcmProvider:
             google_token.load(key, SCOPES), setting=CREDENTIALS, timeout_s=context.timeout_s / 2
         )
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """Send to one token; FCM's name of the message is kept."""
         answer = await self._post({"message": _message(message, ttl_s=self._ttl_s)})
         name = answer.get("name") if isinstance(answer, dict) else None
-        return Receipt(name if isinstance(name, str) and name else None)
+        return Accepted(name if isinstance(name, str) and name else None)
 
     async def _post(self, body: Mapping[str, Any]) -> object:
         """The accepting answer.

@@ -14,7 +14,7 @@ import aiohttp
 from prometheus_client import Counter, Histogram
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Ambiguous, Permanent, ProviderResult, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, Permanent, ProviderResult, Temporary
 from notistream.observability import metrics, tracing
 from notistream.providers.api import PermanentError, Provider, TemporaryError
 
@@ -32,7 +32,7 @@ async def call(provider: Provider, message: Message, *, timeout_s: float) -> Pro
             message = replace(message, traceparent=span.traceparent)
         result = await _judged(provider, message, timeout_s)
         span.note(provider=provider.name, result=type(result).__name__.lower())
-        if not isinstance(result, Receipt):
+        if not isinstance(result, Accepted):
             span.failed(type(result).__name__.lower())
     _seconds(message.channel, provider.name).observe(time.perf_counter() - started)
     _calls(message.channel, provider.name, type(result).__name__.lower()).inc()

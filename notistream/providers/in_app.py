@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.errors import Unavailable
 from notistream.providers.api import Checked, Context, ProviderSettings, TemporaryError
 
@@ -18,7 +18,7 @@ class InAppProvider:
     def __init__(self, _settings: ProviderSettings, context: Context) -> None:
         self._inbox = context.inbox
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """Keep the message.
 
         Where nobody knows whether it was kept, it may come again, and is kept once.
@@ -26,7 +26,7 @@ class InAppProvider:
         if self._inbox is None:
             raise TemporaryError("this process has no inbox")
         try:
-            return Receipt(str(await self._inbox(message)))
+            return Accepted(str(await self._inbox(message)))
         except Unavailable as exc:
             raise TemporaryError(f"the inbox cannot be reached: {exc.code}") from exc
 

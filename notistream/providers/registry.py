@@ -10,8 +10,9 @@ from notistream.domain.outcome import ProviderResult
 from notistream.errors import Misconfigured
 from notistream.providers import guard
 from notistream.providers.api import Context, Provider, ProviderSettings
-from notistream.settings.model import PREFIX, Settings, read_settings
+from notistream.settings.model import PREFIX, Settings
 from notistream.settings.plugins import Plugin, installed
+from notistream.settings.reading import read_settings
 
 REQUIRED = ("name", "channels", "settings_model", "send", "check", "aclose")
 

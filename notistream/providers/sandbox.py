@@ -10,7 +10,7 @@ from uuid import uuid5
 
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.errors import Unavailable
 from notistream.providers.api import (
     Checked,
@@ -60,7 +60,7 @@ class SandboxProvider:
     def __init__(self, _settings: ProviderSettings, context: Context) -> None:
         self._keep = context.keep
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """Keep the message, whatever it plays; the same key is kept once."""
         if self._keep is None:
             raise TemporaryError("the sandbox has nothing to keep messages in")
@@ -71,7 +71,7 @@ class SandboxProvider:
             raise TemporaryError("the sandbox's store is away") from None
         if play:
             _raise(play.error)
-        return Receipt(f"sandbox-{uuid5(message.notification_id, message.idempotency_key)}")
+        return Accepted(f"sandbox-{uuid5(message.notification_id, message.idempotency_key)}")
 
     async def check(self) -> Sequence[Checked]:
         """Nothing can be wrong."""

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import ses_events
 from notistream.providers.api import (
@@ -116,7 +116,7 @@ class SesProvider:
         self._signer: Signer | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """One `SendEmail`."""
         mail = compose(message, sender=self._settings.sender, now=datetime.now(UTC))
         if mail.utf8:
@@ -126,7 +126,7 @@ class SesProvider:
         status, headers, answer = await self._call("POST", SEND, self._body(message, mail))
         self._raise_for(status, headers, answer)
         message_id = answer.get("MessageId") if isinstance(answer, dict) else None
-        return Receipt(str(message_id) if message_id else None)
+        return Accepted(str(message_id) if message_id else None)
 
     def _body(self, message: Message, mail: Mail) -> bytes:
         body: dict[str, object] = {

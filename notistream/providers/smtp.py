@@ -21,7 +21,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.providers.api import Checked, Context, ProviderSettings, TemporaryError
 from notistream.providers.mime import Mailbox, compose
 from notistream.providers.smtp_pool import Connection, PoolExhausted, SmtpPool
@@ -91,7 +91,7 @@ class SmtpProvider:
             self._connect, size=settings.connections, idle_s=settings.idle_s, clock=time.monotonic
         )
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """Hand over once.
 
         A connection that was used before may have ended meanwhile, and is replaced by a new one.
@@ -102,7 +102,7 @@ class SmtpProvider:
             async with self._connection(before, fresh=fresh) as connection:
                 if await begin(connection, mail, before):
                     await hand_over(connection, mail, before)
-                    return Receipt(mail.message_id)
+                    return Accepted(mail.message_id)
         raise TemporaryError("the mail server ends every connection at once")
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.domain.receipt import ProviderReceipt
 from notistream.providers import twilio_callbacks
 from notistream.providers.api import (
@@ -106,7 +106,7 @@ class TwilioProvider:
         login = key or self._settings.account_sid
         return {"Authorization": aiohttp.encode_basic_auth(login, secret.get_secret_value())}
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """Queue one message at Twilio; its SID is kept."""
         async with self._open().post(
             f"{self._account}/Messages.json",
@@ -119,7 +119,7 @@ class TwilioProvider:
                 after = asked_wait_s(response.headers)
                 raise error_of(response.status, _code(answer), retry_after_s=after)
         sid = answer.get("sid") if isinstance(answer, dict) else None
-        return Receipt(sid if isinstance(sid, str) and sid else None)
+        return Accepted(sid if isinstance(sid, str) and sid else None)
 
     def _form(self, message: Message) -> Mapping[str, str]:
         form = {"To": message.recipient, "Body": message.content}

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.providers.api import Checked, Context, ProviderSettings
 from notistream.providers.http import (
     checked_connection,
@@ -40,7 +40,7 @@ class WebhookProvider:
         self._timeout_s = context.timeout_s
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Message) -> Accepted:
         """POST once; `messageId` of the answer is kept where there is one."""
         if self._session is None:
             self._session = open_session(self._url, timeout_s=self._timeout_s)
@@ -50,7 +50,7 @@ class WebhookProvider:
             raise_for_status(response.status, response.headers)
             answer = await read_answer(response)
         message_id = answer.get("messageId") if isinstance(answer, dict) else None
-        return Receipt(str(message_id) if message_id is not None else None)
+        return Accepted(str(message_id) if message_id is not None else None)
 
     async def check(self) -> Sequence[Checked]:
         """Whether the receiver takes connections; messages wait while it does not."""

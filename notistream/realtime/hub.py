@@ -109,7 +109,7 @@ class Frames:
         return self._waiting.popleft()
 
 
-class Bell:
+class InboxWakeup:
     """A listener that rings when something came into one inbox.
 
     `seq` is the place up to which that is known.
@@ -123,9 +123,9 @@ class Bell:
     def hear(self, event: Event, _frame: bytes) -> None:
         """See `Listener`."""
         if event.type == INBOX_EVENT and event.data.get("channel") == INBOX_CHANNEL:
-            self.ring()
+            self.wake()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake who waits, or comes to wait next."""
         self._rung.set()
 

@@ -9,7 +9,7 @@ from notistream.db import inbox
 from notistream.db.inbox import Owner
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
-from notistream.realtime.hub import Bell
+from notistream.realtime.hub import InboxWakeup
 
 log = logging.getLogger(__name__)
 WATCH_S = 3.0
@@ -21,16 +21,16 @@ class InboxWatch:
     def __init__(self, database: Database, *, every_s: float = WATCH_S) -> None:
         self._database = database
         self._every_s = every_s
-        self._bells: defaultdict[Owner, set[Bell]] = defaultdict(set)
+        self._bells: defaultdict[Owner, set[InboxWakeup]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, bell: Bell) -> None:
+    def add(self, bell: InboxWakeup) -> None:
         """Ring this bell when its inbox is further than its stream."""
         self._bells[bell.owner].add(bell)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
 
-    def remove(self, bell: Bell) -> None:
+    def remove(self, bell: InboxWakeup) -> None:
         """Ring it no more."""
         bells = self._bells[bell.owner]
         bells.discard(bell)
@@ -59,4 +59,4 @@ class InboxWatch:
         for owner, seq in (await inbox.last_seqs(self._database, list(self._bells))).items():
             for bell in self._bells.get(owner, ()):
                 if bell.seq < seq:
-                    bell.ring()
+                    bell.wake()

@@ -10,7 +10,7 @@ from notistream.errors import TooManyConnections
 from notistream.kafka.connection import Kafka
 from notistream.observability import metrics
 from notistream.realtime.event_feed import EventFeed
-from notistream.realtime.hub import Bell, Frames, Hub
+from notistream.realtime.hub import Frames, Hub, InboxWakeup
 from notistream.realtime.inbox import Inbox
 from notistream.realtime.inbox_watch import InboxWatch
 from notistream.realtime.ws_tokens import Reader, WsTokens
@@ -70,9 +70,11 @@ class Realtime:
             self.hub.leave(frames, tenant_id, recipient_id)
 
     @asynccontextmanager
-    async def bell(self, tenant_id: UUID, recipient_id: str, *, seq: int) -> AsyncIterator[Bell]:
+    async def bell(
+        self, tenant_id: UUID, recipient_id: str, *, seq: int
+    ) -> AsyncIterator[InboxWakeup]:
         """A bell that rings when the inbox may be further than its `seq`, while the block lasts."""
-        bell = Bell((tenant_id, recipient_id), seq)
+        bell = InboxWakeup((tenant_id, recipient_id), seq)
         self.hub.join(bell, tenant_id, recipient_id)
         self._watch.add(bell)
         try:

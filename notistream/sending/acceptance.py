@@ -23,7 +23,7 @@ class DuplicateKey(Conflict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class Caller:
     """Who asks, and how the request is correlated; `request_key` is its Idempotency-Key header."""
 
     tenant_id: UUID

@@ -30,7 +30,7 @@ from notistream.errors import (
 )
 from notistream.kafka.records import OutboxEntry
 from notistream.observability import metrics
-from notistream.sending.acceptance import Sender
+from notistream.sending.acceptance import Caller
 
 LOOKED_AT_AT_ONCE = 20_000
 CANCELLED_AT_ONCE = 1000
@@ -38,7 +38,7 @@ RESENDS = UUID("0d2c8a4e-7a86-5d0e-8a5f-3b1c5f7e9d21")
 """Namespace of the replay ids that are made from an Idempotency-Key."""
 
 
-class Outcome(StrEnum):
+class Resolution(StrEnum):
     """What somebody found out about a held `unknown`, or wants done about it."""
 
     DELIVERED = "delivered"
@@ -66,7 +66,7 @@ class Schedule:
     keeps_expiry: bool = True
 
 
-class Operations:
+class NotificationChanges:
     """Use cases on one tenant's accepted notifications."""
 
     def __init__(
@@ -181,7 +181,12 @@ class Operations:
         self._publish(entries)
 
     async def resolve(
-        self, tenant_id: UUID, notification_id: UUID, outcome: Outcome, *, actor: str | None = None
+        self,
+        tenant_id: UUID,
+        notification_id: UUID,
+        outcome: Resolution,
+        *,
+        actor: str | None = None,
     ) -> StoredNotification:
         """End a held `unknown`, or queue it again.
 
@@ -203,12 +208,12 @@ class Operations:
             )
             stored = await _locked(db, tenant_id, notification_id)
         self._publish(entries)
-        if outcome is Outcome.RESEND:
+        if outcome is Resolution.RESEND:
             metrics.DUPLICATES.inc()
         return stored
 
     async def resend(
-        self, sender: Sender, notification_id: UUID, *, actor: str | None = None
+        self, sender: Caller, notification_id: UUID, *, actor: str | None = None
     ) -> StoredNotification:
         """Send what has ended once more, as a new chain of attempts; once per Idempotency-Key.
 
@@ -251,15 +256,15 @@ async def _locked(db: Queryable, tenant_id: UUID, notification_id: UUID) -> Stor
 
 
 async def _resolve(
-    db: Queryable, found: StoredNotification, outcome: Outcome, reason: str
+    db: Queryable, found: StoredNotification, outcome: Resolution, reason: str
 ) -> list[OutboxEntry]:
     at = (db, found.tenant_id, found.id)
     match outcome:
-        case Outcome.DELIVERED:
+        case Resolution.DELIVERED:
             return await operations.resolve_delivered(*at, f"{reason}: it was delivered")
-        case Outcome.FAILED:
+        case Resolution.FAILED:
             return await operations.resolve_failed(*at, f"{reason}: it was not delivered")
-        case Outcome.RESEND:
+        case Resolution.RESEND:
             turn = await operations.resolve_resend(*at, f"{reason}: to be sent again")
             return (await deliveries.queue(db, [turn])).entries if turn else []
 

@@ -10,7 +10,7 @@ from notistream.db.pool import Database
 from notistream.errors import IdempotencyKeyReused, RequestInFlight
 
 
-class Replays:
+class StoredAnswers:
     """Answers that were given, for as long as the idempotency window lasts."""
 
     def __init__(self, database: Database, *, window: timedelta) -> None:

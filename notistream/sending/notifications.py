@@ -30,9 +30,9 @@ from notistream.observability import metrics, tracing
 from notistream.recording.trace import Timeline, timeline_of
 from notistream.sending.acceptance import (
     BatchResult,
+    Caller,
     DuplicateKey,
     Repeated,
-    Sender,
     merged,
     refuse_any,
     same_request,
@@ -62,7 +62,7 @@ class Notifications:
             GroupCommit(self._commit, max_size=500, in_flight=2)
         )
 
-    async def create(self, draft: Draft, sender: Sender) -> StoredNotification:
+    async def create(self, draft: Draft, sender: Caller) -> StoredNotification:
         """Store and queue one notification.
 
         Raises:
@@ -80,7 +80,7 @@ class Notifications:
         return result
 
     async def create_batch(
-        self, drafts: Sequence[Draft | InvalidRequest], sender: Sender, *, atomic: bool
+        self, drafts: Sequence[Draft | InvalidRequest], sender: Caller, *, atomic: bool
     ) -> BatchResult:
         """Store the good items of a batch; with `atomic`, all or none.
 
@@ -117,7 +117,7 @@ class Notifications:
         self,
         db: Queryable,
         batch_id: UUID,
-        sender: Sender,
+        sender: Caller,
         answered: Sequence[StoredNotification | NotiStreamError],
     ) -> BatchResult:
         """The batch that this request made when it came first, and its answer was lost."""
@@ -132,7 +132,7 @@ class Notifications:
         )
 
     async def _item(
-        self, draft: Draft | InvalidRequest, sender: Sender, *, index: int, batch_id: UUID
+        self, draft: Draft | InvalidRequest, sender: Caller, *, index: int, batch_id: UUID
     ) -> NewNotification | NotiStreamError:
         if isinstance(draft, InvalidRequest):
             return draft
@@ -142,7 +142,7 @@ class Notifications:
             return exc
 
     async def checked(
-        self, draft: Draft, sender: Sender, *, index: int = 0, batch_id: UUID | None = None
+        self, draft: Draft, sender: Caller, *, index: int = 0, batch_id: UUID | None = None
     ) -> NewNotification:
         """What a draft would be stored as, after every check; raises InvalidRequest."""
         now = datetime.now(UTC)

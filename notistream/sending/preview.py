@@ -25,7 +25,7 @@ from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate
 from notistream.domain.sms import Segments, segments
 from notistream.errors import FieldError, InvalidRequest
-from notistream.sending.acceptance import Sender
+from notistream.sending.acceptance import Caller
 
 
 class Would(StrEnum):
@@ -73,7 +73,7 @@ class Previews:
         self,
         database: Database,
         *,
-        check: Callable[[Draft, Sender], Awaitable[NewNotification]],
+        check: Callable[[Draft, Caller], Awaitable[NewNotification]],
         renderer: Renderer,
         providers: Mapping[str, Sequence[str]],
         recipient_rate: Rate,
@@ -86,7 +86,7 @@ class Previews:
         self._unsubscribe = unsubscribe
         self._recipient_rate = recipient_rate
 
-    async def preview(self, draft: Draft, sender: Sender) -> Preview:
+    async def preview(self, draft: Draft, sender: Caller) -> Preview:
         """As of now, or of the moment for which it is scheduled.
 
         Raises:

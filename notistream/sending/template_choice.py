@@ -16,7 +16,7 @@ from notistream.domain.template import InvalidTemplateError, RenderError, compil
 from notistream.domain.template_text import TemplateText, TemplateVersion, rendered
 from notistream.domain.validation import header_error, length_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.templates import starters, starters_by_id
+from notistream.templates.starters import starters, starters_by_id, uuid_of
 
 CACHED_VERSIONS = 500
 RECENT_S = 1.0
@@ -110,13 +110,6 @@ class TemplateChoice:
             if len(self._versions) > CACHED_VERSIONS:
                 self._versions.popitem(last=False)
         return found
-
-
-def uuid_of(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _render_errors(text: TemplateText, draft: Draft, limit: int) -> list[FieldError]:

@@ -1,28 +1,21 @@
 """Settings: everything that can be set from outside, read once from NOTISTREAM_… and `.env`."""
 
-import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError
 
-from notistream.errors import Misconfigured
-from notistream.kafka.connection import Access, Kafka, Mechanism, Protocol, reach
+from notistream.kafka.connection import ConnectionOptions, Kafka, Mechanism, Protocol, connection_of
 from notistream.settings import database_url as database_urls
-from notistream.settings import plugins
-from notistream.settings.environment import read_dotenv, refuse_unknown
 
 PREFIX = "NOTISTREAM_"
 TOKEN_LENGTH = 16
 OPERATOR = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 RESERVED = ("admin", "local")
 """Names that the console gives by itself."""
-M = TypeVar("M", bound=BaseSettings)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECRET_LENGTH = 32  # characters; as long as the hash of HS256
 
@@ -410,9 +403,9 @@ class Settings(BaseSettings):
     @property
     def kafka(self) -> Kafka:
         """Where Kafka is, and how to speak to it; reads the files that are named."""
-        return reach(
+        return connection_of(
             self.kafka_brokers,
-            Access(
+            ConnectionOptions(
                 protocol=self.kafka_security_protocol,
                 mechanism=self.kafka_sasl_mechanism,
                 username=self.kafka_username,
@@ -448,49 +441,3 @@ def secrets_of(value: SecretStr | None) -> list[str]:
 
 def _revealed(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value else None
-
-
-def load_settings(**overrides: object) -> Settings:
-    """Read the settings; raise Misconfigured that names each wrong setting and shows a good value."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    known.update(name for plugin in plugins.installed().values() for name in plugin.settings())
-    for place, given in (("the environment", os.environ), (".env", read_dotenv(Path(".env")))):
-        refuse_unknown(given, known, prefix=PREFIX, place=place)
-    return read_settings(Settings, **overrides)
-
-
-def read_settings(model: type[M], **overrides: Any) -> M:
-    """Read the settings of the product, or of a provider.
-
-    Raise Misconfigured that names each wrong one.
-    """
-    prefix = model.model_config.get("env_prefix", "")
-    try:
-        return model(**overrides)
-    except SettingsError as exc:
-        field = str(exc).split('"')[1]
-        about = model.model_fields[field].description or ""
-        raise Misconfigured(f"{prefix}{field.upper()} is not JSON. {about}") from None
-    except ValidationError as exc:
-        raise Misconfigured("\n".join(_explain(model, error) for error in exc.errors())) from None
-
-
-def _explain(model: type[BaseSettings], error: object) -> str:
-    assert isinstance(error, dict)
-    prefix = model.model_config.get("env_prefix", "")
-    name = ".".join(str(part) for part in error["loc"]).upper()
-    if not name:
-        words = str(error["msg"].removeprefix("Value error, "))
-        return words if words.startswith(prefix) else f"{prefix}… {words}"
-    field = model.model_fields.get(name.split(".")[0].lower())
-    about = f" {field.description}" if field and field.description else ""
-    if error["type"] == "missing":
-        return f"{prefix}{name} is missing.{about}"
-    default = field.get_default(call_default_factory=True, validated_data={}) if field else None
-    good = f" (for example {prefix}{name}={default})" if default not in (None, {}) else ""
-    shown = "" if _secret(name, field) else f", not {error['input']!r}"
-    return f"{prefix}{name}: {error['msg'].removeprefix('Value error, ')}{shown}.{about}{good}"
-
-
-def _secret(name: str, field: FieldInfo | None) -> bool:
-    return name == "DATABASE_URL" or field is None or "SecretStr" in str(field.annotation)

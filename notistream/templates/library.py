@@ -22,8 +22,7 @@ from notistream.domain.template_preview import TemplatePreview, preview
 from notistream.domain.template_text import TemplateText, TemplateVersion, variant_errors
 from notistream.domain.validation import CONTROL, header_error, length_error, nul_error
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
-from notistream.sending.template_choice import uuid_of
-from notistream.templates import Starter, starters_by_id
+from notistream.templates.starters import Starter, starters_by_id, uuid_of
 
 MAX_TOKENS_OF_ALL = 20_000
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,7 +5,6 @@ from functools import cache
 
 from aiohttp import web
 
-from notistream.console import routes as console
 from notistream.runtime import Runtime
 from notistream.web.callbacks.routes import CALLBACKS
 from notistream.web.dead_letters.routes import DEAD_LETTERS
@@ -27,14 +26,14 @@ from notistream.web.server.context import LARGE_BODIES, ROUTE_TABLE, RUNTIME
 from notistream.web.server.middleware import MIDDLEWARES
 from notistream.web.server.parameters import (
     CHANNEL,
+    CREATE_PROBLEMS,
     CURSOR,
+    ITEM_PROBLEMS,
+    LIST_PROBLEMS,
     MOMENT,
-    ONE,
-    READING,
     SIZE,
     UUID,
     V1,
-    WRITING,
 )
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route, RouteTable
 from notistream.web.suppressions.unsubscribe import UNSUBSCRIBE
@@ -104,7 +103,7 @@ NOTIFICATIONS = (
                     headers={"Location": "Where to follow it."},
                 )
             },
-            problems=WRITING,
+            problems=CREATE_PROBLEMS,
             idempotent=True,
         ),
     ),
@@ -129,7 +128,7 @@ NOTIFICATIONS = (
                     headers={"Location": "Where to follow the batch."},
                 )
             },
-            problems=WRITING,
+            problems=CREATE_PROBLEMS,
             idempotent=True,
         ),
     ),
@@ -153,7 +152,7 @@ NOTIFICATIONS = (
                     content=Content(type=views.NotificationPage, examples=examples.PAGE),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -170,7 +169,7 @@ NOTIFICATIONS = (
                     content=Content(type=views.NotificationView, examples=examples.SHOWN),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -183,7 +182,7 @@ NOTIFICATIONS = (
             summary="Cancel a notification",
             description="The same as PATCH …/cancel.",
             answers={200: CANCEL},
-            problems=(*ONE, 409),
+            problems=(*ITEM_PROBLEMS, 409),
         ),
     ),
     Route(
@@ -196,7 +195,7 @@ NOTIFICATIONS = (
             summary="Cancel a notification",
             description="Only while it is pending, scheduled, retrying or deferred.",
             answers={200: CANCEL},
-            problems=(*ONE, 409),
+            problems=(*ITEM_PROBLEMS, 409),
         ),
     ),
     Route(
@@ -213,7 +212,7 @@ NOTIFICATIONS = (
                     content=Content(type=views.TraceView, examples=examples.TRACED),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -230,7 +229,7 @@ NOTIFICATIONS = (
                     content=Content(type=views.BatchView, examples=examples.BATCH_SHOWN),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
 )
@@ -314,7 +313,7 @@ FIGURES = (
                     content=Content(type=views.Figures, examples=examples.FIGURES),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
 )
@@ -356,14 +355,13 @@ ROUTES = (
     *TENANTS,
     *UNSUBSCRIBE,
     *CALLBACKS,
-    *console.CONSOLE,
     *PROBES,
     *DOCUMENTATION,
 )
 
 
-def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] = ROUTES) -> None:
-    """Serve `routes` (PROBES, where nothing else is wanted).
+def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route]) -> None:
+    """Serve `routes`: those of the API here, and others that the composition root adds.
 
     The application must have been made with MIDDLEWARES.
     """
@@ -372,7 +370,6 @@ def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route] 
     web_app[ROUTE_TABLE] = table
     web_app[LARGE_BODIES] = LargeBodies()
     sockets.prepare(web_app)
-    console.prepare(web_app)
     for resource in resources:
         web_app.router.register_resource(resource)
 

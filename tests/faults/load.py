@@ -62,9 +62,9 @@ class Load:
             "priority": self.random.choice(("high", "normal", "low")),
         }
 
-    async def batch(self, items: list[dict[str, Any]], *, insist: bool = True) -> None:
+    async def batch(self, items: list[dict[str, Any]], *, persist: bool = True) -> None:
         """One batch; a client that insists repeats it under its key until it is answered."""
-        await self._send(f"{NOTIFICATIONS}/batch", {"notifications": items}, insist=insist)
+        await self._send(f"{NOTIFICATIONS}/batch", {"notifications": items}, persist=persist)
 
     async def in_batches(self, items: list[dict[str, Any]], size: int = 500) -> None:
         """All of it, batch after batch."""
@@ -72,16 +72,16 @@ class Load:
             await self.batch(items[at : at + size])
 
     async def stream(
-        self, items: list[dict[str, Any]], *, per_second: float, insist: bool = False
+        self, items: list[dict[str, Any]], *, per_second: float, persist: bool = False
     ) -> None:
         """One request each, begun at this pace whatever becomes of those before."""
         began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             for number, item in enumerate(items):
                 await asyncio.sleep(max(began + number / per_second - time.monotonic(), 0))
-                tasks.create_task(self._send(NOTIFICATIONS, item, insist=insist))
+                tasks.create_task(self._send(NOTIFICATIONS, item, persist=persist))
 
-    async def _send(self, path: str, body: Any, *, insist: bool) -> None:
+    async def _send(self, path: str, body: Any, *, persist: bool) -> None:
         key = str(UUID(int=self.random.getrandbits(128), version=4))
         while True:
             answer, told = await self._request(path, body, {"Idempotency-Key": key})
@@ -90,7 +90,7 @@ class Load:
                 self._note(told, len(body.get("notifications", ())))
                 return
             assert answer.status in (0, 409, 503), (answer.status, told)
-            if not insist:
+            if not persist:
                 return
             await asyncio.sleep(AGAIN_S)
 

@@ -50,7 +50,7 @@ async def test_an_api_process_stops_under_load_without_a_word_lost(sites, report
             await site.kill(other, signal.SIGTERM, patience_s=15)
 
         await site.meanwhile(
-            site.load.stream(site.load.mixed(count), per_second=100, insist=True), stop()
+            site.load.stream(site.load.mixed(count), per_second=100, persist=True), stop()
         )
         assert (
             site.load.statuses[0] <= 10

@@ -50,7 +50,7 @@ async def test_a_leader_dies_and_then_a_second_broker(endpoints, database_url, t
                 site.moment = time.time()
 
             load = site.load.stream(
-                site.load.mixed(int(rate * (2 * away_s + 10))), per_second=rate, insist=True
+                site.load.mixed(int(rate * (2 * away_s + 10))), per_second=rate, persist=True
             )
             await site.meanwhile(load, faults())
             assert site.load.statuses[202] >= 0.95 * len(site.load.answers)

@@ -95,7 +95,7 @@ async def test_a_worker_is_cut_off_and_another_goes_on(sites, lines, report, ser
             again.append(time.time() - site.moment)
 
         load = site.load.stream(
-            site.load.mixed(int(RATE * (away_s + 8))), per_second=RATE, insist=True
+            site.load.mixed(int(RATE * (away_s + 8))), per_second=RATE, persist=True
         )
         await site.meanwhile(load, partition())
         assert all(lines.wires[service].kept_back for service in services)
@@ -131,7 +131,7 @@ async def test_the_api_is_cut_off(sites, lines, report, service):
             site.moment = time.time()
 
         items = site.load.mixed(int(RATE * (away_s + 8)))
-        await site.meanwhile(site.load.stream(items, per_second=RATE, insist=True), partition())
+        await site.meanwhile(site.load.stream(items, per_second=RATE, persist=True), partition())
         assert lines.wires[service].kept_back
         if service == "Kafka":
             assert set(site.load.statuses) == {202}

@@ -27,7 +27,7 @@ async def test_kafka_crashes_under_load_and_workers_start_without_it(own_sites, 
             await site.product.ready(early)
 
         load = site.load.stream(
-            site.load.mixed(int(rate * (away_s + 6))), per_second=rate, insist=True
+            site.load.mixed(int(rate * (away_s + 6))), per_second=rate, persist=True
         )
         await site.meanwhile(load, outage())
         assert site.load.statuses[202] >= 0.95 * len(

@@ -20,7 +20,7 @@ async def test_one_in_ten_calls_fails_and_the_others_go_on_as_before(sites, repo
     async with sites() as site:
         await site.product.worker()
         idle = await levels(site.product)
-        await site.load.stream(site.load.mixed(count), per_second=RATE, insist=True)
+        await site.load.stream(site.load.mixed(count), per_second=RATE, persist=True)
         await quiet(site)
         healthy = await waits(site)
         chance, told = random.Random(7), set()
@@ -33,7 +33,7 @@ async def test_one_in_ten_calls_fails_and_the_others_go_on_as_before(sites, repo
             return 503, {}
 
         site.ledger.answer = answer
-        await site.load.stream(site.load.mixed(count), per_second=RATE, insist=True)
+        await site.load.stream(site.load.mixed(count), per_second=RATE, persist=True)
         verdict = await judge(site, duplicates=0)
         others = [
             wait

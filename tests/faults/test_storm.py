@@ -43,7 +43,7 @@ async def test_a_storm(own_sites, report):
         half = len(items) // 2
         await site.meanwhile(
             storm.rage(gusts),
-            site.load.stream(items[:half], per_second=half / seconds, insist=True),
+            site.load.stream(items[:half], per_second=half / seconds, persist=True),
             spread(site, items[half:], seconds),
         )
         assert len(storm.happened) == len(gusts)

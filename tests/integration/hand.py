@@ -13,8 +13,8 @@ from notistream.delivery.ports import Parking, Turn
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.operating.pauses import Pauses
-from notistream.sending.acceptance import Sender
-from notistream.sending.changes import Operations
+from notistream.sending.acceptance import Caller
+from notistream.sending.changes import NotificationChanges
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, World
 
 HELD = Finish(
@@ -39,11 +39,11 @@ class Hand(World):
     def __init__(self, db, tenant_id):
         super().__init__(db, tenant_id)
         self.published = []
-        self.operations = Operations(db, publish=self.published.extend)
+        self.operations = NotificationChanges(db, publish=self.published.extend)
         self.pauses = Pauses(db, providers={"sms": ["webhook", "console"], "email": ["console"]})
 
     def sender(self, key=None, tenant_id=None):
-        return Sender(tenant_id=tenant_id or self.tenant_id, correlation_id="c", request_key=key)
+        return Caller(tenant_id=tenant_id or self.tenant_id, correlation_id="c", request_key=key)
 
     async def in_status(self, status, **fields):
         """A notification that is in this status."""

@@ -15,11 +15,12 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from notistream.access.authentication import digest, key_prefix, new_key
+from notistream.console import routes as console
 from notistream.db import tenants
 from notistream.runtime import Runtime
 from notistream.settings.model import Settings
 from notistream.web.routes import MIDDLEWARES, install
-from tests.unit.web_fakes import Client, pointers, problem_of
+from tests.unit.web_fakes import SERVED, Client, pointers, problem_of
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +43,8 @@ async def serving(database_url: str, **settings: Any) -> AsyncIterator[tuple[Cli
     runtime.usage = runtime.count = None  # of the tables, which an API process never asks
     await runtime.open(name="test-api")
     app = web.Application(middlewares=MIDDLEWARES)
-    install(app, runtime)
+    install(app, runtime, SERVED)
+    console.prepare(app)
     try:
         async with TestClient(TestServer(app)) as client:
             yield client, runtime

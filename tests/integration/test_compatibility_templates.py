@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notistream.templates import starters
+from notistream.templates.starters import starters
 from tests.integration.test_recipients import called
 from tests.integration.test_templates import V1
 from tests.unit.web_fakes import Client, pointers, problem_of

@@ -17,7 +17,7 @@ from notistream.db.dead_letters import Filter
 from notistream.db.pool import open_database
 from notistream.db.replay import ReplayItem, replay
 from notistream.db.tenants import create as create_tenant
-from notistream.dead_letters.letters import DeadLetters, Outcome
+from notistream.dead_letters.letters import DeadLetters, ReplayCount
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import NotFound, NotReplayable
@@ -77,7 +77,7 @@ class Desk(World):
 
     async def bury(self, **fields):
         record = bad(**fields)
-        assert await dead_letters.bury_record(self.db, record)
+        assert await dead_letters.store_record(self.db, record)
         return record
 
 
@@ -270,14 +270,14 @@ async def test_a_replay_by_filter_takes_each_once_and_what_fails_again_waits(des
     outcome = await desk.letters.replay_matching(
         Filter(channel="sms"), actor="test", limit=12, progress=seen.append
     )
-    assert (outcome, sum(seen)) == (Outcome(12, 0), 12)
+    assert (outcome, sum(seen)) == (ReplayCount(12, 0), 12)
     for one in failed:  # half of what was replayed fails at once
         found = await desk.status(one)
         if found.status == "pending":
             await desk.fail(one, seq=found.seq)
     assert await desk.letters.replay_matching(
         Filter(channel="sms"), actor="test", limit=18
-    ) == Outcome(18, 0)
+    ) == ReplayCount(18, 0)
     chains = sorted([(await desk.status(one)).chain for one in failed])
     assert chains == [2] * 30
     assert len(await desk.entries(channel="sms", replayed=False)) == 12
@@ -302,7 +302,9 @@ async def test_failing_again_during_a_replay_does_not_make_it_endless(desk, monk
 
     desk.letters = DeadLetters(desk.db, prefix="t", publish=fail_again)
     monkeypatch.setattr("notistream.dead_letters.letters.CHUNK", 3)
-    assert await desk.letters.replay_matching(Filter(), actor="test", limit=1000) == Outcome(10, 0)
+    assert await desk.letters.replay_matching(Filter(), actor="test", limit=1000) == ReplayCount(
+        10, 0
+    )
     await asyncio.gather(*taken)
     assert len(taken) == 10
     assert len(await desk.entries(replayed=False)) == 10
@@ -344,7 +346,7 @@ async def test_an_undecodable_record_that_cannot_go_back_says_why(desk, fields, 
     record = await desk.bury(**fields)
     with pytest.raises(NotReplayable, match=words):
         await desk.letters.replay(record.id, actor="test")
-    assert await desk.letters.replay_matching(Filter(), actor="test", limit=10) == Outcome(0, 1)
+    assert await desk.letters.replay_matching(Filter(), actor="test", limit=10) == ReplayCount(0, 1)
     assert (await desk.letters.get(record.id)).replayed_at is None
 
 

@@ -56,11 +56,10 @@ async def test_begins_at_the_end_reads_every_partition_and_goes_on_after_kafka_w
         feed = EventFeed(kafka=Kafka(brokers), prefix=prefix, deliver=deliver)
         try:
             await asyncio.wait_for(feed.begin(), 60)  # its topic is not there yet
-            await topics.prepare(
-                Settings(
-                    _env_file=None, kafka_brokers=brokers, topic_prefix=prefix, topic_partitions=2
-                )
+            settings = Settings(
+                _env_file=None, kafka_brokers=brokers, topic_prefix=prefix, topic_partitions=2
             )
+            await topics.prepare(settings.kafka, topics.specs(settings))
             await until(lambda: feed.reading, what="the feed to find its topic")
             first = [uuid4() for _ in range(4)]
             await produce(brokers, f"{prefix}.events", *map(record, first), b"not JSON", None)

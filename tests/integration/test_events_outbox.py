@@ -15,7 +15,7 @@ from notistream.db.webhooks import Wanted
 from notistream.delivery.ports import Turn
 from notistream.domain.event import decode_events
 from notistream.kafka.records import NO_WEBHOOKS
-from notistream.sending.changes import Outcome
+from notistream.sending.changes import Resolution
 from tests.integration.hand import EXPIRED, FAILED, HELD, HOUR, SUPPRESSED, acting
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, due, upkeep_of
 
@@ -122,12 +122,12 @@ async def test_every_way_to_cancel_is_told(hand) -> None:
 
 
 async def test_resolutions_are_told(hand) -> None:
-    ids = {outcome: await hand.in_status("unknown") for outcome in Outcome}
+    ids = {outcome: await hand.in_status("unknown") for outcome in Resolution}
     for outcome, notification_id in ids.items():
         await hand.operations.resolve(hand.tenant_id, notification_id, outcome)
     assert statuses(hand.published) == [
-        (str(ids[Outcome.DELIVERED]), "delivered"),
-        (str(ids[Outcome.FAILED]), "failed"),
+        (str(ids[Resolution.DELIVERED]), "delivered"),
+        (str(ids[Resolution.FAILED]), "failed"),
     ]
 
 

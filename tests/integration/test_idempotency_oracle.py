@@ -14,7 +14,7 @@ from notistream.db.idempotency import RequestKey
 from notistream.db.pool import Database, open_database
 from notistream.domain.notification import NewNotification, Priority
 from notistream.errors import IdempotencyKeyReused, RequestInFlight
-from notistream.sending.idempotency import Replays
+from notistream.sending.idempotency import StoredAnswers
 
 pytestmark = pytest.mark.integration
 WINDOW = timedelta(days=7)
@@ -48,7 +48,7 @@ async def test_header_keys_agree_with_the_oracle(seed: int, database_url: str) -
     db = await open_database(database_url, size=2, name="test")
     try:
         owners = [(await tenants.create(db, name))[0].id for name in ("one", "two")]
-        replays = Replays(db, window=WINDOW)
+        replays = StoredAnswers(db, window=WINDOW)
         for step in range(200):
             place = (chance.randrange(2), chance.choice(ROUTES), chance.choice(KEYS))
             key = RequestKey(owners[place[0]], *place[1:])
@@ -79,7 +79,7 @@ async def test_header_keys_agree_with_the_oracle(seed: int, database_url: str) -
         await db.close()
 
 
-async def asked(replays: Replays, key: RequestKey, body: bytes) -> object:
+async def asked(replays: StoredAnswers, key: RequestKey, body: bytes) -> object:
     try:
         stored = await replays.begin(key, body)
     except (IdempotencyKeyReused, RequestInFlight) as exc:

@@ -16,10 +16,10 @@ from notistream.access.authentication import new_key
 from notistream.db import inbox, queries, tenants
 from notistream.db.pool import Database
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.providers.api import Context, ProviderSettings, TemporaryError
 from notistream.providers.in_app import InAppProvider
-from notistream.realtime.hub import Bell
+from notistream.realtime.hub import InboxWakeup
 from notistream.realtime.inbox import Inbox
 from notistream.realtime.inbox_watch import InboxWatch
 from notistream.runtime import Runtime
@@ -299,7 +299,7 @@ async def test_the_provider_keeps_a_message_and_says_when_it_could_not(post: Pos
     receipt = await InAppProvider(ProviderSettings(), Context(inbox=post.runtime.inbox.keep)).send(
         message
     )
-    assert receipt == Receipt(str(inbox.message_id(message)))
+    assert receipt == Accepted(str(inbox.message_id(message)))
     assert post.runtime.providers.names()["in_app"] == ["in_app"]
     async with serving("postgresql://x@127.0.0.1:1/x") as (_, away):
         with pytest.raises(TemporaryError, match="database_unavailable"):
@@ -309,7 +309,7 @@ async def test_the_provider_keeps_a_message_and_says_when_it_could_not(post: Pos
 async def test_the_watch_rings_for_streams_that_are_behind(post: Post) -> None:
     await post.keep("a", "b")
     watch = InboxWatch(post.db, every_s=3600)
-    behind, ahead = Bell((post.tenant_id, "ann"), 1), Bell((post.tenant_id, "ann"), 2)
+    behind, ahead = InboxWakeup((post.tenant_id, "ann"), 1), InboxWakeup((post.tenant_id, "ann"), 2)
     for bell in (behind, ahead):
         watch.add(bell)
     await watch.look()

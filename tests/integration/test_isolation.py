@@ -19,7 +19,6 @@ from notistream.db import sandbox, tenants
 from notistream.delivery.ports import Message
 from notistream.runtime import Runtime
 from notistream.web.openapi.document import PATH_PARAMETER
-from notistream.web.routes import ROUTES
 from notistream.web.server.parameters import V1
 from notistream.web.server.route import Route
 from tests.integration.planted import (
@@ -33,17 +32,17 @@ from tests.integration.planted import (
     Planted,
 )
 from tests.integration.test_api_contract import serving
-from tests.unit.web_fakes import Client, problem_of
+from tests.unit.web_fakes import SERVED, Client, problem_of
 
 pytestmark = pytest.mark.integration
 
 ADMIN_TOKEN = "test-admin-token-0123456789"
 NOTIFICATIONS = f"{V1}/notifications"
 TENANT_ROUTES = [
-    route for route in ROUTES if not route.public and not route.admin and not route.console
+    route for route in SERVED if not route.public and not route.admin and route.guard is None
 ]
-ADMIN_ROUTES = [route for route in ROUTES if route.admin]
-CONSOLE_ROUTES = [route for route in ROUTES if route.console]
+ADMIN_ROUTES = [route for route in SERVED if route.admin]
+CONSOLE_ROUTES = [route for route in SERVED if route.guard]
 STORED = "SELECT to_jsonb(t)::text AS row FROM {table} t WHERE tenant_id = $1 ORDER BY 1"
 
 
@@ -219,7 +218,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         client,
         runtime,
     ):
-        runtime.access.guesses = Guesses(allowed=10_000)
+        runtime.authentication.guesses = Guesses(allowed=10_000)
         keys, ids = {}, {}
         for name in "ab":
             tenant, _ = await tenants.create(runtime.database, name)
@@ -389,7 +388,7 @@ async def test_a_key_does_not_open_the_console(world: World) -> None:
 
 
 def test_every_public_route_is_known() -> None:
-    paths = {route.path for route in ROUTES if route.public}
+    paths = {route.path for route in SERVED if route.public}
     assert paths <= PUBLIC, (
         "a route without a key must hold nothing of a tenant: name it in PUBLIC of planted.py"
     )

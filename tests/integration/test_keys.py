@@ -294,7 +294,7 @@ async def test_last_use_is_written_behind_the_request(
     assert first[unused["id"]] is None
     for _ in range(5):
         assert await office.status(key["key"]) == 200
-    await office.runtime.access.use.flush()
+    await office.runtime.authentication.use.flush()
     assert await used() == first, "not again within the minute"
 
 
@@ -313,7 +313,7 @@ async def test_what_a_test_key_sends_says_so(office: Office, kind: str, test: bo
 
 
 async def test_who_guesses_is_locked_out_and_who_knows_is_not(office: Office) -> None:
-    office.runtime.access.guesses = Guesses(allowed=5)
+    office.runtime.authentication.guesses = Guesses(allowed=5)
     key = await office.issue(await office.tenant())
     assert [await office.status(f"ns_live_{n:043}") for n in range(5)] == [401] * 5
     answer = await office.client.get(NOTIFICATIONS, headers={"X-API-Key": "x"})

@@ -33,7 +33,7 @@ from notistream.observability import metrics
 from notistream.publishing.relay import Relay
 from notistream.publishing.windows import Windows
 from notistream.recording.upkeep import Upkeep
-from notistream.sending.acceptance import DuplicateKey, Sender
+from notistream.sending.acceptance import Caller, DuplicateKey
 from notistream.sending.notifications import Notifications
 from notistream.sending.template_choice import TemplateChoice
 from notistream.settings.model import Settings
@@ -468,7 +468,7 @@ def accepting(world, published=None):
 
 
 async def test_a_batch_whose_answer_was_lost_is_answered_again_not_made_again(world):
-    sender = Sender(tenant_id=world.tenant_id, correlation_id="c", request_key="POST /batch abc k")
+    sender = Caller(tenant_id=world.tenant_id, correlation_id="c", request_key="POST /batch abc k")
     drafts = [Draft(channel="sms", recipient="+905000000001", content=str(i)) for i in range(3)]
     for atomic in (False, True):
         sender = replace(sender, request_key=f"POST /batch {atomic} k")
@@ -481,7 +481,7 @@ async def test_a_batch_whose_answer_was_lost_is_answered_again_not_made_again(wo
 
 
 async def test_a_key_is_refused_to_one_item_and_its_neighbours_are_stored(world):
-    sender = Sender(tenant_id=world.tenant_id, correlation_id="c")
+    sender = Caller(tenant_id=world.tenant_id, correlation_id="c")
     draft = Draft(channel="sms", recipient="+905000000001", content="hi", idempotency_key="k")
     plain = replace(draft, idempotency_key=None)
     service = accepting(world)
@@ -557,13 +557,13 @@ async def test_a_bad_record_is_kept_byte_for_byte_once_per_place(world):
         value=b"\x00{bad",
         headers=[("h", b"\xfe")],
     )
-    (entry,) = await dead_letters.bury_record(world.db, record)
+    (entry,) = await dead_letters.store_record(world.db, record)
     assert (entry.topic, entry.records[0].key, entry.records[0].value) == (
         "sms.dlq",
         b"\xff\x00",
         b"\x00{bad",
     )
     assert dict(entry.records[0].headers)["dlq.offset"] == b"7"
-    assert await dead_letters.bury_record(world.db, record) == []
+    assert await dead_letters.store_record(world.db, record) == []
     (row,) = await world.db.fetch("SELECT key, value FROM dead_letters")
     assert (row["key"], row["value"]) == (b"\xff\x00", b"\x00{bad")

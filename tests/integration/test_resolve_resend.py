@@ -11,7 +11,7 @@ from notistream.db import deliveries, notifications, operations, tenants
 from notistream.domain.notification import OnUnknown
 from notistream.errors import NotFound, NotResendable, NotResolvable
 from notistream.observability import metrics
-from notistream.sending.changes import Outcome, Schedule
+from notistream.sending.changes import Resolution, Schedule
 from tests.integration.hand import HELD, HOUR, TERMINAL, WAITING, acting
 from tests.integration.test_protocol import DELIVERED
 
@@ -27,7 +27,7 @@ async def hand(database_url):
 # Resolve
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("outcome", list(Resolution))
 @pytest.mark.parametrize("resolve_first", [True, False])
 async def test_resolve_against_a_late_success(hand, outcome, resolve_first):
     notification_id = await hand.create(on_unknown=OnUnknown.HOLD)
@@ -44,9 +44,9 @@ async def test_resolve_against_a_late_success(hand, outcome, resolve_first):
     accepted = bool((await deliveries.finish_late(hand.db, claimed, DELIVERED)).ids)
     found = await hand.status(notification_id)
     # Queued again but not yet claimed: the late success is believed, and nobody claims it any more.
-    assert accepted is (outcome is Outcome.RESEND)
-    assert found.status == ("failed" if outcome is Outcome.FAILED else "delivered")
-    assert await hand.totals() == ((0, 1) if outcome is Outcome.FAILED else (1, 0))
+    assert accepted is (outcome is Resolution.RESEND)
+    assert found.status == ("failed" if outcome is Resolution.FAILED else "delivered")
+    assert await hand.totals() == ((0, 1) if outcome is Resolution.FAILED else (1, 0))
     assert await hand.claim(notification_id, seq=resolved.seq) is None
     (attempt,) = await notifications.attempts(hand.db, notification_id)
     assert attempt.late_outcome == "delivered"
@@ -57,7 +57,7 @@ async def test_a_late_success_is_refused_once_the_resend_is_claimed(hand):
     stale = await hand.claim(notification_id)
     await hand.finish(stale, HELD)
     before = metrics.DUPLICATES._value.get()
-    resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Outcome.RESEND)
+    resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Resolution.RESEND)
     assert (resolved.status, resolved.seq, resolved.chain) == ("pending", 2, 1)
     assert [e.topic for e in hand.published] == ["sms.high"]
     assert metrics.DUPLICATES._value.get() == before + 1
@@ -72,7 +72,7 @@ async def test_two_who_resolve_one_wins(hand):
     answers = await asyncio.gather(
         *(
             hand.operations.resolve(hand.tenant_id, notification_id, outcome)
-            for outcome in list(Outcome) * 2
+            for outcome in list(Resolution) * 2
         ),
         return_exceptions=True,
     )
@@ -83,7 +83,7 @@ async def test_two_who_resolve_one_wins(hand):
 async def test_resolved_as_failed_is_a_dead_letter_with_its_history_and_its_record(hand):
     notification_id = await hand.in_status("unknown")
     await hand.use_cap(notification_id)
-    resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Outcome.FAILED)
+    resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Resolution.FAILED)
     assert (resolved.status, resolved.failed_at is not None) == ("failed", True)
     (letter,) = await hand.db.fetch("SELECT * FROM dead_letters")
     assert (letter["notification_id"], letter["attempts"], letter["chain"]) == (
@@ -105,7 +105,7 @@ async def test_resolved_as_failed_is_a_dead_letter_with_its_history_and_its_reco
 async def test_resolved_as_delivered_was_sent_when_it_was_called(hand):
     notification_id = await hand.in_status("unknown")
     (row,) = await hand.db.fetch("SELECT claimed_at FROM notifications")
-    resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Outcome.DELIVERED)
+    resolved = await hand.operations.resolve(hand.tenant_id, notification_id, Resolution.DELIVERED)
     assert (resolved.status, resolved.sent_at, resolved.error_message) == (
         "delivered",
         row["claimed_at"],
@@ -117,7 +117,7 @@ async def test_resolved_as_delivered_was_sent_when_it_was_called(hand):
 @pytest.mark.parametrize("status", [*WAITING, "processing", *TERMINAL])
 async def test_what_is_known_is_not_resolved(hand, status):
     notification_id = await hand.in_status(status)
-    for outcome in Outcome:
+    for outcome in Resolution:
         with pytest.raises(NotResolvable):
             await hand.operations.resolve(hand.tenant_id, notification_id, outcome)
     assert (await hand.status(notification_id)).status == status
@@ -180,7 +180,7 @@ async def test_another_tenants_notification_is_not_there(hand):
     other, _ = await tenants.create(hand.db, "other")
     held, ended, waiting = [await hand.in_status(s) for s in ("unknown", "failed", "pending")]
     for call in (
-        hand.operations.resolve(other.id, held, Outcome.RESEND),
+        hand.operations.resolve(other.id, held, Resolution.RESEND),
         hand.operations.resend(hand.sender(tenant_id=other.id), ended),
         hand.operations.reschedule(other.id, waiting, Schedule(at=None)),
     ):

@@ -13,7 +13,7 @@ from notistream.delivery.ports import Turn
 from notistream.delivery.rendering import Text
 from notistream.domain.notification import Claimed
 from notistream.runtime import Runtime
-from notistream.templates import starters
+from notistream.templates.starters import starters
 from notistream.web.templates.routes import TEMPLATES
 from tests.integration.test_recipients import called
 from tests.unit.test_template_text import INJECTIONS

@@ -26,12 +26,12 @@ from notistream.domain.notification import (
     Status,
 )
 from notistream.domain.outcome import (
+    Accepted,
     Ambiguous,
     AttemptOutcome,
     Finish,
     Permanent,
     ProviderResult,
-    Receipt,
     Temporary,
 )
 from notistream.domain.retry import RetryDecision
@@ -43,7 +43,7 @@ LEASE = timedelta(seconds=30)
 ROOMS = {("sms", "low"): 1000}
 SOON = timedelta(seconds=50)
 ANSWERS: dict[str, ProviderResult] = {
-    "delivered": Receipt("m"),
+    "delivered": Accepted("m"),
     "temporary": Temporary("HTTP 503"),
     "permanent": Permanent("HTTP 400"),
     "unknown": Ambiguous("reset"),
@@ -171,7 +171,7 @@ class Follower:
                 status=status, reason="a gate", delay_s=delay_s, outcome=AttemptOutcome.NOT_CALLED
             )
         result = ANSWERS[phase]
-        if isinstance(result, Receipt):
+        if isinstance(result, Accepted):
             return Finish(status=Status.DELIVERED, outcome=AttemptOutcome.DELIVERED, provider="p")
         end = conclude(self._decide(result, claimed), outcome_of(result), error=result.reason)
         return replace(end, provider="p")

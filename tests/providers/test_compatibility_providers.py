@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.providers import guard
 from notistream.providers.api import Context
 from notistream.providers.faulty import BROKEN_ANSWER, MALFORMED, SERVED, Taken, faulty
@@ -40,5 +40,5 @@ async def test_webhook_provider(status, body, fault, message_id):
     async with faulty(serve) as vendor:
         provider = WebhookProvider(WebhookSettings(url=vendor.url), Context(timeout_s=30))
         vendor.play(fault)
-        assert await guard.call(provider, SMS, timeout_s=10.0) == Receipt(message_id)
+        assert await guard.call(provider, SMS, timeout_s=10.0) == Accepted(message_id)
         await provider.aclose()

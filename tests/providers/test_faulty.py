@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from notistream.domain.outcome import Ambiguous, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, Temporary
 from notistream.providers import contract
 from notistream.providers.api import Context, TemporaryError
 from notistream.providers.contract import Subject
@@ -89,9 +89,9 @@ async def outcomes(seed, count=120):
 async def test_a_seed_is_a_run_and_no_outcome_is_a_lie():
     kinds, accepted = await outcomes(11)
     assert (kinds, accepted) == await outcomes(11)
-    assert set(kinds) == {Receipt, Temporary, Ambiguous}
+    assert set(kinds) == {Accepted, Temporary, Ambiguous}
     for kind, times in zip(kinds, accepted, strict=True):
-        assert times == {Receipt: 1, Temporary: 0}.get(kind, 1), (
+        assert times == {Accepted: 1, Temporary: 0}.get(kind, 1), (
             kind
         )  # an unknown one was taken here, and says unknown
 
@@ -100,7 +100,7 @@ async def test_what_was_accepted_is_counted_and_connections_are():
     async with faulty(serve) as vendor:
         subject = subject_of(vendor)
         vendor.play(SERVED, BROKEN_ANSWER, SERVED)
-        assert [type(await subject.send()) for _ in range(3)] == [Receipt] * 3
+        assert [type(await subject.send()) for _ in range(3)] == [Accepted] * 3
         assert (len(vendor.keys), vendor.accepted.total(), vendor.opened_connections) == (3, 3, 2)
         assert vendor.open_connections == 1
         await subject.provider.aclose()
@@ -117,7 +117,7 @@ class Swallowing(WebhookProvider):
         with suppress(Exception):
             async with asyncio.timeout(0.5):
                 return await super().send(message)
-        return Receipt("surely")
+        return Accepted("surely")
 
 
 class Vague(WebhookProvider):
@@ -136,7 +136,7 @@ class Strict(WebhookProvider):
                 self._url, headers={"Idempotency-Key": message.idempotency_key}
             ) as response,
         ):
-            return Receipt((await response.json())["messageId"])
+            return Accepted((await response.json())["messageId"])
 
 
 class Leaking(WebhookProvider):

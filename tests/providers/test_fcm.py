@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from notistream.domain.outcome import Receipt, Temporary
+from notistream.domain.outcome import Accepted, Temporary
 from notistream.errors import Misconfigured
 from notistream.providers.faulty import faulty, refused
 from notistream.providers.fcm import FcmSettings
 from notistream.providers.google_token import AccessTokens
-from notistream.settings.model import read_settings
+from notistream.settings.reading import read_settings
 from tests.providers.fcm import PROJECT, PUSH, Google, fcm, key_file, pem, provider, refuse
 from tests.stack import until
 
@@ -35,7 +35,7 @@ async def test_200_at_once_ask_for_one_token():
     google = Google()
     async with fcm(google) as subject:
         results = await asyncio.gather(*(subject.send() for _ in range(200)))
-    assert Counter(map(type, results)) == {Receipt: 200}
+    assert Counter(map(type, results)) == {Accepted: 200}
     assert len(google.issued) == 1
 
 
@@ -45,9 +45,9 @@ async def test_200_at_once_whose_token_was_revoked_ask_for_one_more():
         await subject.send()
         google.revoked.update(google.issued)
         results = await asyncio.gather(*(subject.send() for _ in range(200)))
-        assert {type(result) for result in results} <= {Temporary, Receipt}
+        assert {type(result) for result in results} <= {Temporary, Accepted}
         assert isinstance(results[0], Temporary)  # not sent, and not lost: the pipeline tries again
-        assert isinstance(await subject.send(), Receipt)
+        assert isinstance(await subject.send(), Accepted)
     assert len(google.issued) == 2
 
 
@@ -102,7 +102,7 @@ async def test_without_a_token_nothing_was_sent(fault, reason):
         results = await asyncio.gather(*(subject.send() for _ in range(50)))
         assert Counter(results) == {Temporary(reason): 50}
         google.token_fault = None
-        assert isinstance(await subject.send(), Receipt)
+        assert isinstance(await subject.send(), Accepted)
     assert len(google.messages) == 1
 
 

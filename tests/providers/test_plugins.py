@@ -26,8 +26,9 @@ from notistream.providers.registry import (
     read_provider_settings,
 )
 from notistream.settings import plugins
-from notistream.settings.model import Settings, load_settings
+from notistream.settings.model import Settings
 from notistream.settings.plugins import BUILT_IN, GROUP, Plugin
+from notistream.settings.reading import load_settings
 
 ROOT = Path(__file__).parents[2]
 

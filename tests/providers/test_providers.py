@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from notistream.delivery.ports import Message
-from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
 from notistream.errors import Misconfigured
 from notistream.providers import guard
 from notistream.providers.api import Context, PermanentError, TemporaryError
@@ -54,9 +54,9 @@ async def call(provider, timeout_s=2.0):
 @pytest.mark.parametrize(
     ("status", "headers", "expected"),
     [
-        (202, {}, Receipt("m-1")),
-        (200, {}, Receipt("m-1")),
-        (204, {}, Receipt(None)),
+        (202, {}, Accepted("m-1")),
+        (200, {}, Accepted("m-1")),
+        (204, {}, Accepted(None)),
         (500, {}, Temporary("HTTP 500 internal server error")),
         (503, {"Retry-After": "7"}, Temporary("HTTP 503 service unavailable", 7.0)),
         (429, {"Retry-After": "-3"}, Temporary("HTTP 429 too many requests", 0.0, throttled=True)),
@@ -133,7 +133,7 @@ async def test_an_accepted_answer_that_cannot_be_read_was_still_accepted(header)
 
     server = await asyncio.start_server(odd, "127.0.0.1", 0)
     provider = webhook_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-    assert await call(provider) == Receipt(None)
+    assert await call(provider) == Accepted(None)
     await provider.aclose()
     server.close()
 
@@ -216,9 +216,9 @@ async def test_the_provider_that_is_named_is_called():
         providers = Providers(
             Settings(webhook_url=ledger.url, providers={"sms": ["console", "webhook"]})
         )
-        assert isinstance(await providers.send("webhook", MESSAGE), Receipt)
+        assert isinstance(await providers.send("webhook", MESSAGE), Accepted)
         assert len(ledger.calls) == 1
-        assert isinstance(await providers.send("console", MESSAGE), Receipt)
+        assert isinstance(await providers.send("console", MESSAGE), Accepted)
         assert len(ledger.calls) == 1
         await providers.aclose()
 
@@ -264,7 +264,9 @@ async def test_certificates_are_verified(tmp_path):
     server.close()
 
 
-@pytest.mark.parametrize(("no_proxy", "expected"), [("", Receipt("m-1")), ("127.0.0.2", Temporary)])
+@pytest.mark.parametrize(
+    ("no_proxy", "expected"), [("", Accepted("m-1")), ("127.0.0.2", Temporary)]
+)
 async def test_the_environments_proxy_is_used(monkeypatch, no_proxy, expected):
     for name in ("HTTP_PROXY", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from notistream.domain.outcome import Permanent, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Permanent, Temporary
 from notistream.providers import aws, guard
 from notistream.providers.faulty import faulty, refused
 from notistream.providers.ses_errors import ERRORS, code_of
@@ -51,14 +51,14 @@ def own_places(secret=SECRET):
 async def test_keys_are_found_in_awss_own_places_and_looked_for_anew_once_refused(elsewhere):
     elsewhere.write_text(own_places())
     async with running(access_key_id=None, secret_access_key=None) as (ses, _, provider):
-        assert isinstance(await send(provider), Receipt)
+        assert isinstance(await send(provider), Accepted)
         ses.keys[KEY_ID] = ("rotated", None)
         assert await send(provider) == Temporary(
             "SES 403 SignatureDoesNotMatch: the signature is wrong, or the clock; "
             "correct NOTISTREAM_SES_ACCESS_KEY_ID and SECRET_ACCESS_KEY"
         )
         elsewhere.write_text(own_places("rotated"))
-        assert isinstance(await send(provider), Receipt)
+        assert isinstance(await send(provider), Accepted)
 
 
 async def test_without_any_keys_messages_wait_and_check_says_so(elsewhere):
@@ -88,12 +88,12 @@ async def test_keys_that_end_are_renewed_by_one_caller(monkeypatch):
     monkeypatch.setattr(aws, "_look", lambda: ending)
     async with running(access_key_id=None, secret_access_key=None) as (_, vendor, provider):
         assert all(
-            isinstance(r, Receipt)
+            isinstance(r, Accepted)
             for r in await asyncio.gather(*(send(provider) for _ in range(50)))
         )
         ending.ended = True
         assert all(
-            isinstance(r, Receipt)
+            isinstance(r, Accepted)
             for r in await asyncio.gather(*(send(provider) for _ in range(50)))
         )
     assert (Ending.renewals, vendor.accepted.total()) == (2, 100)
@@ -102,7 +102,7 @@ async def test_keys_that_end_are_renewed_by_one_caller(monkeypatch):
 async def test_what_the_request_carries():
     async with running(configuration_set="events") as (ses, _, provider):
         message = fresh()
-        assert await send(provider, message) == Receipt("0100-ses")
+        assert await send(provider, message) == Accepted("0100-ses")
     (sent,) = ses.bodies
     assert sent["Destination"] == {"ToAddresses": ["ada@example.com"]}
     assert sent["ConfigurationSetName"] == "events"
@@ -117,7 +117,7 @@ async def test_what_the_request_carries():
 async def test_an_address_that_is_not_ascii_before_the_at_is_refused():
     async with running() as (_, vendor, provider):
         assert isinstance(await send(provider, fresh(recipient="jörg@example.com")), Permanent)
-        assert isinstance(await send(provider, fresh(recipient="ada@müller.example")), Receipt)
+        assert isinstance(await send(provider, fresh(recipient="ada@müller.example")), Accepted)
     assert vendor.accepted.total() == 1
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
 from notistream.providers import guard, smtp_pool
 from notistream.providers.api import Context
 from notistream.providers.faulty import MALFORMED, STALLED
@@ -43,7 +43,7 @@ async def test_connections_are_encrypted_and_the_certificate_is_verified(tmp_pat
             smtp_to(server, tls=tls, ca_file=authority),
             smtp_to(server, tls=tls),
         )
-        assert isinstance(await send(trusting), Receipt)
+        assert isinstance(await send(trusting), Accepted)
         refused = await send(distrusting)
         assert isinstance(refused, Temporary)
         assert "certificate cannot be verified" in refused.reason
@@ -88,13 +88,13 @@ async def test_nobody_listens():
     assert [found.state for found in await provider.check()] == ["failed"]
 
 
-@pytest.mark.parametrize(("utf8", "expected"), [(True, Receipt), (False, Permanent)])
+@pytest.mark.parametrize(("utf8", "expected"), [(True, Accepted), (False, Permanent)])
 async def test_an_address_that_is_not_ascii_goes_where_smtputf8_is_spoken(utf8, expected):
     async with mail_server(utf8=utf8) as server:
         provider = smtp_to(server)
         result = await send(provider, fresh(recipient="jörg@müller.example"))
         assert isinstance(result, expected)
-        assert isinstance(await send(provider), Receipt)
+        assert isinstance(await send(provider), Accepted)
         if utf8:
             assert server.envelopes[0].rcpt_tos == ["jörg@xn--mller-kva.example"]
             assert "SMTPUTF8" in server.envelopes[0].mail_options
@@ -109,20 +109,20 @@ async def test_a_refusal_leaves_the_connection_usable(server):
         reply("MAIL 452 4.3.1 no"),
     ):
         server.play(fault)
-        assert not isinstance(await send(provider), Receipt)
-        assert isinstance(await send(provider), Receipt)
+        assert not isinstance(await send(provider), Accepted)
+        assert isinstance(await send(provider), Accepted)
     assert server.opened_connections == 1
     await provider.aclose()
 
 
 async def test_a_connection_that_ended_while_idle_is_replaced(server):
     provider = smtp_to(server)
-    assert isinstance(await send(provider), Receipt)
+    assert isinstance(await send(provider), Accepted)
     for transport in list(server.sessions.values()):
         transport.abort()
-    assert isinstance(await send(provider), Receipt)
+    assert isinstance(await send(provider), Accepted)
     server.play(reply("MAIL 421 4.3.2 closing"))  # a limit of messages per connection says it so
-    assert isinstance(await send(provider), Receipt)
+    assert isinstance(await send(provider), Accepted)
     assert server.opened_connections == 3
     assert len(server.mails) == 3
     await provider.aclose()
@@ -140,18 +140,18 @@ async def test_a_server_that_ends_new_connections_too_is_temporary(server):
 async def test_a_rested_connection_is_looked_at_and_an_idle_one_closed(server, monkeypatch):
     monkeypatch.setattr(smtp_pool, "LOOK_AFTER_S", 0.0)
     provider = smtp_to(server, idle_s=0.2)
-    assert isinstance(await send(provider), Receipt)
-    assert isinstance(await send(provider), Receipt)
+    assert isinstance(await send(provider), Accepted)
+    assert isinstance(await send(provider), Accepted)
     assert server.opened_connections == 1
     await until(lambda: server.open_connections == 0, what="the idle connection to be closed")
-    assert isinstance(await send(provider), Receipt)
+    assert isinstance(await send(provider), Accepted)
     await provider.aclose()
 
 
 async def test_connections_are_bounded_and_a_busy_pool_is_no_outage(server):
     provider = smtp_to(server, connections=3)
     results = await asyncio.gather(*(send(provider, timeout_s=30.0) for _ in range(30)))
-    assert all(isinstance(result, Receipt) for result in results)
+    assert all(isinstance(result, Accepted) for result in results)
     assert server.opened_connections <= 3
     await provider.aclose()
     provider = smtp_to(server, Context(timeout_s=1.0), connections=3)
@@ -170,7 +170,9 @@ async def test_what_the_mail_and_its_receipt_carry(server):
     result = await send(provider, message)
     (mail,) = server.mails
     assert (
-        result == Receipt(mail["Message-ID"]) == Receipt(f"<{message.idempotency_key}@example.com>")
+        result
+        == Accepted(mail["Message-ID"])
+        == Accepted(f"<{message.idempotency_key}@example.com>")
     )
     assert (mail["Subject"], mail["List-Unsubscribe"]) == (
         "Grüße",

@@ -18,7 +18,7 @@ from notistream.providers.api import (
 )
 from notistream.providers.twilio import TwilioProvider, TwilioSettings
 from notistream.providers.twilio_callbacks import STATES, signature
-from notistream.settings.model import read_settings
+from notistream.settings.reading import read_settings
 from tests.providers.twilio import (
     KEY_SECRET,
     KEY_SID,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from tests.providers import fcm, ses, smtp, twilio, webhook
 
 VOLUME = int(os.environ.get("NOTISTREAM_TEST_VOLUME", "500" if os.environ.get("CI") else "200"))
@@ -64,7 +64,7 @@ async def test_none_lost_connections_reused_nothing_grows(case, most):
         opened, open_sockets, objects = vendor.opened_connections, sockets(), len(gc.get_objects())
         await half()
         grown = len(gc.get_objects()) - objects
-        assert results == {Receipt: len(sent)}
+        assert results == {Accepted: len(sent)}
         assert vendor.accepted == dict.fromkeys(sent, 1)
         assert vendor.opened_connections <= most, "connections are not used again"
         assert vendor.opened_connections == opened, "connections were opened after the first half"

@@ -4,14 +4,14 @@ from collections import Counter
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from notistream.delivery.burial import BurialLimit
+from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.gates import GATES
 from notistream.delivery.limits import RecipientLimit
 from notistream.delivery.pipeline import Pipeline
 from notistream.delivery.ports import CapUse, Origin
 from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import Claimed, OnUnknown, Priority
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.domain.rate_limit import Rate, Usage, wait_s
 from notistream.domain.template_text import TemplateText, TemplateVersion
 
@@ -113,10 +113,10 @@ class World:
         source=(None, "Hello {{ name }}"),
         cap=None,
         rate=None,
-        burials=0,
+        dead_letter_limits=0,
         fault=None,
     ):
-        self.result = result or Receipt("m1")
+        self.result = result or Accepted("m1")
         self.template = source
         self.cap = cap or CapUse(allowed=True, used=0)
         self.fault = fault
@@ -132,7 +132,7 @@ class World:
             gates=GATES,
             caps=self,
             recipient_limit=RecipientLimit(self.counts, rate or Rate(0, 1)),
-            burials={"sms": BurialLimit(Rate(burials, 60))},
+            dead_letter_limits={"sms": DeadLetterLimit(Rate(dead_letter_limits, 60))},
             count=lambda *counted: self.counted.append(counted),
             jitter=lambda: 0.5,
             clock=lambda: self.now,

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
-from notistream.delivery.lanes import Held, Lane
+from notistream.delivery.lanes import Lane, QueuedTurn
 from notistream.delivery.ports import Turn
 from notistream.errors import DatabaseUnavailable
 from tests.unit.delivery_fakes import ORIGIN
@@ -109,7 +109,7 @@ class LaneBench:
     def put(self, seq, key=None):
         origin = replace(ORIGIN, offset=seq, key=key or f"r{seq}".encode())
         return asyncio.create_task(
-            self.lane.put(Held(Turn(uuid4(), seq), origin, lambda: self.settled.append(seq)))
+            self.lane.put(QueuedTurn(Turn(uuid4(), seq), origin, lambda: self.settled.append(seq)))
         )
 
     async def put_all(self, seqs, key=None):

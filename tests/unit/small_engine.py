@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from notistream.delivery.burial import BurialLimit
+from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.gates import GATES
-from notistream.delivery.lanes import Held, Lane
+from notistream.delivery.lanes import Lane, QueuedTurn
 from notistream.delivery.limits import RecipientLimit
 from notistream.delivery.pipeline import Pipeline
 from notistream.delivery.ports import CapUse, Turn
 from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import TERMINAL, Claimed, Priority, Status
-from notistream.domain.outcome import AttemptOutcome, Receipt
+from notistream.domain.outcome import Accepted, AttemptOutcome
 from notistream.domain.rate_limit import Rate
 from tests.unit.channel_bench import ChannelBench
 from tests.unit.delivery_fakes import CLAIMED, ORIGIN, RecipientCounts
@@ -46,7 +46,7 @@ class SmallEngine:
         self,
         providers="a",
         *,
-        answers=lambda provider, at: Receipt("m"),
+        answers=lambda provider, at: Accepted("m"),
         takes_s=0.02,
         rate=0.0,
         limit=64,
@@ -64,7 +64,7 @@ class SmallEngine:
             gates=GATES,
             caps=self,
             recipient_limit=RecipientLimit(RecipientCounts(), Rate(0, 1)),
-            burials={"sms": BurialLimit(Rate(0, 1))},
+            dead_letter_limits={"sms": DeadLetterLimit(Rate(0, 1))},
             count=lambda *_: None,
             jitter=lambda: 0.5,
             clock=now,
@@ -118,7 +118,7 @@ class SmallEngine:
             turn = await self.topics[priority].get()
             self.unsettled[turn] = priority
             await self.lanes[priority].put(
-                Held(turn, replace(ORIGIN, key=self.rows[turn.id].key), self._settle(turn))
+                QueuedTurn(turn, replace(ORIGIN, key=self.rows[turn.id].key), self._settle(turn))
             )
 
     def _settle(self, turn):

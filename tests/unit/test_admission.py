@@ -7,7 +7,7 @@ import pytest
 
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Priority
-from notistream.domain.outcome import Receipt
+from notistream.domain.outcome import Accepted
 from notistream.observability import metrics
 from notistream.providers.admission import PAUSED_S, Admission
 from notistream.providers.breaker import BreakerState
@@ -64,7 +64,7 @@ async def test_after_thirty_seconds_one_call_may_try_and_all_others_wait():
     assert await probe.route(None) == "a"
     for _ in range(50):
         assert bench.channel.admit(64).gate == "breaker"
-    probe.report(Receipt("m1"))
+    probe.report(Accepted("m1"))
     probe.close()
     assert bench.breaker("a").state is BreakerState.CLOSED
     assert await bench.channel.admit(1).route(None) == "a"
@@ -113,7 +113,7 @@ async def test_lanes_are_asked_again_when_a_breaker_opens_may_be_tried_and_close
     assert bench.changes == 3
     await asyncio.sleep(30.1)
     assert bench.changes == 4
-    assert await bench.call(Receipt("m1")) == "a"
+    assert await bench.call(Accepted("m1")) == "a"
     assert bench.changes == 5
 
 
@@ -131,7 +131,7 @@ async def test_the_gauge_follows_the_state_of_the_breaker():
     await asyncio.sleep(30)
     probe = bench.channel.admit(1)
     assert shown() == 1
-    probe.report(Receipt("m1"))
+    probe.report(Accepted("m1"))
     assert shown() == 0
 
 

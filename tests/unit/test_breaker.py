@@ -2,7 +2,7 @@
 
 import pytest
 
-from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
 from notistream.providers.breaker import Breaker, BreakerState, is_outage
 
 FAILURES, OPEN_S = 5, 30.0
@@ -10,7 +10,7 @@ OUTAGE, TIMEOUT = Temporary("HTTP 503"), Ambiguous("no answer: timed out")
 THROTTLED, REFUSED, ACCEPTED = (
     Temporary("HTTP 429", 7.0, throttled=True),
     Permanent("HTTP 400"),
-    Receipt("m1"),
+    Accepted("m1"),
 )
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
 

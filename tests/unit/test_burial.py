@@ -2,12 +2,12 @@
 
 import pytest
 
-from notistream.delivery.burial import BurialLimit
+from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.domain.rate_limit import Rate
 
 
 def taken(rate, moments):
-    limit = BurialLimit(rate)
+    limit = DeadLetterLimit(rate)
     return [moment for moment in moments if limit.take(moment)]
 
 
@@ -34,7 +34,7 @@ def test_burials(rate, moments, allowed):
 
 
 def test_a_refusal_uses_nothing_and_says_how_long_it_lasts():
-    limit = BurialLimit(Rate(2, 10))
+    limit = DeadLetterLimit(Rate(2, 10))
     assert [limit.take(1), limit.take(2)] == [True, True]
     wait = limit.wait_s(3)
     assert wait > 0

@@ -3,7 +3,7 @@
 import pytest
 
 from notistream.errors import Misconfigured
-from notistream.settings.model import load_settings
+from notistream.settings.reading import load_settings
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

@@ -13,12 +13,11 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import make_mocked_request
 
 from notistream.access.operators import Operators
-from notistream.console import door, rendering
+from notistream.console import rendering, sessions
 from notistream.console.routes import CONSOLE
 from notistream.errors import Forbidden
-from notistream.web.routes import ROUTES
 from notistream.web.server.route import Route
-from tests.unit.web_fakes import Client, FakeRuntime, serving
+from tests.unit.web_fakes import SERVED, Client, FakeRuntime, serving
 
 ADA, EVE = "a" * 16, "e" * 16
 SIGN_IN, SIGN_OUT = "/console/sign-in", "/console/sign-out"
@@ -41,7 +40,7 @@ class Visitor:
     @property
     def token(self) -> str:
         operators = self.fakes.operators
-        found = operators.verify(self.cookies.get(door.COOKIE))
+        found = operators.verify(self.cookies.get(sessions.COOKIE))
         return operators.form_token(found) if found else ""
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
@@ -66,7 +65,9 @@ class Visitor:
 @asynccontextmanager
 async def visitor(token: str | None = ADA) -> AsyncIterator[Visitor]:
     async with serving() as (client, fakes):
-        yield Visitor(client, fakes, {door.COOKIE: fakes.operators.sign_in(token)} if token else {})
+        yield Visitor(
+            client, fakes, {sessions.COOKIE: fakes.operators.sign_in(token)} if token else {}
+        )
 
 
 def filled(route: Route) -> str:
@@ -74,8 +75,8 @@ def filled(route: Route) -> str:
 
 
 def test_every_page_is_behind_the_door():
-    console = {(route.method, route.path) for route in ROUTES if route.path.startswith("/console")}
-    assert {(route.method, route.path) for route in ROUTES if route.console} == console - PUBLIC
+    console = {(route.method, route.path) for route in SERVED if route.path.startswith("/console")}
+    assert {(route.method, route.path) for route in SERVED if route.guard} == console - PUBLIC
     assert all(route.operation is None and not route.public for route in PAGES)
 
 
@@ -92,7 +93,7 @@ async def test_nothing_is_reachable_without_signing_in(route):
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c"])
 async def test_a_worthless_cookie_is_no_session(cookie):
     async with visitor(None) as nobody:
-        nobody.cookies[door.COOKIE] = cookie
+        nobody.cookies[sessions.COOKIE] = cookie
         assert (await nobody.get("/console")).status == 303
 
 
@@ -148,7 +149,7 @@ async def test_everybody_may_sign_out(token):
     async with visitor(token) as somebody:
         answer = await somebody.post(SIGN_OUT)
         assert (answer.status, answer.headers["Location"]) == (303, SIGN_IN)
-        assert SimpleCookie(answer.headers["Set-Cookie"])[door.COOKIE]["max-age"] == "0"
+        assert SimpleCookie(answer.headers["Set-Cookie"])[sessions.COOKIE]["max-age"] == "0"
 
 
 async def test_signing_in():
@@ -163,7 +164,7 @@ async def test_signing_in():
             allow_redirects=False,
         )
         assert (answer.status, answer.headers["Location"]) == (303, "/console/health?a=b")
-        cookie = SimpleCookie(answer.headers["Set-Cookie"])[door.COOKIE]
+        cookie = SimpleCookie(answer.headers["Set-Cookie"])[sessions.COOKIE]
         assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (
             True,
             "Strict",
@@ -183,7 +184,7 @@ async def test_behind_https_the_cookie_is_for_https_only():
                 "X-Forwarded-Proto": "https",
             },
         )
-        assert SimpleCookie(answer.headers["Set-Cookie"])[door.COOKIE]["secure"] is True
+        assert SimpleCookie(answer.headers["Set-Cookie"])[sessions.COOKIE]["secure"] is True
 
 
 async def test_signing_in_from_another_site_is_refused():
@@ -229,7 +230,7 @@ async def test_who_guesses_is_told_to_wait_and_who_knows_still_gets_in():
     ],
 )
 def test_after_signing_in_one_stays_here(wanted, to):
-    assert door.wanted_page(wanted) == to
+    assert sessions.wanted_page(wanted) == to
 
 
 @pytest.mark.parametrize(
@@ -273,10 +274,10 @@ async def test_an_error_is_a_page_that_tells_no_secrets(handler, status, said):
         request = make_mocked_request(
             "GET",
             "/console/health",
-            headers={"Cookie": f"{door.COOKIE}={ada.cookies[door.COOKIE]}"},
+            headers={"Cookie": f"{sessions.COOKIE}={ada.cookies[sessions.COOKIE]}"},
             app=cast("web.Application", ada.client.app),
         )
-        answer = cast("web.Response", await door.serve(request, handler))
+        answer = cast("web.Response", await sessions.serve(request, handler))
         assert answer.status == status
         assert said in (answer.text or "")
         assert "secret" not in (answer.text or "")

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from notistream.agents import burial
+from notistream.agents import dead_letter_limit
 from notistream.agents.dead_letter import AT_ONCE, Keeper
-from notistream.delivery.burial import BurialLimit
+from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import Priority
 from notistream.domain.rate_limit import Rate
@@ -34,7 +34,8 @@ class App:
         self.lanes = {("sms", Priority.LOW): self.lane}
         self.kept, self.settled, self.let_go_of = [], [], []
         self.runtime = SimpleNamespace(
-            dead_letters=SimpleNamespace(keep=keep or self.keep), burials={"sms": BurialLimit(rate)}
+            dead_letters=SimpleNamespace(keep=keep or self.keep),
+            dead_letter_limits={"sms": DeadLetterLimit(rate)},
         )
 
     async def keep(self, letter):
@@ -132,8 +133,8 @@ def stopped():
 
 async def test_a_used_up_limit_holds_the_lane_until_there_is_room():
     app = App(rate=Rate(2, 1))
-    assert [await burial.room(app, app.lane, "sms") for _ in range(2)] == [True, True]
-    waiting = asyncio.ensure_future(burial.room(app, app.lane, "sms"))
+    assert [await dead_letter_limit.room(app, app.lane, "sms") for _ in range(2)] == [True, True]
+    waiting = asyncio.ensure_future(dead_letter_limit.room(app, app.lane, "sms"))
     await asyncio.sleep(0)
     assert stopped() == 1
     assert await asyncio.wait_for(waiting, 5) is True
@@ -142,8 +143,8 @@ async def test_a_used_up_limit_holds_the_lane_until_there_is_room():
 
 async def test_a_release_ends_the_wait_for_the_limit():
     app = App(rate=Rate(1, 86_400))
-    assert await burial.room(app, app.lane, "sms")
-    waiting = asyncio.ensure_future(burial.room(app, app.lane, "sms"))
+    assert await dead_letter_limit.room(app, app.lane, "sms")
+    waiting = asyncio.ensure_future(dead_letter_limit.room(app, app.lane, "sms"))
     await asyncio.sleep(0.1)
     assert not waiting.done()
     app.lane.release()

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from notistream.domain.notification import Priority, Status
-from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
 from tests.unit.small_engine import SmallEngine
 from tests.unit.virtual_time import virtual_time
 
@@ -19,7 +19,7 @@ OUTAGE = Temporary("HTTP 503")
 def down(*providers, begin=0.0, end=float("inf"), result=OUTAGE):
     """These providers answer so in a span of time."""
     return lambda provider, at: (
-        result if provider in providers and begin <= at < end else Receipt("m")
+        result if provider in providers and begin <= at < end else Accepted("m")
     )
 
 
@@ -56,7 +56,7 @@ async def test_after_an_outage_of_ten_minutes_the_backlog_drains_at_full_speed()
 @virtual_time
 async def test_refusals_open_nothing():
     refused = iter([Permanent("HTTP 400")] * 5)
-    engine = SmallEngine(answers=lambda provider, at: next(refused, Receipt("m")))
+    engine = SmallEngine(answers=lambda provider, at: next(refused, Accepted("m")))
     engine.submit(1000)
     assert await engine.drain(60) < 10
     assert engine.statuses() == {Status.DELIVERED: 995, Status.FAILED: 5}
@@ -66,7 +66,7 @@ async def test_refusals_open_nothing():
 async def test_one_in_ten_failing_does_not_slow_the_others_down():
     answered = itertools.count()
     engine = SmallEngine(
-        answers=lambda provider, at: OUTAGE if next(answered) % 10 == 0 else Receipt("m")
+        answers=lambda provider, at: OUTAGE if next(answered) % 10 == 0 else Accepted("m")
     )
     engine.submit(1000, Priority.HIGH)
     took = await engine.drain(60)

@@ -12,7 +12,7 @@ import pytest
 
 from notistream.agents import delivery, events
 from notistream.db import webhook_deliveries
-from notistream.delivery.burial import BurialLimit
+from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import Priority
 from notistream.domain.rate_limit import Rate
@@ -38,7 +38,7 @@ class App:
         self.woken = 0
         self.runtime = SimpleNamespace(
             database=None,
-            burials={"in_app": BurialLimit(Rate(0, 1))},
+            dead_letter_limits={"in_app": DeadLetterLimit(Rate(0, 1))},
             relay=SimpleNamespace(publish=lambda _: None),
             webhook_sender=SimpleNamespace(wake=self.wake),
         )
@@ -166,10 +166,10 @@ HUGE = record(7, "notification.failed", n=1).message.value.replace(b'"n":1', b'"
 async def test_what_cannot_be_read_or_stored_is_buried_then_settled(tables, monkeypatch, value):
     app = App()
 
-    async def bury_record(_db, buried):
+    async def store_record(_db, buried):
         app.buried.append((buried.channel, buried.topic, buried.value))
         return []
 
-    monkeypatch.setattr(delivery.dead_letters, "bury_record", bury_record)
+    monkeypatch.setattr(delivery.dead_letters, "store_record", store_record)
     await events.Queue(app).receive(as_event(7, value))
     assert (app.buried, app.settled, tables.asked) == ([("in_app", "t.events", value)], [7], 0)

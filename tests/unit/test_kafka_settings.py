@@ -10,7 +10,7 @@ from faust.auth import SASLCredentials, SSLCredentials
 
 from notistream.app import faust_settings
 from notistream.errors import Misconfigured
-from notistream.settings.model import load_settings
+from notistream.settings.reading import load_settings
 from tests.certificates import certificate
 
 SASL = {

@@ -13,7 +13,8 @@ import yaml
 
 from notistream import __version__
 from notistream.settings import plugins
-from notistream.settings.model import PREFIX, Settings, load_settings
+from notistream.settings.model import PREFIX, Settings
+from notistream.settings.reading import load_settings
 from notistream.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]

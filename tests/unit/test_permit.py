@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from notistream.delivery.ports import Blocked
-from notistream.domain.outcome import Permanent, Receipt
+from notistream.domain.outcome import Accepted, Permanent
 from notistream.providers.breaker import BreakerState
 from tests.unit.channel_bench import OUTAGE, ChannelBench
 from tests.unit.virtual_time import virtual_time
@@ -22,7 +22,7 @@ async def test_a_probe_that_calls_nobody_lets_the_next_one_try_and_says_so(rate)
         changes = bench.changes
         permit.close()
         assert bench.changes == changes + 1
-    assert await bench.call(Receipt("m1")) == "a"
+    assert await bench.call(Accepted("m1")) == "a"
     assert bench.breaker("a").state is BreakerState.CLOSED
 
 
@@ -88,13 +88,13 @@ async def test_the_preferred_provider_is_called_where_that_is_possible(
     bench = ChannelBench("abc", rate)
     bench.open(*opened)
     bench.pause(*paused)
-    assert await bench.call(Receipt("m1"), preferred) == expected
+    assert await bench.call(Accepted("m1"), preferred) == expected
 
 
 @virtual_time
 async def test_the_preferred_provider_does_not_take_more_than_its_rate():
     bench = ChannelBench(rate=10)
-    assert [await bench.call(Receipt("m1"), "b") for _ in range(30)].count("b") >= 15
+    assert [await bench.call(Accepted("m1"), "b") for _ in range(30)].count("b") >= 15
     assert max(bench.slots.used.values()) == 1
 
 
@@ -132,7 +132,7 @@ async def test_a_permit_that_calls_nobody_gives_its_token_back_and_one_that_call
         again = bench.channel.admit(1)
         assert again.token is permit.token
         await again.route(preferred)
-        again.report(Receipt("m1"))
+        again.report(Accepted("m1"))
         again.close()
         assert bench.channel.admit(1) == Blocked("bucket", "the rate of a is used up", 0.1)
 
@@ -173,7 +173,7 @@ async def test_a_breaker_that_opens_while_a_permit_waits_for_a_token_stops_it():
     assert (await permit.route(None)).gate == "breaker"
     permit.close()
     await asyncio.sleep(30)
-    assert await bench.call(Receipt("m1")) == "a"
+    assert await bench.call(Accepted("m1")) == "a"
 
 
 @virtual_time

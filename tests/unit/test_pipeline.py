@@ -9,7 +9,7 @@ import pytest
 from notistream.delivery.pipeline import DATABASE_DELAY_S, DEFECT_DELAY_S
 from notistream.delivery.ports import Blocked, CapUse
 from notistream.domain.notification import OnUnknown, Priority, Status
-from notistream.domain.outcome import Ambiguous, AttemptOutcome, Permanent, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, AttemptOutcome, Permanent, Temporary
 from notistream.domain.preference import ChannelPreference, FrequencyCap, Preferences, QuietHours
 from notistream.domain.rate_limit import Rate
 from notistream.errors import DatabaseUnavailable
@@ -34,7 +34,7 @@ TEMPLATED = replace(
 @pytest.mark.parametrize(
     ("result", "status", "outcome", "delay_s", "reason"),
     [
-        (Receipt("m1"), Status.DELIVERED, DELIVERED, None, None),
+        (Accepted("m1"), Status.DELIVERED, DELIVERED, None, None),
         (OUTAGE, Status.RETRYING, TEMPORARY, 1.0, "HTTP 503"),
         (Temporary("HTTP 429", 30.0, throttled=True), Status.RETRYING, TEMPORARY, 30.0, "HTTP 429"),
         (Permanent("HTTP 400"), Status.FAILED, PERMANENT, None, "HTTP 400"),
@@ -46,7 +46,7 @@ async def test_what_the_provider_says_decides(result, status, outcome, delay_s, 
     end = await world.deliver(CLAIMED, permit)
     assert (end.status, end.outcome, end.delay_s, end.reason) == (status, outcome, delay_s, reason)
     assert (end.provider, end.content) == ("webhook", "hi")
-    assert end.provider_message_id == (result.message_id if isinstance(result, Receipt) else None)
+    assert end.provider_message_id == (result.message_id if isinstance(result, Accepted) else None)
     ((provider, message),) = world.sent
     assert (provider, message.recipient, message.content) == ("webhook", "+905000000001", "hi")
     assert (message.idempotency_key, message.traceparent) == (str(CLAIMED.id), "00-x")
@@ -89,7 +89,7 @@ async def test_a_replayed_chain_has_another_provider_key():
         ),  # where its key is known
         (TIMEOUT, "b", "b", "b", 1.0, "outcome_unknown: no answer: timed out"),
         (Permanent("HTTP 400"), None, "a", None, None, "HTTP 400"),
-        (Receipt("m1"), "b", "b", None, None, None),
+        (Accepted("m1"), "b", "b", None, None, None),
     ],
 )
 async def test_failover_and_the_trace_says_so(
@@ -212,7 +212,7 @@ async def test_a_lease_is_looked_at_last():
 
 
 @pytest.mark.parametrize(
-    ("attempts", "burials", "status", "outcome", "delay_s"),
+    ("attempts", "dead_letter_limits", "status", "outcome", "delay_s"),
     [
         (1, 10, Status.RETRYING, TEMPORARY, 1.0),
         (3, 10, Status.RETRYING, TEMPORARY, 4.0),
@@ -222,9 +222,9 @@ async def test_a_lease_is_looked_at_last():
     ],
 )
 async def test_a_defect_of_ours_is_tried_again_and_buried_within_the_limit(
-    attempts, burials, status, outcome, delay_s
+    attempts, dead_letter_limits, status, outcome, delay_s
 ):
-    world = World(fault=KeyError("oops"), burials=burials)
+    world = World(fault=KeyError("oops"), dead_letter_limits=dead_letter_limits)
     dead = await world.deliver(replace(TEMPLATED, attempts=4))
     assert (dead.status, dead.reason) == (
         Status.FAILED,
@@ -241,7 +241,7 @@ async def test_a_defect_of_ours_is_tried_again_and_buried_within_the_limit(
 
 
 async def test_a_refusal_uses_nothing_of_the_limit_on_burials():
-    world = World(Permanent("HTTP 400"), burials=1)
+    world = World(Permanent("HTTP 400"), dead_letter_limits=1)
     for _ in range(5):
         assert (await world.deliver(CLAIMED)).status is Status.FAILED
     world.fault = KeyError("oops")
@@ -249,7 +249,7 @@ async def test_a_refusal_uses_nothing_of_the_limit_on_burials():
 
 
 async def test_steps_taken_before_a_defect_are_kept():
-    end = await World(fault=KeyError("oops"), burials=1).deliver(
+    end = await World(fault=KeyError("oops"), dead_letter_limits=1).deliver(
         replace(TEMPLATED, preferences=wishes(quiet_hours=QuietHours(time(22), time(8))))
     )
     assert [(step.gate, step.reason) for step in end.steps] == [

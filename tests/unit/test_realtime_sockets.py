@@ -183,7 +183,7 @@ async def test_refused_before_the_upgrade(
 
 async def test_a_key_is_needed_where_keys_are_required(served: tuple[Client, FakeRuntime]) -> None:
     client, fakes = served
-    fakes.access.required = True
+    fakes.authentication.required = True
     await problem_of(await client.get("/ws", headers=UPGRADE), 401)
     async with client.ws_connect(
         "/ws", headers={"X-API-Key": "good", "Origin": "https://other.example"}

@@ -6,7 +6,7 @@ import pytest
 
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Status
-from notistream.domain.outcome import Ambiguous, Permanent, Receipt, Temporary
+from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
 from notistream.errors import DatabaseUnavailable
 from notistream.providers import guard
 from notistream.providers.api import Context, ProviderSettings
@@ -48,7 +48,7 @@ async def test_an_address_asks_for_a_failure(recipient, word):
     result = await guard.call(sandbox, replace(SMS, recipient=recipient), timeout_s=1)
     assert kept == [(recipient, word or "delivered")]
     if word is None:
-        assert isinstance(result, Receipt)
+        assert isinstance(result, Accepted)
     else:
         assert result == RESULTS[word]
 
@@ -65,7 +65,7 @@ async def test_a_store_that_is_away_is_temporary():
 @pytest.mark.parametrize(
     ("result", "status"),
     [
-        (Receipt("m"), Status.DELIVERED),
+        (Accepted("m"), Status.DELIVERED),
         (Temporary("no"), Status.RETRYING),
         (Permanent("no"), Status.FAILED),
     ],

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notistream.access.authentication import Access
+from notistream.access.authentication import Authentication
 from notistream.db.dead_letters import Filter
 from notistream.dead_letters.letters import readable
 from notistream.web.dead_letters.routes import LETTER
@@ -54,7 +54,7 @@ async def test_every_internal_route_needs_the_admin_token(method, path, headers)
     ],
 )
 def test_nobody_is_admin_while_no_token_is_configured(configured, sent, admitted) -> None:
-    assert Access(None, required=False, admin_token=configured).is_admin(sent) is admitted
+    assert Authentication(None, required=False, admin_token=configured).is_admin(sent) is admitted
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_pages_of_the_framework_are_not_served() -> None:
 
 async def test_keys() -> None:
     async with serving() as (client, fakes):
-        fakes.access.required = True
+        fakes.authentication.required = True
         for headers in ({}, {"X-API-Key": "bad"}, {"X-API-Key": "\xff"}):
             response = await client.get(ONE, headers=headers)
             await problem_of(response, 401)

@@ -49,7 +49,7 @@ async def test_other_body() -> None:
 
 async def test_in_flight() -> None:
     async with serving() as (client, fakes):
-        fakes.replays.fails = DatabaseUnavailable()
+        fakes.stored_answers.fails = DatabaseUnavailable()
         first = await client.post(CREATE, json=GOOD, headers=KEY)
         assert first.status == 202, "what is committed is answered, kept or not"
         problem = await problem_of(await client.post(CREATE, json=GOOD, headers=KEY), 409)
@@ -83,7 +83,7 @@ async def test_a_corrected_request_may_use_its_key() -> None:
 
 async def test_first_error_wins_over_a_key_that_cannot_be_freed() -> None:
     async with serving() as (client, fakes):
-        fakes.notifications.fails = fakes.replays.fails = DatabaseUnavailable("first")
+        fakes.notifications.fails = fakes.stored_answers.fails = DatabaseUnavailable("first")
         assert (await problem_of(await client.post(CREATE, json=GOOD, headers=KEY), 503))[
             "detail"
         ] == "first"
@@ -96,7 +96,7 @@ async def test_unusable_keys(key: str) -> None:
             await client.post(CREATE, json=GOOD, headers={"Idempotency-Key": key}), 422
         )
         assert problem["errors"][0]["pointer"] == "/header/Idempotency-Key"
-        assert not fakes.replays.known
+        assert not fakes.stored_answers.known
 
 
 async def test_longest_key() -> None:

@@ -16,7 +16,7 @@ from notistream.web.openapi import text as openapi
 from notistream.web.openapi.document import document
 from notistream.web.openapi.yaml_text import yaml_text
 from notistream.web.routes import MIDDLEWARES, PROBES, ROUTES, install
-from tests.unit.web_fakes import ADMIN, FakeRuntime, serving
+from tests.unit.web_fakes import ADMIN, SERVED, FakeRuntime, serving
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.text())
 OPERATIONS = [
@@ -33,8 +33,8 @@ def test_is_valid_openapi_3_1() -> None:
 
 def test_routes_and_document_name_the_same() -> None:
     app = web.Application(middlewares=MIDDLEWARES)
-    install(app, cast("Runtime", FakeRuntime()))
-    pages = {(route.method, route.path) for route in ROUTES if route.operation is None}
+    install(app, cast("Runtime", FakeRuntime()), SERVED)
+    pages = {(route.method, route.path) for route in SERVED if route.operation is None}
     served = {
         (route.method, route.resource.canonical)
         for route in app.router.routes()

@@ -14,6 +14,7 @@ from notistream.access.authentication import Principal
 from notistream.access.guesses import Guesses
 from notistream.access.operators import Operators
 from notistream.access.tenants import Tenancy
+from notistream.console import routes as console
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter, Page
 from notistream.db.pool import Database, open_database
@@ -25,7 +26,7 @@ from notistream.db.records import (
 )
 from notistream.db.stats import ChannelTotals
 from notistream.db.templates import Replacement
-from notistream.dead_letters.letters import Outcome
+from notistream.dead_letters.letters import ReplayCount
 from notistream.dead_letters.range_replay import RangeReplays
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft, check
@@ -49,12 +50,12 @@ from notistream.realtime.ws_tokens import WsTokens
 from notistream.recording.receipts import Receipts
 from notistream.recording.trace import Timeline, timeline
 from notistream.runtime import Runtime
-from notistream.sending.acceptance import BatchResult, DuplicateKey, Sender
-from notistream.sending.changes import Operations
+from notistream.sending.acceptance import BatchResult, Caller, DuplicateKey
+from notistream.sending.changes import NotificationChanges
 from notistream.sending.preview import Preview
 from notistream.web.dead_letters import routes as dead_letter_routes
 from notistream.web.notifications import change_routes, examples
-from notistream.web.routes import MIDDLEWARES, install
+from notistream.web.routes import MIDDLEWARES, ROUTES, install
 from notistream.web.templates import routes as template_routes
 from notistream.webhooks.client import WebhookClient
 from notistream.webhooks.endpoints import Webhooks
@@ -68,13 +69,13 @@ class FakeNotifications:
 
     def __init__(self) -> None:
         self.drafts: list[Draft] = []
-        self.senders: list[Sender] = []
+        self.senders: list[Caller] = []
         self.atomic: bool | None = None
         self.filters: list[tuple[Filter, int]] = []
         self.fails: Exception | None = None
         self.page: list[StoredNotification] = []
 
-    async def create(self, draft: Draft, sender: Sender) -> StoredNotification:
+    async def create(self, draft: Draft, sender: Caller) -> StoredNotification:
         self.senders.append(sender)
         if self.fails:
             raise self.fails
@@ -87,7 +88,7 @@ class FakeNotifications:
         )
 
     async def create_batch(
-        self, drafts: Sequence[Draft | InvalidRequest], sender: Sender, *, atomic: bool
+        self, drafts: Sequence[Draft | InvalidRequest], sender: Caller, *, atomic: bool
     ) -> BatchResult:
         self.atomic = atomic
         items: list[StoredNotification | NotiStreamError] = [
@@ -100,7 +101,7 @@ class FakeNotifications:
         )
 
     async def _item(
-        self, draft: Draft | InvalidRequest, sender: Sender
+        self, draft: Draft | InvalidRequest, sender: Caller
     ) -> StoredNotification | NotiStreamError:
         if isinstance(draft, InvalidRequest):
             return draft
@@ -234,9 +235,9 @@ class FakeDeadLetters:
     async def kinds(self, _meant: Any) -> Any:
         return dead_letter_routes.KINDS
 
-    async def replay_matching(self, meant: Any, *, actor: str, limit: int) -> Outcome:
+    async def replay_matching(self, meant: Any, *, actor: str, limit: int) -> ReplayCount:
         self.calls.append(("replay_matching", meant, actor, limit))
-        return Outcome(15, 2)
+        return ReplayCount(15, 2)
 
     async def delete(self, ids: Sequence[UUID], *, actor: str) -> frozenset[UUID]:
         self.calls.append(("delete", ids, actor))
@@ -246,7 +247,7 @@ class FakeDeadLetters:
 class FakePreviews:
     """Checks drafts as a create does, and answers one thing."""
 
-    async def preview(self, draft: Draft, _sender: Sender) -> Preview:
+    async def preview(self, draft: Draft, _sender: Caller) -> Preview:
         errors = check(draft, now=datetime.now(UTC), limits=LIMITS)
         if errors:
             raise InvalidRequest(errors)
@@ -283,12 +284,12 @@ class FakeRuntime:
 
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
     templates: FakeTemplates = field(default_factory=FakeTemplates)
-    replays: FakeReplays = field(default_factory=FakeReplays)
-    access: FakeAccess = field(default_factory=FakeAccess)
+    stored_answers: FakeReplays = field(default_factory=FakeReplays)
+    authentication: FakeAccess = field(default_factory=FakeAccess)
     readiness: FakeReadiness = field(default_factory=FakeReadiness)
     dead_letters: FakeDeadLetters = field(default_factory=FakeDeadLetters)
     previews: FakePreviews = field(default_factory=FakePreviews)
-    operations: Operations | None = None
+    changes: NotificationChanges | None = None
     range_replays: RangeReplays | None = None
     pauses: Pauses | None = None
     tenancy: Tenancy | None = None
@@ -311,6 +312,8 @@ class FakeRuntime:
 
 
 Client = TestClient[web.Request, web.Application]
+SERVED = (*ROUTES, *console.CONSOLE)
+"""What `notistream.main` serves: the API and the console."""
 
 
 @asynccontextmanager
@@ -319,7 +322,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     database = await open_database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
     fakes = FakeRuntime(
         database=database,
-        operations=Operations(database, publish=lambda _: None),
+        changes=NotificationChanges(database, publish=lambda _: None),
         range_replays=RangeReplays(database),
         tenancy=Tenancy(database),
         webhooks=Webhooks(database, WebhookClient(Allowed())),
@@ -338,7 +341,8 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
         per_tenant=5,
     )
     app = web.Application(middlewares=MIDDLEWARES)
-    install(app, cast("Runtime", fakes))
+    install(app, cast("Runtime", fakes), SERVED)
+    console.prepare(app)
     async with TestClient(TestServer(app)) as client:
         yield client, fakes
 

@@ -1,4 +1,4 @@
--- name: bury_record
+-- name: store_record
 -- A record that cannot be decoded: kept byte for byte, once per place, and announced on the dead-letter topic.
 WITH buried AS (
     INSERT INTO dead_letters (id, channel, reason, topic, partition, "offset", key, value, headers)

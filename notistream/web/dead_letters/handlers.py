@@ -6,7 +6,7 @@ from aiohttp import web
 
 from notistream.db.audit_log import ADMIN
 from notistream.db.dead_letters import Filter
-from notistream.dead_letters.letters import Outcome
+from notistream.dead_letters.letters import ReplayCount
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.web.dead_letters import views
 from notistream.web.notifications.bodies import either
@@ -75,7 +75,7 @@ async def replay_many(request: web.Request) -> web.Response:
         request.app[RUNTIME].dead_letters,
     )
     kinds, dry_run = await letters.kinds(meant), wanted.get("dry_run") or False
-    outcome = Outcome(0, 0)
+    outcome = ReplayCount(0, 0)
     if not dry_run:
         outcome = await letters.replay_matching(
             meant, actor=ADMIN, limit=wanted.get("limit") or views.AT_ONCE

@@ -5,9 +5,17 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from notistream.db.dead_letters import DeadLetter, Kind, Kinds, WholeDeadLetter
-from notistream.dead_letters.letters import Outcome
+from notistream.dead_letters.letters import ReplayCount
 from notistream.web.dead_letters import handlers, views
-from notistream.web.server.parameters import CHANNEL, CURSOR, MOMENT, ONE, READING, SIZE, TOO_MUCH
+from notistream.web.server.parameters import (
+    BODY_PROBLEMS,
+    CHANNEL,
+    CURSOR,
+    ITEM_PROBLEMS,
+    LIST_PROBLEMS,
+    MOMENT,
+    SIZE,
+)
 from notistream.web.server.parameters import UUID as UUID_SCHEMA
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 
@@ -99,7 +107,7 @@ DEAD_LETTERS = (
                     ),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -120,7 +128,7 @@ DEAD_LETTERS = (
                     ),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -147,7 +155,7 @@ DEAD_LETTERS = (
                     ),
                 )
             },
-            problems=(*TOO_MUCH, 404, 409),
+            problems=(*BODY_PROBLEMS, 404, 409),
         ),
     ),
     Route(
@@ -177,13 +185,13 @@ DEAD_LETTERS = (
                     content=Content(
                         type=views.ReplayView,
                         examples={
-                            "dry run": views.replayed(KINDS, Outcome(0, 0), dry_run=True),
-                            "done": views.replayed(KINDS, Outcome(20, 0), dry_run=False),
+                            "dry run": views.replayed(KINDS, ReplayCount(0, 0), dry_run=True),
+                            "done": views.replayed(KINDS, ReplayCount(20, 0), dry_run=False),
                         },
                     ),
                 )
             },
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -197,7 +205,7 @@ DEAD_LETTERS = (
             summary="Delete a dead letter",
             description="Its bytes and its history are cleared; it cannot be replayed any more.",
             answers={204: Answer(description="Deleted.", media_type=None)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
 )

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from notistream.db.dead_letters import DeadLetter, Filter, Kinds, WholeDeadLetter
-from notistream.dead_letters.letters import Encoding, Outcome, readable
+from notistream.dead_letters.letters import Encoding, ReplayCount, readable
 from notistream.web.notifications.bodies import STRICT, either
 from notistream.web.server.fields import KnownChannel, Moment, Text
 
@@ -181,7 +181,7 @@ def whole_entry(found: WholeDeadLetter) -> WholeDeadLetterView:
     }
 
 
-def replayed(kinds: Kinds, outcome: Outcome, *, dry_run: bool) -> ReplayView:
+def replayed(kinds: Kinds, outcome: ReplayCount, *, dry_run: bool) -> ReplayView:
     return {
         "dry_run": dry_run,
         "matched": kinds.total,

@@ -6,7 +6,7 @@ from prometheus_client.exposition import choose_encoder
 from notistream.observability import metrics
 from notistream.operating.readiness import HEALTHY
 from notistream.web.notifications import rendering as render
-from notistream.web.server.context import RUNTIME, SENDER
+from notistream.web.server.context import CALLER, RUNTIME
 from notistream.web.server.respond import answer
 
 
@@ -23,7 +23,7 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def figures(request: web.Request) -> web.Response:
-    totals = await request.app[RUNTIME].channel_totals(request[SENDER].tenant_id)
+    totals = await request.app[RUNTIME].channel_totals(request[CALLER].tenant_id)
     return answer(render.figures(totals))
 
 

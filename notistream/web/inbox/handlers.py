@@ -8,7 +8,7 @@ from notistream.web.inbox import views
 from notistream.web.notifications.handlers import path_id
 from notistream.web.recipients.bodies import refuse_wrong
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import RUNTIME, SENDER
+from notistream.web.server.context import CALLER, RUNTIME
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.server.ws_credentials import meant_recipient
@@ -19,7 +19,7 @@ async def issue_token(request: web.Request) -> web.Response:
     refuse_wrong({"/recipient_id": recipient_id_error(wanted["recipient_id"])})
     ttl_s = wanted.get("ttl", views.TTL_S)
     token = request.app[RUNTIME].realtime.tokens.issue(
-        request[SENDER].tenant_id, wanted["recipient_id"], ttl_s=ttl_s
+        request[CALLER].tenant_id, wanted["recipient_id"], ttl_s=ttl_s
     )
     return answer({"token": token, "expires_in": ttl_s})
 
@@ -31,7 +31,7 @@ async def show_many(request: web.Request) -> web.Response:
     unread = query.switch("unread")
     query.check()
     found = await request.app[RUNTIME].inbox.page(
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         meant_recipient(request),
         before=before,
         unread=unread,
@@ -42,7 +42,7 @@ async def show_many(request: web.Request) -> web.Response:
 
 async def count_unread(request: web.Request) -> web.Response:
     count = await request.app[RUNTIME].inbox.unread(
-        request[SENDER].tenant_id, meant_recipient(request)
+        request[CALLER].tenant_id, meant_recipient(request)
     )
     return answer({"unread": count})
 
@@ -50,7 +50,7 @@ async def count_unread(request: web.Request) -> web.Response:
 async def mark_read(request: web.Request) -> web.Response:
     await _no_body(request)
     await request.app[RUNTIME].inbox.mark_read(
-        request[SENDER].tenant_id, meant_recipient(request), path_id(request)
+        request[CALLER].tenant_id, meant_recipient(request), path_id(request)
     )
     return no_content()
 
@@ -58,7 +58,7 @@ async def mark_read(request: web.Request) -> web.Response:
 async def mark_all_read(request: web.Request) -> web.Response:
     await _no_body(request)
     await request.app[RUNTIME].inbox.mark_all_read(
-        request[SENDER].tenant_id, meant_recipient(request)
+        request[CALLER].tenant_id, meant_recipient(request)
     )
     return no_content()
 

@@ -7,7 +7,7 @@ from notistream.domain.validation import MAX_RECIPIENT_ID
 from notistream.web.dead_letters.views import Nothing
 from notistream.web.inbox import handlers, streams, views
 from notistream.web.notifications import examples
-from notistream.web.server.parameters import CURSOR, READING, SIZE, TOO_MUCH, V1
+from notistream.web.server.parameters import BODY_PROBLEMS, CURSOR, LIST_PROBLEMS, SIZE, V1
 from notistream.web.server.parameters import UUID as ANY_UUID
 from notistream.web.server.route import Answer, Content, Handler, Operation, Parameter, Route
 from notistream.web.server.ws_credentials import RECIPIENT_HEADER
@@ -83,7 +83,7 @@ def _done(identity: str, path: str, handler: Handler, *, summary: str, missing: 
             headers=(OWNER,),
             body=Content(type=Nothing, examples={"nothing": {}}, required=False),
             answers={204: DONE},
-            problems=(*TOO_MUCH, 404) if missing else TOO_MUCH,
+            problems=(*BODY_PROBLEMS, 404) if missing else BODY_PROBLEMS,
         ),
     )
 
@@ -119,7 +119,7 @@ REALTIME = (
                     ),
                 )
             },
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -142,7 +142,7 @@ REALTIME = (
                     ),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -161,7 +161,7 @@ REALTIME = (
                     content=Content(type=views.UnreadView, examples={"three": {"unread": 3}}),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     _done(
@@ -200,7 +200,7 @@ REALTIME = (
                     content=Content(type=views.InboxMessageView, examples={"message": MESSAGE}),
                 )
             },
-            problems=(*READING, 426),
+            problems=(*LIST_PROBLEMS, 426),
         ),
     ),
     Route(
@@ -224,7 +224,7 @@ REALTIME = (
                     content=Content(type=views.StatusFrame, examples={"delivered": STATUS}),
                 )
             },
-            problems=(*READING, 426),
+            problems=(*LIST_PROBLEMS, 426),
         ),
     ),
 )

@@ -6,11 +6,11 @@ from uuid import UUID
 from aiohttp import web
 
 from notistream.errors import DatabaseUnavailable, FieldError, InvalidRequest, NotFound
-from notistream.realtime.hub import Bell, Frames
+from notistream.realtime.hub import Frames, InboxWakeup
 from notistream.realtime.inbox import Inbox
 from notistream.web.inbox import views
 from notistream.web.server import sockets
-from notistream.web.server.context import READER, RUNTIME, SENDER
+from notistream.web.server.context import CALLER, READER, RUNTIME
 from notistream.web.server.query import Query
 from notistream.web.server.respond import dump
 from notistream.web.server.ws_credentials import meant_recipient
@@ -23,7 +23,7 @@ FROM_THE_START = UUID(int=0)
 async def statuses(request: web.Request) -> web.WebSocketResponse:
     """With a recipient's token only what concerns that recipient."""
     sockets.check(request)
-    realtime, tenant_id = request.app[RUNTIME].realtime, request[SENDER].tenant_id
+    realtime, tenant_id = request.app[RUNTIME].realtime, request[CALLER].tenant_id
     recipient_id = request[READER].recipient_id if READER in request else None
     async with (
         realtime.place(tenant_id, "status"),
@@ -48,7 +48,7 @@ async def inbox(request: web.Request) -> web.WebSocketResponse:
     query.check()
     recipient_id = meant_recipient(request)
     sockets.check(request)
-    realtime, tenant_id = request.app[RUNTIME].realtime, request[SENDER].tenant_id
+    realtime, tenant_id = request.app[RUNTIME].realtime, request[CALLER].tenant_id
     seq = await _place(realtime.inbox, tenant_id, recipient_id, since)
     async with (
         realtime.place(tenant_id, "inbox"),
@@ -67,7 +67,7 @@ async def _place(inbox: Inbox, tenant_id: UUID, recipient_id: str, since: UUID |
         raise InvalidRequest([FieldError("/query/since", exc.detail)]) from None
 
 
-async def _follow(socket: web.WebSocketResponse, inbox: Inbox, bell: Bell) -> None:
+async def _follow(socket: web.WebSocketResponse, inbox: Inbox, bell: InboxWakeup) -> None:
     tenant_id, recipient_id = bell.owner
     while True:
         try:

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, WrapValidator, with_config
 from notistream.db.records import StoredNotification
 from notistream.domain.draft import Draft
 from notistream.errors import FieldError, InvalidRequest, NotiStreamError
-from notistream.sending.acceptance import Sender
+from notistream.sending.acceptance import Caller
 from notistream.web.notifications import rendering
 from notistream.web.notifications.bodies import (
     STRICT,
@@ -24,7 +24,7 @@ from notistream.web.notifications.bodies import (
 from notistream.web.notifications.views import NotificationView, Problem
 from notistream.web.server import problems
 from notistream.web.server.body import large_body, parse
-from notistream.web.server.context import LARGE_BODIES, RUNTIME, SENDER
+from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME
 from notistream.web.server.fields import JsonObject
 from notistream.web.server.idempotency import once
 from notistream.web.server.respond import answer
@@ -64,7 +64,7 @@ async def create_bulk(request: web.Request) -> web.Response:
 
 
 async def _create_bulk(request: web.Request, body: bytes) -> web.Response:
-    sender = request[SENDER]
+    sender = request[CALLER]
     result = await request.app[RUNTIME].notifications.create_batch(
         drafts(parse(CREATE_BULK, body)), sender, atomic=False
     )
@@ -132,7 +132,7 @@ def _variables(of: CreateBulk | BulkRecipient) -> JsonObject:
 
 
 def _item(
-    item: StoredNotification | NotiStreamError, *, index: int, sender: Sender
+    item: StoredNotification | NotiStreamError, *, index: int, sender: Caller
 ) -> NotificationView | Problem:
     if isinstance(item, StoredNotification):
         return rendering.notification(item)

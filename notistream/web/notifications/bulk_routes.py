@@ -1,7 +1,7 @@
 """The row of the route table for bulk."""
 
 from notistream.web.notifications import bulk, examples, views
-from notistream.web.server.parameters import V1, WRITING
+from notistream.web.server.parameters import CREATE_PROBLEMS, V1
 from notistream.web.server.route import Answer, Content, Operation, Route
 
 EXAMPLE = {
@@ -38,7 +38,7 @@ BULK = (
                     headers={"Location": "Where to follow the batch."},
                 )
             },
-            problems=WRITING,
+            problems=CREATE_PROBLEMS,
             idempotent=True,
         ),
     ),

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from notistream.db.audit_log import ADMIN
 from notistream.db.pauses import Pause
-from notistream.sending.changes import Outcome
+from notistream.sending.changes import Resolution
 from notistream.web.dead_letters.views import NOTHING
 from notistream.web.notifications import change_views as views
 from notistream.web.notifications import rendering
 from notistream.web.notifications.bodies import CREATE, draft
 from notistream.web.notifications.handlers import path_id
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import RUNTIME, SENDER
+from notistream.web.server.context import CALLER, RUNTIME
 from notistream.web.server.idempotency import once
 from notistream.web.server.respond import answer
 
@@ -21,40 +21,38 @@ from notistream.web.server.respond import answer
 async def preview(request: web.Request) -> web.Response:
     wanted = draft(parse(CREATE, await read_body(request)))
     return answer(
-        views.preview(await request.app[RUNTIME].previews.preview(wanted, request[SENDER]))
+        views.preview(await request.app[RUNTIME].previews.preview(wanted, request[CALLER]))
     )
 
 
 async def recall(request: web.Request) -> web.Response:
     wanted = views.selection(parse(views.RECALL, await read_body(request)))
     return answer(
-        views.recalled(
-            await request.app[RUNTIME].operations.recall(request[SENDER].tenant_id, wanted)
-        )
+        views.recalled(await request.app[RUNTIME].changes.recall(request[CALLER].tenant_id, wanted))
     )
 
 
 async def cancel_batch(request: web.Request) -> web.Response:
     batch_id = path_id(request)
     await _read_nothing(request)
-    stored = await request.app[RUNTIME].operations.cancel_batch(request[SENDER].tenant_id, batch_id)
+    stored = await request.app[RUNTIME].changes.cancel_batch(request[CALLER].tenant_id, batch_id)
     return answer(rendering.batch(stored))
 
 
 async def reschedule(request: web.Request) -> web.Response:
     notification_id = path_id(request)
     wanted = views.schedule(parse(views.RESCHEDULE, await read_body(request)))
-    stored = await request.app[RUNTIME].operations.reschedule(
-        request[SENDER].tenant_id, notification_id, wanted
+    stored = await request.app[RUNTIME].changes.reschedule(
+        request[CALLER].tenant_id, notification_id, wanted
     )
     return answer(rendering.notification(stored))
 
 
 async def resolve(request: web.Request) -> web.Response:
     notification_id = path_id(request)
-    wanted = Outcome(parse(views.RESOLVE, await read_body(request))["outcome"])
-    stored = await request.app[RUNTIME].operations.resolve(
-        request[SENDER].tenant_id, notification_id, wanted
+    wanted = Resolution(parse(views.RESOLVE, await read_body(request))["outcome"])
+    stored = await request.app[RUNTIME].changes.resolve(
+        request[CALLER].tenant_id, notification_id, wanted
     )
     return answer(rendering.notification(stored))
 
@@ -67,7 +65,7 @@ async def resend(request: web.Request) -> web.Response:
 
 
 async def _resend(request: web.Request) -> web.Response:
-    stored = await request.app[RUNTIME].operations.resend(request[SENDER], path_id(request))
+    stored = await request.app[RUNTIME].changes.resend(request[CALLER], path_id(request))
     return answer(
         rendering.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}"
     )

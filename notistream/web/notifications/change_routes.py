@@ -16,7 +16,7 @@ from notistream.web.notifications import change_handlers, examples, rendering
 from notistream.web.notifications import change_views as views
 from notistream.web.notifications.bodies import CreateNotification
 from notistream.web.notifications.views import BatchView, NotificationView
-from notistream.web.server.parameters import ONE, READING, TOO_MUCH, V1
+from notistream.web.server.parameters import BODY_PROBLEMS, ITEM_PROBLEMS, LIST_PROBLEMS, V1
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 
 LATER = examples.NOW + timedelta(hours=9)
@@ -68,7 +68,7 @@ CHANNEL = Parameter(
     schema={"type": "string", "enum": list(CHANNEL_NAMES)},
 )
 PROVIDER = Parameter(name="provider", description="One of the channel's providers.")
-CHANGING = (*TOO_MUCH, 404, 409)
+CHANGING = (*BODY_PROBLEMS, 404, 409)
 NOTHING = Content(type=Nothing, examples={"nothing": {}}, required=False)
 PAUSE_BODY = Content(
     type=views.PauseWanted,
@@ -127,7 +127,7 @@ ON_NOTIFICATIONS = (
                     ),
                 )
             },
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -158,7 +158,7 @@ ON_NOTIFICATIONS = (
                     ),
                 )
             },
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -252,7 +252,7 @@ ON_NOTIFICATIONS = (
                     content=Content(type=BatchView, examples=examples.BATCH_SHOWN),
                 )
             },
-            problems=(*TOO_MUCH, 404),
+            problems=(*BODY_PROBLEMS, 404),
         ),
     ),
 )
@@ -274,7 +274,7 @@ def _pausing(what: str, path: str, names: tuple[Parameter, ...]) -> tuple[Route,
                 path=names,
                 body=PAUSE_BODY,
                 answers={200: PAUSE_ANSWER},
-                problems=(*TOO_MUCH, 404),
+                problems=(*BODY_PROBLEMS, 404),
             ),
         ),
         Route(
@@ -292,7 +292,7 @@ def _pausing(what: str, path: str, names: tuple[Parameter, ...]) -> tuple[Route,
                 ),
                 path=names,
                 answers={200: RESUME_ANSWER},
-                problems=ONE,
+                problems=ITEM_PROBLEMS,
             ),
         ),
     )
@@ -314,7 +314,7 @@ PAUSES = (
                     content=Content(type=views.PausePage, examples={"one": views.pauses([PAUSED])}),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     *_pausing("channel", "/internal/pauses/{channel}", (CHANNEL,)),

@@ -10,13 +10,13 @@ from notistream.db.notifications import Filter
 from notistream.db.records import StoredNotification
 from notistream.domain.notification import Status
 from notistream.errors import NotFound, NotiStreamError
-from notistream.sending.acceptance import Sender
+from notistream.sending.acceptance import Caller
 from notistream.web.notifications import rendering
 from notistream.web.notifications.bodies import BATCH, CREATE, draft, drafts
 from notistream.web.notifications.views import NotificationView, Problem
 from notistream.web.server import problems
 from notistream.web.server.body import large_body, parse, read_body
-from notistream.web.server.context import LARGE_BODIES, RUNTIME, SENDER
+from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME
 from notistream.web.server.idempotency import once
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer
@@ -43,7 +43,7 @@ async def create(request: web.Request) -> web.Response:
 
 async def _create(request: web.Request, body: bytes) -> web.Response:
     wanted = draft(parse(CREATE, body))
-    stored = await request.app[RUNTIME].notifications.create(wanted, request[SENDER])
+    stored = await request.app[RUNTIME].notifications.create(wanted, request[CALLER])
     return answer(
         rendering.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}"
     )
@@ -55,7 +55,7 @@ async def create_batch(request: web.Request) -> web.Response:
 
 
 async def _create_batch(request: web.Request, body: bytes) -> web.Response:
-    query, sender = Query(request.query), request[SENDER]
+    query, sender = Query(request.query), request[CALLER]
     atomic = query.switch("atomic")
     query.check()
     result = await request.app[RUNTIME].notifications.create_batch(
@@ -70,7 +70,7 @@ async def _create_batch(request: web.Request, body: bytes) -> web.Response:
 
 
 def _item(
-    item: StoredNotification | NotiStreamError, *, index: int, sender: Sender
+    item: StoredNotification | NotiStreamError, *, index: int, sender: Caller
 ) -> NotificationView | Problem:
     if isinstance(item, StoredNotification):
         return rendering.notification(item)
@@ -80,7 +80,7 @@ def _item(
 
 async def show(request: web.Request) -> web.Response:
     stored = await request.app[RUNTIME].notifications.get(
-        request[SENDER].tenant_id, path_id(request)
+        request[CALLER].tenant_id, path_id(request)
     )
     return answer(rendering.notification(stored))
 
@@ -101,7 +101,7 @@ async def show_many(request: web.Request) -> web.Response:
     )
     query.check()
     page = await request.app[RUNTIME].notifications.list_page(
-        request[SENDER].tenant_id, shown, limit=size
+        request[CALLER].tenant_id, shown, limit=size
     )
     return answer(
         {
@@ -113,20 +113,20 @@ async def show_many(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     stored = await request.app[RUNTIME].notifications.cancel(
-        request[SENDER].tenant_id, path_id(request)
+        request[CALLER].tenant_id, path_id(request)
     )
     return answer(rendering.notification(stored))
 
 
 async def trace(request: web.Request) -> web.Response:
     found = await request.app[RUNTIME].notifications.trace(
-        request[SENDER].tenant_id, path_id(request)
+        request[CALLER].tenant_id, path_id(request)
     )
     return answer(rendering.trace(found))
 
 
 async def show_batch(request: web.Request) -> web.Response:
     stored = await request.app[RUNTIME].notifications.batch(
-        request[SENDER].tenant_id, path_id(request)
+        request[CALLER].tenant_id, path_id(request)
     )
     return answer(rendering.batch(stored))

@@ -68,7 +68,7 @@ async def to_page(_request: web.Request) -> web.Response:
 async def errors(_request: web.Request) -> web.Response:
     rows = "".join(
         f'<tr id="{kind.code}"><td><code>{kind.code}</code></td><td>{kind.status}</td>'
-        f"<td>{escape((kind.__doc__ or kind.title).strip())}</td></tr>"
+        f"<td>{escape(kind.meaning())}</td></tr>"
         for kind in sorted(every(), key=lambda kind: (kind.status, kind.code))
     )
     page_text = ERRORS_PAGE.format(rows=rows)

@@ -12,26 +12,26 @@ from notistream.web.recipients import views
 from notistream.web.recipients.bodies import channel_name
 from notistream.web.recipients.handlers import recipient_of
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import SENDER, own
+from notistream.web.server.context import CALLER, own
 from notistream.web.server.respond import answer, no_content
 
 
 async def show(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
-    stored = await preferences.get(own(request), request[SENDER].tenant_id, recipient_id)
+    stored = await preferences.get(own(request), request[CALLER].tenant_id, recipient_id)
     return answer(views.preferences(stored))
 
 
 async def put(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
     wanted = bodies.preferences(parse(bodies.PUT_PREFERENCES, await read_body(request)))
-    stored = await preferences.put(own(request), request[SENDER].tenant_id, recipient_id, wanted)
+    stored = await preferences.put(own(request), request[CALLER].tenant_id, recipient_id, wanted)
     return answer(views.preferences(stored))
 
 
 async def show_user(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
-    stored = await preferences.get(own(request), request[SENDER].tenant_id, recipient_id)
+    stored = await preferences.get(own(request), request[CALLER].tenant_id, recipient_id)
     return await _user_answer(request, recipient_id, stored)
 
 
@@ -47,7 +47,7 @@ async def drop_user_channel(request: web.Request) -> web.Response:
     recipient_id, channel = recipient_of(request), _channel_of(request)
     database = own(request)
     if not await preferences.drop_channel(
-        database, request[SENDER].tenant_id, recipient_id, channel
+        database, request[CALLER].tenant_id, recipient_id, channel
     ):
         raise NotFound(f"{recipient_id!r} has no preferences for {channel}")
     return no_content()
@@ -61,7 +61,7 @@ async def _put_user(request: web.Request, *, channel: str | None) -> web.Respons
     recipient_id, database, tenant_id = (
         recipient_of(request),
         own(request),
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
     )
     wanted = user_bodies.read(await read_body(request), channel=channel)
     if isinstance(wanted, Wishes):
@@ -76,7 +76,7 @@ async def _put_user(request: web.Request, *, channel: str | None) -> web.Respons
 async def _user_answer(
     request: web.Request, recipient_id: str, stored: StoredPreferences
 ) -> web.Response:
-    found = await recipients.get(own(request), request[SENDER].tenant_id, recipient_id)
+    found = await recipients.get(own(request), request[CALLER].tenant_id, recipient_id)
     return answer(
         views.user_preferences(
             stored, user_id=recipient_id, timezone=found.timezone if found else "UTC"

@@ -16,7 +16,7 @@ from notistream.web.recipients.bodies import (
     refuse_wrong,
 )
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import RUNTIME, SENDER, own
+from notistream.web.server.context import CALLER, RUNTIME, own
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 
@@ -33,7 +33,7 @@ async def show_many(request: web.Request) -> web.Response:
     size, after = query.page_size(), query.text_cursor(1)
     query.check()
     found = await recipients.list_page(
-        own(request), request[SENDER].tenant_id, after=after[0] if after else None, limit=size + 1
+        own(request), request[CALLER].tenant_id, after=after[0] if after else None, limit=size + 1
     )
     return answer(views.recipient_page(found, size))
 
@@ -42,14 +42,14 @@ async def put(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
     wanted = contact(parse(PUT_RECIPIENT, await read_body(request)))
     stored, created = await use_cases.put(
-        own(request), request[SENDER].tenant_id, recipient_id, wanted
+        own(request), request[CALLER].tenant_id, recipient_id, wanted
     )
     return answer(views.recipient(stored), status=201 if created else 200)
 
 
 async def show(request: web.Request) -> web.Response:
     recipient_id = recipient_of(request)
-    found = await recipients.get(own(request), request[SENDER].tenant_id, recipient_id)
+    found = await recipients.get(own(request), request[CALLER].tenant_id, recipient_id)
     if found is None:
         raise NotFound(f"there is no recipient {recipient_id!r}")
     return answer(views.recipient(found))
@@ -57,7 +57,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def erase(request: web.Request) -> web.Response:
     erased = await request.app[RUNTIME].erasure.erase(
-        request[SENDER].tenant_id, recipient_of(request)
+        request[CALLER].tenant_id, recipient_of(request)
     )
     return answer(views.erased(erased))
 
@@ -66,7 +66,7 @@ async def register_token(request: web.Request) -> web.Response:
     wanted = device(parse(REGISTER_TOKEN, await read_body(request)))
     await use_cases.register_device(
         own(request),
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         wanted.recipient_id,
         wanted.token,
         platform=wanted.platform,
@@ -91,6 +91,6 @@ async def forget_token(request: web.Request) -> web.Response:
 
 async def _forget(request: web.Request, token: str, *, place: str) -> web.Response:
     refuse_wrong({place: token_error(token)})
-    if not await device_tokens.forget(own(request), request[SENDER].tenant_id, token):
+    if not await device_tokens.forget(own(request), request[CALLER].tenant_id, token):
         raise NotFound("no recipient has this device token")
     return no_content()

@@ -15,7 +15,15 @@ from notistream.web.recipients.bodies import (
     RegisterToken,
     Suppressed,
 )
-from notistream.web.server.parameters import CHANNEL, CURSOR, ONE, READING, SIZE, TOO_MUCH, V1
+from notistream.web.server.parameters import (
+    BODY_PROBLEMS,
+    CHANNEL,
+    CURSOR,
+    ITEM_PROBLEMS,
+    LIST_PROBLEMS,
+    SIZE,
+    V1,
+)
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 from notistream.web.suppressions import handlers as suppressions
 
@@ -70,7 +78,7 @@ RECIPIENTS = (
                     content=Content(type=views.RecipientPage, examples=examples.RECIPIENT_PAGE),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -83,7 +91,7 @@ RECIPIENTS = (
             summary="Show a recipient",
             path=(RECIPIENT_ID,),
             answers={200: Answer(description="The recipient.", content=RECIPIENT)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -104,7 +112,7 @@ RECIPIENTS = (
                 200: Answer(description="Replaced.", content=RECIPIENT),
                 201: Answer(description="Created.", content=RECIPIENT),
             },
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -128,7 +136,7 @@ RECIPIENTS = (
                     content=Content(type=views.ErasedView, examples=examples.ERASED),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -157,7 +165,7 @@ RECIPIENTS = (
                     content=Content(type=views.DeviceTokenView, examples=examples.DEVICE_SHOWN),
                 )
             },
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -170,7 +178,7 @@ RECIPIENTS = (
             summary="Deregister a device token that does not fit in a path",
             body=Content(type=ForgetToken, examples={"token": examples.FORGET_DEVICE}),
             answers={204: REMOVED},
-            problems=(*TOO_MUCH, 404),
+            problems=(*BODY_PROBLEMS, 404),
         ),
     ),
     Route(
@@ -183,7 +191,7 @@ RECIPIENTS = (
             summary="Deregister a device token",
             path=(TOKEN,),
             answers={204: REMOVED},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
 )
@@ -200,7 +208,7 @@ WISHES = (
             path=(RECIPIENT_ID,),
             description="Defaults for whatever was never said; the recipient need not be stored.",
             answers={200: PREFERENCES},
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -220,7 +228,7 @@ WISHES = (
                 type=PutPreferences, examples={"night and marketing off": examples.PREFERENCES}
             ),
             answers={200: PREFERENCES},
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -234,7 +242,7 @@ WISHES = (
             path=(RECIPIENT_ID,),
             description="For clients of the second seed's system: `data` has each channel.",
             answers={200: USER_PREFERENCES},
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -260,7 +268,7 @@ WISHES = (
                 },
             ),
             answers={200: USER_PREFERENCES},
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -274,7 +282,7 @@ WISHES = (
             path=(RECIPIENT_ID, IN_CHANNEL),
             body=Content(type=UserPreference, examples={"one channel": examples.USER_PREFERENCE}),
             answers={200: USER_PREFERENCES},
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -287,7 +295,7 @@ WISHES = (
             summary="Take back what a recipient wishes of a channel",
             path=(RECIPIENT_ID, IN_CHANNEL),
             answers={204: REMOVED},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
 )
@@ -308,7 +316,7 @@ SUPPRESSIONS = (
                     content=Content(type=views.SuppressionPage, examples=examples.SUPPRESSION_PAGE),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -324,7 +332,7 @@ SUPPRESSIONS = (
                 examples={"bounce": examples.BOUNCED, "one category": examples.OPTED_OUT},
             ),
             answers=PUT_SUPPRESSION,
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -337,7 +345,7 @@ SUPPRESSIONS = (
             summary="Send to an address again",
             body=Content(type=Suppressed, examples={"address": examples.SUPPRESSED}),
             answers={204: REMOVED},
-            problems=(*TOO_MUCH, 404),
+            problems=(*BODY_PROBLEMS, 404),
         ),
     ),
     Route(
@@ -351,7 +359,7 @@ SUPPRESSIONS = (
             path=(IN_CHANNEL, ADDRESS),
             body=Content(type=Listing, examples={"complaint": examples.COMPLAINED}, required=False),
             answers=PUT_SUPPRESSION,
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -365,7 +373,7 @@ SUPPRESSIONS = (
             path=(IN_CHANNEL, ADDRESS),
             query=(OF_CATEGORY,),
             answers={204: REMOVED},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
 )

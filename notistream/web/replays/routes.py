@@ -7,7 +7,14 @@ from notistream.db.range_replays import Group, Range, StoredReplay
 from notistream.dead_letters.range_replay import Survey
 from notistream.web.dead_letters.views import Nothing
 from notistream.web.replays import handlers, views
-from notistream.web.server.parameters import CURSOR, ONE, READING, SIZE, TOO_MUCH, WRITING
+from notistream.web.server.parameters import (
+    BODY_PROBLEMS,
+    CREATE_PROBLEMS,
+    CURSOR,
+    ITEM_PROBLEMS,
+    LIST_PROBLEMS,
+    SIZE,
+)
 from notistream.web.server.route import Answer, Content, Operation, Route
 
 SINCE, UNTIL = datetime(2026, 1, 31, 9, 0, tzinfo=UTC), datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
@@ -103,7 +110,7 @@ REPLAYS = (
                     headers={"Location": "Where to follow it."},
                 ),
             },
-            problems=WRITING,
+            problems=CREATE_PROBLEMS,
         ),
     ),
     Route(
@@ -127,7 +134,7 @@ REPLAYS = (
                     ),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -140,7 +147,7 @@ REPLAYS = (
             tag="Administration",
             summary="Show how far a replay is",
             answers={200: _one("The replay.", RUNNING)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -160,7 +167,7 @@ REPLAYS = (
             answers={
                 200: _one("The replay as it is now; one that was finished stays so.", STOPPED)
             },
-            problems=(*TOO_MUCH, 404),
+            problems=(*BODY_PROBLEMS, 404),
         ),
     ),
 )

@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from notistream.db import sandbox
-from notistream.web.server.context import SENDER, own
+from notistream.web.server.context import CALLER, own
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer
 
@@ -56,7 +56,7 @@ async def show_many(request: web.Request) -> web.Response:
     query.check()
     found = await sandbox.list_page(
         own(request),
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         before=before,
         recipient=recipient,
         channel=channel,

@@ -1,7 +1,7 @@
 """Row of the route table: the sandbox."""
 
 from notistream.web.sandbox import handlers
-from notistream.web.server.parameters import CHANNEL, CURSOR, READING, SIZE, V1
+from notistream.web.server.parameters import CHANNEL, CURSOR, LIST_PROBLEMS, SIZE, V1
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 
 KEPT = {
@@ -53,7 +53,7 @@ SANDBOX = (
                     content=Content(type=handlers.SandboxPage, examples={"page": KEPT}),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
 )

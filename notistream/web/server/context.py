@@ -6,14 +6,14 @@ from notistream.access.request_limit import Standing
 from notistream.db.pool import TenantDatabase
 from notistream.realtime.listeners import Reader
 from notistream.runtime import Runtime
-from notistream.sending.acceptance import Sender
+from notistream.sending.acceptance import Caller
 from notistream.web.server.body import LargeBodies
 from notistream.web.server.route import RouteTable
 
 RUNTIME = web.AppKey("notistream_runtime", Runtime)
 ROUTE_TABLE = web.AppKey("notistream_route_table", RouteTable)
 LARGE_BODIES = web.AppKey("notistream_large_bodies", LargeBodies)
-SENDER = web.RequestKey("notistream_sender", Sender)
+CALLER = web.RequestKey("notistream_sender", Caller)
 STANDING = web.RequestKey("notistream_standing", Standing)
 READER = web.RequestKey("notistream_reader", Reader)
 """Who asks with a recipient's token."""
@@ -21,4 +21,4 @@ READER = web.RequestKey("notistream_reader", Reader)
 
 def own(request: web.Request) -> TenantDatabase:
     """The database as the request's tenant sees it: PostgreSQL itself keeps other tenants' rows away."""
-    return request.app[RUNTIME].database.of(request[SENDER].tenant_id)
+    return request.app[RUNTIME].database.of(request[CALLER].tenant_id)

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.errors import DatabaseUnavailable, FieldError, InvalidRequest
-from notistream.sending.idempotency import Replays
-from notistream.web.server.context import RUNTIME, SENDER
+from notistream.sending.idempotency import StoredAnswers
+from notistream.web.server.context import CALLER, RUNTIME
 
 log = logging.getLogger(__name__)
 KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
@@ -29,7 +29,7 @@ async def once(
 
     Raises:
         InvalidRequest: the key is not usable.
-        IdempotencyKeyReused, RequestInFlight: see `Replays.begin`.
+        IdempotencyKeyReused, RequestInFlight: see `StoredAnswers.begin`.
     """
     text = request.headers.get("Idempotency-Key")
     if text is None:
@@ -40,13 +40,13 @@ async def once(
         )
     resource = request.match_info.route.resource
     assert resource is not None
-    key = RequestKey(request[SENDER].tenant_id, f"{request.method} {resource.canonical}", text)
-    replays = request.app[RUNTIME].replays
+    key = RequestKey(request[CALLER].tenant_id, f"{request.method} {resource.canonical}", text)
+    replays = request.app[RUNTIME].stored_answers
     known = await replays.begin(key, body)
     if known is not None:
         return _again(known)
     digest = hashlib.sha256(body).hexdigest()[:32]
-    request[SENDER] = replace(request[SENDER], request_key=f"{key.route} {digest} {text}")
+    request[CALLER] = replace(request[CALLER], request_key=f"{key.route} {digest} {text}")
     try:
         response = await serve()
     except DatabaseUnavailable:
@@ -63,7 +63,7 @@ def _again(known: StoredAnswer) -> web.Response:
     return web.Response(body=known.body, status=known.status or 200, headers=headers)
 
 
-async def _complete(replays: Replays, key: RequestKey, response: web.Response) -> None:
+async def _complete(replays: StoredAnswers, key: RequestKey, response: web.Response) -> None:
     """The request is committed: where its answer cannot be kept, it is still answered."""
     assert isinstance(response.body, bytes)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
@@ -73,7 +73,7 @@ async def _complete(replays: Replays, key: RequestKey, response: web.Response) -
         log.warning("answer not kept", extra={"route": key.route})
 
 
-async def _abandon(replays: Replays, key: RequestKey) -> None:
+async def _abandon(replays: StoredAnswers, key: RequestKey) -> None:
     try:
         await replays.abandon(key)
     except DatabaseUnavailable:

@@ -12,7 +12,6 @@ from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
 from notistream.access.authentication import Principal
-from notistream.console import door
 from notistream.errors import (
     AdminOnly,
     MethodNotAllowed,
@@ -22,9 +21,9 @@ from notistream.errors import (
     Unauthorized,
 )
 from notistream.observability import logs, metrics, tracing
-from notistream.sending.acceptance import Sender
+from notistream.sending.acceptance import Caller
 from notistream.web.server import limits, problems
-from notistream.web.server.context import READER, ROUTE_TABLE, RUNTIME, SENDER, STANDING
+from notistream.web.server.context import CALLER, READER, ROUTE_TABLE, RUNTIME, STANDING
 from notistream.web.server.query import refuse_unknown
 from notistream.web.server.route import Route
 from notistream.web.server.ws_credentials import presented_token
@@ -73,8 +72,8 @@ async def _answered(
     traceparent: str | None,
 ) -> web.StreamResponse:
     try:
-        if route is not None and route.console:
-            return await door.serve(request, handler)
+        if route is not None and route.guard is not None:
+            return await route.guard(request, handler)
         await _admit(request, route, correlation_id, traceparent)
         return await handler(request)
     except NotiStreamError as exc:
@@ -111,7 +110,7 @@ async def _admit(
         raise _no_route(request)
     if route.public:
         return
-    access = request.app[RUNTIME].access
+    access = request.app[RUNTIME].authentication
     if route.admin:
         if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
             raise AdminOnly
@@ -122,7 +121,7 @@ async def _admit(
             principal = Principal(request[READER].tenant_id)
         else:
             principal = await access.principal(_secret(request.headers, "X-API-Key"))
-        request[SENDER] = Sender(
+        request[CALLER] = Caller(
             tenant_id=principal.tenant_id,
             correlation_id=correlation_id,
             traceparent=traceparent,
@@ -141,7 +140,7 @@ def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError
     """Who is refused for want of a key, again and again, is told to wait."""
     if isinstance(error, Unauthorized):
         try:
-            request.app[RUNTIME].access.guesses.count(request.remote)
+            request.app[RUNTIME].authentication.guesses.count(request.remote)
         except TooManyRequests as exc:
             metrics.KEYS_GUESSED.inc()
             return exc

@@ -18,6 +18,10 @@ SIZE = Parameter(
     description="Entries per page.",
     schema={"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE},
 )
-TOO_MUCH = (400, 401, 408, 413, 415, 422, 429, 503)
+BODY_PROBLEMS = (400, 401, 408, 413, 415, 422, 429, 503)
 """What can be wrong with any request that has a body."""
-WRITING, READING, ONE = (*TOO_MUCH, 409), (401, 422, 429, 503), (401, 404, 422, 429, 503)
+CREATE_PROBLEMS, LIST_PROBLEMS, ITEM_PROBLEMS = (
+    (*BODY_PROBLEMS, 409),
+    (401, 422, 429, 503),
+    (401, 404, 422, 429, 503),
+)

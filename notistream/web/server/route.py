@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Guard = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,8 @@ class Route:
     admin: bool = False
     token: bool = False
     """Takes a recipient's token instead of a key."""
-    console: bool = False
-    """A page of the console: for whoever is signed in there; see `console/door.py`."""
+    guard: Guard | None = None
+    """Answers in the place of the API's own admission; the console's pages have one of their own."""
 
 
 class RouteTable:

@@ -16,7 +16,7 @@ from notistream.web.recipients.bodies import (
     suppression,
 )
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import SENDER, own
+from notistream.web.server.context import CALLER, own
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 
@@ -33,7 +33,7 @@ async def show_many(request: web.Request) -> web.Response:
     query.check()
     found = await suppressions.list_page(
         own(request),
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         after=(after[0], after[1], after[2]) if after else None,
         channel=channel,
         address=address,
@@ -61,7 +61,7 @@ async def put_of_path(request: web.Request) -> web.Response:
 async def _put(request: web.Request, wanted: Suppression) -> web.Response:
     stored, created = await suppressions.put(
         own(request),
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         channel=wanted.channel,
         address=wanted.address,
         category=wanted.category,
@@ -91,7 +91,7 @@ async def _remove(
     name = channel_name(channel, pointer=f"{place}/channel")
     refuse_wrong({f"{place}/address": nul_error(address), "/category": nul_error(category)})
     if not await suppressions.remove(
-        own(request), request[SENDER].tenant_id, channel=name, address=address, category=category
+        own(request), request[CALLER].tenant_id, channel=name, address=address, category=category
     ):
         raise NotFound("this address is not on the suppression list")
     return no_content()

@@ -5,7 +5,7 @@ from aiohttp import web
 from notistream.errors import FieldError, InvalidRequest
 from notistream.web.notifications.handlers import path_id
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import RUNTIME, SENDER
+from notistream.web.server.context import CALLER, RUNTIME
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.templates import bodies, views
@@ -14,7 +14,7 @@ from notistream.web.templates import bodies, views
 async def create(request: web.Request) -> web.Response:
     wanted = parse(bodies.CREATE, await read_body(request))
     stored = await request.app[RUNTIME].templates.create(
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         name=wanted["name"],
         channel=wanted["channel"],
         content=bodies.content(wanted),
@@ -27,7 +27,7 @@ async def create(request: web.Request) -> web.Response:
 async def replace(request: web.Request) -> web.Response:
     template_id, wanted = path_id(request), parse(bodies.REPLACE, await read_body(request))
     stored = await request.app[RUNTIME].templates.replace(
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         template_id,
         bodies.replacement(wanted),
         name=wanted.get("name"),
@@ -37,12 +37,12 @@ async def replace(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    await request.app[RUNTIME].templates.delete(request[SENDER].tenant_id, path_id(request))
+    await request.app[RUNTIME].templates.delete(request[CALLER].tenant_id, path_id(request))
     return no_content()
 
 
 async def show(request: web.Request) -> web.Response:
-    stored = await request.app[RUNTIME].templates.get(request[SENDER].tenant_id, path_id(request))
+    stored = await request.app[RUNTIME].templates.get(request[CALLER].tenant_id, path_id(request))
     return answer(views.template(stored))
 
 
@@ -56,7 +56,7 @@ async def show_many(request: web.Request) -> web.Response:
     )
     query.check()
     page = await request.app[RUNTIME].templates.list_page(
-        request[SENDER].tenant_id, before=before, channel=channel, name=name, limit=size + 1
+        request[CALLER].tenant_id, before=before, channel=channel, name=name, limit=size + 1
     )
     return answer(views.template_page(page, size))
 
@@ -70,7 +70,7 @@ async def show_versions(request: web.Request) -> web.Response:
             [FieldError("/query/cursor", "must be `next_cursor` of the page before")]
         )
     page = await request.app[RUNTIME].templates.versions(
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         template_id,
         before=int(cursor) if cursor else None,
         limit=size + 1,
@@ -82,7 +82,7 @@ async def preview(request: web.Request) -> web.Response:
     template_id, wanted = path_id(request), parse(bodies.PREVIEW_STORED, await read_body(request))
     variables, locale = bodies.values(wanted)
     templates = request.app[RUNTIME].templates
-    stored = await templates.get(request[SENDER].tenant_id, template_id)
+    stored = await templates.get(request[CALLER].tenant_id, template_id)
     variant, found = await templates.preview(
         stored.content, variables, channel=stored.channel, locale=locale
     )

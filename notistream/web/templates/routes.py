@@ -8,14 +8,14 @@ from notistream.domain.template_preview import preview
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.web.notifications import examples
 from notistream.web.server.parameters import (
+    BODY_PROBLEMS,
     CHANNEL,
+    CREATE_PROBLEMS,
     CURSOR,
-    ONE,
-    READING,
+    ITEM_PROBLEMS,
+    LIST_PROBLEMS,
     SIZE,
-    TOO_MUCH,
     V1,
-    WRITING,
 )
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 from notistream.web.templates import handlers, views
@@ -95,7 +95,7 @@ TEMPLATES = (
                     description="Stored.", content=STORED, headers={"Location": "The template."}
                 )
             },
-            problems=WRITING,
+            problems=CREATE_PROBLEMS,
         ),
     ),
     Route(
@@ -121,7 +121,7 @@ TEMPLATES = (
                     ),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -134,7 +134,7 @@ TEMPLATES = (
             summary="Render a template that is not stored",
             body=Content(type=PreviewUnsaved, examples={"sms": UNSAVED}),
             answers={200: PREVIEW},
-            problems=TOO_MUCH,
+            problems=BODY_PROBLEMS,
         ),
     ),
     Route(
@@ -146,7 +146,7 @@ TEMPLATES = (
             tag="Templates",
             summary="Show a template",
             answers={200: Answer(description="The template.", content=STORED)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -171,7 +171,7 @@ TEMPLATES = (
                     ),
                 )
             },
-            problems=(*WRITING, 404),
+            problems=(*CREATE_PROBLEMS, 404),
         ),
     ),
     Route(
@@ -187,7 +187,7 @@ TEMPLATES = (
                 " delivered with it. Starter templates cannot be deleted (409)."
             ),
             answers={204: Answer(description="Done.", media_type=None)},
-            problems=(*ONE, 409),
+            problems=(*ITEM_PROBLEMS, 409),
         ),
     ),
     Route(
@@ -208,7 +208,7 @@ TEMPLATES = (
                     ),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -221,7 +221,7 @@ TEMPLATES = (
             summary="Render a template with values, a starter too",
             body=Content(type=PreviewStored, examples={"values": VALUES}),
             answers={200: PREVIEW},
-            problems=(*TOO_MUCH, 404),
+            problems=(*BODY_PROBLEMS, 404),
         ),
     ),
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 from notistream.access.tenants import IssuedKey
 from notistream.db.tenants import StoredKey, StoredTenant
 from notistream.web.notifications.examples import NOW, TENANT
-from notistream.web.server.parameters import CURSOR, ONE, SIZE, TOO_MUCH
+from notistream.web.server.parameters import BODY_PROBLEMS, CURSOR, ITEM_PROBLEMS, SIZE
 from notistream.web.server.route import Answer, Content, Operation, Route
 from notistream.web.tenants import handlers, views
 
@@ -50,7 +50,7 @@ TENANTS = (
                     description="Made.", content=ONE_TENANT, headers={"Location": "The tenant."}
                 )
             },
-            problems=(*TOO_MUCH, 409),
+            problems=(*BODY_PROBLEMS, 409),
         ),
     ),
     Route(
@@ -71,7 +71,7 @@ TENANTS = (
                     ),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -84,7 +84,7 @@ TENANTS = (
             tag="Tenants",
             summary="Show a tenant",
             answers={200: Answer(description="The tenant.", content=ONE_TENANT)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -114,7 +114,7 @@ TENANTS = (
                     description="Issued.", content=Content(type=views.NewKeyView, examples=ISSUED)
                 )
             },
-            problems=(*TOO_MUCH, 404),
+            problems=(*BODY_PROBLEMS, 404),
         ),
     ),
     Route(
@@ -135,7 +135,7 @@ TENANTS = (
                     ),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -149,7 +149,7 @@ TENANTS = (
             summary="Revoke a key",
             description="It stops working within five seconds. Repeating it does no harm.",
             answers={204: Answer(description="Revoked, now or before.", media_type=None)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -175,7 +175,7 @@ TENANTS = (
                     content=Content(type=views.NewKeyView, examples=ISSUED),
                 )
             },
-            problems=(*TOO_MUCH, 404, 409),
+            problems=(*BODY_PROBLEMS, 404, 409),
         ),
     ),
 )

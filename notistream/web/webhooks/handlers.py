@@ -9,7 +9,7 @@ from notistream.errors import NotFound
 from notistream.web.dead_letters.views import NOTHING
 from notistream.web.notifications.handlers import path_id
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import RUNTIME, SENDER
+from notistream.web.server.context import CALLER, RUNTIME
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.webhooks import bodies, views
@@ -22,7 +22,7 @@ KINDS = (*EVENT_TYPES, TEST_EVENT)
 async def create(request: web.Request) -> web.Response:
     wanted, secret = bodies.endpoint(parse(bodies.PUT_WEBHOOK, await read_body(request)))
     made = await request.app[RUNTIME].webhooks.create(
-        request[SENDER].tenant_id, wanted, secret=secret
+        request[CALLER].tenant_id, wanted, secret=secret
     )
     return answer(views.with_secret(made), status=201, location=f"{BASE}/{made.id}")
 
@@ -32,13 +32,13 @@ async def show_many(request: web.Request) -> web.Response:
     size, before = query.page_size(), query.cursor()
     query.check()
     found = await request.app[RUNTIME].webhooks.list_page(
-        request[SENDER].tenant_id, before=before, limit=size + 1
+        request[CALLER].tenant_id, before=before, limit=size + 1
     )
     return answer(views.endpoint_page(found, size))
 
 
 async def show(request: web.Request) -> web.Response:
-    found = await request.app[RUNTIME].webhooks.get(request[SENDER].tenant_id, path_id(request))
+    found = await request.app[RUNTIME].webhooks.get(request[CALLER].tenant_id, path_id(request))
     return answer(views.endpoint(found))
 
 
@@ -46,13 +46,13 @@ async def put(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
     wanted, secret = bodies.endpoint(parse(bodies.PUT_WEBHOOK, await read_body(request)))
     stored = await request.app[RUNTIME].webhooks.replace(
-        request[SENDER].tenant_id, endpoint_id, wanted, secret=secret
+        request[CALLER].tenant_id, endpoint_id, wanted, secret=secret
     )
     return answer(views.endpoint(stored) if secret is None else views.with_secret(stored))
 
 
 async def delete(request: web.Request) -> web.Response:
-    await request.app[RUNTIME].webhooks.delete(request[SENDER].tenant_id, path_id(request))
+    await request.app[RUNTIME].webhooks.delete(request[CALLER].tenant_id, path_id(request))
     return no_content()
 
 
@@ -61,7 +61,7 @@ async def rotate(request: web.Request) -> web.Response:
     body = await read_body(request) if request.can_read_body else b""
     secret = bodies.new_secret(parse(bodies.ROTATE_SECRET, body) if body else {})
     stored = await request.app[RUNTIME].webhooks.rotate(
-        request[SENDER].tenant_id, endpoint_id, secret=secret
+        request[CALLER].tenant_id, endpoint_id, secret=secret
     )
     return answer(views.with_secret(stored))
 
@@ -70,7 +70,7 @@ async def test(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
     if request.can_read_body and (body := await read_body(request)):
         parse(NOTHING, body)
-    queued = await request.app[RUNTIME].webhooks.test(request[SENDER].tenant_id, endpoint_id)
+    queued = await request.app[RUNTIME].webhooks.test(request[CALLER].tenant_id, endpoint_id)
     return answer(
         views.delivery(queued), status=202, location=f"{BASE}/{endpoint_id}/deliveries/{queued.id}"
     )
@@ -83,7 +83,7 @@ async def show_deliveries(request: web.Request) -> web.Response:
     status, kind = query.word("status", STATUSES), query.word("event_type", KINDS)
     query.check()
     found = await request.app[RUNTIME].webhooks.deliveries(
-        request[SENDER].tenant_id,
+        request[CALLER].tenant_id,
         endpoint_id,
         before=before,
         status=status,
@@ -100,7 +100,7 @@ async def show_delivery(request: web.Request) -> web.Response:
     except ValueError:
         raise NotFound("there is no such delivery") from None
     found = await request.app[RUNTIME].webhooks.delivery(
-        request[SENDER].tenant_id, endpoint_id, delivery_id
+        request[CALLER].tenant_id, endpoint_id, delivery_id
     )
     return answer(views.whole_delivery(found))
 
@@ -109,6 +109,6 @@ async def redeliver(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
     meant = bodies.meant(parse(bodies.REDELIVER, await read_body(request)))
     count = await request.app[RUNTIME].webhooks.redeliver(
-        request[SENDER].tenant_id, endpoint_id, meant
+        request[CALLER].tenant_id, endpoint_id, meant
     )
     return answer(views.Redelivered(count=count), status=202)

@@ -1,7 +1,15 @@
 """Rows of the route table: outbound webhooks."""
 
 from notistream.web.dead_letters.views import Nothing
-from notistream.web.server.parameters import CURSOR, ONE, READING, SIZE, TOO_MUCH, UUID, WRITING
+from notistream.web.server.parameters import (
+    BODY_PROBLEMS,
+    CREATE_PROBLEMS,
+    CURSOR,
+    ITEM_PROBLEMS,
+    LIST_PROBLEMS,
+    SIZE,
+    UUID,
+)
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 from notistream.web.webhooks import bodies, examples, handlers, views
 
@@ -20,7 +28,7 @@ KIND = Parameter(
 DELIVERY_ID = Parameter(name="delivery_id", description="The header `webhook-id`.", schema=UUID)
 SECRET_SHOWN = Content(type=views.WebhookView, examples=examples.CREATED)
 SHOWN = Content(type=views.WebhookView, examples=examples.SHOWN)
-CHANGING = (*WRITING, 404)
+CHANGING = (*CREATE_PROBLEMS, 404)
 
 ENDPOINTS = (
     Route(
@@ -49,7 +57,7 @@ ENDPOINTS = (
                     headers={"Location": "The endpoint."},
                 )
             },
-            problems=WRITING,
+            problems=CREATE_PROBLEMS,
         ),
     ),
     Route(
@@ -67,7 +75,7 @@ ENDPOINTS = (
                     content=Content(type=views.WebhookPage, examples=examples.PAGE),
                 )
             },
-            problems=READING,
+            problems=LIST_PROBLEMS,
         ),
     ),
     Route(
@@ -79,7 +87,7 @@ ENDPOINTS = (
             tag=TAG,
             summary="Show an endpoint",
             answers={200: Answer(description="The endpoint.", content=SHOWN)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -111,7 +119,7 @@ ENDPOINTS = (
             tag=TAG,
             summary="Delete an endpoint and its deliveries",
             answers={204: Answer(description="Done.", media_type=None)},
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -133,7 +141,7 @@ ENDPOINTS = (
             answers={
                 200: Answer(description="The endpoint, with the new secret.", content=SECRET_SHOWN)
             },
-            problems=(*TOO_MUCH, 404),
+            problems=(*BODY_PROBLEMS, 404),
         ),
     ),
     Route(
@@ -175,7 +183,7 @@ DELIVERIES = (
                     content=Content(type=views.DeliveryPage, examples=examples.DELIVERIES),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(
@@ -193,7 +201,7 @@ DELIVERIES = (
                     content=Content(type=views.WholeDeliveryView, examples=examples.DELIVERY_SHOWN),
                 )
             },
-            problems=ONE,
+            problems=ITEM_PROBLEMS,
         ),
     ),
     Route(

@@ -3,8 +3,7 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from notistream.domain.outcome import Receipt
-from notistream.providers.api import Checked, ProviderSettings
+from notistream.providers.api import Accepted, Checked, ProviderSettings
 from notistream.providers.http import checked_connection, open_session, raise_for_status
 
 
@@ -32,7 +31,7 @@ class CarrierProvider:
         headers = {"Idempotency-Key": message.idempotency_key}
         async with self._session.post(self._settings.url, json=body, headers=headers) as response:
             raise_for_status(response.status, response.headers)
-        return Receipt(f"carrier-{message.idempotency_key}")
+        return Accepted(f"carrier-{message.idempotency_key}")
 
     async def check(self):
         if self._settings.pin.get_secret_value() == "0000":

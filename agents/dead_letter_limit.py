@@ -18,7 +18,7 @@ async def room(app: NotiStream, lane: Lane, channel: str) -> bool:
     The record stays unacknowledged, and so do those behind it: whatever makes so many bad has to be
     looked at first.
     """
-    limit = app.runtime.burials[channel]
+    limit = app.runtime.dead_letter_limits[channel]
     if limit.take(time.monotonic()):
         return True
     log.error(

@@ -3,7 +3,7 @@
 from notistream.domain.rate_limit import Rate, Usage, wait_s
 
 
-class BurialLimit:
+class DeadLetterLimit:
     """Counts burials in two windows; when it is used up, whoever wants to bury waits.
 
     A bad deploy makes every record undecodable, or every delivery a defect: without the limit it
