@@ -1,1 +1,1 @@
-"""TODO."""
+"""Access: tenants and their keys, operators and their sessions, limits on requests."""

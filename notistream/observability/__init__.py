@@ -1,1 +1,1 @@
-"""TODO."""
+"""Observability: metrics, logs and traces of a process."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Recipients: contacts, opt-outs and erasure."""

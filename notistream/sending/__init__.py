@@ -1,1 +1,1 @@
-"""TODO."""
+"""Sending: accept, preview and change notifications on behalf of a tenant."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Settings: everything that can be set from outside, read once."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Webhooks: endpoints of tenants, and the sender that tells them of events."""

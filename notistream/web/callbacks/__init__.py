@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP callbacks of vendors."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of dead letters, for operators."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of probes and figures."""

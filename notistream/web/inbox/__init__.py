@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP and WebSockets of inboxes and status updates."""

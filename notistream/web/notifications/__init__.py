@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of notifications: create, list, change, preview."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The OpenAPI document, and the pages that show it."""

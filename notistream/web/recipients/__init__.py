@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of recipients and their device tokens."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of replays of a time range, for operators."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of suppressions, and the unsubscribe pages."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of tenants and their keys, for operators."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of webhook endpoints."""
