@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from notistream.client import Client, answers, records
-from notistream.client.operation import Group, listing, operation
+from notistream_client import Client, answers, records
+from notistream_client.operation import Group, listing, operation
 from tests.documented import DOCUMENT, OPERATIONS, operation_of, resolved, validate
 from tests.unit.client_calls import CALLS
 

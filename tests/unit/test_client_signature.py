@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from notistream.client import InvalidSignature, verify
+from notistream_client import InvalidSignature, verify
 from notistream.domain.webhook_signature import secret_of, signed_headers
 
 BODY = json.dumps(

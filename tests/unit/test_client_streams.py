@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from notistream.client import (
+from notistream_client import (
     START,
     ApiError,
     AsyncClient,

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from notistream.client.answers import Page
-from notistream.client.call import Call
-from notistream.client.senders import AsyncSender, Sender
+from notistream_client.answers import Page
+from notistream_client.call import Call
+from notistream_client.senders import AsyncSender, Sender
 
 T = TypeVar("T")
 

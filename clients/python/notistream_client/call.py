@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from notistream.client.loading import Reader
+from notistream_client.loading import Reader
 
 T = TypeVar("T")
 API = "/api/v1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from notistream.client.answers import FieldProblem, Notification, Problem
+from notistream_client.answers import FieldProblem, Notification, Problem
 
 
 class ClientError(Exception):

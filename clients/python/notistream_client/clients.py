@@ -7,15 +7,15 @@ from typing import Generic, Self
 import httpx
 
 from notistream import __version__
-from notistream.client.inbox import Inbox
-from notistream.client.notifications import Batches, Notifications
-from notistream.client.operation import S_co
-from notistream.client.recipients import Devices, RecipientPreferences, Recipients, Suppressions
-from notistream.client.retries import Retries
-from notistream.client.senders import AsyncSender, Sender
-from notistream.client.streams import Streams
-from notistream.client.templates import Templates
-from notistream.client.webhooks import Webhooks
+from notistream_client.inbox import Inbox
+from notistream_client.notifications import Batches, Notifications
+from notistream_client.operation import S_co
+from notistream_client.recipients import Devices, RecipientPreferences, Recipients, Suppressions
+from notistream_client.retries import Retries
+from notistream_client.senders import AsyncSender, Sender
+from notistream_client.streams import Streams
+from notistream_client.templates import Templates
+from notistream_client.webhooks import Webhooks
 
 BASE_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 10.0

@@ -7,8 +7,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from notistream.client.answers import Page
-from notistream.client.errors import UnexpectedAnswer
+from notistream_client.answers import Page
+from notistream_client.errors import UnexpectedAnswer
 
 T = TypeVar("T")
 Reader = Callable[[Any], T]

@@ -4,7 +4,7 @@ It knows nothing of the server, and loads nothing of it.
 """
 
 try:
-    from notistream.client.answers import (
+    from notistream_client.answers import (
         Batch,
         BatchAccepted,
         Notification,
@@ -14,8 +14,8 @@ try:
         StatusUpdate,
         Trace,
     )
-    from notistream.client.clients import AsyncClient, Client
-    from notistream.client.errors import (
+    from notistream_client.clients import AsyncClient, Client
+    from notistream_client.errors import (
         ApiError,
         ClientError,
         Conflict,
@@ -29,16 +29,16 @@ try:
         UnexpectedAnswer,
         Unreachable,
     )
-    from notistream.client.records import InboxMessage, Preferences, Recipient, Template, Webhook
-    from notistream.client.retries import NO_RETRIES, Retries
-    from notistream.client.signature import verify
-    from notistream.client.streams import START
+    from notistream_client.records import InboxMessage, Preferences, Recipient, Template, Webhook
+    from notistream_client.retries import NO_RETRIES, Retries
+    from notistream_client.signature import verify
+    from notistream_client.streams import START
 except ModuleNotFoundError as exc:
     missing = (exc.name or "").partition(".")[0]
     if missing not in {"httpx", "websockets"}:
         raise
     raise ImportError(
-        f"notistream.client needs {missing}: pip install 'notistream[client]'", name=missing
+        f"notistream_client needs {missing}: pip install 'notistream[client]'", name=missing
     ) from exc
 
 __all__ = [

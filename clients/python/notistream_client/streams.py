@@ -14,15 +14,15 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from notistream.client.answers import StatusUpdate
-from notistream.client.bodies import Id
-from notistream.client.call import API
-from notistream.client.errors import TokenExpired, UnexpectedAnswer, Unreachable
-from notistream.client.inbox import Inbox, owner
-from notistream.client.loading import one
-from notistream.client.records import InboxMessage
-from notistream.client.retries import Retries, parsed_wait_s
-from notistream.client.senders import AsyncSender, refused
+from notistream_client.answers import StatusUpdate
+from notistream_client.bodies import Id
+from notistream_client.call import API
+from notistream_client.errors import TokenExpired, UnexpectedAnswer, Unreachable
+from notistream_client.inbox import Inbox, owner
+from notistream_client.loading import one
+from notistream_client.records import InboxMessage
+from notistream_client.retries import Retries, parsed_wait_s
+from notistream_client.senders import AsyncSender, refused
 
 log = logging.getLogger(__name__)
 

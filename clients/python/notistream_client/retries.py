@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from notistream.client.call import Call
+from notistream_client.call import Call
 
 Outcome = httpx.Response | httpx.RequestError
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from notistream.client.answers import Page
-from notistream.client.call import Call
-from notistream.client.pages import AsyncPages, Pages
-from notistream.client.senders import AsyncSender, Sender
+from notistream_client.answers import Page
+from notistream_client.call import Call
+from notistream_client.pages import AsyncPages, Pages
+from notistream_client.senders import AsyncSender, Sender
 
 P = ParamSpec("P")
 T = TypeVar("T")

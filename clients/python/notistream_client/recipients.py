@@ -2,13 +2,13 @@
 
 from typing import Unpack
 
-from notistream.client import bodies
-from notistream.client.answers import Page
-from notistream.client.bodies import Channel
-from notistream.client.call import Call, at
-from notistream.client.loading import nothing, one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import Device, Erased, Preferences, Recipient, Suppression
+from notistream_client import bodies
+from notistream_client.answers import Page
+from notistream_client.bodies import Channel
+from notistream_client.call import Call, at
+from notistream_client.loading import nothing, one, page
+from notistream_client.operation import Group, S_co, listing, operation
+from notistream_client.records import Device, Erased, Preferences, Recipient, Suppression
 
 
 class Recipients(Group[S_co]):

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import httpx
 
-from notistream.client import loading
-from notistream.client.answers import Problem
-from notistream.client.call import Call, content_of, headers_of, query_of
-from notistream.client.errors import ApiError, UnexpectedAnswer, Unreachable, refusal
-from notistream.client.retries import Outcome, Retries, next_wait_s, retry_after_s
+from notistream_client import loading
+from notistream_client.answers import Problem
+from notistream_client.call import Call, content_of, headers_of, query_of
+from notistream_client.errors import ApiError, UnexpectedAnswer, Unreachable, refusal
+from notistream_client.retries import Outcome, Retries, next_wait_s, retry_after_s
 
 T = TypeVar("T")
 SHOWN = 200

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from notistream.client.answers import Segments
+from notistream_client.answers import Segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

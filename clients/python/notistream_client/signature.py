@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from notistream.client.errors import InvalidSignature
+from notistream_client.errors import InvalidSignature
 
 PREFIX = "whsec_"
 VERSION = "v1"

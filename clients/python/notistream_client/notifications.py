@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
-from notistream.client import bodies
-from notistream.client.answers import (
+from notistream_client import bodies
+from notistream_client.answers import (
     Batch,
     BatchAccepted,
     Figures,
@@ -14,11 +14,11 @@ from notistream.client.answers import (
     Recalled,
     Trace,
 )
-from notistream.client.bodies import Id
-from notistream.client.call import Call, at, new_key
-from notistream.client.loading import one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import SandboxMessage
+from notistream_client.bodies import Id
+from notistream_client.call import Call, at, new_key
+from notistream_client.loading import one, page
+from notistream_client.operation import Group, S_co, listing, operation
+from notistream_client.records import SandboxMessage
 
 
 class Notifications(Group[S_co]):

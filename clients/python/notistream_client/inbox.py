@@ -5,12 +5,12 @@ With a recipient's token instead of a key no recipient is named.
 
 from collections.abc import Mapping
 
-from notistream.client.answers import Page
-from notistream.client.bodies import Id
-from notistream.client.call import Call, at
-from notistream.client.loading import nothing, one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import InboxMessage, Token, Unread
+from notistream_client.answers import Page
+from notistream_client.bodies import Id
+from notistream_client.call import Call, at
+from notistream_client.loading import nothing, one, page
+from notistream_client.operation import Group, S_co, listing, operation
+from notistream_client.records import InboxMessage, Token, Unread
 
 
 def owner(recipient_id: str | None) -> Mapping[str, str]:
