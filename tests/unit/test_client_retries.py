@@ -10,6 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from notistream.errors import FieldError
+from notistream.errors import InvalidRequest as InvalidContent
+from notistream.web.notifications import examples
+from notistream.web.server import problems
+from notistream.web.server.respond import dump
 from notistream_client import (
     NO_RETRIES,
     ApiError,
@@ -29,11 +34,6 @@ from notistream_client import (
 from notistream_client.call import Call, at
 from notistream_client.loading import nothing
 from notistream_client.retries import next_wait_s
-from notistream.errors import FieldError
-from notistream.errors import InvalidRequest as InvalidContent
-from notistream.web.notifications import examples
-from notistream.web.server import problems
-from notistream.web.server.respond import dump
 
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 GET = Call(method="GET", path=at("x"), read=nothing)

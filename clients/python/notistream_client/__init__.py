@@ -1,45 +1,35 @@
-"""A client of the HTTP API, blocking and awaited.
+"""Typed client of the NotiStream HTTP API, blocking and asynchronous."""
 
-It knows nothing of the server, and loads nothing of it.
-"""
-
-try:
-    from notistream_client.answers import (
-        Batch,
-        BatchAccepted,
-        Notification,
-        Page,
-        Preview,
-        Problem,
-        StatusUpdate,
-        Trace,
-    )
-    from notistream_client.clients import AsyncClient, Client
-    from notistream_client.errors import (
-        ApiError,
-        ClientError,
-        Conflict,
-        InvalidRequest,
-        InvalidSignature,
-        NotFound,
-        TokenExpired,
-        TooManyRequests,
-        Unauthorized,
-        Unavailable,
-        UnexpectedAnswer,
-        Unreachable,
-    )
-    from notistream_client.records import InboxMessage, Preferences, Recipient, Template, Webhook
-    from notistream_client.retries import NO_RETRIES, Retries
-    from notistream_client.signature import verify
-    from notistream_client.streams import START
-except ModuleNotFoundError as exc:
-    missing = (exc.name or "").partition(".")[0]
-    if missing not in {"httpx", "websockets"}:
-        raise
-    raise ImportError(
-        f"notistream_client needs {missing}: pip install 'notistream[client]'", name=missing
-    ) from exc
+from notistream_client.answers import (
+    Batch,
+    BatchAccepted,
+    Notification,
+    Page,
+    Preview,
+    Problem,
+    StatusUpdate,
+    Trace,
+)
+from notistream_client.clients import AsyncClient, Client
+from notistream_client.errors import (
+    ApiError,
+    ClientError,
+    Conflict,
+    InvalidRequest,
+    InvalidSignature,
+    NotFound,
+    TokenExpired,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from notistream_client.records import InboxMessage, Preferences, Recipient, Template, Webhook
+from notistream_client.retries import NO_RETRIES, Retries
+from notistream_client.signature import verify
+from notistream_client.streams import START
+from notistream_client.version import __version__
 
 __all__ = [
     "NO_RETRIES",
@@ -72,5 +62,6 @@ __all__ = [
     "UnexpectedAnswer",
     "Unreachable",
     "Webhook",
+    "__version__",
     "verify",
 ]

@@ -6,7 +6,6 @@ from typing import Generic, Self
 
 import httpx
 
-from notistream import __version__
 from notistream_client.inbox import Inbox
 from notistream_client.notifications import Batches, Notifications
 from notistream_client.operation import S_co
@@ -15,6 +14,7 @@ from notistream_client.retries import Retries
 from notistream_client.senders import AsyncSender, Sender
 from notistream_client.streams import Streams
 from notistream_client.templates import Templates
+from notistream_client.version import __version__
 from notistream_client.webhooks import Webhooks
 
 BASE_URL = "http://127.0.0.1:8080"
