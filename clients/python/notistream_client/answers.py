@@ -26,7 +26,7 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class DeliveryReceipt:
     """What the vendor said after it had accepted the message."""
 
     state: str
@@ -68,7 +68,7 @@ class Notification:
     error_message: str | None = None
     provider: str | None = None
     provider_message_id: str | None = None
-    receipt: Receipt | None = None
+    receipt: DeliveryReceipt | None = None
     type: str | None = None
     category: str | None = None
     metadata: Mapping[str, Any]

@@ -8,10 +8,10 @@ import httpx
 
 from notistream_client.inbox import Inbox
 from notistream_client.notifications import Batches, Notifications
-from notistream_client.operation import S_co
+from notistream_client.operation import R_co
 from notistream_client.recipients import Devices, RecipientPreferences, Recipients, Suppressions
+from notistream_client.requesters import AsyncRequester, Requester
 from notistream_client.retries import Retries
-from notistream_client.senders import AsyncSender, Sender
 from notistream_client.streams import Streams
 from notistream_client.templates import Templates
 from notistream_client.version import __version__
@@ -21,23 +21,23 @@ BASE_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 10.0
 
 
-class _Operations(Generic[S_co]):
-    """Every group of operations, over one sender."""
+class _Operations(Generic[R_co]):
+    """Every group of operations, over one requester."""
 
-    def __init__(self, sender: S_co) -> None:
-        self._sender = sender
-        self.notifications = Notifications(sender)
-        self.batches = Batches(sender)
-        self.templates = Templates(sender)
-        self.recipients = Recipients(sender)
-        self.preferences = RecipientPreferences(sender)
-        self.devices = Devices(sender)
-        self.suppressions = Suppressions(sender)
-        self.webhooks = Webhooks(sender)
-        self.inbox = Inbox(sender)
+    def __init__(self, requester: R_co) -> None:
+        self._requester = requester
+        self.notifications = Notifications(requester)
+        self.batches = Batches(requester)
+        self.templates = Templates(requester)
+        self.recipients = Recipients(requester)
+        self.preferences = RecipientPreferences(requester)
+        self.devices = Devices(requester)
+        self.suppressions = Suppressions(requester)
+        self.webhooks = Webhooks(requester)
+        self.inbox = Inbox(requester)
 
 
-class Client(_Operations[Sender]):
+class Client(_Operations[Requester]):
     """Blocks until the answer is there; may be used by several threads.
 
     `api_key` is a tenant's, or `token` a recipient's. `timeout_s` is for each attempt, not for the
@@ -57,7 +57,7 @@ class Client(_Operations[Sender]):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         super().__init__(
-            Sender(
+            Requester(
                 httpx.Client(
                     base_url=base_url,
                     headers=_headers(api_key, token),
@@ -77,10 +77,10 @@ class Client(_Operations[Sender]):
 
     def close(self) -> None:
         """Give the connections back."""
-        self._sender.close()
+        self._requester.close()
 
 
-class AsyncClient(_Operations[AsyncSender]):
+class AsyncClient(_Operations[AsyncRequester]):
     """Is awaited, and has streams besides; otherwise as Client."""
 
     def __init__(
@@ -96,7 +96,7 @@ class AsyncClient(_Operations[AsyncSender]):
     ) -> None:
         headers = _headers(api_key, token)
         super().__init__(
-            AsyncSender(
+            AsyncRequester(
                 httpx.AsyncClient(
                     base_url=base_url,
                     headers=headers,
@@ -124,7 +124,7 @@ class AsyncClient(_Operations[AsyncSender]):
 
     async def close(self) -> None:
         """Give the connections back."""
-        await self._sender.close()
+        await self._requester.close()
 
 
 def _headers(api_key: str | None, token: str | None) -> Mapping[str, str]:

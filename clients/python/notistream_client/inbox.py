@@ -9,7 +9,7 @@ from notistream_client.answers import Page
 from notistream_client.bodies import Id
 from notistream_client.call import Call, at
 from notistream_client.loading import nothing, one, page
-from notistream_client.operation import Group, S_co, listing, operation
+from notistream_client.operation import Group, R_co, listing, operation
 from notistream_client.records import InboxMessage, Token, Unread
 
 
@@ -18,7 +18,7 @@ def owner(recipient_id: str | None) -> Mapping[str, str]:
     return {} if recipient_id is None else {"X-Recipient-ID": recipient_id}
 
 
-class Inbox(Group[S_co]):
+class Inbox(Group[R_co]):
     """In-app messages."""
 
     @listing

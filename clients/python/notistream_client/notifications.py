@@ -17,11 +17,11 @@ from notistream_client.answers import (
 from notistream_client.bodies import Id
 from notistream_client.call import Call, at, new_key
 from notistream_client.loading import one, page
-from notistream_client.operation import Group, S_co, listing, operation
+from notistream_client.operation import Group, R_co, listing, operation
 from notistream_client.records import SandboxMessage
 
 
-class Notifications(Group[S_co]):
+class Notifications(Group[R_co]):
     """Send, follow and cancel."""
 
     @operation
@@ -189,7 +189,7 @@ class Notifications(Group[S_co]):
         )
 
 
-class Batches(Group[S_co]):
+class Batches(Group[R_co]):
     """Notifications that came together."""
 
     @operation

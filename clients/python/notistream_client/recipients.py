@@ -7,12 +7,12 @@ from notistream_client.answers import Page
 from notistream_client.bodies import Channel
 from notistream_client.call import Call, at
 from notistream_client.loading import nothing, one, page
-from notistream_client.operation import Group, S_co, listing, operation
+from notistream_client.operation import Group, R_co, listing, operation
 from notistream_client.records import Device, Erased, Preferences, Recipient, Suppression
 
 
-class Recipients(Group[S_co]):
-    """Contacts, by the sender's own ids."""
+class Recipients(Group[R_co]):
+    """Contacts, by your own ids."""
 
     @operation
     def put(self, recipient_id: str, **contact: Unpack[bodies.Contact]) -> Call[Recipient]:
@@ -44,7 +44,7 @@ class Recipients(Group[S_co]):
         return Call(method="DELETE", path=at("recipients", recipient_id), read=one(Erased))
 
 
-class RecipientPreferences(Group[S_co]):
+class RecipientPreferences(Group[R_co]):
     """What recipients wish for."""
 
     @operation
@@ -65,7 +65,7 @@ class RecipientPreferences(Group[S_co]):
         )
 
 
-class Devices(Group[S_co]):
+class Devices(Group[R_co]):
     """Device tokens for push messages."""
 
     @operation
@@ -81,7 +81,7 @@ class Devices(Group[S_co]):
         return Call(method="DELETE", path=at("device-tokens"), body={"token": token}, read=nothing)
 
 
-class Suppressions(Group[S_co]):
+class Suppressions(Group[R_co]):
     """Addresses that are not sent to."""
 
     @listing

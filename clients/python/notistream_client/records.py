@@ -184,7 +184,7 @@ class WebhookCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class WebhookDelivery:
     """An event on its way to an endpoint.
 
     `payload` and `history` only where one delivery is asked for.

@@ -9,7 +9,7 @@ import httpx
 
 from notistream_client.call import Call
 
-Outcome = httpx.Response | httpx.RequestError
+HttpResult = httpx.Response | httpx.RequestError
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 HOPELESS = (
     httpx.UnsupportedProtocol,
@@ -41,7 +41,7 @@ NO_RETRIES = Retries(attempts=1)
 
 def next_wait_s(
     call: Call[Any],
-    outcome: Outcome,
+    result: HttpResult,
     *,
     attempt: int,
     retries: Retries,
@@ -52,25 +52,25 @@ def next_wait_s(
 
     `attempt` is 1 for the first.
     """
-    if attempt >= retries.attempts or not _worth_another(call, outcome):
+    if attempt >= retries.attempts or not _worth_another(call, result):
         return None
-    wait_s = max(retry_after_s(outcome, now=now) or 0.0, retries.backoff_s(attempt, jitter))
+    wait_s = max(retry_after_s(result, now=now) or 0.0, retries.backoff_s(attempt, jitter))
     return wait_s if wait_s <= retries.longest_wait_s else None
 
 
-def _worth_another(call: Call[Any], outcome: Outcome) -> bool:
-    if isinstance(outcome, httpx.RequestError):
-        return isinstance(outcome, NEVER_SENT) or (call.safe and not isinstance(outcome, HOPELESS))
-    if outcome.status_code == 429:  # refused before anything was done
+def _worth_another(call: Call[Any], result: HttpResult) -> bool:
+    if isinstance(result, httpx.RequestError):
+        return isinstance(result, NEVER_SENT) or (call.safe and not isinstance(result, HOPELESS))
+    if result.status_code == 429:  # refused before anything was done
         return True
-    if outcome.status_code == 409:  # an earlier attempt is still being served
-        return call.key is not None and b'"request_in_flight"' in outcome.content
-    return call.safe and outcome.status_code in PASSING
+    if result.status_code == 409:  # an earlier attempt is still being served
+        return call.key is not None and b'"request_in_flight"' in result.content
+    return call.safe and result.status_code in PASSING
 
 
-def retry_after_s(outcome: Outcome, *, now: datetime) -> float | None:
+def retry_after_s(result: HttpResult, *, now: datetime) -> float | None:
     """What the header Retry-After asks for, as seconds or as a date."""
-    text = outcome.headers.get("Retry-After") if isinstance(outcome, httpx.Response) else None
+    text = result.headers.get("Retry-After") if isinstance(result, httpx.Response) else None
     return parsed_wait_s(text, now=now)
 
 

@@ -21,8 +21,8 @@ from notistream_client.errors import TokenExpired, UnexpectedAnswer, Unreachable
 from notistream_client.inbox import Inbox, owner
 from notistream_client.loading import one
 from notistream_client.records import InboxMessage
+from notistream_client.requesters import AsyncRequester, refused
 from notistream_client.retries import Retries, parsed_wait_s
-from notistream_client.senders import AsyncSender, refused
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Streams:
         timeout_s: float,
         retries: Retries,
         tls: ssl.SSLContext | None,
-        inbox: Inbox[AsyncSender],
+        inbox: Inbox[AsyncRequester],
     ) -> None:
         parts = urlsplit(base_url)
         self._base = urlunsplit(

@@ -7,11 +7,11 @@ from notistream_client.answers import Page
 from notistream_client.bodies import Id
 from notistream_client.call import Call, at
 from notistream_client.loading import nothing, one, page
-from notistream_client.operation import Group, S_co, listing, operation
+from notistream_client.operation import Group, R_co, listing, operation
 from notistream_client.records import Template, TemplatePreview, TemplateVersion
 
 
-class Templates(Group[S_co]):
+class Templates(Group[R_co]):
     """Texts with variables."""
 
     @operation

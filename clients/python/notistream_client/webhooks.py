@@ -7,11 +7,11 @@ from notistream_client.answers import Page
 from notistream_client.bodies import Id
 from notistream_client.call import Call, at
 from notistream_client.loading import nothing, one, page
-from notistream_client.operation import Group, S_co, listing, operation
-from notistream_client.records import Delivery, Redelivered, Webhook
+from notistream_client.operation import Group, R_co, listing, operation
+from notistream_client.records import Redelivered, Webhook, WebhookDelivery
 
 
-class Webhooks(Group[S_co]):
+class Webhooks(Group[R_co]):
     """Endpoints that are told what became of notifications."""
 
     @operation
@@ -57,10 +57,13 @@ class Webhooks(Group[S_co]):
         )
 
     @operation
-    def test(self, webhook_id: Id) -> Call[Delivery]:
+    def test(self, webhook_id: Id) -> Call[WebhookDelivery]:
         """Send an event of the type `webhook.test`."""
         return Call(
-            method="POST", path=at("webhooks", webhook_id, "test"), body={}, read=one(Delivery)
+            method="POST",
+            path=at("webhooks", webhook_id, "test"),
+            body={},
+            read=one(WebhookDelivery),
         )
 
     @listing
@@ -72,12 +75,12 @@ class Webhooks(Group[S_co]):
         event_type: str | None = None,
         cursor: str | None = None,
         page_size: int | None = None,
-    ) -> Call[Page[Delivery]]:
+    ) -> Call[Page[WebhookDelivery]]:
         """List what an endpoint was told, newest first."""
         return Call(
             method="GET",
             path=at("webhooks", webhook_id, "deliveries"),
-            read=page(Delivery),
+            read=page(WebhookDelivery),
             query={
                 "status": status,
                 "event_type": event_type,
@@ -87,12 +90,12 @@ class Webhooks(Group[S_co]):
         )
 
     @operation
-    def delivery(self, webhook_id: Id, delivery_id: Id) -> Call[Delivery]:
+    def delivery(self, webhook_id: Id, delivery_id: Id) -> Call[WebhookDelivery]:
         """Show what was sent, and every call."""
         return Call(
             method="GET",
             path=at("webhooks", webhook_id, "deliveries", delivery_id),
-            read=one(Delivery),
+            read=one(WebhookDelivery),
         )
 
     @operation

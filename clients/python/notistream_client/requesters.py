@@ -18,13 +18,13 @@ from notistream_client import loading
 from notistream_client.answers import Problem
 from notistream_client.call import Call, content_of, headers_of, query_of
 from notistream_client.errors import ApiError, UnexpectedAnswer, Unreachable, refusal
-from notistream_client.retries import Outcome, Retries, next_wait_s, retry_after_s
+from notistream_client.retries import HttpResult, Retries, next_wait_s, retry_after_s
 
 T = TypeVar("T")
 SHOWN = 200
 
 
-class Sender:
+class Requester:
     """Sends calls, and blocks until their end."""
 
     def __init__(self, http: httpx.Client, retries: Retries) -> None:
@@ -35,14 +35,14 @@ class Sender:
         """The answer; raises ClientError."""
         request = self._http.build_request(**_prepared(call))
         for attempt in count(1):
-            outcome: Outcome
+            result: HttpResult
             try:
-                outcome = self._http.send(request)
+                result = self._http.send(request)
             except httpx.RequestError as exc:
-                outcome = exc
-            wait_s = _wait_s(call, outcome, attempt=attempt, retries=self._retries)
+                result = exc
+            wait_s = _wait_s(call, result, attempt=attempt, retries=self._retries)
             if wait_s is None:
-                return ended(call, outcome, attempts=attempt)
+                return ended(call, result, attempts=attempt)
             time.sleep(wait_s)
         raise AssertionError("counting has no end")
 
@@ -50,7 +50,7 @@ class Sender:
         self._http.close()
 
 
-class AsyncSender:
+class AsyncRequester:
     """Sends calls, and is awaited."""
 
     def __init__(self, http: httpx.AsyncClient, retries: Retries) -> None:
@@ -61,14 +61,14 @@ class AsyncSender:
         """The answer; raises ClientError."""
         request = self._http.build_request(**_prepared(call))
         for attempt in count(1):
-            outcome: Outcome
+            result: HttpResult
             try:
-                outcome = await self._http.send(request)
+                result = await self._http.send(request)
             except httpx.RequestError as exc:
-                outcome = exc
-            wait_s = _wait_s(call, outcome, attempt=attempt, retries=self._retries)
+                result = exc
+            wait_s = _wait_s(call, result, attempt=attempt, retries=self._retries)
             if wait_s is None:
-                return ended(call, outcome, attempts=attempt)
+                return ended(call, result, attempts=attempt)
             await asyncio.sleep(wait_s)
         raise AssertionError("counting has no end")
 
@@ -87,10 +87,10 @@ def _prepared(call: Call[Any]) -> Mapping[str, Any]:
     }
 
 
-def _wait_s(call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries) -> float | None:
+def _wait_s(call: Call[Any], result: HttpResult, *, attempt: int, retries: Retries) -> float | None:
     return next_wait_s(
         call,
-        outcome,
+        result,
         attempt=attempt,
         retries=retries,
         jitter=random.random(),  # noqa: S311
@@ -98,7 +98,7 @@ def _wait_s(call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries
     )
 
 
-def ended(call: Call[T], outcome: Outcome, *, attempts: int) -> T:
+def ended(call: Call[T], result: HttpResult, *, attempts: int) -> T:
     """What the call came to.
 
     Raises:
@@ -106,17 +106,17 @@ def ended(call: Call[T], outcome: Outcome, *, attempts: int) -> T:
         Unreachable: there was no answer.
         UnexpectedAnswer: the answer cannot be read.
     """
-    if isinstance(outcome, httpx.RequestError):
-        what = str(outcome) or type(outcome).__name__
-        raise Unreachable(f"{call.method} {call.path}: {what} (attempts: {attempts})") from outcome
-    if not outcome.is_success:
+    if isinstance(result, httpx.RequestError):
+        what = str(result) or type(result).__name__
+        raise Unreachable(f"{call.method} {call.path}: {what} (attempts: {attempts})") from result
+    if not result.is_success:
         raise refused(
-            outcome.status_code,
-            outcome.content,
+            result.status_code,
+            result.content,
             attempts=attempts,
-            retry_after_s=retry_after_s(outcome, now=datetime.now(UTC)),
+            retry_after_s=retry_after_s(result, now=datetime.now(UTC)),
         )
-    return call.read(_json(outcome.content) if outcome.content else None)
+    return call.read(_json(result.content) if result.content else None)
 
 
 def refused(
