@@ -1,4 +1,4 @@
-"""The two clients: the same operations, blocking and awaited."""
+"""The two clients: the same operations, blocking and asynchronous."""
 
 import ssl
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ class _Operations(Generic[R_co]):
 
 
 class Client(_Operations[Requester]):
-    """Blocks until the answer is there; may be used by several threads.
+    """The blocking client. Several threads may share one.
 
-    `api_key` is a tenant's, or `token` a recipient's. `timeout_s` is for each attempt, not for the
-    whole call. `tls` says which certificates are trusted, where not the usual ones. `transport` is
-    httpx's, for tests and proxies.
+    `api_key` belongs to a tenant, `token` to a recipient; pass one of them. `timeout_s` limits each
+    attempt, not the whole call. `tls` trusts other certificates than the usual ones. `transport`
+    is a transport of httpx, for tests and proxies.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class Client(_Operations[Requester]):
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._requester.close()
 
 
 class AsyncClient(_Operations[AsyncRequester]):
-    """Is awaited, and has streams besides; otherwise as Client."""
+    """The asynchronous client: as Client, and with `streams`."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class AsyncClient(_Operations[AsyncRequester]):
         await self.close()
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._requester.close()
 
 

@@ -1,6 +1,6 @@
 """Operations on recipients' inboxes.
 
-With a recipient's token instead of a key no recipient is named.
+A recipient's token already says who the recipient is; with a key, pass `recipient_id`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from notistream_client.records import InboxMessage, Token, Unread
 
 
 def owner(recipient_id: str | None) -> Mapping[str, str]:
-    """The header that says whose inbox is meant."""
+    """The header that names the owner of the inbox."""
     return {} if recipient_id is None else {"X-Recipient-ID": recipient_id}
 
 
@@ -75,6 +75,9 @@ class Inbox(Group[R_co]):
 
     @operation
     def token(self, recipient_id: str, *, ttl_s: int | None = None) -> Call[Token]:
-        """Make a token that opens this recipient's inbox and status updates to a browser or an app."""
+        """Make a token for a browser or an app.
+
+        It opens this recipient's inbox and status updates.
+        """
         body = {"recipient_id": recipient_id, **({} if ttl_s is None else {"ttl": ttl_s})}
         return Call(method="POST", path=at("ws-token"), body=body, changes=False, read=one(Token))

@@ -1,4 +1,4 @@
-"""How one description of an operation becomes a method of both clients."""
+"""Turns one description of an operation into a method of both clients."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -15,14 +15,14 @@ R_co = TypeVar("R_co", bound=Requester | AsyncRequester, covariant=True)
 
 
 class Group(Generic[R_co]):
-    """Operations on one kind of thing; the requester decides whether they block or are awaited."""
+    """Operations on one kind of resource; the requester makes them blocking or asynchronous."""
 
     def __init__(self, requester: R_co) -> None:
         self.requester = requester
 
 
 class operation(Generic[P, T]):  # noqa: N801 - used as a decorator, as `property` is
-    """A method that describes a Call, and for callers one that sends it."""
+    """A method that describes a Call; callers see a method that sends it."""
 
     def __init__(self, describe: Callable[Concatenate[Any, P], Call[T]]) -> None:
         self.describe = describe
@@ -48,7 +48,7 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator, as `propert
 
 
 class listing(Generic[P, T]):  # noqa: N801
-    """The same for a Call of a page: callers get something to walk through."""
+    """The same for a Call of a page; callers get an iterable over all pages."""
 
     def __init__(self, describe: Callable[Concatenate[Any, P], Call[Page[T]]]) -> None:
         self.describe = describe

@@ -1,4 +1,4 @@
-"""Lists that are walked through page by page, with `for` and with `async for`."""
+"""Lists that are read page by page, with `for` and with `async for`."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Pages(Generic[T]):
-    """All entries of a list; a page is asked for when the walk reaches it."""
+    """All entries of a list; each page is requested when the iteration reaches it."""
 
     def __init__(self, requester: Requester, call: Call[Page[T]]) -> None:
         self._requester = requester
@@ -23,7 +23,7 @@ class Pages(Generic[T]):
         return self._requester.send(self._call)
 
     def pages(self) -> Iterator[Page[T]]:
-        """One page after the other."""
+        """Every page from the cursor on."""
         call: Call[Page[T]] | None = self._call
         while call is not None:
             page = self._requester.send(call)
@@ -36,7 +36,7 @@ class Pages(Generic[T]):
 
 
 class AsyncPages(Generic[T]):
-    """All entries of a list; a page is asked for when the walk reaches it."""
+    """All entries of a list; each page is requested when the iteration reaches it."""
 
     def __init__(self, requester: AsyncRequester, call: Call[Page[T]]) -> None:
         self._requester = requester
@@ -47,7 +47,7 @@ class AsyncPages(Generic[T]):
         return await self._requester.send(self._call)
 
     async def pages(self) -> AsyncIterator[Page[T]]:
-        """One page after the other."""
+        """Every page from the cursor on."""
         call: Call[Page[T]] | None = self._call
         while call is not None:
             page = await self._requester.send(call)

@@ -1,4 +1,4 @@
-"""Operations on recipients, their devices and wishes, and on the suppression list."""
+"""Operations on recipients, their devices and preferences, and on the suppression list."""
 
 from typing import Unpack
 
@@ -12,7 +12,7 @@ from notistream_client.records import Device, Erased, Preferences, Recipient, Su
 
 
 class Recipients(Group[R_co]):
-    """Contacts, by your own ids."""
+    """Recipients and their addresses, by your own ids."""
 
     @operation
     def put(self, recipient_id: str, **contact: Unpack[bodies.Contact]) -> Call[Recipient]:
@@ -45,18 +45,18 @@ class Recipients(Group[R_co]):
 
 
 class RecipientPreferences(Group[R_co]):
-    """What recipients wish for."""
+    """What recipients want to receive, and when."""
 
     @operation
     def get(self, recipient_id: str) -> Call[Preferences]:
-        """Show what holds for a recipient, who need not be stored."""
+        """Show the preferences of a recipient, who need not be stored."""
         return Call(
             method="GET", path=at("recipients", recipient_id, "preferences"), read=one(Preferences)
         )
 
     @operation
     def put(self, recipient_id: str, **wishes: Unpack[bodies.Wishes]) -> Call[Preferences]:
-        """Replace all that a recipient wishes."""
+        """Replace all preferences of a recipient."""
         return Call(
             method="PUT",
             path=at("recipients", recipient_id, "preferences"),
@@ -70,7 +70,10 @@ class Devices(Group[R_co]):
 
     @operation
     def register(self, **device: Unpack[bodies.NewDevice]) -> Call[Device]:
-        """Register or refresh a device token: it becomes the recipient's newest, and no other recipient's."""
+        """Register or refresh a device token.
+
+        It becomes the recipient's newest token; another recipient who had it loses it.
+        """
         return Call(
             method="POST", path=at("device-tokens"), body=device, changes=False, read=one(Device)
         )
@@ -82,7 +85,7 @@ class Devices(Group[R_co]):
 
 
 class Suppressions(Group[R_co]):
-    """Addresses that are not sent to."""
+    """Addresses to which nothing is sent."""
 
     @listing
     def list(
@@ -94,7 +97,7 @@ class Suppressions(Group[R_co]):
         cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[Suppression]]:
-        """List them by channel, address and category."""
+        """List suppressed addresses."""
         return Call(
             method="GET",
             path=at("suppressions"),

@@ -1,7 +1,4 @@
-"""The two ways a call is sent, blocking and awaited.
-
-Everything that can be decided is decided elsewhere.
-"""
+"""Send calls, blocking and asynchronous; what to repeat is decided in `retries`."""
 
 import asyncio
 import json
@@ -25,14 +22,14 @@ SHOWN = 200
 
 
 class Requester:
-    """Sends calls, and blocks until their end."""
+    """Sends calls and blocks until they end."""
 
     def __init__(self, http: httpx.Client, retries: Retries) -> None:
         self._http = http
         self._retries = retries
 
     def send(self, call: Call[T]) -> T:
-        """The answer; raises ClientError."""
+        """The answer. Raises ClientError."""
         request = self._http.build_request(**_prepared(call))
         for attempt in count(1):
             result: HttpResult
@@ -51,14 +48,14 @@ class Requester:
 
 
 class AsyncRequester:
-    """Sends calls, and is awaited."""
+    """Sends calls asynchronously."""
 
     def __init__(self, http: httpx.AsyncClient, retries: Retries) -> None:
         self._http = http
         self._retries = retries
 
     async def send(self, call: Call[T]) -> T:
-        """The answer; raises ClientError."""
+        """The answer. Raises ClientError."""
         request = self._http.build_request(**_prepared(call))
         for attempt in count(1):
             result: HttpResult
@@ -77,7 +74,7 @@ class AsyncRequester:
 
 
 def _prepared(call: Call[Any]) -> Mapping[str, Any]:
-    """Made once per call: every attempt has the same body and key, byte for byte."""
+    """The request, made once per call: every attempt sends the same bytes and the same key."""
     return {
         "method": call.method,
         "url": call.path,
@@ -99,12 +96,12 @@ def _wait_s(call: Call[Any], result: HttpResult, *, attempt: int, retries: Retri
 
 
 def ended(call: Call[T], result: HttpResult, *, attempts: int) -> T:
-    """What the call came to.
+    """The value that the call returns.
 
     Raises:
-        ApiError: it was refused.
-        Unreachable: there was no answer.
-        UnexpectedAnswer: the answer cannot be read.
+        ApiError: The service refused the call.
+        Unreachable: There was no answer.
+        UnexpectedAnswer: The answer cannot be read.
     """
     if isinstance(result, httpx.RequestError):
         what = str(result) or type(result).__name__
@@ -122,7 +119,7 @@ def ended(call: Call[T], result: HttpResult, *, attempts: int) -> T:
 def refused(
     status: int, content: bytes, *, attempts: int = 1, retry_after_s: float | None = None
 ) -> ApiError:
-    """The error that an answer stands for, also where a proxy gave it."""
+    """The error for a refusal, also if a proxy sent it."""
     try:
         problem = loading.one(Problem)(_json(content))
     except UnexpectedAnswer:

@@ -1,4 +1,4 @@
-"""Whether and when a call is sent again: a decision about what came of it, as a pure function."""
+"""Decides, as a pure function, whether and when a call is repeated."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +22,10 @@ PASSING = frozenset({502, 503, 504})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
-    """How often a call is sent, and how long is waited in between: at random up to 0.5, 1, 2, 4 … s, or Retry-After.
+    """How often a call is sent, and the wait between attempts.
 
-    A wait of more than `longest_wait_s` is not waited: the call ends with what came of it.
+    The wait is random, up to 0.5, 1, 2, 4 … seconds, or what Retry-After asks for if that is
+    longer. If it would exceed `longest_wait_s`, the call ends with the result of the last attempt.
     """
 
     attempts: int = 4
@@ -32,7 +33,7 @@ class Retries:
     longest_wait_s: float = 30.0
 
     def backoff_s(self, failures: int, jitter: float) -> float:
-        """The wait after so many failures; `jitter` is from 0 to 1."""
+        """The wait in seconds after this many failures; `jitter` is from 0 to 1."""
         return jitter * min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failures - 1, 30))
 
 
@@ -48,9 +49,9 @@ def next_wait_s(
     jitter: float,
     now: datetime,
 ) -> float | None:
-    """Seconds until the call is sent again; None: what came is the end of it.
+    """Seconds until the call is repeated; None if this result is final.
 
-    `attempt` is 1 for the first.
+    `attempt` counts from 1.
     """
     if attempt >= retries.attempts or not _worth_another(call, result):
         return None
@@ -69,13 +70,13 @@ def _worth_another(call: Call[Any], result: HttpResult) -> bool:
 
 
 def retry_after_s(result: HttpResult, *, now: datetime) -> float | None:
-    """What the header Retry-After asks for, as seconds or as a date."""
+    """The wait in seconds that the header Retry-After asks for; None without one."""
     text = result.headers.get("Retry-After") if isinstance(result, httpx.Response) else None
     return parsed_wait_s(text, now=now)
 
 
 def parsed_wait_s(text: str | None, *, now: datetime) -> float | None:
-    """The seconds of a Retry-After; None where there is none that can be read."""
+    """The seconds of a Retry-After, which holds seconds or a date; None if it is unreadable."""
     if not text:
         return None
     if text.isascii() and text.isdigit():

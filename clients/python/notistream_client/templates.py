@@ -12,11 +12,11 @@ from notistream_client.records import Template, TemplatePreview, TemplateVersion
 
 
 class Templates(Group[R_co]):
-    """Texts with variables."""
+    """Templates: texts with variables."""
 
     @operation
     def create(self, **template: Unpack[bodies.NewTemplate]) -> Call[Template]:
-        """Store a template; Conflict where there is one of this name in the channel."""
+        """Store a template; Conflict if the channel has one of this name."""
         return Call(method="POST", path=at("templates"), body=template, read=one(Template))
 
     @operation
@@ -43,14 +43,14 @@ class Templates(Group[R_co]):
 
     @operation
     def replace(self, template_id: Id, **template: Unpack[bodies.NextTemplate]) -> Call[Template]:
-        """Make the next version; what is left out of the text is gone in it."""
+        """Make the next version; it has only the texts that are given."""
         return Call(
             method="PUT", path=at("templates", template_id), body=template, read=one(Template)
         )
 
     @operation
     def delete(self, template_id: Id) -> Call[None]:
-        """Delete a template; what was accepted with it is still delivered with it."""
+        """Delete a template; notifications accepted with it are still delivered with it."""
         return Call(method="DELETE", path=at("templates", template_id), read=nothing)
 
     @listing

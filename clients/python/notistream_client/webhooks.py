@@ -1,4 +1,4 @@
-"""Operations on webhook endpoints and what they were told."""
+"""Operations on webhook endpoints and their deliveries."""
 
 from typing import Unpack
 
@@ -12,11 +12,11 @@ from notistream_client.records import Redelivered, Webhook, WebhookDelivery
 
 
 class Webhooks(Group[R_co]):
-    """Endpoints that are told what became of notifications."""
+    """Endpoints that receive events about notifications."""
 
     @operation
     def create(self, **endpoint: Unpack[bodies.Endpoint]) -> Call[Webhook]:
-        """Register an endpoint; the secret is shown in this answer and never again."""
+        """Register an endpoint; only this answer contains the secret."""
         return Call(method="POST", path=at("webhooks"), body=endpoint, read=one(Webhook))
 
     @operation
@@ -38,7 +38,7 @@ class Webhooks(Group[R_co]):
 
     @operation
     def put(self, webhook_id: Id, **endpoint: Unpack[bodies.Endpoint]) -> Call[Webhook]:
-        """Replace an endpoint; a secret that is left out stays."""
+        """Replace an endpoint; without a secret, the old one stays."""
         return Call(method="PUT", path=at("webhooks", webhook_id), body=endpoint, read=one(Webhook))
 
     @operation
@@ -48,7 +48,7 @@ class Webhooks(Group[R_co]):
 
     @operation
     def rotate_secret(self, webhook_id: Id, *, secret: str | None = None) -> Call[Webhook]:
-        """Sign with a new secret; for 24 hours with the one before too."""
+        """Sign with a new secret, and for 24 hours also with the old one."""
         return Call(
             method="POST",
             path=at("webhooks", webhook_id, "rotate-secret"),
@@ -76,7 +76,7 @@ class Webhooks(Group[R_co]):
         cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[WebhookDelivery]]:
-        """List what an endpoint was told, newest first."""
+        """List the deliveries to an endpoint, newest first."""
         return Call(
             method="GET",
             path=at("webhooks", webhook_id, "deliveries"),
@@ -91,7 +91,7 @@ class Webhooks(Group[R_co]):
 
     @operation
     def delivery(self, webhook_id: Id, delivery_id: Id) -> Call[WebhookDelivery]:
-        """Show what was sent, and every call."""
+        """Show a delivery, its payload and every call."""
         return Call(
             method="GET",
             path=at("webhooks", webhook_id, "deliveries", delivery_id),
@@ -100,7 +100,7 @@ class Webhooks(Group[R_co]):
 
     @operation
     def redeliver(self, webhook_id: Id, **which: Unpack[bodies.Redelivery]) -> Call[Redelivered]:
-        """Send a delivery again, or those of a span of time."""
+        """Repeat one delivery, or those of a span of time."""
         return Call(
             method="POST",
             path=at("webhooks", webhook_id, "redeliver"),
