@@ -227,7 +227,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """How many notifications were cancelled, and how many were already sent."""
+    """How many were cancelled, and how many matched but were sent or are being sent."""
 
     recalled: int
     too_late: int
