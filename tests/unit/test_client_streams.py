@@ -1,4 +1,4 @@
-"""Streams of the client: they come back after every kind of end, and an inbox goes on where it was."""
+"""Streams reconnect, continue where they stopped, and end when another try is of no use."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
