@@ -17,8 +17,8 @@ from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Caller
 from notistream.templates.library import TemplateChanged, TemplateExists
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 
 
 async def preview(request: web.Request) -> web.Response:

@@ -55,9 +55,12 @@ from notistream.runtime import Runtime
 from notistream.sending.acceptance import BatchResult, Caller, DuplicateKey
 from notistream.sending.changes import NotificationChanges
 from notistream.sending.preview import Preview
+from notistream.web.batches import examples as batch_examples
 from notistream.web.dead_letters import routes as dead_letter_routes
-from notistream.web.notifications import change_routes, examples
+from notistream.web.notifications import examples
+from notistream.web.previews.examples import QUIET
 from notistream.web.routes import MIDDLEWARES, ROUTES, install
+from notistream.web.templates import examples as template_examples
 from notistream.web.templates import routes as template_routes
 from notistream.webhooks.client import WebhookClient
 from notistream.webhooks.endpoints import Webhooks
@@ -98,7 +101,9 @@ class FakeNotifications:
         ]
         stored = sum(isinstance(i, StoredNotification) for i in items)
         return BatchResult(
-            replace(examples.STORED_BATCH, total_count=stored, rejected_count=len(items) - stored),
+            replace(
+                batch_examples.STORED_BATCH, total_count=stored, rejected_count=len(items) - stored
+            ),
             items,
         )
 
@@ -132,7 +137,7 @@ class FakeNotifications:
         return timeline(await self.get(tenant_id, notification_id), [], [examples.ATTEMPT])
 
     async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
-        return replace(examples.STORED_BATCH, tenant_id=tenant_id, id=batch_id)
+        return replace(batch_examples.STORED_BATCH, tenant_id=tenant_id, id=batch_id)
 
 
 class FakeTemplates:
@@ -143,17 +148,17 @@ class FakeTemplates:
 
     async def create(self, tenant_id: UUID, **given: Any) -> StoredTemplate:
         self.created.append(given)
-        return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, **given)
+        return replace(template_examples.STORED_TEMPLATE, tenant_id=tenant_id, **given)
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
-        return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
+        return replace(template_examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
 
     async def replace(
         self, tenant_id: UUID, template_id: UUID, wanted: Replacement, **given: Any
     ) -> StoredTemplate:
         self.created.append({"wanted": wanted, **given})
         return replace(
-            examples.STORED_TEMPLATE,
+            template_examples.STORED_TEMPLATE,
             tenant_id=tenant_id,
             id=template_id,
             content=wanted.content,
@@ -179,7 +184,7 @@ class FakeTemplates:
         return None, preview(content.text, variables, channel=channel, limit=LIMITS[channel])
 
     async def list_page(self, tenant_id: UUID, **_given: Any) -> list[StoredTemplate]:
-        return [replace(examples.STORED_TEMPLATE, tenant_id=tenant_id)]
+        return [replace(template_examples.STORED_TEMPLATE, tenant_id=tenant_id)]
 
 
 class FakeReplays:
@@ -253,7 +258,7 @@ class FakePreviews:
         errors = check(draft, now=datetime.now(UTC), limits=LIMITS)
         if errors:
             raise InvalidRequest(errors)
-        return change_routes.QUIET
+        return QUIET
 
 
 class FakeAccess:

@@ -11,11 +11,10 @@ from typing_extensions import TypedDict
 
 from notistream.db.dead_letters import DeadLetter, Filter, Kinds, WholeDeadLetter
 from notistream.dead_letters.letters import Encoding, ReplayCount, readable
-from notistream.web.notifications.bodies import STRICT, either
-from notistream.web.server.fields import KnownChannel, Moment, Text
+from notistream.web.server.fields import STRICT, KnownChannel, Moment, Text, either
 
 AT_ONCE = 10_000
-TENANT = "X-Tenant-ID"
+TENANT_HEADER = "X-Tenant-ID"
 
 
 @with_config(STRICT)
@@ -42,20 +41,16 @@ class ReplayWanted(TypedDict, total=False):
     ]
 
 
-@with_config(STRICT)
-class Nothing(TypedDict):
-    """An empty object."""
-
-
 REPLAY_WANTED: TypeAdapter[ReplayWanted] = TypeAdapter(ReplayWanted)
-NOTHING: TypeAdapter[Nothing] = TypeAdapter(Nothing)
 FILTERS = tuple(f.name for f in fields(Filter) if f.name != "replayed")
 
 
 def wanted_filter(wanted: ReplayWanted, tenant_id: UUID | None) -> Filter:
     """The part of the request that says which; `tenant_id` is that of its header."""
     given: Mapping[str, Any] = wanted
-    tenant = either(wanted.get("tenant_id"), tenant_id, alias=f"header/{TENANT}", of="tenant_id")
+    tenant = either(
+        wanted.get("tenant_id"), tenant_id, alias=f"header/{TENANT_HEADER}", of="tenant_id"
+    )
     given = {**{name: given.get(name) for name in FILTERS}, "tenant_id": tenant}
     return Filter(**given)
 

@@ -3,12 +3,11 @@
 from aiohttp import web
 
 from notistream.domain.validation import recipient_id_error
-from notistream.web.dead_letters.views import NOTHING
 from notistream.web.inbox import views
-from notistream.web.notifications.handlers import path_id
-from notistream.web.recipients.bodies import refuse_wrong
-from notistream.web.server.body import parse, read_body
+from notistream.web.server.body import parse, read_body, refuse_body
 from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.fields import refuse_wrong
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.server.ws_credentials import meant_recipient
@@ -48,7 +47,7 @@ async def count_unread(request: web.Request) -> web.Response:
 
 
 async def mark_read(request: web.Request) -> web.Response:
-    await _no_body(request)
+    await refuse_body(request)
     await request.app[RUNTIME].inbox.mark_read(
         request[CALLER].tenant_id, meant_recipient(request), path_id(request)
     )
@@ -56,13 +55,8 @@ async def mark_read(request: web.Request) -> web.Response:
 
 
 async def mark_all_read(request: web.Request) -> web.Response:
-    await _no_body(request)
+    await refuse_body(request)
     await request.app[RUNTIME].inbox.mark_all_read(
         request[CALLER].tenant_id, meant_recipient(request)
     )
     return no_content()
-
-
-async def _no_body(request: web.Request) -> None:
-    if request.can_read_body and (body := await read_body(request)):
-        parse(NOTHING, body)

@@ -4,10 +4,16 @@ from uuid import UUID
 
 from notistream.db.inbox import InboxMessage
 from notistream.domain.validation import MAX_RECIPIENT_ID
-from notistream.web.dead_letters.views import Nothing
 from notistream.web.inbox import handlers, streams, views
 from notistream.web.notifications import examples
-from notistream.web.server.parameters import BODY_PROBLEMS, CURSOR, LIST_PROBLEMS, SIZE, V1
+from notistream.web.server.parameters import (
+    BODY_PROBLEMS,
+    CURSOR,
+    EMPTY_BODY,
+    LIST_PROBLEMS,
+    SIZE,
+    V1,
+)
 from notistream.web.server.parameters import UUID as ANY_UUID
 from notistream.web.server.route import Answer, Content, Handler, Operation, Parameter, Route
 from notistream.web.server.ws_credentials import RECIPIENT_HEADER
@@ -81,7 +87,7 @@ def _done(identity: str, path: str, handler: Handler, *, summary: str, missing: 
             tag="Real time",
             summary=summary,
             headers=(OWNER,),
-            body=Content(type=Nothing, examples={"nothing": {}}, required=False),
+            body=EMPTY_BODY,
             answers={204: DONE},
             problems=(*BODY_PROBLEMS, 404) if missing else BODY_PROBLEMS,
         ),

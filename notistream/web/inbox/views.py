@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from notistream.db.inbox import InboxMessage
 from notistream.domain.validation import MAX_RECIPIENT_ID
-from notistream.web.notifications.bodies import STRICT
+from notistream.web.server.fields import STRICT
 
 TTL_S, LONGEST_TTL_S = 3600, 86_400
 

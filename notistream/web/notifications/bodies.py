@@ -1,27 +1,24 @@
 """Request bodies: their JSON shape as clients may send it, aliases included, and the way to a Draft."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Required, TypeVar
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    with_config,
-)
+from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, with_config
 from typing_extensions import TypedDict
 
 from notistream.domain.draft import Draft
 from notistream.domain.notification import OnUnknown, Priority
-from notistream.errors import FieldError, InvalidRequest
-from notistream.web.server.fields import ChannelName, JsonObject, Moment, Text, Urgency
+from notistream.web.server.fields import (
+    STRICT,
+    ChannelName,
+    JsonObject,
+    Moment,
+    Text,
+    Urgency,
+    either,
+)
 from notistream.web.server.pointers import refusal
 
 T = TypeVar("T")
-STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 @with_config(STRICT)
@@ -126,18 +123,7 @@ def apart(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         return refusal(exc)
 
 
-@with_config(STRICT)
-class CreateBatch(TypedDict):
-    """1 to 1000 notifications, each accepted or refused on its own."""
-
-    notifications: Annotated[
-        list[Annotated[CreateNotification, WrapValidator(apart)]],
-        Field(min_length=1, max_length=1000),
-    ]
-
-
 CREATE: TypeAdapter[CreateNotification] = TypeAdapter(CreateNotification)
-BATCH: TypeAdapter[CreateBatch] = TypeAdapter(CreateBatch)
 
 
 def draft(wanted: CreateNotification) -> Draft:
@@ -175,28 +161,3 @@ def draft(wanted: CreateNotification) -> Draft:
         metadata=wanted.get("metadata") or {},
         on_unknown=OnUnknown(on_unknown) if on_unknown else OnUnknown.RESEND,
     )
-
-
-def drafts(wanted: CreateBatch) -> Sequence[Draft | InvalidRequest]:
-    """The items of a batch in order; what is wrong with one has pointers relative to that item."""
-    return [_draft_or_refusal(item) for item in wanted["notifications"]]
-
-
-def _draft_or_refusal(item: CreateNotification | InvalidRequest) -> Draft | InvalidRequest:
-    if isinstance(item, InvalidRequest):
-        return item
-    try:
-        return draft(item)
-    except InvalidRequest as exc:
-        return exc
-
-
-def either(value: T | None, aliased: T | None, *, alias: str, of: str) -> T | None:
-    """One of a field and its alias; both only where they say the same."""
-    if aliased is None:
-        return value
-    if value is not None and value != aliased:
-        raise InvalidRequest(
-            [FieldError(f"/{alias}", f"is an alias of `{of}` and says something else; send one")]
-        )
-    return aliased

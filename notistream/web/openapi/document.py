@@ -10,8 +10,8 @@ from pydantic.json_schema import JsonSchemaMode
 
 from notistream import __version__, errors
 from notistream.errors import FieldError, NotiStreamError
-from notistream.web.notifications.views import Problem
 from notistream.web.server import problems
+from notistream.web.server.problems import Problem
 from notistream.web.server.respond import dump
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 

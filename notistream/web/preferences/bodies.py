@@ -12,7 +12,7 @@ from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
 from notistream.domain.preference import CAP_WINDOWS_S
 from notistream.domain.validation import name_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT
+from notistream.web.server.fields import STRICT
 from notistream.web.server.pointers import pointer
 
 CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d\Z", re.ASCII)

@@ -11,7 +11,6 @@ from notistream.db.preferences import StoredPreferences
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
 from notistream.domain.recipient import zone_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT
 from notistream.web.preferences.bodies import (
     MAX_COUNT,
     MAX_MINUTES,
@@ -21,7 +20,7 @@ from notistream.web.preferences.bodies import (
     preferences,
 )
 from notistream.web.server.body import parse
-from notistream.web.server.fields import ChannelName
+from notistream.web.server.fields import STRICT, ChannelName
 
 
 @with_config(STRICT)

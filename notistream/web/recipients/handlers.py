@@ -13,10 +13,10 @@ from notistream.web.recipients.bodies import (
     REGISTER_TOKEN,
     contact,
     device,
-    refuse_wrong,
 )
 from notistream.web.server.body import parse, read_body
 from notistream.web.server.context import CALLER, RUNTIME, own
+from notistream.web.server.fields import refuse_wrong
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 

@@ -9,8 +9,7 @@ from typing_extensions import TypedDict
 
 from notistream.db.range_replays import Range, StoredReplay
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S, Survey
-from notistream.web.notifications.bodies import STRICT
-from notistream.web.server.fields import KnownChannel, Moment
+from notistream.web.server.fields import STRICT, KnownChannel, Moment
 
 Ended = Literal["delivered", "failed", "cancelled", "suppressed", "expired"]
 

@@ -10,7 +10,8 @@ import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import MultiDict
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from notistream.errors import (
     BodyTooLarge,
@@ -19,6 +20,7 @@ from notistream.errors import (
     UnreadableBody,
     UnsupportedMediaType,
 )
+from notistream.web.server.fields import STRICT
 from notistream.web.server.pointers import refusal
 
 T = TypeVar("T")
@@ -183,3 +185,17 @@ def _refuse_non_json(body: bytes) -> None:
         orjson.loads(body)
     except orjson.JSONDecodeError as exc:
         raise UnreadableBody(f"Invalid JSON: {exc}") from None
+
+
+@with_config(STRICT)
+class Nothing(TypedDict):
+    """An empty object."""
+
+
+NOTHING: TypeAdapter[Nothing] = TypeAdapter(Nothing)
+
+
+async def refuse_body(request: web.Request) -> None:
+    """Accept no body or an empty object; raises InvalidRequest where the body says something."""
+    if request.can_read_body and (body := await read_body(request)):
+        parse(NOTHING, body)

@@ -10,8 +10,7 @@ from notistream.db.templates import Replacement
 from notistream.domain.recipient import locale_error
 from notistream.domain.template_text import MAX_VARIANTS, TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT, either
-from notistream.web.server.fields import ChannelName, JsonObject, Text
+from notistream.web.server.fields import STRICT, ChannelName, JsonObject, Text, either
 
 Html = Annotated[
     Text | None, Field(description="Template of an e-mail's HTML; values in it are escaped.")

@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.body import parse, read_body
 from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.templates import bodies, views

@@ -6,7 +6,6 @@ from notistream.db.records import StoredTemplateVersion
 from notistream.domain.notification import CHANNELS
 from notistream.domain.template_preview import preview
 from notistream.domain.template_text import TemplateText, TemplateVersion
-from notistream.web.notifications import examples
 from notistream.web.server.parameters import (
     BODY_PROBLEMS,
     CHANNEL,
@@ -18,7 +17,7 @@ from notistream.web.server.parameters import (
     V1,
 )
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
-from notistream.web.templates import handlers, views
+from notistream.web.templates import examples, handlers, views
 from notistream.web.templates.bodies import (
     CreateTemplate,
     PreviewStored,

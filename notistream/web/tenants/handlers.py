@@ -8,9 +8,9 @@ from aiohttp import web
 from notistream.access.tenants import OVERLAP
 from notistream.db.audit_log import ADMIN
 from notistream.errors import NotFound
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.body import parse, read_body
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.tenants import views

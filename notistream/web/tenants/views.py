@@ -10,8 +10,7 @@ from typing_extensions import TypedDict
 
 from notistream.access.tenants import LONGEST_OVERLAP, MAX_NAME, OVERLAP, IssuedKey
 from notistream.db.tenants import StoredKey, StoredTenant
-from notistream.web.notifications.bodies import STRICT
-from notistream.web.server.fields import Moment, Text
+from notistream.web.server.fields import STRICT, Moment, Text
 
 Kind = Literal["live", "test"]
 

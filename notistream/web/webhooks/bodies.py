@@ -11,9 +11,7 @@ from notistream.domain.validation import length_error
 from notistream.domain.webhook import SCHEDULE_S
 from notistream.domain.webhook_signature import LEAST, LONGEST, secret_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT
-from notistream.web.recipients.bodies import refuse_wrong
-from notistream.web.server.fields import Moment, Text
+from notistream.web.server.fields import STRICT, Moment, Text, refuse_wrong
 from notistream.webhooks.endpoints import Span
 
 MAX_DESCRIPTION = 1000

@@ -6,10 +6,9 @@ from aiohttp import web
 
 from notistream.domain.webhook import EVENT_TYPES, TEST_EVENT
 from notistream.errors import NotFound
-from notistream.web.dead_letters.views import NOTHING
-from notistream.web.notifications.handlers import path_id
-from notistream.web.server.body import parse, read_body
+from notistream.web.server.body import parse, read_body, refuse_body
 from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.webhooks import bodies, views
@@ -68,8 +67,7 @@ async def rotate(request: web.Request) -> web.Response:
 
 async def test(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
-    if request.can_read_body and (body := await read_body(request)):
-        parse(NOTHING, body)
+    await refuse_body(request)
     queued = await request.app[RUNTIME].webhooks.test(request[CALLER].tenant_id, endpoint_id)
     return answer(
         views.delivery(queued), status=202, location=f"{BASE}/{endpoint_id}/deliveries/{queued.id}"

@@ -1,10 +1,10 @@
 """Rows of the route table: outbound webhooks."""
 
-from notistream.web.dead_letters.views import Nothing
 from notistream.web.server.parameters import (
     BODY_PROBLEMS,
     CREATE_PROBLEMS,
     CURSOR,
+    EMPTY_BODY,
     ITEM_PROBLEMS,
     LIST_PROBLEMS,
     SIZE,
@@ -153,7 +153,7 @@ ENDPOINTS = (
             tag=TAG,
             summary="Send a test event",
             description="Its type is `webhook.test`.",
-            body=Content(type=Nothing, examples={"nothing": {}}, required=False),
+            body=EMPTY_BODY,
             answers={
                 202: Answer(
                     description="Queued.",

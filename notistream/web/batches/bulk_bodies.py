@@ -1,33 +1,14 @@
-"""Bulk: one message to many recipients; its body, and its handler."""
+"""The request body of one message to many recipients, and its way to drafts."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Annotated, Any, Required, cast
 
-from aiohttp import web
 from pydantic import Field, TypeAdapter, WrapValidator, with_config
 
-from notistream.db.records import StoredNotification
 from notistream.domain.draft import Draft
-from notistream.errors import FieldError, InvalidRequest, NotiStreamError
-from notistream.sending.acceptance import Caller
-from notistream.web.notifications import rendering
-from notistream.web.notifications.bodies import (
-    STRICT,
-    Addressed,
-    CreateNotification,
-    Said,
-    apart,
-    draft,
-    either,
-)
-from notistream.web.notifications.views import NotificationView, Problem
-from notistream.web.server import problems
-from notistream.web.server.body import large_body, parse
-from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME
-from notistream.web.server.fields import JsonObject
-from notistream.web.server.idempotency import once
-from notistream.web.server.respond import answer
+from notistream.errors import FieldError, InvalidRequest
+from notistream.web.notifications.bodies import Addressed, CreateNotification, Said, apart, draft
+from notistream.web.server.fields import STRICT, JsonObject, either
 
 MAX_RECIPIENTS = 1000
 
@@ -55,25 +36,8 @@ class CreateBulk(Said, total=False):
 
 
 OWN_FIELDS = tuple(f"/{name}" for name in BulkRecipient.__annotations__)
+
 CREATE_BULK: TypeAdapter[CreateBulk] = TypeAdapter(CreateBulk)
-
-
-async def create_bulk(request: web.Request) -> web.Response:
-    async with large_body(request, request.app[LARGE_BODIES]) as body:
-        return await once(request, body, partial(_create_bulk, request, body))
-
-
-async def _create_bulk(request: web.Request, body: bytes) -> web.Response:
-    sender = request[CALLER]
-    result = await request.app[RUNTIME].notifications.create_batch(
-        drafts(parse(CREATE_BULK, body)), sender, atomic=False
-    )
-    items = [_item(item, index=index, sender=sender) for index, item in enumerate(result.items)]
-    return answer(
-        {"batch": rendering.batch(result.batch), "notifications": items},
-        status=202,
-        location=f"/api/v1/batches/{result.batch.id}",
-    )
 
 
 def drafts(wanted: CreateBulk) -> list[Draft | InvalidRequest]:
@@ -129,23 +93,3 @@ def _variables(of: CreateBulk | BulkRecipient) -> JsonObject:
         )
         or {}
     )
-
-
-def _item(
-    item: StoredNotification | NotiStreamError, *, index: int, sender: Caller
-) -> NotificationView | Problem:
-    if isinstance(item, StoredNotification):
-        return rendering.notification(item)
-    if isinstance(item, InvalidRequest):
-        item = InvalidRequest(
-            [FieldError(_place(e.pointer, index), e.message) for e in item.errors]
-        )
-    return problems.problem(
-        item, trace_id=problems.trace_id(sender.correlation_id, sender.traceparent)
-    )
-
-
-def _place(pointer: str, index: int) -> str:
-    """What is wrong with the message is said of the message, not of each recipient."""
-    own = pointer.startswith(OWN_FIELDS) and not pointer.startswith("/recipients/")
-    return f"/recipients/{index}{pointer}" if own else pointer
