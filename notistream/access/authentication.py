@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from notistream.access.guesses import Guesses
-from notistream.access.key_use import KeyUse
+from notistream.access.failed_logins import FailedLogins
+from notistream.access.key_usage import KeyUsage
 from notistream.db import tenants
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable, Unauthorized
@@ -64,10 +64,10 @@ class Authentication:
             bytes, float
         ] = {}  # apart, so that who guesses does not push out those who know
         self._default: Principal | None = None
-        self.guesses = Guesses()
-        self.use = KeyUse(lambda ago: tenants.note_use(database, ago))
+        self.failed_logins = FailedLogins()
+        self.key_usage = KeyUsage(lambda ago: tenants.note_use(database, ago))
 
-    async def principal(self, api_key: str | None) -> Principal:
+    async def authenticate(self, api_key: str | None) -> Principal:
         """For whom a request with this key acts.
 
         Raises:
@@ -77,7 +77,7 @@ class Authentication:
             return self._default
         found = await self._lookup(api_key) if api_key else None
         if found is not None and found.key_id is not None:
-            self.use.note(found.key_id)
+            self.key_usage.note(found.key_id)
             return found
         if self._required:
             raise Unauthorized("send a valid key in the header X-API-Key")

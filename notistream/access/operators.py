@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import jwt
 
-from notistream.access.guesses import Guesses
+from notistream.access.failed_logins import FailedLogins
 from notistream.errors import Unauthorized
 from notistream.settings.model import LOOPBACK, Settings
 
@@ -98,7 +98,7 @@ class Operators:
         self._holders = {
             holder.key_id: holder for holder in (*holders, *filter(None, [self._local]))
         }
-        self.guesses = Guesses(WRONG_TOKENS)
+        self.failed_logins = FailedLogins(WRONG_TOKENS)
 
     @property
     def is_open(self) -> bool:

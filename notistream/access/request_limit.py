@@ -25,7 +25,7 @@ MANY_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RateLimitState:
     """Where a key stands in a window: whether this request is within the limit, how many more are, as far as known."""
 
     admitted: bool
@@ -71,7 +71,7 @@ class RequestLimit:
         self._budgets: dict[UUID, _Budget] = {}
         self._unmetered_until = 0.0
 
-    async def take(self, key_id: UUID) -> Standing | None:
+    async def take(self, key_id: UUID) -> RateLimitState | None:
         """Count a request of this key; None where it is not limited, or cannot be now."""
         if not self.rate.count:
             return None
@@ -131,5 +131,7 @@ class RequestLimit:
         budget.ends_at = asked_at + reserved.ends_in
 
 
-def _standing(budget: _Budget, now: float, *, admitted: bool) -> Standing:
-    return Standing(admitted, budget.left + budget.unreserved, budget.ends_at - now, budget.window)
+def _standing(budget: _Budget, now: float, *, admitted: bool) -> RateLimitState:
+    return RateLimitState(
+        admitted, budget.left + budget.unreserved, budget.ends_at - now, budget.window
+    )

@@ -55,10 +55,6 @@ class Tenancy:
             raise NotFound(f"there is no tenant {tenant_id}")
         return found
 
-    async def list_page(self, *, before: UUID | None, limit: int) -> list[StoredTenant]:
-        """At most `limit`, newest first."""
-        return await tenants.list_page(self._database, before=before, limit=limit)
-
     async def keys(self, tenant_id: UUID, *, before: UUID | None, limit: int) -> list[StoredKey]:
         """At most `limit`, newest first, ended ones included; raises NotFound."""
         await self.get(tenant_id)

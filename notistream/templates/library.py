@@ -5,13 +5,14 @@ The starters of the product lie below a tenant's own.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream.access.acting import within
+from notistream.access.actors import transaction_as
 from notistream.db import audit_log, templates
 from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredTemplate, StoredTemplateVersion
@@ -49,6 +50,17 @@ class StarterTemplate(Conflict):
     code = "starter_template"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateDraft:
+    """A template that is to be stored; nothing in it has been checked."""
+
+    name: str
+    channel: str
+    content: TemplateVersion
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_active: bool = True
+
+
 class Templates:
     """A tenant's templates.
 
@@ -63,15 +75,7 @@ class Templates:
         self._limits = limits
 
     async def create(
-        self,
-        tenant_id: UUID,
-        *,
-        name: str,
-        channel: str,
-        content: TemplateVersion,
-        metadata: Mapping[str, Any],
-        is_active: bool,
-        actor: str | None = None,
+        self, tenant_id: UUID, wanted: TemplateDraft, *, actor: str | None = None
     ) -> StoredTemplate:
         """Store a template as version 1.
 
@@ -79,9 +83,10 @@ class Templates:
             InvalidRequest: wrong channel, name, or template syntax.
             TemplateExists: the name is taken.
         """
-        wrong = await asyncio.to_thread(content_errors, content, channel)
+        name, channel = wanted.name, wanted.channel
+        wrong = await asyncio.to_thread(content_errors, wanted.content, channel)
         _refuse([*_name_errors(name), *_channel_errors(channel), *wrong])
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             created = await templates.create(
                 db,
                 NewTemplate(
@@ -89,9 +94,9 @@ class Templates:
                     tenant_id=tenant_id,
                     name=name,
                     channel=CHANNEL_NAMES[channel],
-                    content=content,
-                    metadata=metadata,
-                    is_active=is_active,
+                    content=wanted.content,
+                    metadata=wanted.metadata,
+                    is_active=wanted.is_active,
                 ),
             )
             if created is None:
@@ -131,7 +136,7 @@ class Templates:
             if given is not None and given != was
         ]
         _refuse([*kept, *await asyncio.to_thread(content_errors, wanted.content, stored.channel)])
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             replaced = await templates.replace(db, tenant_id, template_id, wanted)
             if replaced is not None:
                 await _note(db, actor, "template.replace", replaced)
@@ -152,7 +157,7 @@ class Templates:
             NotFound, StarterTemplate: there is nothing of the tenant's own to delete.
         """
         stored = await self._own(tenant_id, template_id)
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             if await templates.delete(db, tenant_id, template_id):
                 await _note(db, actor, "template.delete", stored)
         self._changed()
@@ -178,25 +183,6 @@ class Templates:
         if found is None:
             raise NotFound(f"there is no template {template_id}")
         return found
-
-    async def list_page(
-        self,
-        tenant_id: UUID,
-        *,
-        before: UUID | None,
-        channel: str | None,
-        name: str | None,
-        limit: int,
-    ) -> list[StoredTemplate]:
-        """The tenant's own, newest first, at most `limit`; starters are found by name or id."""
-        return await templates.list_page(
-            self._database.of(tenant_id),
-            tenant_id,
-            before=before,
-            channel=channel,
-            name=name,
-            limit=limit,
-        )
 
     async def versions(
         self, tenant_id: UUID, template_id: UUID, *, before: int | None, limit: int

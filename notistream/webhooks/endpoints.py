@@ -77,14 +77,6 @@ class Webhooks:
         """Raises NotFound."""
         return await _get(self._database.of(tenant_id), tenant_id, endpoint_id)
 
-    async def list_page(
-        self, tenant_id: UUID, *, before: UUID | None, limit: int
-    ) -> list[StoredEndpoint]:
-        """At most `limit`, newest first."""
-        return await webhooks.list_page(
-            self._database.of(tenant_id), tenant_id, before=before, limit=limit
-        )
-
     async def delete(self, tenant_id: UUID, endpoint_id: UUID) -> None:
         """With its deliveries. Raises NotFound."""
         if not await webhooks.delete(self._database.of(tenant_id), tenant_id, endpoint_id):

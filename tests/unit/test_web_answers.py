@@ -1,13 +1,17 @@
 """Answers: the shapes that clients rely on, and how requests reach the use cases."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from notistream.db.records import StoredStep
-from notistream.domain.notification import OnUnknown, Priority
+from notistream.db import stats, templates
+from notistream.db.records import StoredStep, StoredTemplate
+from notistream.db.stats import ChannelTotals
+from notistream.domain.notification import CHANNELS, OnUnknown, Priority
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.recording.trace import timeline
 from notistream.sending.acceptance import DuplicateKey
@@ -319,7 +323,11 @@ async def test_trace_and_batch() -> None:
         assert batch["id"] == str(batch_examples.BATCH_ID)
 
 
-async def test_templates() -> None:
+async def test_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def one(_db: object, _tenant_id: UUID, **_given: object) -> list[StoredTemplate]:
+        return [template_examples.STORED_TEMPLATE]
+
+    monkeypatch.setattr(templates, "list_page", one)
     async with serving() as (client, fakes):
         response = await client.post("/api/v1/templates", json=template_examples.TEMPLATE)
         shown = await response.json()
@@ -350,7 +358,11 @@ async def test_templates() -> None:
         await problem_of(await client.get("/api/v1/templates/welcome"), 404)
 
 
-async def test_figures() -> None:
+async def test_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def totals(_db: object, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
+        return {**dict.fromkeys(CHANNELS, ChannelTotals()), "sms": ChannelTotals(3, 1, 30.0)}
+
+    monkeypatch.setattr(stats, "channel_totals", totals)
     async with serving() as (client, _):
         channels = (await (await client.get("/api/v1/metrics")).json())["channels"]
         assert channels.keys() == {"sms", "email", "push", "in_app"}

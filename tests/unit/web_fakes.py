@@ -2,17 +2,16 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, cast
-from unittest.mock import patch
 from uuid import UUID
 
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from notistream.access.authentication import Principal
-from notistream.access.guesses import Guesses
+from notistream.access.failed_logins import FailedLogins
 from notistream.access.operators import Operators
 from notistream.access.tenants import Tenancy
 from notistream.console import routes as console
@@ -26,7 +25,6 @@ from notistream.db.records import (
     StoredTemplate,
     StoredTemplateVersion,
 )
-from notistream.db.stats import ChannelTotals
 from notistream.db.templates import Replacement
 from notistream.dead_letters.letters import ReplayCount
 from notistream.dead_letters.range_replay import RangeReplays
@@ -46,15 +44,15 @@ from notistream.errors import (
 )
 from notistream.kafka.connection import Kafka
 from notistream.operating.pauses import Pauses
-from notistream.realtime.inbox import Inbox
-from notistream.realtime.listeners import Realtime
-from notistream.realtime.ws_tokens import WsTokens
+from notistream.realtime.listeners import ConnectionLimits, Realtime
+from notistream.realtime.recipient_tokens import RecipientTokens
 from notistream.recording.receipts import Receipts
 from notistream.recording.trace import Timeline, timeline
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import BatchResult, Caller, DuplicateKey
 from notistream.sending.changes import NotificationChanges
 from notistream.sending.preview import Preview
+from notistream.templates.library import TemplateDraft
 from notistream.web.batches import examples as batch_examples
 from notistream.web.dead_letters import routes as dead_letter_routes
 from notistream.web.notifications import examples
@@ -146,7 +144,8 @@ class FakeTemplates:
     def __init__(self) -> None:
         self.created: list[Mapping[str, Any]] = []
 
-    async def create(self, tenant_id: UUID, **given: Any) -> StoredTemplate:
+    async def create(self, tenant_id: UUID, wanted: TemplateDraft) -> StoredTemplate:
+        given = {f.name: getattr(wanted, f.name) for f in fields(wanted)}
         self.created.append(given)
         return replace(template_examples.STORED_TEMPLATE, tenant_id=tenant_id, **given)
 
@@ -182,9 +181,6 @@ class FakeTemplates:
         locale: str | None,
     ) -> tuple[str | None, TemplatePreview]:
         return None, preview(content.text, variables, channel=channel, limit=LIMITS[channel])
-
-    async def list_page(self, tenant_id: UUID, **_given: Any) -> list[StoredTemplate]:
-        return [replace(template_examples.STORED_TEMPLATE, tenant_id=tenant_id)]
 
 
 class FakeReplays:
@@ -266,9 +262,9 @@ class FakeAccess:
 
     def __init__(self) -> None:
         self.required = False
-        self.guesses = Guesses()
+        self.failed_logins = FailedLogins()
 
-    async def principal(self, api_key: str | None) -> Principal:
+    async def authenticate(self, api_key: str | None) -> Principal:
         if self.required and api_key != "good":
             raise Unauthorized
         return Principal(examples.TENANT)
@@ -303,20 +299,12 @@ class FakeRuntime:
     operators: Operators = field(
         default_factory=lambda: Operators({"ada": "a" * 16}, {"eve": "e" * 16})
     )
-    inbox: Inbox | None = None
     realtime: Realtime | None = None
     webhooks: Webhooks | None = None
     unsubscribe: UnsubscribeLinks = NO_LINKS
     receipts: Receipts | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
-
-
-async def channel_totals(_db: object, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
-    """Stands for the query: three sent and one failed over sms."""
-    return {
-        name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals() for name in CHANNELS
-    }
 
 
 Client = TestClient[web.Request, web.Application]
@@ -337,23 +325,18 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
         receipts=Receipts(database, {}, publish=lambda _: None),
         pauses=Pauses(database, providers={"sms": ["console"]}),
     )
-    fakes.inbox = Inbox(database)
     fakes.realtime = Realtime(
         database,
-        inbox=fakes.inbox,
-        tokens=WsTokens(["s" * 32]),
+        tokens=RecipientTokens(["s" * 32]),
         kafka=Kafka("127.0.0.1:1"),
         prefix="test",
-        queue=10,
-        per_process=10,
-        per_tenant=5,
+        limits=ConnectionLimits(queue=10, per_process=10, per_tenant=5),
     )
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes), SERVED)
     console.prepare(app)
-    with patch.object(stats, "channel_totals", channel_totals):
-        async with TestClient(TestServer(app)) as client:
-            yield client, fakes
+    async with TestClient(TestServer(app)) as client:
+        yield client, fakes
 
 
 async def problem_of(response: ClientResponse, status: int) -> dict[str, Any]:

@@ -187,7 +187,7 @@ REALTIME = (
     Route(
         method="GET",
         path=BASE + "/stream",
-        handler=streams.inbox,
+        handler=streams.follow_inbox,
         token=True,
         operation=Operation(
             id="streamInbox",

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from notistream.access.request_limit import Standing
+from notistream.access.request_limit import RateLimitState
 from notistream.db.pool import TenantDatabase
-from notistream.realtime.listeners import Reader
+from notistream.realtime.recipient_tokens import RecipientToken
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Caller
 from notistream.web.server.body import LargeBodies
@@ -14,8 +14,8 @@ RUNTIME = web.AppKey("notistream_runtime", Runtime)
 ROUTE_TABLE = web.AppKey("notistream_route_table", RouteTable)
 LARGE_BODIES = web.AppKey("notistream_large_bodies", LargeBodies)
 CALLER = web.RequestKey("notistream_sender", Caller)
-STANDING = web.RequestKey("notistream_standing", Standing)
-READER = web.RequestKey("notistream_reader", Reader)
+RATE_LIMIT_STATE = web.RequestKey("notistream_rate_limit_state", RateLimitState)
+RECIPIENT_TOKEN = web.RequestKey("notistream_recipient_token", RecipientToken)
 """Who asks with a recipient's token."""
 
 

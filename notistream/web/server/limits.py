@@ -7,34 +7,34 @@ from uuid import UUID
 
 from aiohttp import web
 
-from notistream.access.request_limit import Standing
+from notistream.access.request_limit import RateLimitState
 from notistream.domain.rate_limit import Rate
 from notistream.errors import TooManyRequests
-from notistream.web.server.context import RUNTIME, STANDING
+from notistream.web.server.context import RATE_LIMIT_STATE, RUNTIME
 
 
 async def meter(request: web.Request, key_id: UUID) -> None:
     """Count the request; raises TooManyRequests where its key is over the limit."""
     limit = request.app[RUNTIME].request_limit
-    standing = await limit.take(key_id)
-    if standing is None:
+    state = await limit.take(key_id)
+    if state is None:
         return
-    request[STANDING] = standing
-    if not standing.admitted:
+    request[RATE_LIMIT_STATE] = state
+    if not state.admitted:
         raise TooManyRequests(
             f"this key may send {limit.rate} requests; repeat this one later",
-            retry_after_s=_seconds(standing),
+            retry_after_s=_seconds(state),
         )
 
 
-def headers(rate: Rate, standing: Standing) -> Mapping[str, str]:
+def headers(rate: Rate, state: RateLimitState) -> Mapping[str, str]:
     """As draft-ietf-httpapi-ratelimit-headers has them.
 
     `r` is what is left as far as this process knows.
     """
     return {
         "RateLimit-Policy": _policy(rate),
-        "RateLimit": f'"key";r={standing.remaining};t={_seconds(standing)}',
+        "RateLimit": f'"key";r={state.remaining};t={_seconds(state)}',
     }
 
 
@@ -43,5 +43,5 @@ def _policy(rate: Rate) -> str:
     return f'"key";q={rate.count};w={rate.window_s}'
 
 
-def _seconds(standing: Standing) -> int:
-    return max(ceil(standing.resets_in_s), 1)
+def _seconds(state: RateLimitState) -> int:
+    return max(ceil(state.resets_in_s), 1)

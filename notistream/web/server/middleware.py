@@ -23,7 +23,13 @@ from notistream.errors import (
 from notistream.observability import logs, metrics, tracing
 from notistream.sending.acceptance import Caller
 from notistream.web.server import limits, problems
-from notistream.web.server.context import CALLER, READER, ROUTE_TABLE, RUNTIME, STANDING
+from notistream.web.server.context import (
+    CALLER,
+    RATE_LIMIT_STATE,
+    RECIPIENT_TOKEN,
+    ROUTE_TABLE,
+    RUNTIME,
+)
 from notistream.web.server.query import refuse_unknown
 from notistream.web.server.route import Route
 from notistream.web.server.ws_credentials import presented_token
@@ -54,10 +60,8 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         span.note_status(response.status)
     if not response.prepared:
         response.headers["X-Correlation-ID"] = correlation_id
-        if (standing := request.get(STANDING)) is not None:
-            response.headers.update(
-                limits.headers(request.app[RUNTIME].request_limit.rate, standing)
-            )
+        if (state := request.get(RATE_LIMIT_STATE)) is not None:
+            response.headers.update(limits.headers(request.app[RUNTIME].request_limit.rate, state))
     _requests(method, label, response.status).inc()
     if response.status != 101:  # a WebSocket takes as long as it is open
         _seconds(method, label).observe(time.perf_counter() - started)
@@ -110,17 +114,17 @@ async def _admit(
         raise _no_route(request)
     if route.public:
         return
-    access = request.app[RUNTIME].authentication
+    authentication = request.app[RUNTIME].authentication
     if route.admin:
-        if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
+        if not authentication.is_admin(_secret(request.headers, "X-Admin-Token")):
             raise AdminOnly
     else:
         token = presented_token(request) if route.token else None
         if token is not None:
-            request[READER] = request.app[RUNTIME].realtime.tokens.verify(token)
-            principal = Principal(request[READER].tenant_id)
+            request[RECIPIENT_TOKEN] = request.app[RUNTIME].realtime.tokens.verify(token)
+            principal = Principal(request[RECIPIENT_TOKEN].tenant_id)
         else:
-            principal = await access.principal(_secret(request.headers, "X-API-Key"))
+            principal = await authentication.authenticate(_secret(request.headers, "X-API-Key"))
         request[CALLER] = Caller(
             tenant_id=principal.tenant_id,
             correlation_id=correlation_id,
@@ -140,7 +144,7 @@ def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError
     """Who is refused for want of a key, again and again, is told to wait."""
     if isinstance(error, Unauthorized):
         try:
-            request.app[RUNTIME].authentication.guesses.count(request.remote)
+            request.app[RUNTIME].authentication.failed_logins.count(request.remote)
         except TooManyRequests as exc:
             metrics.KEYS_GUESSED.inc()
             return exc

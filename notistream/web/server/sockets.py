@@ -14,7 +14,7 @@ from yarl import URL
 
 from notistream.errors import FieldError, InvalidRequest, Unauthorized, UpgradeRequired
 from notistream.observability import metrics
-from notistream.web.server.context import READER
+from notistream.web.server.context import RECIPIENT_TOKEN
 from notistream.web.server.ws_credentials import PROTOCOL, offered_protocols
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def check(request: web.Request) -> None:
         )
     if request.method != "GET" or not _socket().can_prepare(request):
         raise UpgradeRequired
-    anonymous = READER not in request and "X-API-Key" not in request.headers
+    anonymous = RECIPIENT_TOKEN not in request and "X-API-Key" not in request.headers
     if anonymous and not _same_origin(request):
         raise Unauthorized("a page of another origin needs a token")
 
@@ -136,7 +136,11 @@ async def _read(socket: web.WebSocketResponse) -> None:
 
 def _left_s(request: web.Request) -> float | None:
     """How long the token lets its bearer stay."""
-    return max(request[READER].expires_at - time.time(), 0) if READER in request else None
+    return (
+        max(request[RECIPIENT_TOKEN].expires_at - time.time(), 0)
+        if RECIPIENT_TOKEN in request
+        else None
+    )
 
 
 def _ending(done: "set[asyncio.Future[None]]", writing: "asyncio.Task[None]") -> tuple[int, bytes]:

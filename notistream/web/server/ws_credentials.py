@@ -4,7 +4,7 @@ from aiohttp import web
 
 from notistream.domain.validation import recipient_id_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.server.context import READER
+from notistream.web.server.context import RECIPIENT_TOKEN
 
 PROTOCOL = "notistream.v1"
 TOKEN_PROTOCOL = "notistream.token."  # noqa: S105 - what a token is offered behind
@@ -33,8 +33,8 @@ def presented_token(request: web.Request) -> str | None:
 
 def meant_recipient(request: web.Request) -> str:
     """The recipient of the token, or the one that the holder of a key names; raises InvalidRequest."""
-    if READER in request:
-        return request[READER].recipient_id
+    if RECIPIENT_TOKEN in request:
+        return request[RECIPIENT_TOKEN].recipient_id
     recipient_id = request.headers.get(RECIPIENT_HEADER)
     if recipient_id is None:
         raise InvalidRequest(

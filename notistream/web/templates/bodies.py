@@ -10,6 +10,7 @@ from notistream.db.templates import Replacement
 from notistream.domain.recipient import locale_error
 from notistream.domain.template_text import MAX_VARIANTS, TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest
+from notistream.templates.library import TemplateDraft
 from notistream.web.server.fields import STRICT, ChannelName, JsonObject, Text, either
 
 Html = Annotated[
@@ -110,6 +111,17 @@ CREATE: TypeAdapter[CreateTemplate] = TypeAdapter(CreateTemplate)
 REPLACE: TypeAdapter[ReplaceTemplate] = TypeAdapter(ReplaceTemplate)
 PREVIEW_STORED: TypeAdapter[PreviewStored] = TypeAdapter(PreviewStored)
 PREVIEW_UNSAVED: TypeAdapter[PreviewUnsaved] = TypeAdapter(PreviewUnsaved)
+
+
+def template_draft(wanted: CreateTemplate) -> TemplateDraft:
+    """Raises InvalidRequest where the text is missing, or an alias contradicts."""
+    return TemplateDraft(
+        name=wanted["name"],
+        channel=wanted["channel"],
+        content=content(wanted),
+        metadata=wanted.get("metadata") or {},
+        is_active=wanted.get("is_active") is not False,
+    )
 
 
 def content(wanted: Content) -> TemplateVersion:

@@ -6,6 +6,7 @@ from uuid import UUID
 from aiohttp import web
 
 from notistream.access.tenants import OVERLAP
+from notistream.db import tenants
 from notistream.db.audit_log import ADMIN
 from notistream.errors import NotFound
 from notistream.web.server.body import parse, read_body
@@ -38,11 +39,8 @@ async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    return answer(
-        views.tenant_page(
-            await request.app[RUNTIME].tenancy.list_page(before=before, limit=size + 1), size
-        )
-    )
+    found = await tenants.list_page(request.app[RUNTIME].database, before=before, limit=size + 1)
+    return answer(views.tenant_page(found, size))
 
 
 async def issue_key(request: web.Request) -> web.Response:

@@ -4,10 +4,11 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.db import webhooks
 from notistream.domain.webhook import EVENT_TYPES, TEST_EVENT
 from notistream.errors import NotFound
 from notistream.web.server.body import parse, read_body, refuse_body
-from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.context import CALLER, RUNTIME, own
 from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
@@ -30,8 +31,8 @@ async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    found = await request.app[RUNTIME].webhooks.list_page(
-        request[CALLER].tenant_id, before=before, limit=size + 1
+    found = await webhooks.list_page(
+        own(request), request[CALLER].tenant_id, before=before, limit=size + 1
     )
     return answer(views.endpoint_page(found, size))
 

@@ -15,7 +15,7 @@ SPAN_S = 60.0
 ADDRESSES = 10_000
 
 
-class Guesses:
+class FailedLogins:
     """Counts refusals per peer address and minute, in this process.
 
     When it knows too many addresses it forgets all.

@@ -6,7 +6,7 @@ from uuid import UUID
 from notistream.db.pool import Database, Queryable
 
 
-def within(
+def transaction_as(
     database: Database, tenant_id: UUID, actor: str | None
 ) -> AbstractAsyncContextManager[Queryable]:
     """A transaction: of the tenant, behind its wall, where no operator is named.
@@ -17,6 +17,6 @@ def within(
     return database.transaction() if actor else database.of(tenant_id).transaction()
 
 
-def who(actor: str | None) -> str:
+def shown_actor(actor: str | None) -> str:
     """As traces name them, which tenants read."""
     return "an operator" if actor else "the sender"

@@ -17,7 +17,7 @@ WRITES_EVERY_S = 60.0
 """Of one key."""
 
 
-class KeyUse:
+class KeyUsage:
     """Writes a key's use within seconds the first time, then once a minute.
 
     `write` is told seconds since the use.

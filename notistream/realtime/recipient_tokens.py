@@ -20,7 +20,7 @@ LEEWAY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class RecipientToken:
     """Whom a token lets in, and until when (seconds since 1970)."""
 
     tenant_id: UUID
@@ -28,7 +28,7 @@ class Reader:
     expires_at: float
 
 
-class WsTokens:
+class RecipientTokens:
     """The first secret signs.
 
     All verify, so that a secret can be replaced while tokens of the old one live.
@@ -57,7 +57,7 @@ class WsTokens:
             claims, self._secrets[self._signs], algorithm=ALGORITHM, headers={"kid": self._signs}
         )
 
-    def verify(self, token: str) -> Reader:
+    def verify(self, token: str) -> RecipientToken:
         """Whom the token lets in.
 
         Raises:
@@ -76,7 +76,7 @@ class WsTokens:
                 leeway=LEEWAY_S,
                 options={"require": list(CLAIMS), "strict_aud": True},
             )
-            reader = Reader(UUID(claims["tenant"]), claims["sub"], float(claims["exp"]))
+            found = RecipientToken(UUID(claims["tenant"]), claims["sub"], float(claims["exp"]))
         except jwt.ExpiredSignatureError:
             raise Unauthorized(
                 "the token has expired; get a new one from POST /api/v1/ws-token"
@@ -85,9 +85,9 @@ class WsTokens:
             raise Unauthorized(
                 "the token is not valid; get one from POST /api/v1/ws-token"
             ) from None
-        if recipient_id_error(reader.recipient_id):
+        if recipient_id_error(found.recipient_id):
             raise Unauthorized("the token is not valid; get one from POST /api/v1/ws-token")
-        return reader
+        return found
 
 
 def key_id(secret: str) -> str:
