@@ -1,4 +1,4 @@
-"""Who acts on a tenant's things: the tenant itself, or an operator, who is noted in the audit log by name."""
+"""Acting for a tenant: the tenant itself, or an operator whom the audit log names."""
 
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
@@ -9,14 +9,14 @@ from notistream.db.pool import Database, Queryable
 def transaction_as(
     database: Database, tenant_id: UUID, actor: str | None
 ) -> AbstractAsyncContextManager[Queryable]:
-    """A transaction: of the tenant, behind its wall, where no operator is named.
+    """Open a transaction in the tenant's database role, or outside it for an operator.
 
-    The role of a tenant notes what it does under its own name only, so an operator acts outside of
-    it; every statement names the tenant all the same.
+    A tenant's role may write audit entries under its own name only, so an operator cannot use it.
+    Every statement still names the tenant.
     """
     return database.transaction() if actor else database.of(tenant_id).transaction()
 
 
 def shown_actor(actor: str | None) -> str:
-    """As traces name them, which tenants read."""
+    """Return the actor's name for traces, which tenants can read."""
     return "an operator" if actor else "the sender"

@@ -1,4 +1,4 @@
-"""Inboxes: many in-app messages are stored in one statement."""
+"""Inboxes: stores in-app messages, many in one statement."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The inbox watch: rings the wakeups of open inbox streams whose events were late or lost."""
+"""The inbox watch: wakes inbox streams whose events were late or lost."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ WATCH_S = 3.0
 
 
 class InboxWatch:
-    """Looks every few seconds, with one query for all streams of this process, while there are any."""
+    """Compares all open streams with the database every few seconds, in one query."""
 
     def __init__(self, database: Database, *, every_s: float = WATCH_S) -> None:
         self._database = database
@@ -25,13 +25,13 @@ class InboxWatch:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, wakeup: InboxWakeup) -> None:
-        """Ring this wakeup when its inbox is further than its stream."""
+        """Wake this stream when its inbox has newer messages."""
         self._wakeups[wakeup.owner].add(wakeup)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
 
     def remove(self, wakeup: InboxWakeup) -> None:
-        """Ring it no more."""
+        """Stop watching this stream."""
         wakeups = self._wakeups[wakeup.owner]
         wakeups.discard(wakeup)
         if not wakeups:
@@ -52,10 +52,10 @@ class InboxWatch:
             except DatabaseUnavailable:
                 continue
             except Exception:
-                log.exception("the inbox watch goes on")
+                log.exception("inbox watch failed; retrying")
 
     async def look(self) -> None:
-        """Ring the wakeups of those streams that are behind."""
+        """Wake the streams that are behind."""
         for owner, seq in (await inbox.last_seqs(self._database, list(self._wakeups))).items():
             for wakeup in self._wakeups.get(owner, ()):
                 if wakeup.seq < seq:

@@ -1,4 +1,4 @@
-"""Real time: the listeners of this process, how many there may be, and what feeds them."""
+"""Real time: admits sockets of this process and connects them to events."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ class Realtime:
 
     @asynccontextmanager
     async def admit(self, tenant_id: UUID, stream: str) -> AsyncIterator[None]:
-        """A connection's place while the block lasts; raises TooManyConnections."""
+        """Count a connection while the block runs; raises TooManyConnections."""
         limits = self._limits
         if self._open.total() >= limits.per_process or self._open[tenant_id] >= limits.per_tenant:
             raise TooManyConnections
@@ -63,7 +63,7 @@ class Realtime:
 
     @asynccontextmanager
     async def statuses(self, tenant_id: UUID, recipient_id: str | None) -> AsyncIterator[Frames]:
-        """Frames of a tenant's events, or only of one recipient's, while the block lasts."""
+        """Collect frames of a tenant, or of one recipient, while the block runs."""
         frames = Frames(self._limits.queue)
         self.hub.join(frames, tenant_id, recipient_id)
         try:
@@ -75,7 +75,7 @@ class Realtime:
     async def wakeup(
         self, tenant_id: UUID, recipient_id: str, *, seq: int
     ) -> AsyncIterator[InboxWakeup]:
-        """A wakeup that rings when the inbox may be further than its `seq`, while the block lasts."""
+        """Watch an inbox for messages after `seq` while the block runs."""
         wakeup = InboxWakeup((tenant_id, recipient_id), seq)
         self.hub.join(wakeup, tenant_id, recipient_id)
         self._watch.add(wakeup)
@@ -86,6 +86,6 @@ class Realtime:
             self.hub.leave(wakeup, tenant_id, recipient_id)
 
     async def close(self) -> None:
-        """Stop what feeds the listeners."""
+        """Stop the event feed and the inbox watch."""
         await self.feed.close()
         await self._watch.close()

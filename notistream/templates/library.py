@@ -1,7 +1,4 @@
-"""Templates: create, replace, delete, find and preview them.
-
-The starters of the product lie below a tenant's own.
-"""
+"""Templates: create, replace, delete, find and preview; a tenant's own come before starters."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -36,7 +33,7 @@ class TemplateExists(Conflict):
 
 
 class TemplateChanged(Conflict):
-    """The template has another version by now than the one that was to be replaced."""
+    """The template is no longer at the version that was to be replaced."""
 
     code = "template_changed"
 
@@ -115,12 +112,12 @@ class Templates:
         channel: str | None = None,
         actor: str | None = None,
     ) -> StoredTemplate:
-        """Store the next version; what was accepted keeps the version that it was accepted with.
+        """Store the next version; accepted notifications keep theirs.
 
         Raises:
-            NotFound, StarterTemplate: there is nothing of the tenant's own to replace.
+            NotFound, StarterTemplate: the tenant has no such template of its own.
             InvalidRequest: template syntax, or `name` or `channel` are not the template's.
-            TemplateChanged: somebody was faster.
+            TemplateChanged: somebody else replaced it first.
         """
         stored = await self._own(tenant_id, template_id)
         kept = [
@@ -149,12 +146,10 @@ class Templates:
         return replaced
 
     async def delete(self, tenant_id: UUID, template_id: UUID, *, actor: str | None = None) -> None:
-        """Nothing new can be made from it, and its name is free.
-
-        What was accepted keeps its version.
+        """Delete a template and free its name; accepted notifications keep their version.
 
         Raises:
-            NotFound, StarterTemplate: there is nothing of the tenant's own to delete.
+            NotFound, StarterTemplate: the tenant has no such template of its own.
         """
         stored = await self._own(tenant_id, template_id)
         async with transaction_as(self._database, tenant_id, actor) as db:
@@ -173,7 +168,7 @@ class Templates:
         return await self.get(tenant_id, template_id)
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
-        """A starter too. Raises NotFound."""
+        """Return a template of the tenant or a starter; raises NotFound."""
         starter = starters_by_id().get(template_id)
         found = (
             _as_stored(starter, tenant_id)
@@ -187,7 +182,7 @@ class Templates:
     async def versions(
         self, tenant_id: UUID, template_id: UUID, *, before: int | None, limit: int
     ) -> list[StoredTemplateVersion]:
-        """At most `limit`, newest first. Raises NotFound."""
+        """Return at most `limit` versions, newest first; raises NotFound."""
         stored = await self.get(tenant_id, template_id)
         if template_id in starters_by_id():
             only = StoredTemplateVersion(stored.version, stored.content, stored.created_at)
@@ -204,7 +199,7 @@ class Templates:
         channel: str,
         locale: str | None,
     ) -> tuple[str | None, TemplatePreview]:
-        """The variant that the locale leads to, and what would be sent.
+        """Return the language variant that the locale selects, and the rendered message.
 
         Raises InvalidRequest for bad syntax.
         """
@@ -219,7 +214,7 @@ class Templates:
 
 
 async def _note(db: Queryable, actor: str | None, action: str, stored: StoredTemplate) -> None:
-    """A tenant's own changes are in the versions; an operator's are in the audit log too."""
+    """Write an operator's change to the audit log; the versions show a tenant's own changes."""
     if actor:
         await audit_log.record(
             db,
@@ -269,9 +264,9 @@ def _channel_errors(channel: str) -> list[tuple[str, str]]:
 
 
 def content_errors(content: TemplateVersion, channel: str) -> list[tuple[str, str]]:
-    """Everything wrong with a version, each with a JSON pointer.
+    """Return everything wrong with a version, as (JSON pointer, message).
 
-    Up to a second of work, so not for the event loop.
+    This takes up to a second, so it must not run on the event loop.
     """
     found = _text_errors(content.text, channel, "")
     for tag, error in variant_errors(tuple(content.variants)):

@@ -1,4 +1,4 @@
-"""The one table of routes: what is served and what is documented are read from the same rows."""
+"""The table of routes: the server and the OpenAPI document read the same rows."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -60,7 +60,7 @@ ROUTES = (
 
 
 def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route]) -> None:
-    """Serve `routes`: those of the API here, and others that the composition root adds.
+    """Serve `routes`: ROUTES, and those that the composition root adds.
 
     The application must have been made with MIDDLEWARES.
     """
@@ -75,12 +75,11 @@ def install(web_app: web.Application, runtime: Runtime, routes: Sequence[Route])
 
 @cache
 def _served(routes: tuple[Route, ...]) -> tuple[RouteTable, tuple[web.AbstractResource, ...]]:
-    """What depends on the rows alone, made once: it is most of the time that an application takes to be made."""
+    """Build what depends on the rows alone, once: it is slow, and tests make many applications."""
     router = web.UrlDispatcher()
     for route in routes:
-        path = PATH_PARAMETER.sub(
-            r"{\1:[^/]+}", route.path
-        )  # the default pattern has no room for ids with braces
+        # aiohttp's default pattern refuses ids with braces.
+        path = PATH_PARAMETER.sub(r"{\1:[^/]+}", route.path)
         router.add_route(route.method, path, route.handler)
         if route.method == "GET":
             router.add_route("HEAD", path, route.handler)

@@ -1,4 +1,4 @@
-"""The request body of a batch, and its way to drafts."""
+"""The request body of a batch, and how it becomes drafts."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from notistream.domain.draft import Draft
 from notistream.errors import InvalidRequest
-from notistream.web.notifications.bodies import CreateNotification, apart, draft
+from notistream.web.notifications.bodies import CreateNotification, draft, error_as_item
 from notistream.web.server.fields import STRICT
 
 
@@ -17,7 +17,7 @@ class CreateBatch(TypedDict):
     """1 to 1000 notifications, each accepted or refused on its own."""
 
     notifications: Annotated[
-        list[Annotated[CreateNotification, WrapValidator(apart)]],
+        list[Annotated[CreateNotification, WrapValidator(error_as_item)]],
         Field(min_length=1, max_length=1000),
     ]
 
@@ -26,7 +26,7 @@ BATCH: TypeAdapter[CreateBatch] = TypeAdapter(CreateBatch)
 
 
 def drafts(wanted: CreateBatch) -> Sequence[Draft | InvalidRequest]:
-    """The items of a batch in order; what is wrong with one has pointers relative to that item."""
+    """Return the items of a batch in order; pointers of a refusal are relative to its item."""
     return [_draft_or_refusal(item) for item in wanted["notifications"]]
 
 

@@ -1,4 +1,4 @@
-"""The request body of one message to many recipients, and its way to drafts."""
+"""The request body of one message to many recipients, and how it becomes drafts."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Required, cast
@@ -7,15 +7,21 @@ from pydantic import Field, TypeAdapter, WrapValidator, with_config
 
 from notistream.domain.draft import Draft
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import Addressed, CreateNotification, Said, apart, draft
+from notistream.web.notifications.bodies import (
+    CreateNotification,
+    MessageFields,
+    RecipientFields,
+    draft,
+    error_as_item,
+)
 from notistream.web.server.fields import STRICT, JsonObject, either
 
 MAX_RECIPIENTS = 1000
 
 
 @with_config(STRICT)
-class BulkRecipient(Addressed, total=False):
-    """One of those who get the message, with values of its own for the template."""
+class BulkRecipient(RecipientFields, total=False):
+    """A recipient, with its own values for the template."""
 
     template_variables: Annotated[
         JsonObject | None, Field(description="Values for the template, over those of the message.")
@@ -24,12 +30,12 @@ class BulkRecipient(Addressed, total=False):
 
 
 @with_config(STRICT)
-class CreateBulk(Said, total=False):
+class CreateBulk(MessageFields, total=False):
     """One message to 1 to 1000 recipients, each accepted or refused on its own."""
 
     recipients: Required[
         Annotated[
-            list[Annotated[BulkRecipient, WrapValidator(apart)]],
+            list[Annotated[BulkRecipient, WrapValidator(error_as_item)]],
             Field(min_length=1, max_length=MAX_RECIPIENTS),
         ]
     ]
@@ -41,9 +47,9 @@ CREATE_BULK: TypeAdapter[CreateBulk] = TypeAdapter(CreateBulk)
 
 
 def drafts(wanted: CreateBulk) -> list[Draft | InvalidRequest]:
-    """A draft for each recipient, in order.
+    """Return a draft for each recipient, in order.
 
-    Raises InvalidRequest where the message itself contradicts itself.
+    Raises InvalidRequest if the message contradicts itself.
     """
     common: Mapping[str, Any] = {
         name: value

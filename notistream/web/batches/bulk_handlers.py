@@ -51,6 +51,6 @@ def _item(
 
 
 def _place(pointer: str, index: int) -> str:
-    """What is wrong with the message is said of the message, not of each recipient."""
+    """Return the pointer in the body: a fault of the shared message has no recipient's index."""
     own = pointer.startswith(OWN_FIELDS) and not pointer.startswith("/recipients/")
     return f"/recipients/{index}{pointer}" if own else pointer

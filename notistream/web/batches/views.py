@@ -39,7 +39,7 @@ class BatchAccepted(TypedDict):
 
 
 def batch(stored: StoredBatch) -> BatchView:
-    """The four counts add up to the total, whatever the statuses are called."""
+    """Count statuses so that the four counts add up to the total."""
     count = stored.statuses.get
     delivered, failed = count("delivered", 0), count("failed", 0)
     suppressed, expired = count("suppressed", 0), count("expired", 0)

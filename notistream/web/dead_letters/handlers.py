@@ -49,7 +49,7 @@ async def show_many(request: web.Request) -> web.Response:
 
 
 def tenant_of(request: web.Request) -> UUID | None:
-    """The optional filter of clients that send it with every request."""
+    """Return the tenant of the optional header, which some clients send with every request."""
     given = request.headers.get(views.TENANT_HEADER)
     try:
         return UUID(given) if given else None

@@ -19,7 +19,7 @@ TENANT_HEADER = "X-Tenant-ID"
 
 @with_config(STRICT)
 class ReplayWanted(TypedDict, total=False):
-    """Which dead letters to replay: all that match every field given and were not replayed yet."""
+    """Which dead letters to replay: those that match every given field and are not replayed yet."""
 
     tenant_id: UUID | None
     channel: Annotated[KnownChannel | None, Field(description="`inapp` is an alias of `in_app`.")]
@@ -46,7 +46,7 @@ FILTERS = tuple(f.name for f in fields(Filter) if f.name != "replayed")
 
 
 def wanted_filter(wanted: ReplayWanted, tenant_id: UUID | None) -> Filter:
-    """The part of the request that says which; `tenant_id` is that of its header."""
+    """Return the filter of the request; `tenant_id` comes from its header."""
     given: Mapping[str, Any] = wanted
     tenant = either(
         wanted.get("tenant_id"), tenant_id, alias=f"header/{TENANT_HEADER}", of="tenant_id"
@@ -99,7 +99,7 @@ class CallView(TypedDict, total=False):
 
 
 class WholeDeadLetterView(DeadLetterView):
-    """With its history, and with the bytes of an undecodable record: as text where they are UTF-8, else base64."""
+    """A dead letter with its history and the bytes of an undecodable record (UTF-8 or base64)."""
 
     history: Annotated[
         list[CallView], Field(description="Calls of this chain and of those before, oldest first.")
@@ -120,7 +120,7 @@ class DeadLetterPage(TypedDict):
 
 
 class KindView(TypedDict):
-    """So many of one channel have this reason."""
+    """How many dead letters of a channel have this reason."""
 
     channel: str
     reason: str

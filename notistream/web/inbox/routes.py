@@ -1,4 +1,4 @@
-"""Rows of the route table: inboxes, status updates and the tokens that let recipients in, with their examples."""
+"""Rows of the route table for inboxes, status updates and recipient tokens."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Request bodies: their JSON shape as clients may send it, aliases included, and the way to a Draft."""
+"""The request body of a notification, aliases included, and how it becomes a Draft."""
 
 from typing import Annotated, Any, Literal, Required, TypeVar
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @with_config(STRICT)
-class Said(TypedDict, total=False):
+class MessageFields(TypedDict, total=False):
     """What to say, over which channel and when."""
 
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
@@ -76,7 +76,7 @@ class Said(TypedDict, total=False):
 
 
 @with_config(STRICT)
-class Addressed(TypedDict, total=False):
+class RecipientFields(TypedDict, total=False):
     """Whom to reach."""
 
     recipient: Annotated[
@@ -101,7 +101,7 @@ class Addressed(TypedDict, total=False):
 
 
 @with_config(STRICT)
-class CreateNotification(Addressed, Said, total=False):
+class CreateNotification(RecipientFields, MessageFields, total=False):
     """One notification: a channel, whom to reach, and what to say."""
 
     idempotency_key: Annotated[
@@ -115,8 +115,8 @@ class CreateNotification(Addressed, Said, total=False):
     ]
 
 
-def apart(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """One bad item is a value beside its neighbours, a NotiStreamError, not the end of the batch."""
+def error_as_item(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Turn a bad item into an error value, so that the rest of the batch is still read."""
     try:
         return validate(value)
     except ValidationError as exc:
@@ -127,9 +127,9 @@ CREATE: TypeAdapter[CreateNotification] = TypeAdapter(CreateNotification)
 
 
 def draft(wanted: CreateNotification) -> Draft:
-    """The parsed request with its aliases resolved.
+    """Return the draft of a request, with aliases resolved.
 
-    Raises InvalidRequest where an alias contradicts.
+    Raises InvalidRequest if an alias contradicts its field.
     """
     on_unknown = wanted.get("on_unknown")
     return Draft(

@@ -1,4 +1,4 @@
-"""Request bodies of changes of accepted notifications, and what they come to."""
+"""Request bodies for changes of accepted notifications, and the commands they become."""
 
 from typing import Annotated, Literal, Required
 from uuid import UUID
@@ -42,7 +42,7 @@ class RescheduleWanted(TypedDict, total=False):
 
 @with_config(STRICT)
 class ResolveWanted(TypedDict):
-    """What somebody found out about a notification whose outcome is unknown, or wants done about it."""
+    """How to resolve a notification whose outcome is unknown."""
 
     outcome: Annotated[
         Literal["delivered", "failed", "resend"],
@@ -62,7 +62,7 @@ RESOLVE: TypeAdapter[ResolveWanted] = TypeAdapter(ResolveWanted)
 
 
 def selection(wanted: RecallWanted) -> Selection:
-    """Raises InvalidRequest where it would be everything, or everything of a channel."""
+    """Raises InvalidRequest if it would select everything, or a whole channel."""
     chosen = Selection(
         template=wanted.get("template"),
         batch_id=wanted.get("batch_id"),

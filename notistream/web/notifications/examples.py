@@ -1,4 +1,4 @@
-"""Examples of the OpenAPI document: what is sent, and what the renderers make of it."""
+"""Examples of the OpenAPI document for notifications."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

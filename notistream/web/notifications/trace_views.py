@@ -60,7 +60,7 @@ class QueueView(TypedDict):
 
 
 class TraceView(TypedDict):
-    """Everything that was decided about a notification, in order of time, and every provider call."""
+    """Every decision about a notification, oldest first, and every provider call."""
 
     notification_id: UUID
     status: str

@@ -111,7 +111,7 @@ RETRIES: Mapping[str, int] = {priority.value: MAX_RETRIES[priority] for priority
 
 
 def notification(stored: StoredNotification) -> NotificationView:
-    """A key that only we made (from an Idempotency-Key header) is not shown."""
+    """Fill the view; a key made from an Idempotency-Key header is not shown."""
     key = stored.idempotency_key
     return {
         "id": stored.id,
@@ -158,7 +158,7 @@ def notification(stored: StoredNotification) -> NotificationView:
 
 
 def _receipt(stored: StoredNotification) -> ReceiptView | None:
-    """That of an earlier chain says nothing about this one."""
+    """Return the receipt of the current chain; one of an earlier chain is ignored."""
     kept = stored.receipt
     if kept is None or kept["chain"] != stored.chain:
         return None

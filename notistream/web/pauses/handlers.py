@@ -32,7 +32,7 @@ async def resume(request: web.Request) -> web.Response:
 
 
 def _named(request: web.Request) -> Pause:
-    """What the path means; raises NotFound."""
+    """Return the channel or provider in the path; raises NotFound."""
     return request.app[RUNTIME].pauses.named(
         request.match_info["channel"], request.match_info.get("provider")
     )

@@ -38,7 +38,7 @@ HELD_BACK = (
 
 
 def _pausing(what: str, path: str, names: tuple[Parameter, ...]) -> tuple[Route, Route]:
-    """The two rows of a channel, or of one provider of it."""
+    """Return the rows that pause and resume a channel, or one of its providers."""
     return (
         Route(
             method="PUT",

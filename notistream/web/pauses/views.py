@@ -27,7 +27,7 @@ class PausePage(TypedDict):
 
 
 class ResumeView(TypedDict):
-    """What goes on."""
+    """A resumed channel or provider."""
 
     channel: str
     provider: str | None

@@ -1,4 +1,4 @@
-"""The request body of preferences, and the documents that are stored of it."""
+"""The request body of preferences, and the documents that are stored."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -117,7 +117,7 @@ PUT_PREFERENCES: TypeAdapter[PutPreferences] = TypeAdapter(PutPreferences)
 
 
 def preferences(wanted: PutPreferences) -> StoredPreferences:
-    """What is stored of a body: only what differs from the default, under the names of channels.
+    """Return what is stored of a body: what differs from the default, by channel.
 
     Raises:
         InvalidRequest: with a pointer to every wrong name.

@@ -1,4 +1,4 @@
-"""Handlers of preferences: under recipients, and under users for clients of the second seed's system."""
+"""Handlers of preferences, under /recipients and under /users."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""Request bodies of recipients: contacts, device tokens, and what they come to."""
+"""Request bodies of recipients: contacts and device tokens."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Required
@@ -37,7 +37,7 @@ class PutRecipient(TypedDict, total=False):
 
 @with_config(STRICT)
 class RegisterToken(TypedDict, total=False):
-    """A device of a recipient, who is made where there is none."""
+    """A device of a recipient; a missing recipient is created."""
 
     recipient_id: Annotated[
         str | None, Field(description="Whose device. Required, here or as `user_id`.")
@@ -51,7 +51,7 @@ class RegisterToken(TypedDict, total=False):
 
 @with_config(STRICT)
 class ForgetToken(TypedDict):
-    """A device that is not to be reached any more."""
+    """A device that must not be reached any more."""
 
     token: str
 
@@ -62,7 +62,7 @@ FORGET_TOKEN: TypeAdapter[ForgetToken] = TypeAdapter(ForgetToken)
 
 
 def contact(wanted: PutRecipient) -> Contact:
-    """The contact that a body describes; a token that is named twice counts where it is named last.
+    """Return the contact of a body; of a repeated token, the last place counts.
 
     Raises:
         InvalidRequest: with a pointer to every wrong field.
@@ -84,7 +84,7 @@ def contact(wanted: PutRecipient) -> Contact:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device token and whose it is to be."""
+    """A device token and the recipient to give it to."""
 
     recipient_id: str
     token: str

@@ -1,4 +1,4 @@
-"""Examples of the OpenAPI document around recipients."""
+"""Examples of the OpenAPI document for recipients."""
 
 from notistream.db.recipients import StoredRecipient
 from notistream.recipients.erasure import Erased

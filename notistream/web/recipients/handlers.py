@@ -22,7 +22,7 @@ from notistream.web.server.respond import answer, no_content
 
 
 def recipient_of(request: web.Request) -> str:
-    """The recipient in the path; raises InvalidRequest where nobody can have such an id."""
+    """Return the recipient id in the path; raises InvalidRequest if it is not valid."""
     recipient_id = request.match_info["recipient_id"]
     refuse_wrong({"/path/recipient_id": recipient_id_error(recipient_id)})
     return recipient_id

@@ -1,4 +1,4 @@
-"""Answers around recipients: their JSON shapes, and stored values in these shapes."""
+"""JSON shapes of recipients, and what fills them."""
 
 from collections.abc import Sequence
 from datetime import datetime

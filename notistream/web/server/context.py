@@ -1,4 +1,4 @@
-"""Keys under which the application and a request carry what handlers need."""
+"""Keys of what handlers need, on the application and on a request."""
 
 from aiohttp import web
 
@@ -16,9 +16,9 @@ LARGE_BODIES = web.AppKey("notistream_large_bodies", LargeBodies)
 CALLER = web.RequestKey("notistream_sender", Caller)
 RATE_LIMIT_STATE = web.RequestKey("notistream_rate_limit_state", RateLimitState)
 RECIPIENT_TOKEN = web.RequestKey("notistream_recipient_token", RecipientToken)
-"""Who asks with a recipient's token."""
+"""Set for requests with a recipient's token."""
 
 
 def own(request: web.Request) -> TenantDatabase:
-    """The database as the request's tenant sees it: PostgreSQL itself keeps other tenants' rows away."""
+    """Return the database in the role of the request's tenant, which sees only its own rows."""
     return request.app[RUNTIME].database.of(request[CALLER].tenant_id)

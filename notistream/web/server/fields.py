@@ -51,7 +51,7 @@ def priority(value: object) -> Priority:
 
 
 def json_object(value: dict[str, Any]) -> dict[str, Any]:
-    """An object that PostgreSQL and our own JSON writer take without changing it."""
+    """Return an object that PostgreSQL and orjson store unchanged; raises ValueError."""
     if fault := _fault(value):
         raise ValueError(fault)
     return value
@@ -89,7 +89,7 @@ STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 def either(value: T | None, aliased: T | None, *, alias: str, of: str) -> T | None:
-    """One of a field and its alias; both only where they say the same."""
+    """Return a field or its alias; raises InvalidRequest if both are given and differ."""
     if aliased is None:
         return value
     if value is not None and value != aliased:
@@ -100,7 +100,7 @@ def either(value: T | None, aliased: T | None, *, alias: str, of: str) -> T | No
 
 
 def channel_name(word: str, *, pointer: str) -> str:
-    """The name of a channel, from it or an alias; raises InvalidRequest."""
+    """Return a channel's name for a name or alias; raises InvalidRequest."""
     refuse_wrong(
         {pointer: None if word in CHANNEL_NAMES else f"must be one of {', '.join(CHANNELS)}"}
     )
@@ -108,7 +108,7 @@ def channel_name(word: str, *, pointer: str) -> str:
 
 
 def refuse_wrong(found: Mapping[str, str | None]) -> None:
-    """Raise InvalidRequest where a pointer has a reason beside it."""
+    """Raise InvalidRequest if any pointer has a message."""
     if errors := [FieldError(pointer, message) for pointer, message in found.items() if message]:
         raise InvalidRequest(errors)
 

@@ -1,4 +1,4 @@
-"""The request limit at the edge: who is over it is refused, and every answer says where its key stands."""
+"""The request limit over HTTP: refuses requests over it, and adds RateLimit headers."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +14,7 @@ from notistream.web.server.context import RATE_LIMIT_STATE, RUNTIME
 
 
 async def meter(request: web.Request, key_id: UUID) -> None:
-    """Count the request; raises TooManyRequests where its key is over the limit."""
+    """Count the request; raises TooManyRequests if its key is over the limit."""
     limit = request.app[RUNTIME].request_limit
     state = await limit.take(key_id)
     if state is None:
@@ -28,10 +28,7 @@ async def meter(request: web.Request, key_id: UUID) -> None:
 
 
 def headers(rate: Rate, state: RateLimitState) -> Mapping[str, str]:
-    """As draft-ietf-httpapi-ratelimit-headers has them.
-
-    `r` is what is left as far as this process knows.
-    """
+    """Return headers of draft-ietf-httpapi-ratelimit-headers; `r` is this process's estimate."""
     return {
         "RateLimit-Policy": _policy(rate),
         "RateLimit": f'"key";r={state.remaining};t={_seconds(state)}',

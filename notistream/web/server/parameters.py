@@ -1,4 +1,4 @@
-"""Parts that rows of the route table share: the version prefix, parameters, and the problems that go with a method."""
+"""What rows of the route table share: the version prefix, parameters and problem statuses."""
 
 from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.validation import MAX_RECIPIENT_ID
@@ -36,7 +36,7 @@ SIZE = Parameter(
 )
 EMPTY_BODY = Content(type=Nothing, examples={"nothing": {}}, required=False)
 BODY_PROBLEMS = (400, 401, 408, 413, 415, 422, 429, 503)
-"""What can be wrong with any request that has a body."""
+"""Problem statuses of every request with a body."""
 CREATE_PROBLEMS, LIST_PROBLEMS, ITEM_PROBLEMS = (
     (*BODY_PROBLEMS, 409),
     (401, 422, 429, 503),

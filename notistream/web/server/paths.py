@@ -8,7 +8,7 @@ from notistream.errors import NotFound
 
 
 def path_id(request: web.Request) -> UUID:
-    """The id in the path; what is not a UUID does not exist."""
+    """Return the id in the path; raises NotFound if it is not a UUID."""
     try:
         return UUID(request.match_info["id"])
     except ValueError:

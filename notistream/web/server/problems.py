@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems; the one place that knows how a failure looks over HTTP."""
+"""Errors as RFC 9457 problems."""
 
 from collections.abc import Mapping
 from typing import Annotated, NotRequired
@@ -61,12 +61,12 @@ class Problem(TypedDict):
 
 
 def trace_id(correlation_id: str, traceparent: str | None) -> str:
-    """What to search the traces and logs for."""
+    """Return the id to search traces and logs for."""
     return traceparent[3:35] if traceparent else correlation_id
 
 
 def problem(error: NotiStreamError, *, trace_id: str, below: str = "") -> Problem:
-    """`below` is the pointer of the item that the error is about, inside the whole body."""
+    """Fill a problem; `below` is the pointer of the item that the error is about."""
     errors = error.errors if isinstance(error, InvalidRequest) else ()
     shown: Problem = {
         "type": TYPE + error.code,
@@ -85,10 +85,7 @@ def problem(error: NotiStreamError, *, trace_id: str, below: str = "") -> Proble
 
 
 def response(error: NotiStreamError, *, trace_id: str) -> web.Response:
-    """The problem with the headers that go with it.
-
-    A connection whose body was left unread is closed.
-    """
+    """Return the problem with its headers; close a connection whose body was not read."""
     sent = answer(
         problem(error, trace_id=trace_id),
         status=error.status,

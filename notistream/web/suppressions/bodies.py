@@ -1,4 +1,4 @@
-"""Request bodies of the suppression list, and what they come to."""
+"""Request bodies of the suppression list, and the entries they become."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, Required

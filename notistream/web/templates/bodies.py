@@ -1,4 +1,4 @@
-"""Request bodies of templates, aliases included, and the way to a version."""
+"""Request bodies of templates, aliases included, and how they become versions."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Required
@@ -20,7 +20,7 @@ Html = Annotated[
 
 @with_config(STRICT)
 class Variant(TypedDict, total=False):
-    """The texts in one language; a subject that is left out is the one of the text for everybody."""
+    """The texts in one language; without a subject, the template's own subject is used."""
 
     subject: Annotated[Text | None, Field(description="Template of the subject.")]
     body: Required[Annotated[Text, Field(description="Template of the text.")]]
@@ -155,7 +155,7 @@ def replacement(wanted: ReplaceTemplate) -> Replacement:
 
 
 def values(wanted: PreviewStored | PreviewUnsaved) -> tuple[Mapping[str, Any], str | None]:
-    """Variables and locale; raises InvalidRequest where aliases contradict, or the locale is none."""
+    """Return variables and locale; raises InvalidRequest for bad aliases or a bad locale."""
     of = "template_variables"
     given: Mapping[str, Any] | None = wanted.get("template_variables")
     given = either(given, wanted.get("payload"), alias="payload", of=of)

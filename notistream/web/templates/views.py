@@ -66,7 +66,7 @@ class TemplateVersionPage(TypedDict):
 
 
 class SegmentsView(TypedDict):
-    """How a text travels as SMS."""
+    """The alphabet and segments of a text as SMS."""
 
     encoding: Annotated[
         str, Field(description="GSM-7, or UCS-2 where a character is not in GSM-7.")
@@ -177,5 +177,5 @@ def preview(found: TemplatePreview, variant: str | None) -> TemplatePreviewView:
 
 
 def _next_cursor(page: Sequence[StoredTemplate], size: int) -> UUID | None:
-    """Where the page after `size` of these begins; None where they are the last."""
+    """Return the cursor of the next page; None if this is the last."""
     return page[size - 1].id if len(page) > size else None

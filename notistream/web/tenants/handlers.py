@@ -18,7 +18,7 @@ from notistream.web.tenants import views
 
 
 def key_id(request: web.Request) -> UUID:
-    """The key in the path; what is not a UUID does not exist."""
+    """Return the key id in the path; raises NotFound if it is not a UUID."""
     try:
         return UUID(request.match_info["key_id"])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tenants and keys as operators see them: JSON shapes of requests and answers, and what fills them."""
+"""JSON shapes of tenants and keys, for requests and answers, and what fills them."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Request bodies around webhooks, and what they come to."""
+"""Request bodies of webhooks, and the values they become."""
 
 from typing import Annotated, Literal, Required
 from uuid import UUID
@@ -36,7 +36,7 @@ Secret = Annotated[
 
 @with_config(STRICT)
 class PutWebhook(TypedDict, total=False):
-    """An endpoint that is told of events."""
+    """An endpoint that receives events."""
 
     url: Required[
         Annotated[
@@ -128,7 +128,7 @@ def new_secret(wanted: RotateSecret) -> str | None:
 
 
 def meant(wanted: Redeliver) -> UUID | Span:
-    """Raises InvalidRequest where it is neither one nor a span, or both."""
+    """Raises InvalidRequest unless it is exactly one of a delivery and a span."""
     one, since, until, status = (
         wanted.get("delivery_id"),
         wanted.get("since"),

@@ -1,4 +1,4 @@
-"""Handlers of outbound webhooks: endpoints, their secrets, and what they were told."""
+"""Handlers of outbound webhooks: endpoints, secrets and deliveries."""
 
 from uuid import UUID
 
