@@ -77,7 +77,7 @@ BATCHES = (
         operation=Operation(
             id="getBatch",
             tag="Notifications",
-            summary="Show how far a batch is",
+            summary="Show the progress of a batch",
             answers={
                 200: Answer(
                     description="The batch.",
@@ -94,7 +94,7 @@ BATCHES = (
         operation=Operation(
             id="cancelBatch",
             tag="Notifications",
-            summary="Cancel what still waits of a batch",
+            summary="Cancel the waiting notifications of a batch",
             body=EMPTY_BODY,
             answers={
                 200: Answer(

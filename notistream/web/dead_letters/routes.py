@@ -169,7 +169,7 @@ DEAD_LETTERS = (
             tag="Administration",
             summary="Replay all dead letters that match",
             description=(
-                "Without `dry_run` it begins at once. An empty object means every dead letter that"
+                "Without `dry_run` it starts at once. An empty object means every dead letter that"
                 " waits."
             ),
             headers=(TENANT_ID,),

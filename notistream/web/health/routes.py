@@ -33,11 +33,11 @@ def _probe(path: str, *, ready: bool) -> Route:
         operation=Operation(
             id=operation_id,
             tag="Operations",
-            summary="Readiness: what this process needs is there",
+            summary="Readiness: all dependencies are available",
             answers={
                 200: Answer(description="Ready.", content=content),
                 503: Answer(
-                    description="Not ready; `checks` says what is missing.", content=missing
+                    description="Not ready; `checks` names what is missing.", content=missing
                 ),
             },
         ),

@@ -102,7 +102,7 @@ REALTIME = (
         operation=Operation(
             id="issueToken",
             tag="Real time",
-            summary="Make a token for a recipient's browser or app",
+            summary="Issue a token for a recipient's browser or app",
             description=(
                 "It opens this recipient's inbox and status updates, and nothing else, until it"
                 " expires."

@@ -72,7 +72,7 @@ class UnreadView(TypedDict):
 class StatusFrame(TypedDict):
     """A notification has come to a status; fields that are not known are left out."""
 
-    id: Annotated[UUID, Field(description="Of the event; the same when it is told again.")]
+    id: Annotated[UUID, Field(description="Of the event; a repeated event has the same id.")]
     type: Annotated[str, Field(description="Such as `notification.delivered`.")]
     notification_id: UUID
     status: str

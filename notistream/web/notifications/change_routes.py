@@ -29,7 +29,7 @@ CHANGES = (
         operation=Operation(
             id="recallNotifications",
             tag="Notifications",
-            summary="Cancel all that match and still wait",
+            summary="Cancel all waiting notifications that match",
             description=(
                 "Newest first. What is being delivered at this moment, or was delivered, is too"
                 " late."
@@ -60,7 +60,7 @@ CHANGES = (
         operation=Operation(
             id="rescheduleNotification",
             tag="Notifications",
-            summary="Change when a waiting notification is due",
+            summary="Reschedule a waiting notification",
             description=(
                 "Only while it is pending, scheduled, retrying or deferred; the gates are asked"
                 " again then."
@@ -90,7 +90,7 @@ CHANGES = (
         operation=Operation(
             id="resolveNotification",
             tag="Notifications",
-            summary="Say what became of one whose outcome is unknown",
+            summary="Resolve a notification whose outcome is unknown",
             description="For those that were created with `on_unknown: hold`.",
             body=Content(
                 type=change_bodies.ResolveWanted,
@@ -112,7 +112,7 @@ CHANGES = (
         operation=Operation(
             id="resendNotification",
             tag="Notifications",
-            summary="Send once more what has ended",
+            summary="Send a finished notification again",
             description=(
                 "The same notification, in a new chain of attempts; an expiry that has passed no"
                 " longer holds."

@@ -24,7 +24,7 @@ PAUSE_ANSWER = Answer(
 )
 
 RESUME_ANSWER = Answer(
-    description="It goes on.",
+    description="It is resumed.",
     content=Content(
         type=views.ResumeView,
         examples={"resumed": {"channel": "sms", "provider": "webhook", "released": 42}},
@@ -86,7 +86,7 @@ PAUSES = (
         operation=Operation(
             id="listPauses",
             tag="Administration",
-            summary="List what is paused",
+            summary="List pauses",
             answers={
                 200: Answer(
                     description="All pauses.",

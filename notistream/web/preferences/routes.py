@@ -15,12 +15,12 @@ from notistream.web.server.parameters import (
 from notistream.web.server.route import Answer, Content, Operation, Route
 
 PREFERENCES_SHOWN = Answer(
-    description="What holds.",
+    description="The preferences.",
     content=Content(type=views.PreferencesView, examples=examples.PREFERENCES_SHOWN),
 )
 
 USER_PREFERENCES_SHOWN = Answer(
-    description="What holds.",
+    description="The preferences.",
     content=Content(type=views.UserPreferencesView, examples=examples.USER_PREFERENCES_SHOWN),
 )
 
@@ -32,9 +32,9 @@ PREFERENCES = (
         operation=Operation(
             id="getPreferences",
             tag="Recipients",
-            summary="Show what a recipient wishes",
+            summary="Show a recipient's preferences",
             path=(RECIPIENT_ID,),
-            description="Defaults for whatever was never said; the recipient need not be stored.",
+            description="Unset preferences have their defaults; the recipient need not be stored.",
             answers={200: PREFERENCES_SHOWN},
             problems=LIST_PROBLEMS,
         ),
@@ -46,10 +46,10 @@ PREFERENCES = (
         operation=Operation(
             id="putPreferences",
             tag="Recipients",
-            summary="Replace what a recipient wishes",
+            summary="Replace a recipient's preferences",
             path=(RECIPIENT_ID,),
             description=(
-                "Quiet hours are in the recipient's time zone. What is left out goes back to its"
+                "Quiet hours are in the recipient's time zone. A field that is left out gets its"
                 " default."
             ),
             body=Content(
@@ -66,7 +66,7 @@ PREFERENCES = (
         operation=Operation(
             id="getUserPreferences",
             tag="Recipients",
-            summary="Show what a recipient wishes, flat too",
+            summary="Show a recipient's preferences, also as a flat list",
             path=(RECIPIENT_ID,),
             description="For clients of the second seed's system: `data` has each channel.",
             answers={200: USER_PREFERENCES_SHOWN},
@@ -80,7 +80,7 @@ PREFERENCES = (
         operation=Operation(
             id="putUserPreferences",
             tag="Recipients",
-            summary="Replace what a recipient wishes of channels",
+            summary="Replace a recipient's preferences for channels",
             path=(RECIPIENT_ID,),
             description=(
                 "One channel as a flat object, several under `preferences`, or a body as"
@@ -106,7 +106,7 @@ PREFERENCES = (
         operation=Operation(
             id="putUserPreference",
             tag="Recipients",
-            summary="Replace what a recipient wishes of a channel",
+            summary="Replace a recipient's preferences for a channel",
             path=(RECIPIENT_ID, PATH_CHANNEL),
             body=Content(type=UserPreference, examples={"one channel": examples.USER_PREFERENCE}),
             answers={200: USER_PREFERENCES_SHOWN},
@@ -120,7 +120,7 @@ PREFERENCES = (
         operation=Operation(
             id="deleteUserPreference",
             tag="Recipients",
-            summary="Take back what a recipient wishes of a channel",
+            summary="Reset a recipient's preferences for a channel",
             path=(RECIPIENT_ID, PATH_CHANNEL),
             answers={204: DONE},
             problems=ITEM_PROBLEMS,

@@ -14,10 +14,10 @@ PREVIEWS = (
         operation=Operation(
             id="previewNotification",
             tag="Notifications",
-            summary="Say what would become of a notification, and why",
+            summary="Preview what would happen to a notification, and why",
             description=(
                 "The same body as for a create. Checks, renders, and asks every gate; nothing is"
-                " sent, stored or counted. The idempotency key is not looked at."
+                " sent, stored or counted. The idempotency key is ignored."
             ),
             body=Content(
                 type=CreateNotification,

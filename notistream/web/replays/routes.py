@@ -73,7 +73,7 @@ REPLAYS = (
         operation=Operation(
             id="startReplay",
             tag="Administration",
-            summary="Send again what ended in a span of time",
+            summary="Replay a time range",
             description=(
                 'Without `"dry_run": false` it only says what would be sent. Workers then queue the'
                 " notifications again at the rate given, each at most once per `id`; what would not"

@@ -28,8 +28,10 @@ OF_CATEGORY = Parameter(name="category", description="Of exactly this category."
 SUPPRESSION = Content(type=views.SuppressionView, examples=examples.SUPPRESSION_SHOWN)
 
 PUT_SUPPRESSION = {
-    200: Answer(description="Was on the list; reason and note are replaced.", content=SUPPRESSION),
-    201: Answer(description="Is on the list now.", content=SUPPRESSION),
+    200: Answer(
+        description="It was on the list; reason and note are replaced.", content=SUPPRESSION
+    ),
+    201: Answer(description="It is on the list now.", content=SUPPRESSION),
 }
 
 SUPPRESSIONS = (
@@ -40,7 +42,7 @@ SUPPRESSIONS = (
         operation=Operation(
             id="listSuppressions",
             tag="Recipients",
-            summary="List addresses that are not sent to",
+            summary="List suppressed addresses",
             query=(CHANNEL, OF_ADDRESS, OF_CATEGORY, CURSOR, SIZE),
             answers={
                 200: Answer(

@@ -155,7 +155,7 @@ TEMPLATES = (
         operation=Operation(
             id="replaceTemplate",
             tag="Templates",
-            summary="Make the next version of a template",
+            summary="Store the next version of a template",
             description=(
                 "Notifications that were accepted before keep their version, also when they are"
                 " tried again or replayed. Starter templates cannot be replaced (409)."
@@ -217,7 +217,7 @@ TEMPLATES = (
         operation=Operation(
             id="previewTemplate",
             tag="Templates",
-            summary="Render a template with values, a starter too",
+            summary="Render a template or a starter with values",
             body=Content(type=PreviewStored, examples={"values": VALUES}),
             answers={200: PREVIEW},
             problems=(*BODY_PROBLEMS, 404),

@@ -54,7 +54,7 @@ class PutWebhook(TypedDict, total=False):
     ]
     events: Annotated[
         list[EventType] | None,
-        Field(description="Types that it is told of. Left out or empty: all."),
+        Field(description="Event types that it receives. Left out or empty: all."),
     ]
     is_active: Annotated[
         bool | None,

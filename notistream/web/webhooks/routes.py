@@ -38,9 +38,9 @@ ENDPOINTS = (
         operation=Operation(
             id="createWebhook",
             tag=TAG,
-            summary="Register an endpoint that is told of events",
+            summary="Register an endpoint",
             description=(
-                "Calls are signed as Standard Webhooks has it. The secret is shown in this answer"
+                "Calls are signed as in Standard Webhooks. The secret is shown in this answer"
                 " and never again."
             ),
             body=Content(
@@ -131,7 +131,7 @@ ENDPOINTS = (
             tag=TAG,
             summary="Sign with a new secret",
             description=(
-                "For 24 hours each call has two signatures, the second with the secret before."
+                "For 24 hours each call has two signatures; the second uses the old secret."
             ),
             body=Content(
                 type=bodies.RotateSecret,
@@ -174,7 +174,7 @@ DELIVERIES = (
         operation=Operation(
             id="listWebhookDeliveries",
             tag=TAG,
-            summary="List what an endpoint was told, newest first",
+            summary="List an endpoint's deliveries, newest first",
             description="Kept for 90 days.",
             query=(STATUS, KIND, CURSOR, SIZE),
             answers={
