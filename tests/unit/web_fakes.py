@@ -15,7 +15,6 @@ from notistream.access.failed_logins import FailedLogins
 from notistream.access.operators import Operators
 from notistream.access.tenants import Tenancy
 from notistream.console import routes as console
-from notistream.db import stats
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter, Page
 from notistream.db.pool import Database
