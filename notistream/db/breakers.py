@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notistream.db.pool import Queryable
-from notistream.db.queries import load
+from notistream.db.queries import load, named
 from notistream.db.records import storable
 
 SQL = load("breakers")
@@ -37,17 +37,14 @@ class ToldBreaker:
 
 async def list_all(db: Queryable) -> list[ToldBreaker]:
     """By channel and provider; also what workers told that are gone by now."""
-    return [ToldBreaker(**dict(row)) for row in await db.fetch(SQL["list"])]
+    return [ToldBreaker(**dict(row)) for row in await db.fetch(*SQL["list"]())]
 
 
 async def replace(db: Queryable, slot: int, breakers: Sequence[OpenBreaker]) -> None:
     """Make these the breakers of the slot that are not closed."""
     await db.fetch(
-        SQL["replace"],
-        slot,
-        [b.channel for b in breakers],
-        [b.provider for b in breakers],
-        [b.state for b in breakers],
-        [storable(b.reason) for b in breakers],
-        [b.probe_in_s for b in breakers],
+        *SQL["replace"](
+            slot=slot,
+            breakers=[{**named(b), "reason": storable(b.reason)} for b in breakers],
+        )
     )

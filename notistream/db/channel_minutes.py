@@ -25,12 +25,12 @@ class Span:
 
 async def sample(db: Queryable) -> None:
     """Note the totals as they are now; call it every few seconds, on as many workers as there are."""
-    await db.fetch(SQL["sample"], list(CHANNELS))
+    await db.fetch(*SQL["sample"](channels=list(CHANNELS)))
 
 
 async def forget(db: Queryable) -> None:
     """Delete what is older than two days."""
-    await db.fetch(SQL["forget"])
+    await db.fetch(*SQL["forget"]())
 
 
 async def series(db: Queryable, *, since: datetime, every: timedelta) -> Sequence[Span]:
@@ -38,4 +38,4 @@ async def series(db: Queryable, *, since: datetime, every: timedelta) -> Sequenc
 
     Not measured: no span.
     """
-    return [Span(**dict(row)) for row in await db.fetch(SQL["series"], since, every)]
+    return [Span(**dict(row)) for row in await db.fetch(*SQL["series"](since=since, every=every))]

@@ -44,14 +44,15 @@ async def candidates(
 ) -> Candidates:
     """Look at the `limit` newest before the cursor; a batch is one page."""
     row = await db.fetchrow(
-        SQL["candidates"],
-        tenant_id,
-        before,
-        limit,
-        selection.template,
-        selection.category,
-        selection.batch_id,
-        selection.channel,
+        *SQL["candidates"](
+            tenant_id=tenant_id,
+            before=before,
+            limit=limit,
+            template=selection.template,
+            category=selection.category,
+            batch_id=selection.batch_id,
+            channel=selection.channel,
+        ),
     )
     assert row is not None
     more = selection.batch_id is None and row["size"] == limit
@@ -65,14 +66,16 @@ async def cancel(
 
     `gate` and `reason` go to the trace.
     """
-    row = await db.fetchrow(SQL["cancel"], tenant_id, ids, gate, storable(reason))
+    row = await db.fetchrow(
+        *SQL["cancel"](tenant_id=tenant_id, ids=ids, gate=gate, reason=storable(reason))
+    )
     assert row is not None
     return row["count"], outbox_entries(row["entries"])
 
 
 async def lock(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification | None:
     """Read it, and keep it as it is until the transaction ends."""
-    row = await db.fetchrow(SQL["lock"], tenant_id, notification_id)
+    row = await db.fetchrow(*SQL["lock"](tenant_id=tenant_id, id=notification_id))
     return stored_notification(row) if row else None
 
 
@@ -85,7 +88,14 @@ async def reschedule(
     expires_at: datetime | None,
 ) -> StoredNotification | None:
     """Let what waits become due at another moment, None being now; None where it waits no more."""
-    row = await db.fetchrow(SQL["reschedule"], tenant_id, notification_id, scheduled_at, expires_at)
+    row = await db.fetchrow(
+        *SQL["reschedule"](
+            tenant_id=tenant_id,
+            id=notification_id,
+            scheduled_at=scheduled_at,
+            expires_at=expires_at,
+        )
+    )
     return stored_notification(row) if row else None
 
 
@@ -93,7 +103,9 @@ async def resolve_delivered(
     db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
 ) -> list[OutboxEntry]:
     """End an unknown outcome as delivered; what to publish, nothing where it is not unknown."""
-    row = await db.fetchrow(SQL["resolve_delivered"], tenant_id, notification_id, reason)
+    row = await db.fetchrow(
+        *SQL["resolve_delivered"](tenant_id=tenant_id, id=notification_id, reason=reason)
+    )
     assert row is not None
     return outbox_entries(row["entries"])
 
@@ -105,7 +117,11 @@ async def resolve_failed(
 
     What to publish, nothing where it is not unknown.
     """
-    row = await db.fetchrow(SQL["resolve_failed"], tenant_id, notification_id, reason, uuid7())
+    row = await db.fetchrow(
+        *SQL["resolve_failed"](
+            tenant_id=tenant_id, id=notification_id, reason=reason, dead_letter_id=uuid7()
+        )
+    )
     assert row is not None
     return outbox_entries(row["entries"])
 
@@ -117,15 +133,22 @@ async def resolve_resend(
 
     None where it is not unknown.
     """
-    row = await db.fetchrow(SQL["resolve_resend"], tenant_id, notification_id, reason)
+    row = await db.fetchrow(
+        *SQL["resolve_resend"](tenant_id=tenant_id, id=notification_id, reason=reason)
+    )
     return Turn(row["id"], row["seq"]) if row else None
 
 
 async def forget_expiry(db: Queryable, tenant_id: UUID, notification_id: UUID) -> None:
     """Let what has ended and expired be sent again without expiring at once."""
-    await db.fetch(SQL["forget_expiry"], tenant_id, notification_id)
+    await db.fetch(*SQL["forget_expiry"](tenant_id=tenant_id, id=notification_id))
 
 
 async def was_replayed(db: Queryable, replay_id: UUID, notification_id: UUID) -> bool:
     """Whether this replay has had the notification."""
-    return await db.fetchrow(SQL["was_replayed"], replay_id, notification_id) is not None
+    return (
+        await db.fetchrow(
+            *SQL["was_replayed"](replay_id=replay_id, notification_id=notification_id)
+        )
+        is not None
+    )

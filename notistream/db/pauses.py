@@ -46,19 +46,26 @@ async def current(db: Queryable) -> frozenset[Pause]:
 
 async def list_all(db: Queryable) -> list[StoredPause]:
     """Pauses by channel and provider."""
-    return [_stored(row) for row in await db.fetch(SQL["current"])]
+    return [_stored(row) for row in await db.fetch(*SQL["current"]())]
 
 
 async def pause(db: Queryable, wanted: Pause, reason: str) -> StoredPause:
     """Hold back; a second time only the reason changes."""
-    row = await db.fetchrow(SQL["pause"], wanted.channel, wanted.provider or "", storable(reason))
+    row = await db.fetchrow(
+        *SQL["pause"](
+            channel=wanted.channel, provider=wanted.provider or "", reason=storable(reason)
+        )
+    )
     assert row is not None
     return _stored(row)
 
 
 async def resume(db: Queryable, paused: Pause) -> bool:
     """Take a pause back; False where there is none."""
-    return await db.fetchrow(SQL["resume"], paused.channel, paused.provider or "") is not None
+    return (
+        await db.fetchrow(*SQL["resume"](channel=paused.channel, provider=paused.provider or ""))
+        is not None
+    )
 
 
 async def release(db: Queryable, channel: str, *, limit: int) -> int:
@@ -68,7 +75,7 @@ async def release(db: Queryable, channel: str, *, limit: int) -> int:
 
     No timer has them, so the scheduler need not leave them the grace that it leaves to timers.
     """
-    row = await db.fetchrow(SQL["release"], channel, limit, TIMER_GRACE)
+    row = await db.fetchrow(*SQL["release"](channel=channel, limit=limit, grace=TIMER_GRACE))
     assert row is not None
     count: int = row["count"]
     return count

@@ -26,7 +26,7 @@ def _stored(row: asyncpg.Record | None) -> StoredPreferences:
 
 
 async def get(db: Queryable, tenant_id: UUID, recipient_id: str) -> StoredPreferences:
-    return _stored(await db.fetchrow(SQL["get"], tenant_id, recipient_id))
+    return _stored(await db.fetchrow(*SQL["get"](tenant_id=tenant_id, recipient_id=recipient_id)))
 
 
 async def put(
@@ -34,7 +34,14 @@ async def put(
 ) -> StoredPreferences:
     """Replace everything."""
     return _stored(
-        await db.fetchrow(SQL["put"], tenant_id, recipient_id, wanted.channels, wanted.categories)
+        await db.fetchrow(
+            *SQL["put"](
+                tenant_id=tenant_id,
+                recipient_id=recipient_id,
+                channels=wanted.channels,
+                categories=wanted.categories,
+            )
+        )
     )
 
 
@@ -42,16 +49,27 @@ async def put_channels(
     db: Queryable, tenant_id: UUID, recipient_id: str, channels: Mapping[str, Any]
 ) -> StoredPreferences:
     """Replace what is said of these channels."""
-    return _stored(await db.fetchrow(SQL["put_channels"], tenant_id, recipient_id, channels))
+    return _stored(
+        await db.fetchrow(
+            *SQL["put_channels"](tenant_id=tenant_id, recipient_id=recipient_id, channels=channels)
+        )
+    )
 
 
 async def turn_category_off(
     db: Queryable, tenant_id: UUID, recipient_id: str, category: str
 ) -> None:
     """Note that the recipient does not want this category."""
-    await db.fetch(SQL["turn_category_off"], tenant_id, recipient_id, category)
+    await db.fetch(
+        *SQL["turn_category_off"](tenant_id=tenant_id, recipient_id=recipient_id, category=category)
+    )
 
 
 async def drop_channel(db: Queryable, tenant_id: UUID, recipient_id: str, channel: str) -> bool:
     """False where nothing is said of the channel."""
-    return await db.fetchrow(SQL["drop_channel"], tenant_id, recipient_id, channel) is not None
+    return (
+        await db.fetchrow(
+            *SQL["drop_channel"](tenant_id=tenant_id, recipient_id=recipient_id, channel=channel)
+        )
+        is not None
+    )

@@ -41,14 +41,15 @@ class BlockedProvider:
 async def facts(db: Queryable, new: NewNotification) -> Facts:
     """As of now, or of the moment for which it is scheduled."""
     row = await db.fetchrow(
-        SQL["facts"],
-        new.tenant_id,
-        new.channel,
-        new.recipient,
-        new.recipient_id,
-        new.scheduled_at,
-        new.category,
-        new.locale,
+        *SQL["facts"](
+            tenant_id=new.tenant_id,
+            channel=new.channel,
+            recipient=new.recipient,
+            recipient_id=new.recipient_id,
+            scheduled_at=new.scheduled_at,
+            category=new.category,
+            locale=new.locale,
+        ),
     )
     assert row is not None
     preferences, fault = wishes(row)
@@ -74,13 +75,14 @@ async def cap_use(
 ) -> CapUse:
     """What asking the cap would answer at that moment, without being counted."""
     row = await db.fetchrow(
-        SQL["cap_uses"],
-        tenant_id,
-        recipient_id,
-        channel,
-        cap.count,
-        timedelta(seconds=cap.window_s),
-        at,
+        *SQL["cap_uses"](
+            tenant_id=tenant_id,
+            recipient_id=recipient_id,
+            channel=channel,
+            count=cap.count,
+            window=timedelta(seconds=cap.window_s),
+            at=at,
+        ),
     )
     assert row is not None
     return CapUse(row["used"] < cap.count, row["used"], row["free_at"])
@@ -92,5 +94,5 @@ async def blocked_providers(
     """Pauses, and breakers that are open on every live worker."""
     return [
         BlockedProvider(row["provider"] or None, row["reason"], row["until"])
-        for row in await db.fetch(SQL["blocked_providers"], channel, at, CLASS)
+        for row in await db.fetch(*SQL["blocked_providers"](channel=channel, at=at, slots=CLASS))
     ]

@@ -26,17 +26,19 @@ async def apply(
     db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime
 ) -> Applied:
     """Keep a receipt that outweighs the one before, with the suppression and the event that follow from it."""
-    sent = sent_as(receipt.key)
+    notification_id, chain = sent_as(receipt.key) or (None, None)
     reason = SUPPRESSES.get(receipt.state)
     row = await db.fetchrow(
-        SQL["apply"],
-        provider,
-        storable(receipt.message_id),
-        *(sent or (None, None)),
-        _shown(receipt, now),
-        [state.value for state in outweighed(receipt.state)],
-        reason.value if reason else None,
-        storable(receipt.address),
+        *SQL["apply"](
+            provider=provider,
+            message_id=storable(receipt.message_id),
+            notification_id=notification_id,
+            chain=chain,
+            receipt=_shown(receipt, now),
+            outweighed=outweighed(receipt.state),
+            suppression=reason,
+            address=storable(receipt.address),
+        )
     )
     assert row is not None
     return Applied(row["known"], row["moved"], outbox_entries(row["entries"]))
@@ -50,13 +52,14 @@ def _shown(receipt: ProviderReceipt, now: datetime) -> dict[str, str | None]:
 async def keep(db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime) -> None:
     """Keep a receipt of an unknown message for a while."""
     await db.fetch(
-        SQL["keep"],
-        provider,
-        storable(receipt.message_id),
-        receipt.state.value,
-        receipt.at or now,
-        storable(receipt.detail),
-        storable(receipt.address),
+        *SQL["keep"](
+            provider=provider,
+            message_id=storable(receipt.message_id),
+            state=receipt.state.value,
+            at=receipt.at or now,
+            detail=storable(receipt.detail),
+            address=storable(receipt.address),
+        ),
     )
 
 
@@ -76,10 +79,10 @@ async def take_known(db: Queryable) -> list[tuple[str, ProviderReceipt]]:
                 address=row["address"],
             ),
         )
-        for row in await db.fetch(SQL["take_known"])
+        for row in await db.fetch(*SQL["take_known"]())
     ]
 
 
 async def forget(db: Queryable, *, after: timedelta) -> Sequence[tuple[str, str]]:
     """Provider and state of those that were kept for too long; they are gone."""
-    return [(row["provider"], row["state"]) for row in await db.fetch(SQL["forget"], after)]
+    return [(row["provider"], row["state"]) for row in await db.fetch(*SQL["forget"](after=after))]

@@ -41,12 +41,12 @@ async def replay(
     `reason` goes to the trace. A missing id had another status or chain, or this replay has had it.
     """
     row = await db.fetchrow(
-        SQL["replay"],
-        replay_id,
-        [i.notification_id for i in items],
-        [i.chain for i in items],
-        list(statuses),
-        storable(reason),
+        *SQL["replay"](
+            replay_id=replay_id,
+            items=[{"id": item.notification_id, "chain": item.chain} for item in items],
+            statuses=list(statuses),
+            reason=storable(reason),
+        )
     )
     assert row is not None
     return Replayed(frozenset(row["replayed"]), outbox_entries(row["entries"]))

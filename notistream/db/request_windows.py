@@ -25,6 +25,8 @@ class Reserved:
 
 async def reserve(db: Queryable, key_id: UUID, rate: Rate, wanted: int) -> Reserved:
     """Take up to `wanted` of the key's current window; 0 where the limit is used up."""
-    row = await db.fetchrow(SQL["reserve"], key_id, wanted, rate.count, rate.window_s)
+    row = await db.fetchrow(
+        *SQL["reserve"](key_id=key_id, wanted=wanted, count=rate.count, window_s=rate.window_s)
+    )
     assert row is not None
     return Reserved(**dict(row))

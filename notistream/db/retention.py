@@ -40,13 +40,13 @@ class Deleted:
 
 async def try_lock(db: Queryable) -> bool:
     """Be the only one who deletes for the rest of this transaction, where nobody else is."""
-    row = await db.fetchrow(SQL["try_lock"], LOCK)
+    row = await db.fetchrow(*SQL["try_lock"](lock=LOCK))
     return bool(row and row["locked"])
 
 
 async def fold_totals(db: Queryable, *, limit: int) -> int:
     """Add hours of long ago to the totals of their months; how many."""
-    row = await db.fetchrow(SQL["fold_totals"], limit)
+    row = await db.fetchrow(*SQL["fold_totals"](limit=limit))
     return int(row["count"]) if row else 0
 
 
@@ -60,9 +60,9 @@ async def step(
     Templates are meant to follow notifications, which leave few old ones to look through.
     """
     if table in PAGED:
-        row = await db.fetchrow(SQL[table], keep, after, limit, really)
+        row = await db.fetchrow(*SQL[table](keep=keep, after=after, limit=limit, really=really))
         assert row is not None
         return Deleted(row["count"], row["after"])
-    row = await db.fetchrow(SQL[table], keep, limit if really else None, really)
+    row = await db.fetchrow(*SQL[table](keep=keep, limit=limit if really else None, really=really))
     assert row is not None
     return Deleted(row["count"], FIRST if really and row["count"] == limit else None)

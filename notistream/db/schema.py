@@ -62,9 +62,9 @@ async def read_schema(db: Queryable) -> Schema:
             tuple(row["indexes"]),
             tuple(row["checks"]),
         )
-        for row in await db.fetch(queries["tables"])
+        for row in await db.fetch(*queries["tables"]())
     ]
-    functions = [Function(**row) for row in await db.fetch(queries["functions"])]
+    functions = [Function(**row) for row in await db.fetch(*queries["functions"]())]
     return Schema(tuple(tables), tuple(functions))
 
 

@@ -35,11 +35,11 @@ class ChannelTotals:
 
 async def channel_totals(db: Queryable, tenant_id: UUID) -> Mapping[str, ChannelTotals]:
     """Every channel, zeros included."""
-    rows = await db.fetch(SQL["channels"], tenant_id)
+    rows = await db.fetch(*SQL["channels"](tenant_id=tenant_id))
     found = {r["channel"]: ChannelTotals(r["sent"], r["failed"], r["latency_ms_sum"]) for r in rows}
     return {name: found.get(name, ChannelTotals()) for name in CHANNELS}
 
 
 async def ping(db: Queryable) -> None:
     """Raise DatabaseUnavailable where PostgreSQL does not answer."""
-    await db.fetchrow(SQL["ping"])
+    await db.fetchrow(*SQL["ping"]())

@@ -14,5 +14,7 @@ async def take(  # noqa: PLR0917 - one call, from the bucket
 
     Of each of the `ahead` slots behind it at most half of what is left.
     """
-    rows = await db.fetch(SQL["take"], bucket, rate, wanted, ahead, after_s)
+    rows = await db.fetch(
+        *SQL["take"](bucket=bucket, rate=rate, wanted=wanted, ahead=ahead, after_s=after_s)
+    )
     return [TokenGrant(row["begins_in"], row["ends_in"], row["tokens"]) for row in rows]

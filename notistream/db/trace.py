@@ -27,11 +27,11 @@ class QueuePlace:
 
 async def find(db: Queryable, notification_id: UUID) -> StoredNotification | None:
     """Whosever it is."""
-    row = await db.fetchrow(SQL["find"], notification_id)
+    row = await db.fetchrow(*SQL["find"](id=notification_id))
     return stored_notification(row) if row else None
 
 
 async def queue_place(db: Queryable, notification_id: UUID) -> QueuePlace | None:
     """None where it is not pending."""
-    row = await db.fetchrow(SQL["queue_place"], notification_id)
+    row = await db.fetchrow(*SQL["queue_place"](id=notification_id))
     return QueuePlace(row["lane"], row["queued_at"], row["place"], row["ahead"]) if row else None

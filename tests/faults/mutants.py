@@ -8,6 +8,7 @@ line starts.
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -45,12 +46,10 @@ def claim() -> None:
     from notistream.db import deliveries
 
     once = "n.status = 'pending' AND n.seq = m.seq"
-    text = deliveries.SQL["claim"]
-    assert text.count(once) == 2
-    deliveries.SQL = {
-        **deliveries.SQL,
-        "claim": text.replace(once, "n.status IN ('pending', 'delivered', 'retrying')"),
-    }
+    claim = deliveries.SQL["claim"]
+    assert claim.text.count(once) == 2
+    text = claim.text.replace(once, "n.status IN ('pending', 'delivered', 'retrying')")
+    deliveries.SQL = {**deliveries.SQL, "claim": replace(claim, text=text)}
 
 
 def acknowledgement() -> None:
@@ -85,9 +84,10 @@ def fence() -> None:
     from notistream.db import deliveries
 
     token = "AND n.lease_token = f.token"
-    text = deliveries.SQL["finish"]
-    assert text.count(token) == 2
-    deliveries.SQL = {**deliveries.SQL, "finish": text.replace(token, "")}
+    finish = deliveries.SQL["finish"]
+    assert finish.text.count(token) == 2
+    text = finish.text.replace(token, "")
+    deliveries.SQL = {**deliveries.SQL, "finish": replace(finish, text=text)}
 
 
 def sweeper() -> None:

@@ -37,33 +37,49 @@ async def test_lists_of_the_console_look_at_a_page_only(database_url: str) -> No
         given = (tenant, MANY) if "$2" in statement else (tenant,)
         await connection.execute(statement, *given)
     await connection.execute("ANALYZE")
-    addresses = ["email", "sms", "in_app"], ["U77@example.com", "+905321112233", "user-77"]
+    addresses = [
+        {"channel": "email", "address": "U77@example.com"},
+        {"channel": "sms", "address": "+905321112233"},
+        {"channel": "in_app", "address": "user-77"},
+    ]
+    mine, page = {"tenant_id": tenant}, {"before": None, "limit": PAGE}
+    endpoint = {**mine, "endpoint_id": tenant, "type": None, **page}
     for stem, name, table, arguments in (
-        ("recipients", "list_from", "recipients", (tenant, "user-5", PAGE)),
-        ("recipients", "list_from", "recipients", (tenant, "", PAGE)),
-        ("device_tokens", "list_of", "device_tokens", (tenant, "user-77")),
-        ("suppressions", "of_addresses", "suppressions", (tenant, *addresses)),
-        ("sandbox", "list", "sandbox_messages", (tenant, None, None, None, PAGE)),
-        ("sandbox", "list", "sandbox_messages", (tenant, None, "r77", None, PAGE)),
+        ("recipients", "list_from", "recipients", {**mine, "first": "user-5", "limit": PAGE}),
+        ("recipients", "list_from", "recipients", {**mine, "first": "", "limit": PAGE}),
+        ("device_tokens", "list_of", "device_tokens", {**mine, "recipient_id": "user-77"}),
+        ("suppressions", "of_addresses", "suppressions", {**mine, "addresses": addresses}),
+        (
+            "sandbox",
+            "list",
+            "sandbox_messages",
+            {**mine, "recipient": None, "channel": None, **page},
+        ),
+        (
+            "sandbox",
+            "list",
+            "sandbox_messages",
+            {**mine, "recipient": "r77", "channel": None, **page},
+        ),
         (
             "webhook_deliveries",
             "list",
             "webhook_deliveries",
-            (tenant, tenant, None, None, None, PAGE),
+            {**endpoint, "status": None},
         ),
         (
             "webhook_deliveries",
             "list_failed",
             "webhook_deliveries",
-            (tenant, tenant, None, None, PAGE),
+            endpoint,
         ),
         (
             "webhook_deliveries",
             "list_pending",
             "webhook_deliveries",
-            (tenant, tenant, None, None, PAGE),
+            endpoint,
         ),
     ):
-        rows = await looked_at(connection, load(stem)[name], *arguments, table=table)
+        rows = await looked_at(connection, *load(stem)[name](**arguments), table=table)
         assert rows <= 2 * PAGE, f"{stem}.{name} looked at {rows:g} rows"
     await connection.close()

@@ -236,7 +236,9 @@ async def test_nobody_sees_or_reads_what_is_anothers(post: Post) -> None:
         "Authorization": f"Bearer {post.runtime.realtime.tokens.issue(other.id, 'ann', ttl_s=60)}"
     }
     key, prefix, hashed = new_key("live")
-    await tenants.issue_key(post.db, other.id, name="k", kind="live", prefix=prefix, digest=hashed)
+    await tenants.issue_key(
+        post.db, other.id, tenants.NewKey(name="k", kind="live", prefix=prefix, hash=hashed)
+    )
     for headers in (
         {"X-Recipient-ID": "ben"},
         {**ANN, **bearer},

@@ -41,7 +41,9 @@ async def key_in(db: Database, name: str = "a") -> UUID:
     tenant, _ = await tenants.create(db, name)
     _, prefix, hashed = new_key("live")
     return (
-        await tenants.issue_key(db, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed)
+        await tenants.issue_key(
+            db, tenant.id, tenants.NewKey(name="k", kind="live", prefix=prefix, hash=hashed)
+        )
     ).id
 
 

@@ -33,7 +33,9 @@ async def tenant_with_key(runtime: Runtime, name: str) -> tuple[Any, dict[str, s
     tenant, _ = await tenants.create(runtime.database, name)
     key, prefix, hashed = new_key("test")
     await tenants.issue_key(
-        runtime.database, tenant.id, name="k", kind="test", prefix=prefix, digest=hashed
+        runtime.database,
+        tenant.id,
+        tenants.NewKey(name="k", kind="test", prefix=prefix, hash=hashed),
     )
     return tenant.id, {"X-API-Key": key}
 

@@ -465,13 +465,13 @@ async def test_taking_looks_at_what_is_due_only(world, database_url):
     await connection.execute("ANALYZE webhook_deliveries")
     rows = await looked_at(
         connection,
-        webhook_deliveries.SQL["take"],
-        512,
-        [UUID(slow["id"])],
-        [8],
-        8,
-        uuid4(),
-        timedelta(seconds=45),
+        *webhook_deliveries.SQL["take"](
+            limit=512,
+            calls=[{"id": UUID(slow["id"]), "calls": 8}],
+            per_endpoint=8,
+            lease_token=uuid4(),
+            lease=timedelta(seconds=45),
+        ),
         table="webhook_deliveries",
     )
     assert rows <= 20

@@ -1,19 +1,19 @@
 -- name: page
 -- One page of accepted notifications in the order of their ids: how many by tenant and hour, and those that nothing
--- seems to wake. $6 and $7: per lane the moment from which on a queued one has its record waiting on Kafka. Only ids
+-- seems to wake. @horizons and @horizons: per lane the moment from which on a queued one has its record waiting on Kafka. Only ids
 -- in entries that overlap the page are looked up; `still_missing` looks again, exactly, at the few that are left.
 WITH scanned AS MATERIALIZED (
     SELECT id, tenant_id, channel, priority, status, seq, recipient, recipient_id, lease_token, due_at, queued_at,
         created_at, updated_at, date_trunc('hour', created_at, 'UTC') AS hour
     FROM notifications
-    WHERE id > $1 AND id <= $2 AND ($3::uuid IS NULL OR tenant_id = $3)
-    ORDER BY id LIMIT $4
+    WHERE id > @after AND id <= @last_id AND (@tenant_id::uuid IS NULL OR tenant_id = @tenant_id)
+    ORDER BY id LIMIT @limit
 ), counted AS (
     SELECT tenant_id, hour, count(*) AS accepted,
         count(*) FILTER (WHERE status IN ('delivered', 'failed', 'cancelled', 'suppressed', 'expired')) AS terminal,
         count(*) FILTER (WHERE status IN ('scheduled', 'retrying', 'deferred')
             AND due_at < now() - interval '2 minutes') AS overdue
-    FROM scanned WHERE created_at >= $8 GROUP BY tenant_id, hour
+    FROM scanned WHERE created_at >= @since GROUP BY tenant_id, hour
 ), entries AS MATERIALIZED (
     SELECT DISTINCT unnest(o.ids) AS id FROM outbox o
     WHERE EXISTS (SELECT FROM scanned WHERE status = 'pending')
@@ -22,11 +22,11 @@ WITH scanned AS MATERIALIZED (
 ), suspects AS (
     SELECT s.* FROM scanned s
     LEFT JOIN entries e ON e.id = s.id
-    LEFT JOIN unnest($6::text[], $7::timestamptz[]) AS h(topic, at) ON h.topic = s.channel || '.' || s.priority
-    WHERE s.created_at >= $8 AND (
+    LEFT JOIN @horizons::records AS h(topic text, at timestamptz) ON h.topic = s.channel || '.' || s.priority
+    WHERE s.created_at >= @since AND (
         s.status = 'pending' AND s.queued_at < least(now() - interval '1 minute', h.at) AND e.id IS NULL
         OR s.status = 'processing' AND s.updated_at < now() - interval '1 minute' AND NOT EXISTS (
-            SELECT FROM leases l WHERE l.token = s.lease_token AND l.until > now() - 2 * $5::interval)
+            SELECT FROM leases l WHERE l.token = s.lease_token AND l.until > now() - 2 * @lease::interval)
         OR s.status IN ('scheduled', 'retrying', 'deferred') AND s.due_at IS NULL
             AND s.updated_at < now() - interval '1 minute')
 )
@@ -41,7 +41,7 @@ SELECT (SELECT count(*) FROM scanned) AS scanned,
 -- name: still_missing
 -- Those of the suspects that are as they were, and in no outbox entry.
 WITH m AS MATERIALIZED (
-    SELECT n.id, n.status FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS w(id, seq, status)
+    SELECT n.id, n.status FROM @suspects::records AS w(id uuid, seq integer, status text)
     JOIN notifications n ON n.id = w.id AND n.seq = w.seq AND n.status = w.status
 )
 SELECT m.id FROM m LEFT JOIN (SELECT DISTINCT unnest(ids) AS id FROM outbox) e ON e.id = m.id
@@ -50,7 +50,7 @@ WHERE m.status <> 'pending' OR e.id IS NULL;
 -- name: repair
 -- Pending ones are queued again, those without a time become due; each at most once in a minute, then two, four, …
 WITH w AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS w(id, seq, status)
+    SELECT * FROM @suspects::records AS w(id uuid, seq integer, status text)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN w ON w.id = n.id
     WHERE n.seq = w.seq AND n.status = w.status
@@ -90,7 +90,7 @@ SELECT notification_id AS id FROM allowed;
 -- A claim whose lease is gone gets one that has just ended: the sweeper settles it like any other ended lease.
 WITH locked AS (
     SELECT n.id, n.lease_token FROM notifications n
-    JOIN unnest($1::uuid[], $2::integer[]) AS w(id, seq) ON w.id = n.id
+    JOIN @suspects::records AS w(id uuid, seq integer) ON w.id = n.id
     WHERE n.status = 'processing' AND n.seq = w.seq AND n.lease_token IS NOT NULL
     ORDER BY n.id FOR UPDATE OF n
 ), restored AS (
@@ -110,9 +110,9 @@ SELECT id FROM found;
 DELETE FROM repairs WHERE next_at < now() - interval '7 days';
 
 -- name: try_lock
-SELECT pg_try_advisory_xact_lock($1) AS locked;
+SELECT pg_try_advisory_xact_lock(@lock) AS locked;
 
 -- name: last_run
 -- The newest finished audit of the last two days, as the audit log has it.
 SELECT at, details, now() - at AS age FROM audit_log
-WHERE action = $1 AND at > now() - interval '2 days' ORDER BY at DESC LIMIT 1;
+WHERE action = @action AND at > now() - interval '2 days' ORDER BY at DESC LIMIT 1;

@@ -12,7 +12,7 @@ WITH now_is AS (
 ), totals AS (
     SELECT c.channel, w.minute, w.moves, coalesce(sum(t.sent), 0)::bigint AS sent,
         coalesce(sum(t.failed), 0)::bigint AS failed, coalesce(sum(t.latency_ms_sum), 0) AS latency_ms_sum
-    FROM wanted w CROSS JOIN unnest($1::text[]) AS c(channel)
+    FROM wanted w CROSS JOIN unnest(@channels::text[]) AS c(channel)
     LEFT JOIN channel_totals t ON t.hour = w.hour AND t.channel = c.channel
     WHERE w.moves OR NOT EXISTS (SELECT FROM channel_minutes m WHERE m.channel = c.channel AND m.minute = w.minute)
     GROUP BY c.channel, w.minute, w.moves
@@ -27,8 +27,8 @@ ON CONFLICT (channel, minute) DO UPDATE
 DELETE FROM channel_minutes WHERE minute < now() - interval '2 days';
 
 -- name: series
--- Deliveries by channel and span of $2 since $1; `minutes` of the span were measured, and a span without any has no row.
-SELECT channel, date_bin($2::interval, minute, $1::timestamptz) AS at, sum(sent)::bigint AS sent, sum(failed)::bigint AS failed,
+-- Deliveries by channel and span of @every since @since; `minutes` of the span were measured, and a span without any has no row.
+SELECT channel, date_bin(@every::interval, minute, @since::timestamptz) AS at, sum(sent)::bigint AS sent, sum(failed)::bigint AS failed,
     sum(latency_ms_sum)::double precision AS latency_ms_sum, count(*) AS minutes
 FROM (
     SELECT channel, minute,
@@ -38,9 +38,9 @@ FROM (
     FROM (
         SELECT *, minute = date_trunc('hour', minute) AS fresh,
             lag(minute) OVER (PARTITION BY channel ORDER BY minute) = minute - interval '1 minute' AS follows
-        FROM channel_minutes WHERE minute >= $1::timestamptz - interval '1 minute'
+        FROM channel_minutes WHERE minute >= @since::timestamptz - interval '1 minute'
     ) noted
     WINDOW earlier AS (PARTITION BY channel ORDER BY minute)
 ) gained
-WHERE minute >= $1::timestamptz AND sent IS NOT NULL
-GROUP BY channel, date_bin($2::interval, minute, $1::timestamptz) ORDER BY channel, at;
+WHERE minute >= @since::timestamptz AND sent IS NOT NULL
+GROUP BY channel, date_bin(@every::interval, minute, @since::timestamptz) ORDER BY channel, at;

@@ -1,16 +1,16 @@
 -- name: claim
 -- pending → processing for the messages whose seq is still current; the rest return no row.
 WITH m AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[]) AS m(id, seq)
+    SELECT * FROM @turns::records AS m(id uuid, seq integer)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN m ON m.id = n.id
     WHERE n.status = 'pending' AND n.seq = m.seq ORDER BY n.id FOR UPDATE OF n
 ), lease AS (
     INSERT INTO leases (token, owner, until, ids)
-    SELECT $3, $4, now() + $5::interval, array_agg(id) FROM locked HAVING count(*) > 0
+    SELECT @lease_token, @owner, now() + @lease::interval, array_agg(id) FROM locked HAVING count(*) > 0
 ), claimed AS (
     UPDATE notifications n
-    SET status = 'processing', attempts = n.attempts + 1, lease_token = $3, claimed_at = now(), updated_at = now()
+    SET status = 'processing', attempts = n.attempts + 1, lease_token = @lease_token, claimed_at = now(), updated_at = now()
     FROM m, locked l
     WHERE n.id = m.id AND l.id = n.id AND n.status = 'pending' AND n.seq = m.seq
     RETURNING n.*
@@ -39,11 +39,26 @@ CROSS JOIN LATERAL devices_of(
 -- record and the totals in the same transaction. A stale worker changes nothing here; see finish_late. Of what was
 -- erased meanwhile no word is written back.
 WITH f AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::double precision[], $6::text[],
-        $7::text[], $8::text[], $9::text[], $10::real[], $11::text[], $12::text[], $13::text[], $14::uuid[],
-        $15::text[], $16::text[], $17::integer[], $18::bigint[])
-    AS f(id, token, status, reason, delay, outcome, error, provider, provider_message_id, duration_ms, subject,
-        content, steps, dead_letter_id, next_provider, topic, partition, "offset")
+    SELECT * FROM @ends::records AS f(
+        id uuid,
+        token uuid,
+        status text,
+        reason text,
+        delay double precision,
+        outcome text,
+        error text,
+        provider text,
+        provider_message_id text,
+        duration_ms real,
+        subject text,
+        content text,
+        steps text,
+        dead_letter_id uuid,
+        next_provider text,
+        topic text,
+        partition integer,
+        "offset" bigint
+    )
 ), locked AS (
     SELECT n.id FROM notifications n JOIN f ON f.id = n.id
     WHERE n.status = 'processing' AND n.lease_token = f.token ORDER BY n.id FOR UPDATE OF n
@@ -128,14 +143,14 @@ SELECT ARRAY(SELECT id FROM done) AS finished,
 -- name: finish_late
 -- A stale worker's outcome goes to its attempt; a success is still accepted while nobody has claimed it again.
 WITH noted AS (
-    UPDATE attempts SET late_outcome = $4, late_at = now(), provider = coalesce($5, provider),
-        provider_message_id = CASE WHEN NOT (SELECT erased FROM notifications WHERE id = $1) THEN $6 END
-    WHERE notification_id = $1 AND chain = $2 AND number = $3 AND outcome = 'unknown'
+    UPDATE attempts SET late_outcome = @outcome, late_at = now(), provider = coalesce(@provider, provider),
+        provider_message_id = CASE WHEN NOT (SELECT erased FROM notifications WHERE id = @id) THEN @provider_message_id END
+    WHERE notification_id = @id AND chain = @chain AND number = @attempts AND outcome = 'unknown'
 ), accepted AS (
     UPDATE notifications n
     SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
-        sent_at = now(), provider = $5, provider_message_id = CASE WHEN NOT erased THEN $6 END, updated_at = now()
-    WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
+        sent_at = now(), provider = @provider, provider_message_id = CASE WHEN NOT erased THEN @provider_message_id END, updated_at = now()
+    WHERE id = @id AND chain = @chain AND attempts = @attempts AND @outcome = 'delivered'
         AND status IN ('unknown', 'retrying', 'pending', 'deferred', 'scheduled')
     RETURNING tenant_id, channel, created_at, sent_at, status_event(n) AS event
 ), counted AS (
@@ -153,8 +168,7 @@ SELECT EXISTS (SELECT FROM accepted) AS accepted,
 -- name: park
 -- pending → deferred, before any claim: uses no attempt.
 WITH m AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::double precision[], $4::text[], $5::text[])
-    AS m(id, seq, delay, gate, reason)
+    SELECT * FROM @turns::records AS m(id uuid, seq integer, delay double precision, gate text, reason text)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN m ON m.id = n.id
     WHERE n.status = 'pending' AND n.seq = m.seq ORDER BY n.id FOR UPDATE OF n
@@ -183,7 +197,7 @@ SELECT ARRAY(SELECT id FROM parked) AS parked,
 -- name: queue
 -- waiting → pending for those that are due and whose seq is as read; says how early the others came.
 WITH m AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[]) AS m(id, seq)
+    SELECT * FROM @turns::records AS m(id uuid, seq integer)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN m ON m.id = n.id
     WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at <= now()
@@ -220,15 +234,15 @@ SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
         WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at > now()) AS early;
 
 -- name: queue_due
--- The scheduler: the same step for whatever is due, oldest first, in lanes $2, $3 as far as they have room ($4).
--- Waits that a timer holds get $1 of grace.
+-- The scheduler: the same step for whatever is due, oldest first, in lanes @lanes, @lanes as far as they have room (@lanes).
+-- Waits that a timer holds get @grace of grace.
 WITH due AS (
-    SELECT d.id FROM unnest($2::text[], $3::text[], $4::integer[]) AS lane(channel, priority, room)
+    SELECT d.id FROM @lanes::records AS lane(channel text, priority text, room integer)
     CROSS JOIN LATERAL (
         SELECT n.id FROM notifications n
         WHERE n.channel = lane.channel AND n.priority = lane.priority
             AND n.due_at <= now()  -- for the index; the next line decides
-            AND n.due_at <= now() - CASE WHEN n.status = 'scheduled' THEN interval '0' ELSE $1::interval END
+            AND n.due_at <= now() - CASE WHEN n.status = 'scheduled' THEN interval '0' ELSE @grace::interval END
             AND n.status IN ('scheduled', 'retrying', 'deferred')
         ORDER BY n.due_at LIMIT lane.room FOR UPDATE SKIP LOCKED) d
 ), woken AS (
@@ -260,16 +274,16 @@ SELECT (SELECT count(*) FROM woken) AS count,
         FROM (TABLE queued UNION ALL TABLE told) e) AS entries;
 
 -- name: lock_ended_leases
--- Leases whose time has passed, or all of slot $2: what is still processing under them is nobody's.
+-- Leases whose time has passed, or all of slot @owner: what is still processing under them is nobody's.
 SELECT token, ids FROM leases
-WHERE until <= now() OR owner = $2
-ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED;
+WHERE until <= now() OR owner = @owner
+ORDER BY until LIMIT @limit FOR UPDATE SKIP LOCKED;
 
 -- name: orphans
 -- Each once: a notification that was claimed again soon is in its former lease too.
 SELECT n.id, n.priority, n.attempts, n.chain, n.on_unknown, n.lease_token, n.next_provider
 FROM notifications n
-WHERE n.id = ANY ($1::uuid[]) AND n.status = 'processing' AND n.lease_token = ANY ($2::uuid[]);
+WHERE n.id = ANY (@ids::uuid[]) AND n.status = 'processing' AND n.lease_token = ANY (@tokens::uuid[]);
 
 -- name: drop_leases
-DELETE FROM leases WHERE token = ANY ($1::uuid[]);
+DELETE FROM leases WHERE token = ANY (@tokens::uuid[]);

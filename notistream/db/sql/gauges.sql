@@ -4,7 +4,7 @@ SELECT channel, count(*) AS count FROM dead_letters WHERE replayed_at IS NULL AN
 -- name: lateness
 -- How overdue the most overdue waiting notification is, in seconds; one probe of the index per lane.
 SELECT coalesce(greatest(max(extract(epoch FROM now() - first.due_at)), 0), 0)::double precision AS seconds
-FROM unnest($1::text[], $2::text[]) AS lane(channel, priority)
+FROM @lanes::records AS lane(channel text, priority text)
 CROSS JOIN LATERAL (
     SELECT n.due_at FROM notifications n
     WHERE n.channel = lane.channel AND n.priority = lane.priority AND n.due_at IS NOT NULL

@@ -1,20 +1,20 @@
 -- name: delete
-DELETE FROM outbox WHERE id = ANY ($1::bigint[]);
+DELETE FROM outbox WHERE id = ANY (@ids::bigint[]);
 
 -- name: take_leftovers
 -- Entries whose publisher did not delete them in time; taking one hides it from the others for 10 s.
 WITH taken AS (
-    SELECT id FROM outbox WHERE publish_after <= now() AND NOT held ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT id FROM outbox WHERE publish_after <= now() AND NOT held ORDER BY id LIMIT @limit FOR UPDATE SKIP LOCKED
 )
 UPDATE outbox o SET publish_after = now() + interval '10 seconds'
 FROM taken WHERE o.id = taken.id
 RETURNING o.id, o.topic, o.messages;
 
 -- name: hasten
-UPDATE outbox SET publish_after = now() WHERE id = ANY ($1::bigint[]);
+UPDATE outbox SET publish_after = now() WHERE id = ANY (@ids::bigint[]);
 
 -- name: hold
-UPDATE outbox SET held = true WHERE id = ANY ($1::bigint[]);
+UPDATE outbox SET held = true WHERE id = ANY (@ids::bigint[]);
 
 -- name: held_lanes
 -- The lanes and tenants for which entries are held back: one probe of the index for each.
@@ -28,7 +28,7 @@ WITH RECURSIVE lanes AS (
 SELECT topic, tenant_id::text AS tenant FROM lanes;
 
 -- name: release
--- Held entries of lanes $1 as far as each has room ($2 records), one of each tenant in turn. Often there is room
+-- Held entries of lanes @rooms as far as each has room (@rooms records), one of each tenant in turn. Often there is room
 -- for one only, so whose turn comes first is left to chance: in the long run all tenants get the same.
 WITH RECURSIVE lanes AS (
     (SELECT topic, tenant_id FROM outbox WHERE held ORDER BY topic, tenant_id LIMIT 1)
@@ -40,7 +40,7 @@ WITH RECURSIVE lanes AS (
     SELECT l.topic, e.id, e.records, room,
         row_number() OVER (PARTITION BY l.topic, l.tenant_id ORDER BY e.id) + l.chance AS turn
     FROM (SELECT lanes.*, random() AS chance FROM lanes) l
-    JOIN unnest($1::text[], $2::integer[]) AS r(topic, room) ON r.topic = l.topic
+    JOIN @rooms::records AS r(topic text, room integer) ON r.topic = l.topic
     CROSS JOIN LATERAL (
         SELECT o.id, cardinality(o.ids) AS records FROM outbox o
         WHERE o.held AND o.topic = l.topic AND o.tenant_id = l.tenant_id ORDER BY o.id LIMIT 100) e

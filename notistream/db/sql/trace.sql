@@ -1,6 +1,6 @@
 -- name: find
 -- Whosever it is: for operators.
-SELECT * FROM notifications WHERE id = $1;
+SELECT * FROM notifications WHERE id = @id;
 
 -- name: queue_place
 -- Where one that is queued waits: held back behind others of its tenant, in the outbox, or on Kafka.
@@ -13,4 +13,4 @@ LEFT JOIN LATERAL (
     SELECT id, topic, tenant_id, held FROM outbox
     WHERE topic = n.channel || '.' || n.priority AND tenant_id = n.tenant_id AND n.id = ANY (ids)
     ORDER BY id DESC LIMIT 1) o ON true
-WHERE n.id = $1 AND n.status = 'pending';
+WHERE n.id = @id AND n.status = 'pending';
