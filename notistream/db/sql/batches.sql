@@ -1,5 +1,6 @@
 -- name: create
-INSERT INTO batches (id, tenant_id, total_count, rejected_count) VALUES (@id, @tenant_id, @total_count, @rejected_count) RETURNING created_at;
+INSERT INTO batches (id, tenant_id, total_count, rejected_count)
+VALUES (@id, @tenant_id, @total_count, @rejected_count) RETURNING created_at;
 
 -- name: get
 SELECT b.*, (

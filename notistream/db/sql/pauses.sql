@@ -11,8 +11,8 @@ RETURNING channel, provider, reason, paused_at;
 DELETE FROM pauses WHERE channel = @channel AND provider = @provider RETURNING channel;
 
 -- name: release
--- Messages of the channel that a pause holds back are due now, whichever of its providers it was: the one that is free
--- again may serve them, and what is still paused is parked again.
+-- Messages of the channel that a pause holds back are due now, whichever of its providers it was:
+-- the one that is free again may serve them, and what is still paused is parked again.
 WITH held AS (
     SELECT id FROM notifications
     WHERE due_at > now() AND status = 'deferred' AND channel = @channel AND reason LIKE 'paused: %'
