@@ -1,4 +1,4 @@
-"""Circuit breakers that are not closed, as each worker slot last told."""
+"""Circuit breakers that are not closed, as each worker slot last reported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class OpenBreaker:
 
 @dataclass(frozen=True, slots=True)
 class ToldBreaker:
-    """A breaker that is not closed, as a worker slot last told."""
+    """A breaker that is not closed, as a worker slot last reported."""
 
     slot: int
     channel: str
@@ -36,7 +36,7 @@ class ToldBreaker:
 
 
 async def list_all(db: Queryable) -> list[ToldBreaker]:
-    """By channel and provider; also what workers told that are gone by now."""
+    """By channel and provider; includes reports of workers that are gone by now."""
     return [ToldBreaker(**dict(row)) for row in await db.fetch(*SQL["list"]())]
 
 

@@ -1,4 +1,4 @@
-"""Uses of frequency caps: one row per notification that was let through."""
+"""Uses of frequency caps: one row for each notification that was let through."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ LONGEST_WINDOW = timedelta(days=366)
 
 
 class CapLedger:
-    """Implements `delivery.ports.Caps`: one recipient and channel at a time, whichever worker asks."""
+    """Implements `delivery.ports.Caps`: all workers take turns for a recipient and channel."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Dead letters: failed deliveries and undecodable records, kept until an operator replays or deletes them."""
+"""Dead letters: failed deliveries and undecodable records, to be replayed or deleted."""
 
 import base64
 import re
@@ -40,14 +40,14 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeDeadLetter(DeadLetter):
-    """An entry with its bytes and its history: every provider call of this chain and of those before."""
+    """An entry with its bytes and every provider call of this chain and earlier ones."""
 
     key: bytes | None
     value: bytes | None
     headers: Headers
     history: Sequence[Mapping[str, Any]]
     notification_status: str | None
-    """None: there is no such notification, or none any more."""
+    """None: the notification does not exist, or no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +72,14 @@ class Prospect:
     letter: DeadLetter
     notification_status: str | None
     lost: bool
-    """Its bytes were too large for Kafka, and are gone."""
+    """Its bytes were too large for Kafka and are lost."""
     size: int
     """Of the record, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burials:
-    """So many of a channel were buried in a span of time that begins `at`."""
+    """How many of a channel were dead-lettered in a span of time that begins `at`."""
 
     channel: str
     at: datetime
@@ -88,7 +88,7 @@ class Burials:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """So many entries of one channel have this reason."""
+    """How many entries of one channel have this reason."""
 
     channel: str
     reason: str
@@ -98,7 +98,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """So many entries in all, and the kinds that are the most of them."""
+    """How many entries there are, and the most frequent kinds of them."""
 
     total: int
     most: Sequence[Kind]
@@ -114,7 +114,7 @@ class Reference:
 
 
 async def store_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
-    """Keep it as a dead letter, once per place; what is to be published for it."""
+    """Store it as a dead letter, once for each place on Kafka; what is to be published."""
     about = {
         "dlq.topic": record.topic,
         "dlq.partition": str(record.partition),
@@ -148,13 +148,13 @@ def _headers(record: BadRecord) -> list[list[Any]]:
 
 
 async def keep_records(db: Queryable, records: Sequence[BadRecord]) -> frozenset[UUID]:
-    """Make sure that these are in the table; the ids of those that were not."""
+    """Store those that are not stored yet; their ids."""
     rows = await db.fetch(*SQL["keep_records"](records=[_record_row(record) for record in records]))
     return frozenset(row["id"] for row in rows)
 
 
 async def keep_failures(db: Queryable, failures: Sequence[FailedDelivery]) -> frozenset[UUID]:
-    """Make sure that these are in the table; the ids of those that were not."""
+    """Store those that are not stored yet; their ids."""
     rows = await db.fetch(
         *SQL["keep_failures"](failures=[_failure_row(failure) for failure in failures])
     )
@@ -222,7 +222,7 @@ async def kinds(db: Queryable, meant: Filter, *, limit: int) -> Kinds:
 async def over_time(
     db: Queryable, *, since: datetime, every: timedelta, channel: str | None = None
 ) -> Sequence[Burials]:
-    """How many were buried, by channel and span of time."""
+    """How many were dead-lettered, by channel and span of time."""
     return [
         Burials(**dict(row))
         for row in await db.fetch(*SQL["over_time"](since=since, every=every, channel=channel))
@@ -230,7 +230,7 @@ async def over_time(
 
 
 async def prospects(db: Queryable, ids: Sequence[UUID]) -> list[Prospect]:
-    """Those of the ids that are there, newest first."""
+    """Those of the ids that exist, newest first."""
     return [
         Prospect(
             letter=DeadLetter(**{name: row[name] for name in DeadLetter.__dataclass_fields__}),
@@ -253,7 +253,7 @@ async def next_references(
 
 
 async def references(db: Queryable, ids: Sequence[UUID]) -> list[Reference]:
-    """Those of the ids that are there."""
+    """Those of the ids that exist."""
     return [Reference(**dict(row)) for row in await db.fetch(*SQL["references"](ids=ids))]
 
 
@@ -292,7 +292,7 @@ async def replay_records(
 
 
 async def mark_replayed(db: Queryable, ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Note that these were replayed in another way; not those that still could be."""
+    """Mark those that were replayed in another way; the ids marked."""
     return frozenset(row["id"] for row in await db.fetch(*SQL["mark_replayed"](ids=ids)))
 
 
@@ -305,5 +305,5 @@ async def clock(db: Queryable) -> datetime:
 
 
 async def delete(db: Queryable, ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Clear and hide them; the ids of those that were there."""
+    """Clear and hide them; the ids of those that existed."""
     return frozenset(row["id"] for row in await db.fetch(*SQL["delete"](ids=ids)))

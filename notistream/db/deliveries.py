@@ -1,4 +1,4 @@
-"""The delivery protocol: every step is one conditional statement, and whoever loses changes no row."""
+"""The delivery protocol: each step is one conditional statement; a loser changes no row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -50,7 +50,7 @@ async def claim(
 ) -> Mapping[UUID, Claimed]:
     """Claim for worker slot `owner`.
 
-    What is missing in the answer was taken, cancelled or is stale.
+    Turns missing from the answer were taken or cancelled, or are stale.
 
     `call_before` is half a lease from now, on this process's monotonic clock.
     """
@@ -81,13 +81,13 @@ def _claimed(row: asyncpg.Record, clock: float, call_before: float) -> Claimed:
 
 
 def _devices(row: asyncpg.Record) -> Sequence[str]:
-    """All that did not refuse it before: a refusal would only be repeated."""
+    """All devices but those that refused the message before and would refuse it again."""
     refused = row["refused_devices"] or ()
     return [token for token in row["push_tokens"] if device_mark(token) not in refused]
 
 
 def wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
-    """The preferences, and what is wrong with them: they are one claim's own, its neighbours know nothing of it."""
+    """The preferences, and why they cannot be read; the other claims are not affected."""
     if row["wishes"] is None:
         return NO_WISHES, None
     try:
@@ -111,7 +111,7 @@ def contact(row: asyncpg.Record, channel: str, recipient_id: str | None) -> str 
 
 @dataclass(frozen=True, slots=True)
 class Finishing:
-    """A claimed delivery, how it ends, and the record that brought it, where that is known."""
+    """A claimed delivery, how it ends, and the record that brought it, if known."""
 
     id: UUID
     lease_token: UUID
@@ -177,7 +177,7 @@ def _step(step: Step) -> Mapping[str, Any]:
 
 
 async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> Changed:
-    """Note a stale worker's outcome; its id is in the answer when its success was still accepted."""
+    """Record a stale worker's outcome; the id is returned if a success was still accepted."""
     row = await db.fetchrow(
         *SQL["finish_late"](
             id=claimed.id,
@@ -195,7 +195,7 @@ async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> Changed:
 
 
 async def park(db: Queryable, items: Sequence[Parking]) -> Changed:
-    """Turn pending into deferred, without using an attempt."""
+    """Make pending turns deferred, without using an attempt."""
     row = await db.fetchrow(
         *SQL["park"](
             turns=[
@@ -216,16 +216,16 @@ async def park(db: Queryable, items: Sequence[Parking]) -> Changed:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """What was queued, and for those that came early: in how many seconds they are due."""
+    """What is to be published, and in how many seconds early turns are due."""
 
     entries: list[OutboxEntry]
     early: Mapping[Turn, float]
 
 
 async def queue(db: Queryable, turns: Sequence[Turn]) -> Queued:
-    """Turn waiting into pending for the turns that are due.
+    """Make the turns that are due pending.
 
-    Others that no longer wait change nothing.
+    Turns that no longer wait are ignored.
     """
     row = await db.fetchrow(*SQL["queue"](turns=turns))
     assert row is not None
@@ -238,7 +238,7 @@ async def queue_due(
 ) -> tuple[int, list[OutboxEntry]]:
     """Queue what is due, oldest first, as many per (channel, priority) as `rooms` says.
 
-    How many, what to publish.
+    The count, and what is to be published.
     """
     lanes = [
         {"channel": channel, "priority": priority, "room": room}
@@ -251,7 +251,7 @@ async def queue_due(
 
 @dataclass(frozen=True, slots=True)
 class EndedLease:
-    """A lease that is over, and the notifications that were claimed under it."""
+    """A lease that has ended, and the notifications claimed under it."""
 
     token: UUID
     ids: Sequence[UUID]
@@ -260,9 +260,9 @@ class EndedLease:
 async def lock_ended_leases(
     db: Queryable, *, limit: int, owner: int | None = None
 ) -> list[EndedLease]:
-    """Leases whose time has passed and, at its start, all that `owner` left.
+    """Leases that have ended and, when a worker starts, all that its slot `owner` left.
 
-    Locked in this transaction.
+    They stay locked until the transaction ends.
     """
     rows = await db.fetch(*SQL["lock_ended_leases"](limit=limit, owner=owner))
     return [EndedLease(row["token"], row["ids"]) for row in rows]
@@ -270,7 +270,7 @@ async def lock_ended_leases(
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A notification whose worker never said how it ended."""
+    """A notification whose worker never reported an outcome."""
 
     id: UUID
     priority: Priority
@@ -282,7 +282,7 @@ class Orphan:
 
 
 async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
-    """What is still processing under these leases."""
+    """Notifications that are still processing under these leases."""
     rows = await db.fetch(
         *SQL["orphans"](
             ids=[i for lease in leases for i in lease.ids], tokens=[lease.token for lease in leases]

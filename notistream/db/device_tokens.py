@@ -1,4 +1,4 @@
-"""Device tokens of a tenant: each belongs to one recipient, and the one that was registered last is the newest."""
+"""Device tokens of a tenant; each belongs to one recipient."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ async def lock(db: Queryable, tenant_id: UUID) -> None:
 
 
 async def replace(db: Queryable, tenant_id: UUID, recipient_id: str, tokens: Sequence[str]) -> None:
-    """Make these, oldest first, the tokens of a stored recipient; to be called under `lock`."""
+    """Make these, oldest first, the tokens of a stored recipient. Call `lock` first."""
     await db.fetch(
         *SQL["replace"](tenant_id=tenant_id, recipient_id=recipient_id, tokens=list(tokens))
     )
@@ -46,7 +46,7 @@ async def replace(db: Queryable, tenant_id: UUID, recipient_id: str, tokens: Seq
 async def register(
     db: Queryable, tenant_id: UUID, recipient_id: str, token: str, *, platform: str | None
 ) -> None:
-    """Make a token the newest of this recipient and nobody else's; to be called under `lock`."""
+    """Make a token the newest of this recipient alone. Call `lock` first."""
     await db.fetch(
         *SQL["register"](
             tenant_id=tenant_id,
@@ -59,7 +59,7 @@ async def register(
 
 
 async def forget(db: Queryable, tenant_id: UUID, token: str) -> bool:
-    """False where no recipient has it."""
+    """False if no recipient has it."""
     return bool(await db.fetch(*SQL["forget"](tenant_id=tenant_id, token=token)))
 
 

@@ -1,4 +1,4 @@
-"""Erasing a recipient: the statements that take personal data out of every table that holds some."""
+"""Erasing a recipient: taking personal data out of every table that holds some."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Addresses = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored of a recipient; `stored` is false where it is nothing."""
+    """What is stored of a recipient; `stored` is false if nothing is."""
 
     email: str | None
     phone: str | None
@@ -42,7 +42,7 @@ async def page(
     after: UUID | None,
     size: int,
 ) -> tuple[Sequence[UUID], UUID | None]:
-    """Which of the next `size` notifications are the recipient's, and where the page after begins: None at the end."""
+    """The recipient's among the next `size` notifications, and the next cursor or None."""
     row = await db.fetchrow(
         *SQL["page"](
             tenant_id=tenant_id,
@@ -77,7 +77,7 @@ async def erase(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, tombston
 async def forget_sandbox(
     db: Queryable, tenant_id: UUID, recipient_id: str, names: Sequence[str]
 ) -> int:
-    """Delete what the sandbox was given for the recipient, or for one of the addresses; how many."""
+    """Delete the recipient's messages from the sandbox; how many."""
     return len(
         await db.fetch(
             *SQL["forget_sandbox"](
@@ -90,7 +90,7 @@ async def forget_sandbox(
 async def erase_records(
     db: Queryable, tenant_id: UUID, names: Sequence[str], words: Sequence[str]
 ) -> int:
-    """Erase undecodable records whose key is that of a name, or whose bytes have one of the words."""
+    """Erase undecodable records whose key is of a name, or whose bytes hold a word."""
     return len(
         await db.fetch(
             *SQL["erase_records"](
@@ -108,9 +108,9 @@ async def forget_answers(
     after: tuple[str, str] | None,
     size: int,
 ) -> tuple[int, tuple[str, str] | None]:
-    """Forget stored answers that have one of the words, among the next `size`.
+    """Delete those of the next `size` stored answers that hold one of the words.
 
-    How many, and where to go on.
+    How many, and the next cursor or None.
     """
     after_route, after_key = after or (None, None)
     row = await db.fetchrow(
@@ -129,7 +129,7 @@ async def forget_answers(
 async def keep_suppressions(
     db: Queryable, tenant_id: UUID, addresses: Addresses, opt_outs: Sequence[tuple[str, str, str]]
 ) -> None:
-    """Turn suppressions of the addresses, and opt-outs (channel, address, category), into ones without the address."""
+    """Keep suppressions and opt-outs (channel, address, category) without the addresses."""
     await db.fetch(
         *SQL["keep_suppressions"](
             tenant_id=tenant_id,

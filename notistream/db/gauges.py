@@ -1,4 +1,4 @@
-"""What the gauges say of the database: open dead letters, how late the scheduler is, what waits in the outbox."""
+"""What gauges show: open dead letters, lateness of the scheduler, the outbox."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

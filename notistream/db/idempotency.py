@@ -36,7 +36,10 @@ OURS = StoredAnswer(b"", None, None, None)
 async def begin(
     db: Queryable, key: RequestKey, body_hash: bytes, *, window: timedelta
 ) -> StoredAnswer | None:
-    """OURS, or what is known of the request that has the key; None where that has just given it up."""
+    """OURS, or the answer of the request that has the key.
+
+    None if that request has just given the key up.
+    """
     if await db.fetchrow(
         *SQL["begin"](
             tenant_id=key.tenant_id,
@@ -73,6 +76,6 @@ async def abandon(db: Queryable, key: RequestKey) -> None:
 
 
 async def forget_expired(db: Queryable) -> int:
-    """Delete keys of both kinds whose window has passed; how many."""
+    """Delete keys of headers and bodies whose window has passed; how many."""
     row = await db.fetchrow(*SQL["forget_expired"]())
     return int(row["count"]) if row else 0

@@ -1,4 +1,4 @@
-"""The inbox: messages of a recipient in the order in which they were committed, and how many are unread."""
+"""The inbox: messages of a recipient in the order of their commits, and the unread count."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ class InboxMessage:
 
 
 def message_id(message: Message) -> UUID:
-    """The same for the same provider key, so that a message which comes again is kept once."""
+    """The same for the same provider key, so that a repeated message is stored once."""
     return uuid5(message.notification_id, message.idempotency_key)
 
 
 async def keep(db: Queryable, messages: Sequence[Message]) -> int:
-    """Store what is not there yet, each at the end of its recipient's inbox; how many that were."""
+    """Store new messages, each at the end of its recipient's inbox; how many."""
     rows = await db.fetch(
         *SQL["keep"](
             ids=[message_id(m) for m in messages],
@@ -61,7 +61,7 @@ async def page(
     unread: bool,
     limit: int,
 ) -> list[InboxMessage]:
-    """At most `limit`, newest first; nothing where there is no message `before`."""
+    """At most `limit`, newest first; none if there is no message `before`."""
     query = SQL["unread_page" if unread else "page"]
     rows = await db.fetch(
         *query(tenant_id=tenant_id, recipient_id=recipient_id, before=before, limit=limit)
@@ -72,7 +72,7 @@ async def page(
 async def after(
     db: Queryable, tenant_id: UUID, recipient_id: str, *, seq: int, limit: int
 ) -> list[InboxMessage]:
-    """At most `limit` that came later, oldest first."""
+    """At most `limit` messages after a place, oldest first."""
     return _messages(
         await db.fetch(
             *SQL["after"](tenant_id=tenant_id, recipient_id=recipient_id, seq=seq, limit=limit)
@@ -81,7 +81,7 @@ async def after(
 
 
 async def seq_of(db: Queryable, tenant_id: UUID, recipient_id: str, message_id: UUID) -> int | None:
-    """The place of a message; None where the recipient has no such message."""
+    """The place of a message; None if the recipient has no such message."""
     row = await db.fetchrow(
         *SQL["seq_of"](tenant_id=tenant_id, recipient_id=recipient_id, id=message_id)
     )
@@ -116,7 +116,7 @@ async def unread(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
 
 
 async def mark_read(db: Queryable, tenant_id: UUID, recipient_id: str, message_id: UUID) -> bool:
-    """Mark one as read, if it was not; False where the recipient has no such message."""
+    """Mark one as read; False if the recipient has no such message."""
     row = await db.fetchrow(
         *SQL["mark_read"](tenant_id=tenant_id, recipient_id=recipient_id, id=message_id)
     )
@@ -124,7 +124,7 @@ async def mark_read(db: Queryable, tenant_id: UUID, recipient_id: str, message_i
 
 
 async def mark_all_read(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
-    """Mark all as read that are there now; how many were not."""
+    """Mark all present messages as read; how many were unread."""
     row = await db.fetchrow(*SQL["mark_all_read"](tenant_id=tenant_id, recipient_id=recipient_id))
     assert row is not None
     count: int = row["marked"]

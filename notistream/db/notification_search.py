@@ -1,7 +1,8 @@
-"""Search over notifications for operators: newest first, a bounded stretch at a time, whatever is asked for.
+"""Search over notifications for operators: newest first, a bounded stretch at a time.
 
-No index knows statuses or templates, or a recipient of whichever tenant: each would cost every accepted message. So a
-search for one of them looks at so many notifications of its span and says where it stopped.
+There is no index of statuses, of templates or of the recipients of all tenants: each would make
+every accepted message dearer. A search for one of them looks at a limited number of notifications
+and says where it stopped.
 """
 
 from collections.abc import Mapping, Sequence

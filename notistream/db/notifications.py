@@ -18,7 +18,7 @@ STRETCH = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What one create statement stored: who is new, who waits for its time, what is to be published."""
+    """What one create statement stored: new and scheduled ids, and what is to be published."""
 
     at: datetime
     ids: frozenset[UUID]
@@ -69,7 +69,7 @@ class Filter:
 
     @property
     def looks_through(self) -> bool:
-        """Whether there may be many that do not match beside one that does."""
+        """Whether many rows may be read for each that matches."""
         indexed = self.recipient or self.recipient_id or self.batch_id
         asked = self.statuses or self.channel or self.template or self.date_from or self.date_to
         return not indexed and bool(asked)
@@ -99,10 +99,7 @@ class Page:
 async def list_page(
     db: Queryable, tenant_id: UUID, shown: Filter, *, limit: int, stretch: int = STRETCH
 ) -> Page:
-    """At most `limit`.
-
-    Of filters that no index knows, the next `stretch` notifications are looked at and no more.
-    """
+    """At most `limit`; filters without an index look at the next `stretch` notifications only."""
     below, above = shown.span
     look = stretch if shown.looks_through else limit + 1
     found = await _matching(db, tenant_id, shown, look, limit + 1)
@@ -119,7 +116,7 @@ async def list_page(
 async def _matching(
     db: Queryable, tenant_id: UUID, shown: Filter, look: int, limit: int
 ) -> list[StoredNotification]:
-    """By the index that finds least."""
+    """Uses the index that finds the fewest rows."""
     below, above = shown.span
     asked = {
         "tenant_id": tenant_id,
@@ -156,7 +153,7 @@ async def cancel(
 ) -> tuple[StoredNotification, list[OutboxEntry]] | None:
     """The cancelled notification and what is to be published.
 
-    None where it does not exist or waits no more.
+    None if it does not exist or no longer waits.
     """
     row = await db.fetchrow(*SQL["cancel"](tenant_id=tenant_id, id=notification_id))
     return (stored_notification(row), outbox_entries(row["entries"])) if row else None

@@ -1,4 +1,4 @@
-"""What senders and operators do to notifications that wait, or whose outcome nobody knows: each one statement."""
+"""What senders and operators do to waiting notifications and unknown outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ async def cancel(
 
 
 async def lock(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification | None:
-    """Read it, and keep it as it is until the transaction ends."""
+    """Read and lock it until the transaction ends."""
     row = await db.fetchrow(*SQL["lock"](tenant_id=tenant_id, id=notification_id))
     return stored_notification(row) if row else None
 
@@ -87,7 +87,7 @@ async def reschedule(
     scheduled_at: datetime | None,
     expires_at: datetime | None,
 ) -> StoredNotification | None:
-    """Let what waits become due at another moment, None being now; None where it waits no more."""
+    """Make what waits due at another moment, None for now; None if it no longer waits."""
     row = await db.fetchrow(
         *SQL["reschedule"](
             tenant_id=tenant_id,
@@ -102,7 +102,7 @@ async def reschedule(
 async def resolve_delivered(
     db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
 ) -> list[OutboxEntry]:
-    """End an unknown outcome as delivered; what to publish, nothing where it is not unknown."""
+    """Resolve an unknown outcome as delivered; what is to be published."""
     row = await db.fetchrow(
         *SQL["resolve_delivered"](tenant_id=tenant_id, id=notification_id, reason=reason)
     )
@@ -113,10 +113,7 @@ async def resolve_delivered(
 async def resolve_failed(
     db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
 ) -> list[OutboxEntry]:
-    """End an unknown outcome as failed, with a dead letter.
-
-    What to publish, nothing where it is not unknown.
-    """
+    """Resolve an unknown outcome as failed, with a dead letter; what is to be published."""
     row = await db.fetchrow(
         *SQL["resolve_failed"](
             tenant_id=tenant_id, id=notification_id, reason=reason, dead_letter_id=uuid7()
@@ -129,9 +126,9 @@ async def resolve_failed(
 async def resolve_resend(
     db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
 ) -> Turn | None:
-    """Make an unknown outcome due now, to be queued in the same transaction.
+    """Make an unknown outcome due now; the caller queues it in the same transaction.
 
-    None where it is not unknown.
+    None if the outcome is not unknown.
     """
     row = await db.fetchrow(
         *SQL["resolve_resend"](tenant_id=tenant_id, id=notification_id, reason=reason)
@@ -140,7 +137,7 @@ async def resolve_resend(
 
 
 async def forget_expiry(db: Queryable, tenant_id: UUID, notification_id: UUID) -> None:
-    """Let what has ended and expired be sent again without expiring at once."""
+    """Remove the expiry of what has ended and expired, so that it can be sent again."""
     await db.fetch(*SQL["forget_expiry"](tenant_id=tenant_id, id=notification_id))
 
 

@@ -1,4 +1,4 @@
-"""The outbox: what a commit left for Kafka, until the broker has acknowledged it."""
+"""The outbox: records that wait until Kafka has acknowledged them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ SQL = load("outbox")
 
 
 async def delete(db: Queryable, ids: Sequence[int]) -> None:
-    """Forget entries that the broker has acknowledged."""
+    """Delete entries that the broker has acknowledged."""
     await db.fetch(*SQL["delete"](ids=ids))
 
 
@@ -31,7 +31,7 @@ async def held_lanes(db: Queryable) -> frozenset[tuple[str, str]]:
 
 
 async def release(db: Queryable, rooms: Mapping[str, int]) -> list[OutboxEntry]:
-    """Release held entries as far as their lanes have room (in records), one of each tenant in turn."""
+    """Release held entries, one of each tenant in turn, for `rooms` records by lane."""
     rows = await db.fetch(
         *SQL["release"](rooms=[{"topic": t, "room": r} for t, r in rooms.items()])
     )

@@ -15,7 +15,7 @@ SQL = load("preferences")
 
 @dataclass(frozen=True, slots=True)
 class StoredPreferences:
-    """What a recipient has said of channels and categories; empty where nothing."""
+    """What a recipient has said of channels and categories; empty if nothing."""
 
     channels: Mapping[str, Any] = field(default_factory=dict)
     categories: Mapping[str, bool] = field(default_factory=dict)
@@ -66,7 +66,7 @@ async def turn_category_off(
 
 
 async def drop_channel(db: Queryable, tenant_id: UUID, recipient_id: str, channel: str) -> bool:
-    """False where nothing is said of the channel."""
+    """False if nothing is said of the channel."""
     return (
         await db.fetchrow(
             *SQL["drop_channel"](tenant_id=tenant_id, recipient_id=recipient_id, channel=channel)

@@ -1,4 +1,4 @@
-"""What a preview reads, and never writes: the facts of a claim, uses of a cap, providers that cannot be called."""
+"""What a preview reads: facts of a claim, uses of a cap, blocked providers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SQL = load("preview")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of the recipient at the moment at which the gates are asked, on the database's clock."""
+    """What gates need to know of the recipient, as of a moment on the database's clock."""
 
     at: datetime
     contact: str | None
@@ -31,7 +31,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class BlockedProvider:
-    """A provider that nobody would call, why, and until when; without a name, all of the channel's."""
+    """A provider that is not called, why and until when; None is all of the channel's."""
 
     provider: str | None
     reason: str

@@ -1,6 +1,6 @@
 """Statements of the `.sql` files beside this module: named parameters, records and fragments.
 
-A file holds blocks. `-- name: claim` begins a statement and `-- fragment: is_waiting` a piece of SQL
+A file holds blocks. `-- name: claim` begins a statement, `-- fragment: is_waiting` a piece of SQL
 that statements include as `{{is_waiting}}`. Statements find the fragments of their own file and of
 `shared.sql`. The text is put together once, when the file is loaded:
 
@@ -195,5 +195,5 @@ class _Translation:
 
 
 def named(value: "DataclassInstance") -> dict[str, Any]:
-    """The fields of a value object by name, as a call takes parameters: `query(**named(filter))`."""
+    """The fields of a value object, as a call takes them: `query(**named(filter))`."""
     return {f.name: getattr(value, f.name) for f in fields(value)}

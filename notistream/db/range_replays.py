@@ -1,4 +1,4 @@
-"""Replays of a time range: what is in the range, and how far each replay has come."""
+"""Replays of a time range: what the range holds, and the progress of each replay."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SQL = load("range_replays")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Which notifications a replay is about: accepted from `since` to before `until`, and ended in these statuses."""
+    """The notifications that were accepted from `since` to before `until` and ended so."""
 
     since: datetime
     until: datetime | None = None
@@ -143,7 +143,7 @@ async def list_page(db: Queryable, *, before: UUID | None, limit: int) -> list[S
 async def set_state(
     db: Queryable, replay_id: UUID, was: str, to: str, *, rate: float | None = None
 ) -> StoredReplay | None:
-    """None where it was in another state."""
+    """None if it was in another state."""
     row = await db.fetchrow(*SQL["set_state"](id=replay_id, was=was, to=to, rate=rate))
     return _replay(row) if row else None
 

@@ -1,4 +1,4 @@
-"""Receipts: found by the vendor's message id, kept beside the notification where they say more than the one before."""
+"""Receipts: what vendors report about a message after they accepted it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SQL = load("receipts")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Whether the notification is known, whether the receipt changed it, and what is to be published."""
+    """Whether the notification is known and was changed, and what is to be published."""
 
     known: bool
     moved: bool
@@ -25,7 +25,7 @@ class Applied:
 async def apply(
     db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime
 ) -> Applied:
-    """Keep a receipt that outweighs the one before, with the suppression and the event that follow from it."""
+    """Store a receipt that outweighs the last, with the suppression and event it causes."""
     notification_id, chain = sent_as(receipt.key) or (None, None)
     reason = SUPPRESSES.get(receipt.state)
     row = await db.fetchrow(
@@ -64,10 +64,7 @@ async def keep(db: Queryable, provider: str, receipt: ProviderReceipt, *, now: d
 
 
 async def take_known(db: Queryable) -> list[tuple[str, ProviderReceipt]]:
-    """Kept receipts whose message is recorded by now, with their providers.
-
-    They are kept no longer.
-    """
+    """Take early receipts whose message is recorded by now, with their providers."""
     return [
         (
             row["provider"],
@@ -84,5 +81,5 @@ async def take_known(db: Queryable) -> list[tuple[str, ProviderReceipt]]:
 
 
 async def forget(db: Queryable, *, after: timedelta) -> Sequence[tuple[str, str]]:
-    """Provider and state of those that were kept for too long; they are gone."""
+    """Delete early receipts that waited too long; provider and state of each."""
     return [(row["provider"], row["state"]) for row in await db.fetch(*SQL["forget"](after=after))]

@@ -78,5 +78,5 @@ async def list_from(
 
 
 async def put_timezone(db: Queryable, tenant_id: UUID, recipient_id: str, timezone: str) -> None:
-    """Set the zone of a recipient, who is created where there is none."""
+    """Set the zone of a recipient, who is created if there is none."""
     await db.fetch(*SQL["put_timezone"](tenant_id=tenant_id, id=recipient_id, timezone=timezone))

@@ -28,7 +28,7 @@ class ChannelTotals:
 
     @property
     def success_rate(self) -> float:
-        """Per cent, 0 where nothing has ended yet."""
+        """Per cent, 0 if nothing has ended yet."""
         ended = self.sent + self.failed
         return round(100 * self.sent / ended, 2) if ended else 0.0
 

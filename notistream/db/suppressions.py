@@ -66,7 +66,7 @@ async def add(db: Queryable, tenant_id: UUID, wanted: Suppression) -> None:
 async def remove(
     db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = ""
 ) -> bool:
-    """False where it is not on the list."""
+    """False if it is not on the list."""
     return (
         await db.fetchrow(
             *SQL["remove"](tenant_id=tenant_id, channel=channel, address=address, category=category)

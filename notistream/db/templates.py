@@ -33,7 +33,7 @@ class NewTemplate:
 class Replacement:
     """The next version; what is None stays.
 
-    `expected` is the version that it replaces, where that matters.
+    `expected` is the version that it replaces, if that matters.
     """
 
     content: TemplateVersion
@@ -97,7 +97,7 @@ async def replace(
 ) -> StoredTemplate | None:
     """The template with its new version.
 
-    None where there is none, or it has another version than expected.
+    None if there is none, or it has another version than expected.
     """
     return _stored(
         await db.fetchrow(
@@ -163,7 +163,7 @@ async def version(db: Queryable, template_id: UUID, number: int) -> TemplateVers
 
 
 async def find(db: Queryable, template_id: UUID) -> StoredTemplate | None:
-    """Whosever it is."""
+    """Of any tenant."""
     return _stored(await db.fetchrow(*SQL["find"](id=template_id)))
 
 

@@ -43,7 +43,7 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingKey:
-    """What a request is checked against; `ends_in` is in seconds, None where it never ends."""
+    """What a request is checked against; `ends_in` is in seconds, None if it never ends."""
 
     id: UUID
     tenant_id: UUID
@@ -105,7 +105,7 @@ async def issue_key(db: Queryable, tenant_id: UUID, new: NewKey) -> StoredKey:
 
 
 async def find_key(db: Queryable, prefix: str) -> WorkingKey | None:
-    """The key with this prefix; None where it is revoked or has expired."""
+    """The key with this prefix; None if it is revoked or has expired."""
     row = await db.fetchrow(*SQL["find_key"](prefix=prefix))
     return WorkingKey(**dict(row)) if row else None
 
@@ -135,7 +135,7 @@ async def lock_key(
 
 
 async def revoke_key(db: Queryable, key_id: UUID) -> bool:
-    """False where it was revoked before."""
+    """False if it was revoked before."""
     return await db.fetchrow(*SQL["revoke_key"](id=key_id)) is not None
 
 

@@ -69,7 +69,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
-    """How a call ended; `delay_s` None: the delivery has ended."""
+    """How a call ended; without `delay_s` the delivery has ended too."""
 
     id: UUID
     lease: UUID
@@ -89,7 +89,7 @@ def _stored(row: asyncpg.Record) -> StoredDelivery:
 
 
 def lines(told: Events) -> list[str]:
-    """Those events that endpoints are told of, as `enqueue` takes them.
+    """The events that endpoints can receive, as `enqueue` takes them.
 
     Raises:
         ValueError: an event has something that PostgreSQL cannot keep.
@@ -139,7 +139,7 @@ async def enqueue_test(
     kind: str,
     data: Mapping[str, Any],
 ) -> StoredDelivery | None:
-    """Queue an event for one endpoint; None where that is not there or not active."""
+    """Queue an event for one endpoint; None if it does not exist or is not active."""
     row = await db.fetchrow(
         *SQL["enqueue_test"](
             tenant_id=tenant_id, endpoint_id=endpoint_id, event_id=event_id, type=kind, data=data
@@ -151,7 +151,7 @@ async def enqueue_test(
 async def take(
     db: Queryable, *, limit: int, in_flight: Mapping[UUID, int], per_endpoint: int, lease: timedelta
 ) -> list[Due]:
-    """Claim what is due, of each endpoint at most `per_endpoint` together with what is in flight here."""
+    """Claim what is due: of each endpoint `per_endpoint` calls, less those in flight here."""
     token = uuid4()
     rows = await db.fetch(
         *SQL["take"](
@@ -221,7 +221,7 @@ async def get(
 
 
 async def redeliver(db: Queryable, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> bool:
-    """Make it due now; False where a call is under way, or there is no such delivery."""
+    """Make it due now; False if a call is under way, or there is no such delivery."""
     return (
         await db.fetchrow(
             *SQL["redeliver"](tenant_id=tenant_id, endpoint_id=endpoint_id, id=delivery_id)
@@ -261,7 +261,7 @@ async def moment(db: Queryable) -> datetime:
 
 
 async def backlog(db: Queryable) -> tuple[int, float]:
-    """How many wait, and for how many seconds the one has been due that has been for longest."""
+    """How many wait, and for how many seconds the oldest has been due."""
     row = await db.fetchrow(*SQL["backlog"]())
     assert row is not None
     return row["waiting"], max(row["oldest_s"], 0.0)

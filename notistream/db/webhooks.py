@@ -1,4 +1,4 @@
-"""Webhook endpoints of a tenant; and what an erasure of a recipient removes from deliveries."""
+"""Webhook endpoints of a tenant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -53,7 +53,7 @@ def _stored(row: asyncpg.Record | None) -> StoredEndpoint | None:
 async def create(
     db: Queryable, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted, *, secret: str, most: int
 ) -> StoredEndpoint | None:
-    """None where the tenant has `most` already; to be called in a transaction."""
+    """None if the tenant has `most` already. Call it in a transaction."""
     await db.fetch(*SQL["lock_tenant"](tenant_id=tenant_id))
     return _stored(
         await db.fetchrow(
@@ -101,10 +101,7 @@ async def replace(
 
 
 async def switch(db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, on: bool) -> bool:
-    """Switch on or off, and change nothing else.
-
-    False where it is so already, or there is no such endpoint.
-    """
+    """Switch on or off; False if it is so already, or there is no such endpoint."""
     return (
         await db.fetchrow(*SQL["switch"](tenant_id=tenant_id, id=endpoint_id, is_active=on))
         is not None
@@ -114,7 +111,7 @@ async def switch(db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, on: bool)
 async def rotate(
     db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, secret: str, overlap: timedelta
 ) -> StoredEndpoint | None:
-    """Sign with a new secret; and with the present one too, for the overlap."""
+    """Sign with a new secret, and for the overlap with the present one too."""
     return _stored(
         await db.fetchrow(
             *SQL["rotate"](tenant_id=tenant_id, id=endpoint_id, secret=secret, overlap=overlap)
@@ -123,16 +120,16 @@ async def rotate(
 
 
 async def delete(db: Queryable, tenant_id: UUID, endpoint_id: UUID) -> bool:
-    """Its deliveries go with it; False where there is no such endpoint."""
+    """Delete it with its deliveries; False if there is no such endpoint."""
     return await db.fetchrow(*SQL["delete"](tenant_id=tenant_id, id=endpoint_id)) is not None
 
 
 async def disable(
     db: Queryable, endpoint_id: UUID, reason: str, *, failing_since: datetime | None
 ) -> bool:
-    """Switch off; False where it is off, or has answered well since.
+    """Switch off; False if it is off, or has succeeded since.
 
-    `failing_since` None: whatever it did.
+    Without `failing_since` its successes do not count.
     """
     return (
         await db.fetchrow(
@@ -143,8 +140,5 @@ async def disable(
 
 
 async def erase(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
-    """Remove a recipient from what endpoints were told, and are yet to be told.
-
-    How many deliveries that were.
-    """
+    """Remove a recipient from past and waiting deliveries; how many."""
     return len(await db.fetch(*DELIVERIES["erase"](tenant_id=tenant_id, recipient_id=recipient_id)))

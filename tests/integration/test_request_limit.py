@@ -108,7 +108,7 @@ async def test_every_query_prepares_on_the_migrated_schema(database_url: str) ->
         "stats",
     ):
         for query in queries.load(stem).values():
-            await connection.prepare(query)
+            await connection.prepare(query.text)
     await connection.close()
 
 
