@@ -23,7 +23,7 @@ class OpenBreaker:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldBreaker:
+class ReportedBreaker:
     """A breaker that is not closed, as a worker slot last reported."""
 
     slot: int
@@ -35,9 +35,9 @@ class ToldBreaker:
     probe_at: datetime
 
 
-async def list_all(db: Queryable) -> list[ToldBreaker]:
+async def list_all(db: Queryable) -> list[ReportedBreaker]:
     """By channel and provider; includes reports of workers that are gone by now."""
-    return [ToldBreaker(**dict(row)) for row in await db.fetch(*SQL["list"]())]
+    return [ReportedBreaker(**dict(row)) for row in await db.fetch(*SQL["list"]())]
 
 
 async def replace(db: Queryable, slot: int, breakers: Sequence[OpenBreaker]) -> None:

@@ -15,7 +15,7 @@ SQL = load("preferences")
 
 @dataclass(frozen=True, slots=True)
 class StoredPreferences:
-    """What a recipient has said of channels and categories; empty if nothing."""
+    """Preferences of a recipient by channel and category; empty if there are none."""
 
     channels: Mapping[str, Any] = field(default_factory=dict)
     categories: Mapping[str, bool] = field(default_factory=dict)
@@ -48,7 +48,7 @@ async def put(
 async def put_channels(
     db: Queryable, tenant_id: UUID, recipient_id: str, channels: Mapping[str, Any]
 ) -> StoredPreferences:
-    """Replace what is said of these channels."""
+    """Replace the preferences for these channels."""
     return _stored(
         await db.fetchrow(
             *SQL["put_channels"](tenant_id=tenant_id, recipient_id=recipient_id, channels=channels)
@@ -66,7 +66,7 @@ async def turn_category_off(
 
 
 async def drop_channel(db: Queryable, tenant_id: UUID, recipient_id: str, channel: str) -> bool:
-    """False if nothing is said of the channel."""
+    """False if there is no preference for the channel."""
     return (
         await db.fetchrow(
             *SQL["drop_channel"](tenant_id=tenant_id, recipient_id=recipient_id, channel=channel)

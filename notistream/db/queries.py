@@ -77,18 +77,19 @@ class Query:
     def _arrays(self, name: str, columns: Sequence[str], records: Sequence[Any]) -> list[list[Any]]:
         """One array for each column, in the order of the columns."""
         keyed = isinstance(next(iter(records), None), Mapping)
-        if keyed:
-            for record in records:
-                if record.keys() != set(columns):
-                    wrong = ", ".join(sorted(record.keys() ^ set(columns)))
-                    raise TypeError(f"{self.name}: {name} has missing or unknown columns: {wrong}")
-        readers: list[Callable[[Any], Any]] = [
-            itemgetter(column) if keyed else attrgetter(column) for column in columns
-        ]
+        reader: Callable[[str], Callable[[Any], Any]] = itemgetter if keyed else attrgetter
+        if keyed and any(len(record) != len(columns) for record in records):
+            raise TypeError(self._uneven(name, columns, records))
         try:
-            return [list(map(read, records)) for read in readers]
-        except AttributeError as exc:
-            raise TypeError(f"{self.name}: {name}: {exc}") from exc
+            return [list(map(reader(column), records)) for column in columns]
+        except (AttributeError, KeyError) as exc:
+            raise TypeError(f"{self.name}: {name} lacks a column: {exc}") from exc
+
+    def _uneven(self, name: str, columns: Sequence[str], records: Sequence[Any]) -> str:
+        wrong = next(
+            set(record) ^ set(columns) for record in records if set(record) != set(columns)
+        )
+        return f"{self.name}: {name} has missing or unknown columns: {', '.join(sorted(wrong))}"
 
 
 @cache

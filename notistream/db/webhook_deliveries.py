@@ -88,7 +88,7 @@ def _stored(row: asyncpg.Record) -> StoredDelivery:
     return StoredDelivery(**{name: row[name] for name in FIELDS})
 
 
-def lines(told: Events) -> list[str]:
+def lines(happened: Events) -> list[str]:
     """The events that endpoints can receive, as `enqueue` takes them.
 
     Raises:
@@ -100,7 +100,7 @@ def lines(told: Events) -> list[str]:
                 r"\1",
                 orjson.dumps(
                     {
-                        "tenant_id": str(told.tenant_id),
+                        "tenant_id": str(happened.tenant_id),
                         "id": str(event.id),
                         "type": event.type,
                         "at": event.at,
@@ -108,7 +108,7 @@ def lines(told: Events) -> list[str]:
                     }
                 ).decode(),
             )
-            for event in told.events
+            for event in happened.events
             if event.type in EVENT_TYPES
         ]
     except TypeError as exc:

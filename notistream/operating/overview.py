@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from notistream.db import audit, breakers, channel_minutes, pauses, slots, webhook_deliveries
 from notistream.db.audit import LastRun
-from notistream.db.breakers import ToldBreaker
+from notistream.db.breakers import ReportedBreaker
 from notistream.db.channel_minutes import Span
 from notistream.db.pauses import StoredPause
 from notistream.db.pool import Database
@@ -62,7 +62,7 @@ class Overview:
     stores: Stores
     kafka: KafkaSaid
     workers: Sequence[int]
-    breakers: Sequence[ToldBreaker]
+    breakers: Sequence[ReportedBreaker]
     pauses: Sequence[StoredPause]
     audit: LastRun | None
     webhooks_waiting: int
@@ -173,7 +173,7 @@ class Overviews:
             await asyncio.wait([self._asking])
 
 
-def _worst(standing: Sequence[ToldBreaker]) -> Mapping[str, str]:
+def _worst(standing: Sequence[ReportedBreaker]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for breaker in sorted(
         standing, key=lambda told: told.state

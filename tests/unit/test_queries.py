@@ -100,9 +100,11 @@ def test_a_call_with_other_names_is_refused() -> None:
         claim(owner=1, ownr=2)
     with pytest.raises(TypeError, match=r"stem\.q: turns has missing or unknown columns: seq"):
         claim(owner=1, turns=[{"id": "a", "seq": 1}, {"id": "b"}])
+    with pytest.raises(TypeError, match=r"stem\.q: turns lacks a column: 'seq'"):
+        claim(owner=1, turns=[{"id": "a", "gate": "g"}])
     with pytest.raises(TypeError, match=r"columns: gate"):
         claim(owner=1, turns=[{"id": "a", "seq": 1, "gate": "g"}])
-    with pytest.raises(TypeError, match=r"stem\.q: turns: .* 'id'"):
+    with pytest.raises(TypeError, match=r"stem\.q: turns lacks a column: .* 'id'"):
         claim(owner=1, turns=[Query("a", "b")])
 
 

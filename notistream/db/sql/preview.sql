@@ -4,7 +4,8 @@
 SELECT greatest(now(), @scheduled_at::timestamptz) AS at,
     coalesce(@locale::text, r.locale) AS locale, {{recipient_facts}}
 FROM (SELECT @tenant_id::uuid AS tenant_id, @channel::text AS channel,
-    @recipient::text AS recipient, @recipient_id::text AS recipient_id, @category::text AS category) c
+    @recipient::text AS recipient, @recipient_id::text AS recipient_id,
+    @category::text AS category) c
 {{join_recipient}};
 
 -- name: cap_uses

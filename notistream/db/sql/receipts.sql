@@ -1,6 +1,6 @@
 -- name: apply
--- A receipt takes the place of one in a state of @outweighed, or of an older chain's.
--- Beside any other it changes nothing. Its notification is @notification_id in chain @chain, or that of the
+-- A receipt takes the place of one in a state of @outweighed, or of an older chain's. Beside any
+-- other it changes nothing. Its notification is @notification_id in chain @chain, or that of the
 -- attempt to which the provider gave this message id.
 WITH sent AS (
     SELECT n.id, @chain::integer AS chain FROM notifications n WHERE n.id = @notification_id::uuid
