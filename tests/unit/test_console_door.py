@@ -13,8 +13,8 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import make_mocked_request
 
 from notistream.access.operators import Operators
-from notistream.console import rendering, sessions
 from notistream.console.routes import CONSOLE
+from notistream.console.shell import rendering, sessions
 from notistream.errors import Forbidden
 from notistream.web.server.route import Route
 from tests.unit.web_fakes import SERVED, Client, FakeRuntime, serving

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from multidict import MultiDict
 
-from notistream.console import charts, filters, formats
-from notistream.console.health import _words
+from notistream.console.health.handlers import _words
+from notistream.console.shell import charts, formats
+from notistream.console.shell import query as filters
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 

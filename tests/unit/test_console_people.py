@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from multidict import MultiDict
 
-from notistream.console import tenants, webhooks
-from notistream.console.preference_form import read, sent_form, stored_form
-from notistream.console.recipient_view import RecipientView
+from notistream.console.recipients.preference_form import read, sent_form, stored_form
+from notistream.console.recipients.view import RecipientView
+from notistream.console.tenants import handlers as tenants
+from notistream.console.webhooks import handlers as webhooks
 from notistream.db.preferences import StoredPreferences
 from notistream.db.tenants import StoredTenant
 from notistream.errors import InvalidRequest
@@ -160,7 +161,7 @@ def test_quiet_hours_are_said_with_what_holds_now(
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime(2026, 1, 1, hour, tzinfo=UTC)
 
-    monkeypatch.setattr("notistream.console.recipient_view.datetime", Clock)
+    monkeypatch.setattr("notistream.console.recipients.view.datetime", Clock)
     view = RecipientView(
         StoredTenant(TENANT, "acme", NOW), "u-1", None, [], STORED_WISHES, [], [], "UTC"
     )

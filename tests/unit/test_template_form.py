@@ -3,7 +3,7 @@
 import pytest
 from multidict import MultiDict
 
-from notistream.console.template_form import filled, number, read
+from notistream.console.templates.form import filled, number, read
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import InvalidRequest
 
