@@ -44,7 +44,7 @@ def declare(app: NotiStream) -> None:
         "gauges": (GAUGES_S, lambda: app.runtime.gauges.measure()),
         "slot": (SLOT_S, lambda: keep_slot(app)),
         "release": (RELEASE_S, lambda: release(app)),
-        "operators": (OPERATORS_S, lambda: app.runtime.obey()),
+        "operators": (OPERATORS_S, lambda: app.runtime.control.step()),
         "lanes": (LANES_S, lambda: park_overdue(app)),
         "audit": (AUDIT_S, lambda: audit(app)),
         "minutes": (MINUTES_S, lambda: channel_minutes.sample(app.runtime.database)),

@@ -13,8 +13,7 @@ from notistream.access.authentication import Authentication
 from notistream.access.operators import Operators, operators_of
 from notistream.access.request_limit import RequestLimit
 from notistream.access.tenants import Tenancy
-from notistream.db import breakers, inbox, pauses, request_windows, sandbox, stats, tokens, webhooks
-from notistream.db.breakers import OpenBreaker
+from notistream.db import breakers, inbox, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.caps import CapLedger
 from notistream.db.pool import PLANNING, Database, open_database
 from notistream.db.stats import ChannelTotals
@@ -33,6 +32,7 @@ from notistream.domain.webhook_address import Allowed, allowed_from
 from notistream.errors import Misconfigured
 from notistream.kafka.positions import Positions
 from notistream.observability import metrics, tracing
+from notistream.operating.control import ControlLoop
 from notistream.operating.gauges import Gauges
 from notistream.operating.overview import Overviews
 from notistream.operating.pauses import Pauses
@@ -98,6 +98,7 @@ class Runtime:
     operators: Operators
     overviews: Overviews
     pauses: Pauses
+    control: ControlLoop
     previews: Previews
     inbox: Inbox
     realtime: Realtime
@@ -110,7 +111,6 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._told_of_trouble = True  # by a former process of this slot, perhaps
         self._stack = AsyncExitStack()
 
     async def open(
@@ -243,6 +243,11 @@ class Runtime:
             settings, self.providers.names(), partial(tokens.take, self.database)
         )
         self._stack.callback(self.admission.close)
+        self.control = ControlLoop(
+            self.admission,
+            self.pauses,
+            report=partial(breakers.replace, self.database, settings.worker_slot),
+        )
         self.pipeline = Pipeline(
             ledger=self.ledger,
             renderer=self.renderer,
@@ -292,21 +297,6 @@ class Runtime:
         self.webhooks = Webhooks(self.database, client)
         self.webhook_sender = WebhookSender(self.database, client)
         self._stack.push_async_callback(self.webhook_sender.close)
-
-    async def obey(self) -> None:
-        """Hold back what operators have paused, and tell them which breakers are not closed."""
-        paused = await pauses.current(self.database)
-        self.admission.pause(
-            {(pause.channel, pause.provider): f"paused: {pause}" for pause in paused}
-        )
-        await self.pauses.catch_up(paused)
-        troubled = [
-            OpenBreaker(channel, provider, breaker.state.value, breaker.reason, breaker.blocked_s)
-            for channel, provider, breaker in self.admission.troubled()
-        ]
-        if troubled or self._told_of_trouble:
-            await breakers.replace(self.database, self.settings.worker_slot, troubled)
-        self._told_of_trouble = bool(troubled)
 
     def limits(self) -> Mapping[str, int]:
         """Characters that a rendered text may have, per channel."""

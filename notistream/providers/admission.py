@@ -256,7 +256,7 @@ class Admission:
                     route.paused = reason
                 channel.changed()
 
-    def troubled(self) -> Iterator[tuple[str, str, Breaker]]:
+    def tripped(self) -> Iterator[tuple[str, str, Breaker]]:
         """Channel, provider and breaker wherever it is not closed."""
         for name, channel in self.channels.items():
             for route in channel.routes:

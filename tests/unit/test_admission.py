@@ -176,9 +176,9 @@ async def test_the_settings_say_which_rate_holds_and_operators_what_is_paused():
     admission.pause({})
     assert {route.paused for route in sms.routes} == {None}
 
-    assert list(admission.troubled()) == []
+    assert list(admission.tripped()) == []
     for _ in range(5):
         email.routes[0].breaker.report(OUTAGE, probe=False)
-    ((channel, provider, breaker),) = admission.troubled()
+    ((channel, provider, breaker),) = admission.tripped()
     assert (channel, provider, breaker.reason) == ("email", "b", "HTTP 503")
     admission.close()
