@@ -1,4 +1,4 @@
-"""`notistream replay`: send again what ended in a span of time; shows what that means first."""
+"""`notistream replay`: send again what ended in a span of time; shows first what that means."""
 
 import asyncio
 from collections.abc import Mapping
@@ -97,11 +97,11 @@ class _Wanted:
 def replay(ctx: click.Context, /, *, channel: str | None, dry_run: bool, **options: object) -> None:
     """Send again what ended in a span of time, at a rate, at most once per replay.
 
-    Ctrl-C stops the replay; --id ID --yes goes on with it. Exit status 1: it was stopped.
+    Ctrl-C stops the replay; --id ID --yes resumes it. Exit status 1: it was stopped.
     """
     wanted = _Wanted(channel=CHANNEL_NAMES[channel] if channel else None, **options)  # type: ignore[arg-type]
     if wanted.since is None and wanted.replay_id is None:
-        raise click.UsageError("give --since, or --id of a replay to go on with")
+        raise click.UsageError("give --since, or --id of a replay to resume")
     if dry_run and wanted.yes:
         raise click.UsageError("--yes sends, --dry-run does not: give one of them")
     if wanted.since and wanted.since >= (wanted.until or datetime.now(UTC)):
@@ -151,10 +151,7 @@ async def _survey(replays: RangeReplays, meant: Range, replay_id: UUID) -> Surve
 
 
 async def _finish(replays: RangeReplays, started: StoredReplay, wanted: _Wanted) -> StoredReplay:
-    """Take steps beside the workers, so that it comes to its end where there are none, too.
-
-    Ctrl-C stops it.
-    """
+    """Take steps beside the workers, so that it also ends where none run. Ctrl-C stops it."""
     console = Console(stderr=True)
     columns = (
         TextColumn(f"replay {started.id}"),
@@ -185,7 +182,7 @@ def _show_state(found: StoredReplay, wanted: _Wanted) -> bool:
             f" skipped, of {found.total:,}"
         )
         if found.state == STOPPED:
-            click.echo(f"go on with: notistream replay --id {found.id} --yes")
+            click.echo(f"to resume: notistream replay --id {found.id} --yes")
     return found.state == STOPPED
 
 

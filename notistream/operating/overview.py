@@ -1,4 +1,4 @@
-"""The overview of an installation: what PostgreSQL and Kafka say of it now, and what of it needs attention."""
+"""The overview of an installation: its figures now, and what needs attention."""
 
 import asyncio
 import time
@@ -20,24 +20,24 @@ from notistream.operating.gauges import Gauges, LaneBacklog, Stores
 
 KEPT_S = 1.0
 KAFKA_WAIT_S = 0.1
-"""A page waits no longer for Kafka; it shows what was said last, and when."""
+"""A page waits no longer for Kafka; it shows the last answer and its time."""
 KAFKA_KEPT_S = 2.0
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaSaid:
-    """What Kafka last said of the lanes, and whether it answers now."""
+class KafkaAnswer:
+    """What Kafka last reported about the lanes, and whether it answers now."""
 
     lanes: Mapping[tuple[str, Priority], LaneBacklog]
     at: datetime | None = None
-    """None: nothing yet."""
+    """None: no answer yet."""
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What was measured of a channel in the last hour."""
+    """Deliveries of a channel in the last hour."""
 
     sent: int = 0
     failed: int = 0
@@ -45,7 +45,7 @@ class Totals:
 
     @property
     def success(self) -> float | None:
-        """Share of those that ended well, in per cent; None where none has ended."""
+        """Percentage of deliveries that succeeded; None where none has ended."""
         return 100 * self.sent / (self.sent + self.failed) if self.sent + self.failed else None
 
     @property
@@ -60,7 +60,7 @@ class Overview:
 
     at: datetime
     stores: Stores
-    kafka: KafkaSaid
+    kafka: KafkaAnswer
     workers: Sequence[int]
     breakers: Sequence[ToldBreaker]
     pauses: Sequence[StoredPause]
@@ -72,7 +72,7 @@ class Overview:
 
 
 class Overviews:
-    """Looks at most once a second, however many people watch; Kafka is asked in the background."""
+    """Reads at most once a second for all viewers; asks Kafka in the background."""
 
     def __init__(self, database: Database, gauges: Gauges, *, audit_every_s: float) -> None:
         self._database = database
@@ -80,15 +80,15 @@ class Overviews:
         self._audit_every_s = audit_every_s
         self._lock = asyncio.Lock()
         self._last: tuple[float, Overview] | None = None
-        self._kafka = KafkaSaid(lanes={})
+        self._kafka = KafkaAnswer(lanes={})
         self._kafka_asked_at = -KAFKA_KEPT_S
         self._asking: asyncio.Task[None] | None = None
 
     async def now(self) -> Overview:
-        """The installation, at most a second ago.
+        """The installation as it was at most a second ago.
 
         Raises:
-            DatabaseUnavailable: PostgreSQL is away, so nothing can be said.
+            DatabaseUnavailable: PostgreSQL is away.
         """
         async with self._lock:
             if self._last is None or self._last[0] <= time.monotonic():
@@ -150,7 +150,7 @@ class Overviews:
             concerns=concerns(situation),
         )
 
-    async def _of_kafka(self, stores: Stores) -> KafkaSaid:
+    async def _of_kafka(self, stores: Stores) -> KafkaAnswer:
         if self._asking is None and time.monotonic() - self._kafka_asked_at >= KAFKA_KEPT_S:
             self._asking = asyncio.create_task(self._ask(stores))
         if self._asking is not None:
@@ -159,25 +159,24 @@ class Overviews:
 
     async def _ask(self, stores: Stores) -> None:
         try:
-            self._kafka = KafkaSaid(lanes=await self._gauges.lanes(stores), at=datetime.now(UTC))
+            self._kafka = KafkaAnswer(lanes=await self._gauges.lanes(stores), at=datetime.now(UTC))
         except KafkaUnavailable as exc:
-            self._kafka = KafkaSaid(lanes=self._kafka.lanes, at=self._kafka.at, error=exc.detail)
+            self._kafka = KafkaAnswer(lanes=self._kafka.lanes, at=self._kafka.at, error=exc.detail)
         finally:
             self._kafka_asked_at = time.monotonic()
             self._asking = None
 
     async def close(self) -> None:
-        """End what is being asked."""
+        """Cancel the question to Kafka."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait([self._asking])
 
 
-def _worst(standing: Sequence[ToldBreaker]) -> Mapping[str, str]:
+def _worst(reported: Sequence[ToldBreaker]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for breaker in sorted(
-        standing, key=lambda told: told.state
-    ):  # half_open before open, which stays
+    # By state, `half_open` comes before `open`, which then overwrites it.
+    for breaker in sorted(reported, key=lambda breaker: breaker.state):
         found[f"{breaker.channel}/{breaker.provider}"] = breaker.state.replace("_", "-")
     return dict(sorted(found.items()))
 

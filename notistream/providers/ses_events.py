@@ -1,4 +1,4 @@
-"""What SES tells through SNS: notifications of an identity and events of a configuration set, as receipts."""
+"""Receipts from SES: events of a configuration set or an identity that come through SNS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
