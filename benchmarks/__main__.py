@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: starts everything, measures round by round, prints the table, writes the JSON."""
+"""`python -m benchmarks`: start everything, measure in rounds, print the table, write the JSON."""
 
 import asyncio
 import os
@@ -203,7 +203,7 @@ async def _bench(
 
 
 async def _services(stack: AsyncExitStack, say: Callable[[str], None]) -> LocalServices:
-    """Kafka and PostgreSQL: those that the settings name, or the embedded ones, which may run already."""
+    """Kafka and PostgreSQL: those that the settings name, else the embedded ones."""
     settings = load_settings()
     if settings.kafka.protocol != "PLAINTEXT":
         raise SystemExit(

@@ -65,7 +65,7 @@ async def _bare_creates(bench: Bench, turn: int, connections: int) -> None:
 
 
 async def ceiling(bench: Bench, turn: int) -> None:
-    """What the generator and the receiver can do with each other: the ceiling of everything measured with them."""
+    """The generator against the receiver alone: the ceiling of everything measured with them."""
     report = await load(
         "creates",
         bench.receiver,
@@ -163,7 +163,7 @@ async def _backlog(bench: Bench, api: Role, tag: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """How a backlog went: deliveries per second, CPU of the budget for each, and the worker's memory at the end."""
+    """Record a backlog: deliveries per second, CPU per delivery, memory at the end."""
 
     rate: float
     cpu_ms: float | None

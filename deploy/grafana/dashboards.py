@@ -1,6 +1,7 @@
-"""The dashboards under dashboards/, said shortly: `python deploy/grafana/dashboards.py` writes them anew.
+"""The source of the dashboards: `python deploy/grafana/dashboards.py` rewrites dashboards/.
 
-Gauges that every worker reports alike (they describe Kafka or the database) are taken by max, counters are summed.
+Gauges of Kafka and the database, which every worker reports alike, are taken by max; counters are
+summed.
 """
 
 import json
@@ -538,7 +539,7 @@ def reliability() -> dict[str, Any]:
 
 
 def tenant() -> dict[str, Any]:
-    """One tenant, from PostgreSQL: tenants are no labels in Prometheus, because there may be any number of them."""
+    """One tenant, from PostgreSQL: there may be too many tenants for labels in Prometheus."""
     totals = "FROM dashboards.totals('$tenant', $__timeFrom(), $__timeTo())"
     return dashboard(
         "notistream-tenant",

@@ -1,4 +1,4 @@
-"""Panels of Grafana dashboards as plain values: what a row of dashboards.py does not want to say each time."""
+"""Panels of Grafana dashboards as plain values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -111,7 +111,7 @@ def logs(title: str, query: str, *, about: str) -> Panel:
 
 
 def sql(kind: str, title: str, statement: str, *, about: str, unit: str = "short") -> Panel:
-    """What a statement to PostgreSQL answers: a `timeseries` (columns time, metric, value), a `table` or a `stat`."""
+    """The result of an SQL statement as `timeseries` (time, metric, value), `table` or `stat`."""
     form = "time_series" if kind == "timeseries" else "table"
     target = {
         "datasource": POSTGRES,

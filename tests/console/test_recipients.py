@@ -1,4 +1,4 @@
-"""Recipients in a real browser: masked, shown and noted, preferences changed, suppressed, erased."""
+"""Recipients in a real browser: masked contacts, preferences, suppressions, erasure."""
 
 import asyncpg
 import pytest

@@ -11,7 +11,8 @@ from tests.receiver import Receiver
 from tests.stack import Stack, until
 
 pytestmark = [pytest.mark.integration, needs_chromium]
-HTML = """<p id="said">Hello <b>Ada</b></p><script>document.getElementById("said").textContent = "hacked"</script>
+HTML = """<p id="said">Hello <b>Ada</b></p>
+<script>document.getElementById("said").textContent = "hacked"</script>
 <img src="http://elsewhere.example/spy.png" onerror="document.title='hacked'" alt="">
 <form action="/console/sign-out" method="post"><button>go</button></form>"""
 

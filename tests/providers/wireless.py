@@ -1,4 +1,4 @@
-"""The providers that send nothing over a wire: the log and the sandbox's store are their vendors."""
+"""Providers that send nothing over a wire: the log and the sandbox's store are their vendors."""
 
 import logging
 from collections import Counter

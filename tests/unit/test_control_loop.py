@@ -98,7 +98,7 @@ async def test_breakers_are_reported_while_one_is_not_closed_and_once_afterwards
         breaker.report(OUTAGE, probe=False)
     await operators.step()
     assert operators.reports[1:] == [
-        [OpenBreaker("email", "console", "open", "HTTP 503", pytest.approx(30.0))]
+        [OpenBreaker("email", "console", "open", "HTTP 503", pytest.approx(30.0, abs=1.0))]
     ]
     breaker.begin()
     breaker.report(Accepted(None), probe=True)
