@@ -1,15 +1,14 @@
-"""Handlers of the dead letters' pages: what died of what, and its replay or deletion, shown before it is done."""
+"""Handlers of dead letters: lists and charts, and replay or deletion with a preview first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from aiohttp import web
 from multidict import MultiMapping
 
-from notistream.console.shell.charts import Chart, chart
-from notistream.console.shell.query import address, asked, filled
+from notistream.console.shell.charts import Chart, ChartRange, chart
+from notistream.console.shell.query import filled_fields, path_id, read_fields, url
 from notistream.console.shell.rendering import OPERATOR, done, page
 from notistream.console.shell.sessions import FORM
 from notistream.db import dead_letters as stored
@@ -17,13 +16,12 @@ from notistream.db.dead_letters import Burials, Filter
 from notistream.dead_letters.letters import readable
 from notistream.domain.notification import CHANNELS
 from notistream.errors import FieldError, InvalidRequest, NotFound
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
 
 HERE = "/console/dead-letters"
 SIZE = 25
 STEP = 2_000
-"""Replayed by one request of a long replay; the page goes on by itself."""
+"""Dead letters that one request of a long replay queues; the page sends the next request."""
 REFRESH_S = 5
 BYTES_SHOWN = 4_000
 KINDS = 30
@@ -31,23 +29,13 @@ FIELDS = ("channel", "reason", "template", "tenant_id", "notification_id", "sinc
 SHOWN: Mapping[str, bool | None] = {"waiting": False, "replayed": True, "all": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A choice of the chart: how far back, in which steps."""
-
-    name: str
-    label: str
-    length: timedelta
-    step: timedelta
+DAY = ChartRange("day", "last day", timedelta(days=1), timedelta(minutes=30))
+WEEK = ChartRange("week", "last week", timedelta(days=7), timedelta(hours=4))
 
 
-DAY = Range("day", "last day", timedelta(days=1), timedelta(minutes=30))
-WEEK = Range("week", "last week", timedelta(days=7), timedelta(hours=4))
-
-
-def wanted(query: MultiMapping[str], *, replayed: bool | None = False) -> Filter:
-    """Which are meant; raises InvalidRequest."""
-    asks = asked(query)
+def read_filter(query: MultiMapping[str], *, replayed: bool | None = False) -> Filter:
+    """The filter of a form; raises InvalidRequest."""
+    asks = read_fields(query)
     meant = Filter(
         tenant_id=asks.uuid("tenant_id"),
         channel=asks.channel(),
@@ -65,8 +53,8 @@ def wanted(query: MultiMapping[str], *, replayed: bool | None = False) -> Filter
 async def show_many(request: web.Request) -> web.Response:
     letters, query = request.app[RUNTIME].dead_letters, request.query
     shown = query.get("shown", "waiting")
-    meant = wanted(query, replayed=SHOWN.get(shown, False))
-    before = asked(query).cursor("before")
+    meant = read_filter(query, replayed=SHOWN.get(shown, False))
+    before = read_fields(query).cursor("before")
     entries = await letters.list_page(meant, before=before, limit=SIZE + 1)
     kinds = await stored.kinds(request.app[RUNTIME].database, meant, limit=KINDS)
     chosen = WEEK if query.get("range") == WEEK.name else DAY
@@ -82,14 +70,14 @@ async def show_many(request: web.Request) -> web.Response:
         drawn=await _chart(request, chosen, meant.channel),
         refresh_s=REFRESH_S,
         first=before is None,
-        older=address(HERE, values, before=entries[SIZE - 1].id) if len(entries) > SIZE else None,
-        link=lambda path, **changed: address(f"{HERE}{path}", values, **changed),
+        older=url(HERE, values, before=entries[SIZE - 1].id) if len(entries) > SIZE else None,
+        link=lambda path, **changed: url(f"{HERE}{path}", values, **changed),
         shown=shown,
         choices=SHOWN,
     )
 
 
-async def _chart(request: web.Request, chosen: Range, channel: str | None) -> Chart:
+async def _chart(request: web.Request, chosen: ChartRange, channel: str | None) -> Chart:
     until = datetime.now(UTC)
     since = datetime.fromtimestamp((until - chosen.length).timestamp() // 1800 * 1800, UTC)
     found = await stored.over_time(
@@ -98,13 +86,15 @@ async def _chart(request: web.Request, chosen: Range, channel: str | None) -> Ch
     return drawn(found, since=since, until=until, chosen=chosen)
 
 
-def drawn(found: Sequence[Burials], *, since: datetime, until: datetime, chosen: Range) -> Chart:
-    """How many were buried in each step; none is 0, because the table knows them all."""
+def drawn(
+    found: Sequence[Burials], *, since: datetime, until: datetime, chosen: ChartRange
+) -> Chart:
+    """Dead letters per step; a step without any is 0, because the table holds all of them."""
     moments = [since + chosen.step * at for at in range(int((until - since) / chosen.step) + 1)]
     counts = {(one.channel, one.at): one.count for one in found}
     form = "%H:%M" if chosen is DAY else "%d %b %H:%M"
     return chart(
-        f"Buried per {'30 minutes' if chosen is DAY else '4 hours'}",
+        f"Dead letters per {'30 minutes' if chosen is DAY else '4 hours'}",
         {channel: [counts.get((channel, at), 0) for at in moments] for channel in CHANNELS},
         labels=[at.strftime(form) for at in moments],
     )
@@ -129,14 +119,12 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def preview(request: web.Request) -> web.Response:
-    """What a replay or a deletion of some would do, or a replay of all that match.
-
-    Nothing is done yet.
-    """
+    """What a replay or deletion of selected ones, or a replay of all that match, would do."""
     letters, ids = request.app[RUNTIME].dead_letters, _ids(request.query.getall("id", []))
     if not ids and "all" not in request.query:
         raise InvalidRequest(
-            [FieldError("/id", "tick at least one dead letter")], "tick at least one dead letter"
+            [FieldError("/id", "select at least one dead letter")],
+            "select at least one dead letter",
         )
     if ids:
         return page(
@@ -145,7 +133,7 @@ async def preview(request: web.Request) -> web.Response:
             forecasts=await letters.forecast(ids),
             deletes=request.query.get("do") == "delete",
         )
-    meant = wanted(request.query)
+    meant = read_filter(request.query)
     until = meant.until or datetime.now(UTC)
     values = {**{name: request.query.get(name, "") for name in FIELDS}, "until": until.isoformat()}
     return page(
@@ -165,33 +153,31 @@ async def replay(request: web.Request) -> web.Response:
     outcome = await request.app[RUNTIME].dead_letters.replay_listed(
         ids, actor=request[OPERATOR].actor
     )
-    left = f", {outcome.skipped} could not be" if outcome.skipped else ""
-    return done(request, HERE, f"Queued again: {outcome.replayed}{left}.")
+    skipped = f", skipped: {outcome.skipped}" if outcome.skipped else ""
+    return done(request, HERE, f"Queued again: {outcome.replayed}{skipped}.")
 
 
 async def delete(request: web.Request) -> web.Response:
     ids = _ids(request[FORM].getall("id", []))
     deleted = await request.app[RUNTIME].dead_letters.delete(ids, actor=request[OPERATOR].actor)
-    return done(request, HERE, f"Deleted for good: {len(deleted)}.")
+    return done(request, HERE, f"Deleted: {len(deleted)}.")
 
 
 async def replay_all(request: web.Request) -> web.Response:
-    """One step of a long replay; the page that comes back goes on with the next, while it is open."""
+    """One step of a long replay; the answered page sends the next one while it is open."""
     form = request[FORM]
-    progress = asked(form)
-    after, so_far = (
-        progress.cursor("after"),
-        {name: _count(form, name) for name in ("total", "replayed", "skipped")},
-    )
-    meant = wanted(filled(form))
+    progress = read_fields(form)
+    after = progress.cursor("after")
+    so_far = {name: _count(form, name) for name in ("total", "replayed", "skipped")}
+    meant = read_filter(filled_fields(form))
     progress.check()
     outcome = await request.app[RUNTIME].dead_letters.replay_matching(
         meant, actor=request[OPERATOR].actor, limit=STEP, after=after
     )
     replayed, skipped = so_far["replayed"] + outcome.replayed, so_far["skipped"] + outcome.skipped
     if outcome.last_id is None:
-        left = f", {skipped} could not be" if skipped else ""
-        return done(request, HERE, f"Queued again: {replayed}{left}.")
+        rest = f", skipped: {skipped}" if skipped else ""
+        return done(request, HERE, f"Queued again: {replayed}{rest}.")
     values = {name: form.get(name, "") for name in FIELDS}
     return page(
         request,

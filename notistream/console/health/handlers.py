@@ -1,4 +1,4 @@
-"""Handler of the health page: what `notistream doctor` says, and the settings that are in force."""
+"""Handler of the health page: the checks of `notistream doctor`, and the settings in force."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ REFRESH_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting as it may be shown: of secrets only whether they are set."""
+    """A setting as it may be shown; of a secret, only whether it is set."""
 
     name: str
     value: str
@@ -35,7 +35,7 @@ class Setting:
 
 
 class Examination:
-    """Examines in the background, at most every half minute, and only while somebody looks."""
+    """Runs the checks in the background, at most every half minute, while the page is viewed."""
 
     def __init__(self) -> None:
         self.findings: Sequence[Finding] = ()
@@ -48,7 +48,7 @@ class Examination:
         return self._running is not None
 
     def begin(self, runtime: Runtime) -> None:
-        """Look again, unless that was done a moment ago."""
+        """Start the checks, unless they ran a moment ago."""
         if self._running is None and time.monotonic() >= self._next:
             self._running = asyncio.create_task(self._examine(runtime))
 
@@ -90,7 +90,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def examine(runtime: Runtime) -> Sequence[Finding]:
-    """All checks side by side, none of them for longer than a quarter of a minute."""
+    """Run all checks concurrently, each for at most a quarter of a minute."""
     settings, wanted = runtime.settings, topics.specs(runtime.settings)
 
     async def database() -> Sequence[Finding]:
@@ -124,7 +124,7 @@ def _of(name: str, found: Sequence[Finding] | BaseException) -> Sequence[Finding
             if isinstance(found, TimeoutError)
             else f"failed: {type(found).__name__}"
         )
-        return [Finding(name, "failed", f"the check {detail}", "look at the log of this process")]
+        return [Finding(name, "failed", f"the check {detail}", "read the log of this process")]
     return found
 
 

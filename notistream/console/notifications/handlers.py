@@ -1,4 +1,4 @@
-"""Handlers of the notifications' pages: the search, one with its timeline, and what operators do to it."""
+"""Handlers of notifications: the search, one with its timeline, and actions of operators."""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from notistream.console.shell.query import address, asked
+from notistream.console.shell.query import path_id, read_fields, url
 from notistream.console.shell.rendering import OPERATOR, SAFE, done, framed, page
 from notistream.console.shell.sessions import FORM
-from notistream.console.tenants import lookup as tenant_field
+from notistream.console.tenants.lookup import find_tenant, suggested_names
 from notistream.db import notification_search, tenants, trace
 from notistream.db.notification_search import Found, Wanted
 from notistream.db.records import StoredNotification
@@ -22,7 +22,6 @@ from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendabl
 from notistream.recording.trace import timeline_of
 from notistream.sending.acceptance import Caller
 from notistream.sending.changes import Resolution
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import ROUTE_TABLE, RUNTIME
 from notistream.web.server.query import Query
 
@@ -36,8 +35,8 @@ NOTHING_FOUND = Found((), None, stopped=False)
 
 
 async def show_many(request: web.Request) -> web.Response:
-    """The search; an id leads to its notification at once."""
-    db, query = request.app[RUNTIME].database, asked(request.query)
+    """The search; an id redirects to its notification."""
+    db, query = request.app[RUNTIME].database, read_fields(request.query)
     try:
         wanted_id = query.uuid("id")
         if wanted_id is not None and await trace.find(db, wanted_id) is not None:
@@ -68,7 +67,7 @@ async def _search(request: web.Request, query: Query, before: UUID | None) -> Fo
         before=before,
     )
     query.check()
-    owner = await tenant_field.meant(db, tenant)
+    owner = await find_tenant(db, tenant)
     return await notification_search.search(
         db, replace(wanted, tenant_id=owner.id if owner else None), limit=SIZE
     )
@@ -95,19 +94,19 @@ async def _list(
         found=found,
         values=values,
         first=first,
-        newest=address(HERE, values),
-        older=address(HERE, values, before=found.older) if found.older else None,
+        newest=url(HERE, values),
+        older=url(HERE, values, before=found.older) if found.older else None,
         tenants=await notification_search.tenant_names(
             db, [one.tenant_id for one in found.notifications]
         ),
-        offered=await tenant_field.offered(db),
+        suggestions=await suggested_names(db),
         stretch=notification_search.STRETCH,
         **{"errors": (), **more},
     )
 
 
 async def show(request: web.Request) -> web.Response:
-    """One with all that is known of it."""
+    """One notification with everything known about it."""
     runtime, stored = request.app[RUNTIME], await _stored(request)
     owner = await tenants.get(runtime.database, stored.tenant_id)
     text = await runtime.previews.text(stored)
@@ -143,7 +142,7 @@ async def show_html(request: web.Request) -> web.Response:
 
 
 async def preview_resend(request: web.Request) -> web.Response:
-    """What sending it once more would come to; nothing is done by looking."""
+    """What sending it again would do; changes nothing."""
     stored = await _stored(request)
     if stored.status not in TERMINAL and stored.status != Status.UNKNOWN:
         raise NotResendable(f"notification {stored.id} is {stored.status}: it has not ended")
@@ -164,21 +163,21 @@ async def cancel(request: web.Request) -> web.Response:
 
 
 async def resend(request: web.Request) -> web.Response:
-    """Once for the chain that the form was shown for, however often it is sent."""
+    """Send again once per chain, however often the form is submitted."""
     stored, chain = await _stored(request), request[FORM].get("chain", "")
     if chain != str(stored.chain):
-        raise NotResendable("it was sent again since this form was shown; look at it first")
-    sender = Caller(
+        raise NotResendable("it was sent again after this form was shown; load the page again")
+    caller = Caller(
         tenant_id=stored.tenant_id,
         correlation_id=stored.correlation_id or uuid4().hex,
         request_key=f"console chain {chain}",
     )
-    await request.app[RUNTIME].changes.resend(sender, stored.id, actor=request[OPERATOR].actor)
-    return done(request, f"{HERE}/{stored.id}", "The notification was queued to be sent once more.")
+    await request.app[RUNTIME].changes.resend(caller, stored.id, actor=request[OPERATOR].actor)
+    return done(request, f"{HERE}/{stored.id}", "The notification was queued again.")
 
 
 async def resolve(request: web.Request) -> web.Response:
-    """End a held `unknown`, or send it again."""
+    """Resolve a held `unknown`, or send it again."""
     stored, outcome = await _stored(request), request[FORM].get("outcome", "")
     if outcome not in list(Resolution):
         raise InvalidRequest([FieldError("/outcome", f"must be one of {', '.join(Resolution)}")])
@@ -207,7 +206,7 @@ def _shown(text: Text | Unrenderable, channel: str) -> Mapping[str, Any]:
 
 
 def _own_key(stored: StoredNotification) -> str | None:
-    """The sender's idempotency key; one that we made of a header is not shown."""
+    """The client's idempotency key; one that was made from a header is not shown."""
     key = stored.idempotency_key
     return None if key is None or key.startswith("\x1f") else key
 

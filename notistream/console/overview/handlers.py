@@ -1,12 +1,11 @@
-"""Handler of the overview: what needs attention, what was delivered, and what waits where."""
+"""Handlers of the overview: what needs attention, what was delivered, and what waits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from notistream.console.shell.charts import Chart, chart
+from notistream.console.shell.charts import Chart, ChartRange, chart
 from notistream.console.shell.rendering import page
 from notistream.db.channel_minutes import Span
 from notistream.domain.notification import CHANNELS
@@ -16,29 +15,18 @@ from notistream.web.server.context import RUNTIME
 REFRESH_S = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A choice of the charts: how far back, in which steps."""
-
-    name: str
-    label: str
-    length: timedelta
-    step: timedelta
-
-
-HOUR = Range("hour", "last hour", timedelta(hours=1), timedelta(minutes=1))
-DAY = Range("day", "last day", timedelta(days=1), timedelta(minutes=15))
+HOUR = ChartRange("hour", "last hour", timedelta(hours=1), timedelta(minutes=1))
+DAY = ChartRange("day", "last day", timedelta(days=1), timedelta(minutes=15))
 RANGES = (HOUR, DAY)
 
 
 async def show(request: web.Request) -> web.Response:
     runtime = request.app[RUNTIME]
-    overviews = runtime.overviews
-    found = await overviews.now()
+    found = await runtime.overviews.now()
     chosen = DAY if request.query.get("range") == DAY.name else HOUR
     until = _floor(datetime.now(UTC), timedelta(minutes=1))
     since = _floor(until - chosen.length, chosen.step)
-    spans = await overviews.series(since=since, every=chosen.step)
+    spans = await runtime.overviews.series(since=since, every=chosen.step)
     return page(
         request,
         "overview/overview.html",
@@ -72,10 +60,7 @@ def _sum(totals: Mapping[str, Totals]) -> Totals:
 def charts(
     spans: Sequence[Span], *, since: datetime, until: datetime, step: timedelta
 ) -> Sequence[Chart]:
-    """Three charts of full steps.
-
-    The minute that runs is not in them, because it would look like a slump.
-    """
+    """Three charts of complete steps; the current minute would look like a slump."""
     moments = [since + step * at for at in range(int((until - since) / step))]
     found = {(span.channel, span.at): span for span in spans}
     labels = [f"{at:%H:%M}" for at in moments]
@@ -86,7 +71,7 @@ def charts(
             for channel in CHANNELS
         }
 
-    nothing = "nothing ended" if spans else "not measured: no worker ran"
+    nothing = "no deliveries" if spans else "not measured: no worker ran"
     return (
         chart(
             "Delivered per minute",

@@ -1,7 +1,4 @@
-"""Handlers that hold back a channel or one of its providers, and let it go on.
-
-Their forms are on the overview.
-"""
+"""Handlers that pause and resume a channel or a provider; their forms are on the overview."""
 
 from aiohttp import web
 from multidict import MultiDict
@@ -15,7 +12,7 @@ OVERVIEW = "/console"
 
 
 async def pause(request: web.Request) -> web.Response:
-    """Hold back what the form names."""
+    """Pause what the form names."""
     form = request[FORM]
     stored = await request.app[RUNTIME].pauses.pause(
         _wanted(request, form), actor=request[OPERATOR].actor, reason=form.get("reason", "").strip()
@@ -23,18 +20,18 @@ async def pause(request: web.Request) -> web.Response:
     return done(
         request,
         OVERVIEW,
-        f"Paused {stored.pause}. Its messages wait; none is lost, no attempt is used.",
+        f"Paused {stored.pause}. Its messages wait. No message is lost and no attempt is used.",
     )
 
 
 async def resume(request: web.Request) -> web.Response:
-    """Let it go on."""
+    """Resume what the form names."""
     wanted = _wanted(request, request[FORM])
     released = await request.app[RUNTIME].pauses.resume(wanted, actor=request[OPERATOR].actor)
-    return done(request, OVERVIEW, f"Resumed {wanted}. Held back until now: {released}.")
+    return done(request, OVERVIEW, f"Resumed {wanted}. Released messages: {released}.")
 
 
 def _wanted(request: web.Request, form: MultiDict[str]) -> Pause:
-    """`sms`, or `sms/webhook`; raises NotFound where there is no such thing."""
+    """The pause for `sms` or `sms/webhook`; raises NotFound for unknown names."""
     channel, _, provider = form.get("what", "").partition("/")
     return request.app[RUNTIME].pauses.named(channel, provider or None)

@@ -1,17 +1,13 @@
-"""Handlers of the recipients' pages: who there is, how one is reached and what one wishes.
-
-Contacts are masked.
-"""
+"""Handlers of recipients: the list, and one with contacts (masked) and preferences."""
 
 from aiohttp import web
 
 from notistream.console.recipients import preference_form
 from notistream.console.recipients.view import RecipientView, view_of
-from notistream.console.shell.query import address, asked
+from notistream.console.shell.query import read_fields, url
 from notistream.console.shell.rendering import OPERATOR, done, page
 from notistream.console.shell.sessions import FORM
-from notistream.console.tenants.choice import choice
-from notistream.console.tenants.lookup import chosen as tenant_of
+from notistream.console.tenants.lookup import require_tenant, shown_tenant
 from notistream.db import recipients
 from notistream.domain.suppression import category_error
 from notistream.domain.validation import length_error, nul_error, recipient_id_error
@@ -26,10 +22,10 @@ SIZE = 50
 
 
 async def show_many(request: web.Request) -> web.Response:
-    query = asked(request.query)
+    query = read_fields(request.query)
     wanted, first = query.text("tenant"), query.text("from")
     query.check()
-    chosen = await choice(request, wanted)
+    chosen = await shown_tenant(request, wanted)
     found = (
         []
         if chosen.tenant is None
@@ -38,7 +34,7 @@ async def show_many(request: web.Request) -> web.Response:
         )
     )
     given = {"tenant": wanted, "from": first}
-    more = address(HERE, {**given, "from": found[SIZE].id}) if len(found) > SIZE else None
+    more = url(HERE, {**given, "from": found[SIZE].id}) if len(found) > SIZE else None
     return page(
         request,
         "recipients/list.html",
@@ -47,14 +43,14 @@ async def show_many(request: web.Request) -> web.Response:
         first=first,
         more=more,
         masked=masked,
-        link=lambda one: address(
+        link=lambda one: url(
             f"{HERE}/one", {"tenant": chosen.tenant and chosen.tenant.id, "id": one.id}
         ),
     )
 
 
 async def show(request: web.Request) -> web.Response:
-    query = asked(request.query)
+    query = read_fields(request.query)
     tenant, recipient_id = query.text("tenant"), request.query.get("id", "")
     query.check()
     return await _one(request, await _view(request, tenant or "", recipient_id))
@@ -77,23 +73,23 @@ async def _one(
         masked=masked,
         periods=preference_form.PERIODS,
         wishes=(preference_form.WANTED, preference_form.UNWANTED),
-        **{"errors": (), "form": preference_form.stored_form(found.preferences), **said},
+        **{"errors": (), "form": preference_form.form_of(found.preferences), **said},
     )
 
 
 async def reveal(request: web.Request) -> web.Response:
     """The page with contacts.
 
-    An answer and no address, so that it is asked for, and noted, each time.
+    It has no address of its own, so that it is requested, and audited, each time.
     """
-    found, support = await _meant(request)
+    found, support = await _subject(request)
     await support.reveal(found.id)
     return await _one(request, found, shown=True)
 
 
 async def save_preferences(request: web.Request) -> web.Response:
-    found, support = await _meant(request)
-    form = preference_form.sent_form(request[FORM])
+    found, support = await _subject(request)
+    form = preference_form.submitted(request[FORM])
     try:
         await support.wish(found.id, preference_form.read(form))
     except InvalidRequest as exc:
@@ -102,7 +98,7 @@ async def save_preferences(request: web.Request) -> web.Response:
 
 
 async def suppress(request: web.Request) -> web.Response:
-    (found, support), form = await _meant(request), request[FORM]
+    (found, support), form = await _subject(request), request[FORM]
     category, note = form.get("category", "").strip(), form.get("note", "").strip()
     place = found.address_of(form.get("address", ""))
     try:
@@ -115,7 +111,7 @@ async def suppress(request: web.Request) -> web.Response:
         )
     except InvalidRequest as exc:
         return await _one(request, found, status=exc.status, errors=exc.errors)
-    assert place is not None, "or it was refused"
+    assert place is not None, "an unknown address was refused"
     channel, to = place
     await support.suppress(
         found.id, channel=channel, address=to, category=category, note=note or None
@@ -124,10 +120,10 @@ async def suppress(request: web.Request) -> web.Response:
 
 
 async def unsuppress(request: web.Request) -> web.Response:
-    found, support = await _meant(request)
+    found, support = await _subject(request)
     entry = found.suppression_of(request[FORM].get("entry", ""))
     if entry is None:
-        raise NotFound("this address is not on the suppression list any more")
+        raise NotFound("this address is no longer on the suppression list")
     await support.unsuppress(
         found.id, channel=entry.channel, address=entry.address, category=entry.category
     )
@@ -135,27 +131,27 @@ async def unsuppress(request: web.Request) -> web.Response:
 
 
 async def erase(request: web.Request) -> web.Response:
-    found, _ = await _meant(request)
+    found, _ = await _subject(request)
     if request[FORM].get("typed", "").strip() != found.id.strip():
         return await _one(
             request,
             found,
             status=422,
-            errors=[FieldError("/confirmation", "is not this recipient's id: nothing was erased")],
+            errors=[FieldError("/confirmation", "is not this recipient's id; nothing was erased")],
         )
     erased = await request.app[RUNTIME].erasure.erase(
         found.tenant.id, found.id, actor=request[OPERATOR].actor
     )
     return done(
         request,
-        address(HERE, {"tenant": found.tenant.id}),
-        f"The recipient was erased, from {erased.notifications} notifications; {erased.cancelled}"
-        " of them still waited and were cancelled.",
+        url(HERE, {"tenant": found.tenant.id}),
+        f"The recipient was erased from {erased.notifications} notifications;"
+        f" {erased.cancelled} waiting ones were cancelled.",
     )
 
 
-async def _meant(request: web.Request) -> tuple[RecipientView, RecipientSupport]:
-    """Whom a form is about, and what may be done for them."""
+async def _subject(request: web.Request) -> tuple[RecipientView, RecipientSupport]:
+    """The recipient of a form, and the actions on it."""
     form = request[FORM]
     found = await _view(request, form.get("tenant", ""), form.get("id", ""))
     return found, RecipientSupport(
@@ -166,8 +162,8 @@ async def _meant(request: web.Request) -> tuple[RecipientView, RecipientSupport]
 async def _view(request: web.Request, tenant: str, recipient_id: str) -> RecipientView:
     refuse_wrong({"/id": recipient_id_error(recipient_id)})
     database = request.app[RUNTIME].database
-    return await view_of(database, await tenant_of(database, tenant), recipient_id)
+    return await view_of(database, await require_tenant(database, tenant), recipient_id)
 
 
 def _back(found: RecipientView) -> str:
-    return address(f"{HERE}/one", {"tenant": found.tenant.id, "id": found.id})
+    return url(f"{HERE}/one", {"tenant": found.tenant.id, "id": found.id})

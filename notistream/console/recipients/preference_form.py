@@ -1,4 +1,4 @@
-"""The form of a recipient's preferences: filled from what is stored, and read into what is to be stored."""
+"""The form of a recipient's preferences: filled from what is stored, and read back."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class PreferenceForm:
     categories: Mapping[str, bool]
 
 
-def stored_form(stored: StoredPreferences) -> PreferenceForm:
+def form_of(stored: StoredPreferences) -> PreferenceForm:
     return PreferenceForm(
         [_fields(name, stored.channels.get(name, {})) for name in CHANNELS], stored.categories
     )
@@ -55,8 +55,8 @@ def _fields(name: str, document: Mapping[str, Any]) -> ChannelFields:
     )
 
 
-def sent_form(form: MultiDict[str]) -> PreferenceForm:
-    """As it was sent, right or wrong."""
+def submitted(form: MultiDict[str]) -> PreferenceForm:
+    """The form as it was submitted, valid or not."""
     channels = [
         ChannelFields(
             name,
@@ -78,7 +78,7 @@ def _categories(form: MultiDict[str]) -> Iterator[tuple[str, bool]]:
 
 
 def read(form: PreferenceForm) -> StoredPreferences:
-    """Raises InvalidRequest with a pointer to every wrong field."""
+    """The preferences to store; raises InvalidRequest with a pointer to every invalid field."""
     body = {
         "channels": {c.name: _document(c) for c in form.channels},
         "categories": dict(form.categories),

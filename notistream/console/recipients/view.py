@@ -1,4 +1,4 @@
-"""What the page of a recipient shows: contacts, devices, wishes in words, and which addresses are suppressed."""
+"""What the page of a recipient shows: contacts, devices, preferences, suppressed addresses."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from notistream.recipients.support import reference
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What holds for a channel, in words; `quiet_until` while its quiet hours last."""
+class ChannelView:
+    """The preference of a channel in words; `quiet_until` is set during quiet hours."""
 
     channel: str
     enabled: bool
@@ -47,16 +47,16 @@ class RecipientView:
         return reference(self.tenant.id, self.id)
 
     @property
-    def wishes(self) -> Sequence[Wish]:
+    def channels(self) -> Sequence[ChannelView]:
         wanted = preferences_from(self.preferences.channels, self.preferences.categories)
-        return [_wish(channel, wanted.of(channel), self.zone) for channel in CHANNELS]
+        return [_channel_view(channel, wanted.of(channel), self.zone) for channel in CHANNELS]
 
     @property
     def local_time(self) -> str:
         return f"{datetime.now(zone_of(self.zone)):%H:%M}"
 
     def mark(self, channel: str, address: str, category: str = "") -> str:
-        """Stands for an address in a form, so that the page need not have it."""
+        """A hash that stands for an address in a form, so that the page does not hold it."""
         return reference(self.tenant.id, channel, address, category)
 
     def address_of(self, mark: str) -> tuple[str, str] | None:
@@ -74,7 +74,7 @@ class RecipientView:
 
 
 async def view_of(database: Database, tenant: StoredTenant, recipient_id: str) -> RecipientView:
-    """Raises NotFound where nothing is stored of such a recipient."""
+    """The view of a recipient; raises NotFound where nothing is stored about it."""
     known = await erasure.known(database, tenant.id, recipient_id)
     if not known.stored:
         raise NotFound("this tenant has no such recipient")
@@ -92,10 +92,10 @@ async def view_of(database: Database, tenant: StoredTenant, recipient_id: str) -
     )
 
 
-def _wish(channel: str, wanted: ChannelPreference, zone: str) -> Wish:
+def _channel_view(channel: str, wanted: ChannelPreference, zone: str) -> ChannelView:
     quiet = wanted.quiet_hours
     until = quiet.ends_at(datetime.now(UTC), zone_of(zone)) if quiet else None
-    return Wish(channel, wanted.enabled, list(_words(wanted)), until)
+    return ChannelView(channel, wanted.enabled, list(_words(wanted)), until)
 
 
 def _words(wanted: ChannelPreference) -> Iterator[str]:

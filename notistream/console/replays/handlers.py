@@ -1,4 +1,4 @@
-"""Handlers of the pages of range replays: what one would do, how far each is, stop and go on."""
+"""Handlers of range replays: preview, start, progress, stop and resume."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,14 +7,13 @@ from aiohttp import web
 from multidict import MultiMapping
 from uuid_utils.compat import uuid7
 
-from notistream.console.shell.query import address, asked, filled
+from notistream.console.shell.query import filled_fields, path_id, read_fields, url
 from notistream.console.shell.rendering import OPERATOR, done, page
 from notistream.console.shell.sessions import FORM
 from notistream.db.range_replays import Range
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S
 from notistream.domain.notification import TERMINAL
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
 
 HERE = "/console/replays"
@@ -24,9 +23,9 @@ FIELDS = ("since", "until", "channel", "tenant_id", "rate")
 ENDED: Sequence[str] = sorted(TERMINAL)
 
 
-def wanted(query: MultiMapping[str]) -> tuple[Range, float]:
-    """Which notifications, and how fast; raises InvalidRequest."""
-    asks, given = asked(query), filled(query)
+def read_replay(query: MultiMapping[str]) -> tuple[Range, float]:
+    """The range and the rate of a form; raises InvalidRequest."""
+    asks, given = read_fields(query), filled_fields(query)
     since, until = asks.moment("since"), asks.moment("until")
     meant = Range(
         since=since or datetime.now(UTC),
@@ -56,7 +55,7 @@ def _rate(given: str | None) -> float:
 
 
 async def show_many(request: web.Request) -> web.Response:
-    before = asked(request.query).cursor("before")
+    before = read_fields(request.query).cursor("before")
     found = await request.app[RUNTIME].range_replays.list_page(before=before, limit=SIZE + 1)
     return page(
         request,
@@ -65,15 +64,15 @@ async def show_many(request: web.Request) -> web.Response:
         first=before is None,
         refresh_s=REFRESH_S,
         ended=ENDED,
-        older=address(HERE, {}, before=found[SIZE - 1].id) if len(found) > SIZE else None,
+        older=url(HERE, {}, before=found[SIZE - 1].id) if len(found) > SIZE else None,
         per_s=f"{PER_S:g}",
         since=(datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"),
     )
 
 
 async def preview(request: web.Request) -> web.Response:
-    """What the replay would do now; reads the whole range, changes nothing."""
-    meant, rate = wanted(request.query)
+    """What the replay would do now; reads the whole range and changes nothing."""
+    meant, rate = read_replay(request.query)
     replay_id = uuid7()
     survey = await request.app[RUNTIME].range_replays.survey(meant, replay_id=replay_id)
     return page(
@@ -82,10 +81,10 @@ async def preview(request: web.Request) -> web.Response:
 
 
 async def start(request: web.Request) -> web.Response:
-    """Start it under the id of its preview, so that a form that is sent twice starts it once."""
+    """Start it under the id of its preview, so that a form submitted twice starts it once."""
     form = request[FORM]
-    meant, rate = wanted(form)
-    ids = asked(form)
+    meant, rate = read_replay(form)
+    ids = read_fields(form)
     replay_id, total = ids.uuid("id") or uuid7(), form.get("total", "0")
     ids.check()
     await request.app[RUNTIME].range_replays.start(
@@ -100,9 +99,9 @@ async def start(request: web.Request) -> web.Response:
 
 async def stop(request: web.Request) -> web.Response:
     await request.app[RUNTIME].range_replays.stop(path_id(request), actor=request[OPERATOR].actor)
-    return done(request, HERE, "The replay is stopped. It can go on where it was.")
+    return done(request, HERE, "The replay is stopped. It can be resumed.")
 
 
 async def resume(request: web.Request) -> web.Response:
     await request.app[RUNTIME].range_replays.resume(path_id(request), actor=request[OPERATOR].actor)
-    return done(request, HERE, "The replay goes on.")
+    return done(request, HERE, "The replay is resumed.")

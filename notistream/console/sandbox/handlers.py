@@ -1,10 +1,10 @@
-"""Handlers of the sandbox's pages: what test keys sent, as its recipients would have got it."""
+"""Handlers of the sandbox: messages of test keys as their recipients would have got them."""
 
 from aiohttp import web
 
-from notistream.console.shell.query import address, asked
+from notistream.console.shell.query import path_id, read_fields, url
 from notistream.console.shell.rendering import framed, page
-from notistream.console.tenants.choice import choice, id_of
+from notistream.console.tenants.lookup import shown_tenant
 from notistream.db import sandbox
 from notistream.db.sandbox import SandboxMessage
 from notistream.errors import NotFound
@@ -15,15 +15,11 @@ REFRESH_S = 3
 
 
 async def show_many(request: web.Request) -> web.Response:
-    query = asked(request.query)
-    before, recipient, channel, wanted = (
-        query.cursor("before"),
-        query.text("recipient"),
-        query.channel(),
-        query.text("tenant"),
-    )
+    query = read_fields(request.query)
+    before, recipient = query.cursor("before"), query.text("recipient")
+    channel, tenant = query.channel(), query.text("tenant")
     query.check()
-    chosen = await choice(request, wanted)
+    chosen = await shown_tenant(request, tenant)
     found = (
         []
         if chosen.tenant is None
@@ -36,8 +32,8 @@ async def show_many(request: web.Request) -> web.Response:
             limit=SIZE + 1,
         )
     )
-    given = {"tenant": wanted, "recipient": recipient, "channel": channel}
-    older = address("", {**given, "before": found[SIZE - 1].id}) if len(found) > SIZE else None
+    given = {"tenant": tenant, "recipient": recipient, "channel": channel}
+    older = url("", {**given, "before": found[SIZE - 1].id}) if len(found) > SIZE else None
     return page(
         request,
         "sandbox/list.html",
@@ -45,7 +41,7 @@ async def show_many(request: web.Request) -> web.Response:
         messages=found[:SIZE],
         given=given,
         older=older,
-        first=address("/console/sandbox", given) if before else True,
+        first=url("/console/sandbox", given) if before else True,
         refresh_s=0 if before else REFRESH_S,
     )
 
@@ -55,12 +51,12 @@ async def show(request: web.Request) -> web.Response:
         request,
         "sandbox/message.html",
         message=await _message(request),
-        tenant=id_of(request, "tenant_id"),
+        tenant=path_id(request, "tenant_id"),
     )
 
 
 async def show_html(request: web.Request) -> web.Response:
-    """What the tenant wrote, for the frame of the message's page."""
+    """The HTML of a message, for a frame."""
     message = await _message(request)
     if message.html is None:
         raise NotFound("this message has no HTML")
@@ -69,8 +65,8 @@ async def show_html(request: web.Request) -> web.Response:
 
 async def _message(request: web.Request) -> SandboxMessage:
     found = await sandbox.get(
-        request.app[RUNTIME].database, id_of(request, "tenant_id"), id_of(request)
+        request.app[RUNTIME].database, path_id(request, "tenant_id"), path_id(request)
     )
     if found is None:
-        raise NotFound("there is no such message; the sandbox keeps each for a week")
+        raise NotFound("there is no such message; the sandbox keeps messages for a week")
     return found

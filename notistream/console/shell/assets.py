@@ -1,4 +1,4 @@
-"""The console's own files: style, scripts and icon, each at an address that changes with its content."""
+"""Style sheet, scripts and icon, each at an address that changes with its content."""
 
 import hashlib
 from functools import cache
@@ -14,7 +14,7 @@ FILES = {path.name: path for path in FOLDER.iterdir() if path.suffix in KINDS}
 
 
 async def serve(request: web.Request) -> web.StreamResponse:
-    """A file that may be kept for ever, because a changed one has another address."""
+    """Serve a file; browsers may cache it for ever, because a changed file gets a new address."""
     found = FILES.get(request.match_info["name"])
     if found is None:
         raise NotFound(f"there is nothing at {request.path[:200]}")
@@ -31,5 +31,5 @@ async def serve(request: web.Request) -> web.StreamResponse:
 
 @cache
 def address(name: str) -> str:
-    """Where a file is."""
+    """The address of a file."""
     return f"/console/assets/{name}?v={hashlib.sha256(FILES[name].read_bytes()).hexdigest()[:12]}"

@@ -1,7 +1,8 @@
-"""Charts as SVG paths: pure geometry, coloured by the style sheet; what was not measured is a gap."""
+"""Charts as SVG paths: geometry only, coloured by the style sheet; missing values are gaps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 400, 170
@@ -10,8 +11,18 @@ Values = Sequence[float | None]
 
 
 @dataclass(frozen=True, slots=True)
+class ChartRange:
+    """A choice of a chart: how far back, in which steps."""
+
+    name: str
+    label: str
+    length: timedelta
+    step: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
-    """A line across, and what it stands for; or a mark below."""
+    """A horizontal line or a mark below, with its label."""
 
     at: float
     text: str
@@ -19,7 +30,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series: a path, and the points that have no neighbour to be joined with."""
+    """One series: a path, and dots for points without a neighbour."""
 
     name: str
     path: str
@@ -28,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A strip of the chart and what is to be read there."""
+    """A vertical strip of the chart and its tooltip."""
 
     x: float
     width: float
@@ -37,7 +48,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What a template draws."""
+    """What the macro `chart` draws."""
 
     title: str
     lines: Sequence[Line]
@@ -45,7 +56,7 @@ class Chart:
     columns: Sequence[Tick]
     slices: Sequence[Slice]
     nothing: str = ""
-    """What is said where there is no line."""
+    """The text where there is no line."""
 
 
 def chart(
@@ -57,9 +68,9 @@ def chart(
     top: float | None = None,
     nothing: str = "",
 ) -> Chart:
-    """A chart of equally spaced values; `labels` name the moments.
+    """A chart of equally spaced values; `labels` name their times.
 
-    `top` fixes the scale, else the largest does.
+    `top` fixes the scale; else the largest value does. `nothing` is shown if there is no value.
     """
     largest = top or nice(
         max((value for values in series.values() for value in values if value), default=1.0)
@@ -115,14 +126,16 @@ def _slices(
     width = round((xs[-1] - xs[0]) / (len(xs) - 1), 1)
     found = []
     for at, label in enumerate(labels):
-        said = [
+        readings = [
             f"{name} {_short(value)}{unit}"
             for name, values in series.items()
             if (value := values[at]) is not None
         ]
         found.append(
             Slice(
-                round(xs[at] - width / 2, 1), width, f"{label}: {', '.join(said) or 'not measured'}"
+                round(xs[at] - width / 2, 1),
+                width,
+                f"{label}: {', '.join(readings) or 'not measured'}",
             )
         )
     return found

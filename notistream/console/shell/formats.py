@@ -1,4 +1,4 @@
-"""How values read on a page: moments, durations, counts and rates, in words of few letters."""
+"""Formats of values on a page: times, durations, counts and rates."""
 
 from datetime import UTC, datetime
 
@@ -9,10 +9,7 @@ NOTHING = "–"
 
 
 def moment(at: datetime | None, now: datetime) -> Markup | str:
-    """How long ago, with the exact time (UTC) on hover.
-
-    A script keeps it true while the page stands.
-    """
+    """How long ago, with the exact time (UTC) on hover; a script keeps it up to date."""
     if at is None:
         return NOTHING
     at = at.astimezone(UTC)
@@ -25,7 +22,7 @@ def moment(at: datetime | None, now: datetime) -> Markup | str:
 
 
 def ago(seconds: float) -> str:
-    """`just now`, `5 min ago` or `in 5 min`; console.js says the same."""
+    """`just now`, `5 min ago` or `in 5 min`; console.js has the same rule."""
     if abs(seconds) < 1:
         return "just now"
     return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(-seconds)}"
@@ -45,7 +42,7 @@ def count(value: float) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Rounded down at 99.99, so that one failure among many is seen."""
+    """At most 99.99 unless it is exactly 100, so that one failure among many is visible."""
     if value is None:
         return NOTHING
     return f"{value:.0f} %" if value in (0, 100) else f"{min(value, 99.99):.2f} %"
@@ -59,10 +56,10 @@ def milliseconds(value: float | None) -> str:
 
 
 def tail(value: object) -> str:
-    """The end of an id, which tells ids of the same moment apart."""
+    """The end of an id, which differs even for ids of the same moment."""
     return f"…{str(value)[-8:]}"
 
 
 def pretty(value: object) -> str:
-    """JSON for people: a line for each value."""
+    """Indented JSON."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()

@@ -1,4 +1,4 @@
-"""The places of the console, in the order of its menu; one that no route serves is not shown."""
+"""The menu of the console; it leaves out places that no route serves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ PLACES = (
 
 
 def menu(routes: RouteTable, path: str) -> Sequence[Place]:
-    """What is served, and which of it this path belongs to."""
+    """The entries that are served; the one that this path belongs to is marked."""
     return [
         Place(place, label, _within(path, place))
         for place, label in PLACES

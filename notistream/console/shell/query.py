@@ -1,33 +1,49 @@
-"""What a form above a list asked for: empty fields are left out, times without a zone are UTC."""
+"""Fields and ids of a request, and addresses of pages made from them.
+
+Empty fields are left out. Times without a zone are UTC.
+"""
 
 import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
+from uuid import UUID
 
+from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
+from notistream.errors import NotFound
 from notistream.web.server.query import Query
 
 ZONELESS = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?\Z")
 
 
-def filled(query: MultiMapping[str]) -> MultiDict[str]:
-    """The fields that were filled in; those of type datetime-local say no zone."""
+def filled_fields(fields: MultiMapping[str]) -> MultiDict[str]:
+    """The fields that were filled in; values of type datetime-local get the zone UTC."""
     return MultiDict(
         (name, f"{text}{':00' if text.count(':') == 1 else ''}Z" if ZONELESS.match(text) else text)
-        for name, value in query.items()
+        for name, value in fields.items()
         if (text := value.strip())
     )
 
 
-def asked(query: MultiMapping[str]) -> Query:
-    """A reader of them; call `check` when all are read."""
-    return Query(filled(query))
+def read_fields(fields: MultiMapping[str]) -> Query:
+    """A reader of the fields that were filled in; call `check` after reading all of them."""
+    return Query(filled_fields(fields))
 
 
-def address(path: str, given: Mapping[str, object], **changed: object) -> str:
-    """A page's address with the same fields but those changed; None and empty ones are left out."""
-    fields = {
-        name: value for name, value in {**given, **changed}.items() if value not in (None, "")
-    }
-    return f"{path}?{urlencode(fields)}" if fields else path
+def url(path: str, fields: Mapping[str, object], **changed: object) -> str:
+    """The address of a page with these fields and changes; None and empty ones are left out."""
+    kept = {name: value for name, value in {**fields, **changed}.items() if value not in (None, "")}
+    return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def path_id(request: web.Request, name: str = "id") -> UUID:
+    """An id in the path.
+
+    Raises:
+        NotFound: it is not a UUID, so nothing has this address.
+    """
+    try:
+        return UUID(request.match_info[name])
+    except ValueError:
+        raise NotFound(f"there is nothing at {request.path[:200]}") from None

@@ -1,4 +1,4 @@
-"""Pages: a template and its values become an answer, with the headers that keep a page to itself."""
+"""Pages: render a template into an answer with the security headers of the console."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,8 +21,7 @@ FLASH = "notistream_flash"
 THEME = "notistream_theme"
 THEMES = ("light", "dark")
 SAFE: Mapping[str, str] = {
-    # `same-origin` and not `no-referrer`: without a referrer browsers send forms with `Origin:
-    # null`.
+    # Not `no-referrer`: without a referrer, browsers send forms with `Origin: null`.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
         " 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -32,7 +31,7 @@ SAFE: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# A text that somebody else wrote, shown in a frame: no scripts, no requests, an origin of its own.
+# HTML from outside, shown in a frame: no scripts, no requests, an origin of its own.
 FRAMED: Mapping[str, str] = {
     **SAFE,
     "Content-Security-Policy": (
@@ -85,16 +84,13 @@ def _environment() -> Environment:
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
-    """A page for whoever asks; a message of the action before it is shown once.
+    """A page; it shows the message of the last action once.
 
     Templates know `operator` (None before signing in), `form_token`, `at` (when it was rendered)
     and `moment`.
     """
-    now, operator, operators = (
-        datetime.now(UTC),
-        request.get(OPERATOR),
-        request.app[RUNTIME].operators,
-    )
+    now, operator = datetime.now(UTC), request.get(OPERATOR)
+    operators = request.app[RUNTIME].operators
     theme, flash = request.cookies.get(THEME, ""), request.cookies.get(FLASH)
     said = operators.unseal(operator, flash) if operator and flash else None
     text = (
@@ -123,12 +119,12 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
 
 
 def framed(text: str) -> web.Response:
-    """HTML that somebody else wrote, as a document for a frame of ours; nothing in it can act."""
+    """HTML from outside as a document for a frame; nothing in it can act."""
     return web.Response(text=text, content_type="text/html", headers=FRAMED)
 
 
 def done(request: web.Request, to: str, said: str) -> web.Response:
-    """After an action: off to a page of ours, which says once what was done."""
+    """Redirect to a page after an action; that page shows the message `said` once."""
     response = web.Response(status=303, headers={**SAFE, "Location": to})
     operators = request.app[RUNTIME].operators
     response.set_cookie(
@@ -144,7 +140,7 @@ def done(request: web.Request, to: str, said: str) -> web.Response:
 
 
 def refusal(request: web.Request, error: NotiStreamError) -> web.Response:
-    """The page of an error."""
+    """The page that shows an error."""
     response = page(request, "shell/error.html", status=error.status, error=error)
     if isinstance(error, Unavailable | TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after_s)
@@ -152,5 +148,5 @@ def refusal(request: web.Request, error: NotiStreamError) -> web.Response:
 
 
 def is_https(request: web.Request) -> bool:
-    """Whether the browser came by https, to us or to the proxy before us."""
+    """Whether the browser used https, to this process or to a proxy."""
     return request.secure or request.headers.get("X-Forwarded-Proto", "") == "https"

@@ -1,4 +1,4 @@
-"""The door of the console: who is signed in, what they may do, and whether a form comes from a page of ours."""
+"""Access to the console: who is signed in, what they may do, and where a form comes from."""
 
 import logging
 import re
@@ -18,19 +18,19 @@ log = logging.getLogger(__name__)
 
 COOKIE = "notistream_console"
 FORM = web.RequestKey("notistream_form", MultiDict[str])
-LOOKING = ("GET", "HEAD")
+SAFE_METHODS = ("GET", "HEAD")
 TOKEN_FIELD = "form_token"  # noqa: S105 - a name
 PATH = re.compile(r"/console(?:[/?][^\\\s]*)?\Z")
 
 
 async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer for a page of the console; its errors are pages too."""
+    """Answer a request to the console; errors become pages too."""
     try:
         operator = request.app[RUNTIME].operators.verify(request.cookies.get(COOKIE))
         if operator is None:
             return _to_sign_in(request)
         request[OPERATOR] = operator
-        if request.method not in LOOKING:
+        if request.method not in SAFE_METHODS:
             await _check_action(request, operator)
         return await handler(request)
     except NotiStreamError as exc:
@@ -43,31 +43,32 @@ async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _check_action(request: web.Request, operator: Operator) -> None:
-    """Only an operator, from a form of this session, on a page of this host."""
+    """Raises Forbidden unless an operator who may act sends a form of this session and host."""
     check_origin(request)
     request[FORM] = form = await read_form(request)
     if not request.app[RUNTIME].operators.is_form_token(operator, form.get(TOKEN_FIELD, "")):
         raise Forbidden(
-            "this form is not of your session; load the page again and repeat what you did"
+            "this form is not from your session; load the page again and repeat the action"
         )
     if not operator.may_act and request.path != "/console/sign-out":
-        raise Forbidden(f"{operator.name} may look, but not act")
+        raise Forbidden(f"{operator.name} has read-only access")
 
 
 def check_origin(request: web.Request) -> None:
-    """Raises Forbidden where a form was sent from another site, or by something that does not say from where."""
+    """Raises Forbidden where a form comes from another site, or hides where it comes from."""
     origin = request.headers.get("Origin", "")
     if not origin or urlsplit(origin).netloc != request.host:
         raise Forbidden("this form was not sent from a page of this console")
 
 
 def _to_sign_in(request: web.Request) -> web.Response:
-    """A link from elsewhere brings no cookie along (SameSite=Strict).
+    """Redirect to sign in.
 
-    The same page asked for by ours does.
+    A link on another site sends no cookie (SameSite=Strict), so its target is loaded once more
+    from a page of this site.
     """
-    here = request.rel_url.path_qs if request.method in LOOKING else "/console"
-    if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method in LOOKING:
+    here = request.rel_url.path_qs if request.method in SAFE_METHODS else "/console"
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method in SAFE_METHODS:
         return page(request, "shell/again.html", again=here)
     return web.Response(
         status=303, headers={**SAFE, "Location": f"/console/sign-in?{urlencode({'next': here})}"}
@@ -75,5 +76,5 @@ def _to_sign_in(request: web.Request) -> web.Response:
 
 
 def wanted_page(given: str | None) -> str:
-    """Where to go after signing in: a page of ours, whatever was asked for."""
+    """Where to go after signing in: always a page of the console."""
     return given if given and PATH.match(given) else "/console"

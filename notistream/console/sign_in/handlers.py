@@ -15,18 +15,18 @@ from notistream.web.server.context import RUNTIME
 
 
 async def ask(request: web.Request) -> web.Response:
-    """The form; where the console is open, straight in.
+    """The form. An open console signs in at once, but only under a loopback name.
 
-    Only by a name of this machine: others may be a trick.
+    Another name may be DNS rebinding.
     """
     operators, to = request.app[RUNTIME].operators, wanted_page(request.query.get("next"))
     if operators.is_open and urlsplit(f"//{request.host}").hostname in LOOPBACK:
-        return _let_in(request, operators.sign_in_local(), to)
+        return _start_session(request, operators.sign_in_local(), to)
     return page(request, "sign_in/sign_in.html", to=to, wrong=None)
 
 
 async def sign_in(request: web.Request) -> web.Response:
-    """Sign in with a token; an address that tries many wrong ones is told to wait."""
+    """Sign in with a token; an address with many wrong tokens has to wait."""
     operators, to = request.app[RUNTIME].operators, "/console"
     try:
         check_origin(request)
@@ -44,7 +44,7 @@ async def sign_in(request: web.Request) -> web.Response:
         )
     except NotiStreamError as exc:
         return refusal(request, exc)
-    return _let_in(request, session, to)
+    return _start_session(request, session, to)
 
 
 async def sign_out(_request: web.Request) -> web.Response:
@@ -53,7 +53,7 @@ async def sign_out(_request: web.Request) -> web.Response:
     return response
 
 
-def _let_in(request: web.Request, session: str, to: str) -> web.Response:
+def _start_session(request: web.Request, session: str, to: str) -> web.Response:
     response = web.Response(status=303, headers={**SAFE, "Location": to})
     response.set_cookie(
         COOKIE,

@@ -1,16 +1,17 @@
-"""Handlers that do something with a template: preview while it is written, save, test in the sandbox, delete."""
+"""Handlers of actions on templates: preview, create, save, test in the sandbox, delete."""
 
 from uuid import UUID, uuid4
 
 from aiohttp import web
 
+from notistream.console.shell.query import path_id
 from notistream.console.shell.rendering import OPERATOR, done, framed
 from notistream.console.shell.sessions import FORM
 from notistream.console.templates import editor
 from notistream.console.templates import form as template_form
-from notistream.console.templates.editor import HERE, Owned
+from notistream.console.templates.editor import HERE, EditorState, Owned
 from notistream.console.templates.form import TemplateForm
-from notistream.console.tenants import lookup as tenant_field
+from notistream.console.tenants.lookup import require_tenant
 from notistream.db import audit_log
 from notistream.db.templates import Replacement
 from notistream.domain.draft import Draft
@@ -18,22 +19,17 @@ from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Caller
 from notistream.templates.library import TemplateChanged, TemplateExists
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
 
 
 async def preview(request: web.Request) -> web.Response:
-    """The page again, with what it would send.
-
-    It answers 200 also where something is wrong: that is what it shows.
-    """
-    return await editor.show(
-        request, template_form.read(request[FORM]), owned=await _owned(request)
-    )
+    """The page with a preview of the form; 200 even for an invalid form, because it shows why."""
+    form, owned = template_form.read(request[FORM]), await _owned(request)
+    return await editor.show(request, form, EditorState(owned))
 
 
 async def _owned(request: web.Request) -> Owned | None:
-    """The template that the form is of; None where it is not stored yet."""
+    """The template of the form; None where it is not stored yet."""
     given = request[FORM].get("id", "")
     try:
         return await editor.owned(request.app[RUNTIME], UUID(given)) if given else None
@@ -42,15 +38,15 @@ async def _owned(request: web.Request) -> Owned | None:
 
 
 async def preview_html(request: web.Request) -> web.Response:
-    """The HTML of the form, for the frame that the form is sent into."""
-    found = (await editor.tried(request.app[RUNTIME], template_form.read(request[FORM]))).found
-    return framed((found.parts.get("html") if found else None) or "")
+    """The HTML of the form, for the frame that is the form's target."""
+    preview = await editor.preview(request.app[RUNTIME], template_form.read(request[FORM]))
+    return framed((preview.found.parts.get("html") if preview.found else None) or "")
 
 
 async def create(request: web.Request) -> web.Response:
     form, runtime = template_form.read(request[FORM]), request.app[RUNTIME]
     try:
-        tenant = await tenant_field.chosen(runtime.database, form.tenant)
+        tenant = await require_tenant(runtime.database, form.tenant)
         stored = await runtime.templates.create(
             tenant.id,
             name=form.name,
@@ -61,18 +57,17 @@ async def create(request: web.Request) -> web.Response:
             actor=request[OPERATOR].actor,
         )
     except InvalidRequest as exc:
-        return await editor.show(request, form, status=exc.status, errors=exc.errors)
+        return await editor.show(request, form, EditorState(errors=exc.errors), status=exc.status)
     except TemplateExists as exc:
-        return await editor.show(
-            request, form, status=exc.status, errors=[FieldError("/name", exc.detail)]
-        )
-    return done(request, f"{HERE}/{stored.id}", f"The template {stored.name} was stored.")
+        taken = EditorState(errors=[FieldError("/name", exc.detail)])
+        return await editor.show(request, form, taken, status=exc.status)
+    return done(request, f"{HERE}/{stored.id}", f"The template {stored.name} was created.")
 
 
 async def save(request: web.Request) -> web.Response:
-    """Make the next version.
+    """Save the next version.
 
-    Where somebody was faster, the form stays, and names the version that it would undo.
+    If somebody else saved first, the form stays and names the version that it would replace.
     """
     form, runtime = template_form.read(request[FORM]), request.app[RUNTIME]
     owned = await editor.owned(runtime, path_id(request))
@@ -84,33 +79,32 @@ async def save(request: web.Request) -> web.Response:
             actor=request[OPERATOR].actor,
         )
     except InvalidRequest as exc:
-        return await editor.show(request, form, owned=owned, status=exc.status, errors=exc.errors)
+        state = EditorState(owned, errors=exc.errors)
+        return await editor.show(request, form, state, status=exc.status)
     except TemplateChanged as exc:
         now = await editor.owned(runtime, owned.stored.id)
-        return await editor.show(
-            request, form, owned=now, status=exc.status, saved=now.stored.version
-        )
+        state = EditorState(now, saved=now.stored.version)
+        return await editor.show(request, form, state, status=exc.status)
     return done(request, f"{HERE}/{stored.id}", f"Version {stored.version} was saved.")
 
 
 async def send_test(request: web.Request) -> web.Response:
-    """The saved version with the values of the form, into the sandbox: no real provider ever gets it."""
+    """Send the saved version with the values of the form to the sandbox."""
     form, runtime = template_form.read(request[FORM]), request.app[RUNTIME]
     owned = await editor.owned(runtime, path_id(request))
     try:
         sent = await _test(runtime, owned, form, actor=request[OPERATOR].actor)
-    except (InvalidRequest, Conflict) as exc:
-        errors = (
-            exc.errors
-            if isinstance(exc, InvalidRequest)
-            else [FieldError("/recipient", exc.detail)]
-        )
-        return await editor.show(request, form, owned=owned, status=exc.status, errors=errors)
+    except InvalidRequest as exc:
+        state = EditorState(owned, errors=exc.errors)
+        return await editor.show(request, form, state, status=exc.status)
+    except Conflict as exc:
+        state = EditorState(owned, errors=[FieldError("/recipient", exc.detail)])
+        return await editor.show(request, form, state, status=exc.status)
     return done(request, f"/console/notifications/{sent}", "A test was sent to the sandbox.")
 
 
 async def _test(runtime: Runtime, owned: Owned, form: TemplateForm, *, actor: str) -> UUID:
-    """Raises InvalidRequest where a create would be refused, before anything is noted."""
+    """The id of the test; raises InvalidRequest before anything is audited."""
     variables, locale = form.values()
     draft = Draft(
         channel=owned.stored.channel,
@@ -119,16 +113,16 @@ async def _test(runtime: Runtime, owned: Owned, form: TemplateForm, *, actor: st
         variables=variables,
         locale=locale,
     )
-    sender = Caller(tenant_id=owned.tenant.id, correlation_id=uuid4().hex, test=True)
-    await runtime.notifications.checked(draft, sender)
+    caller = Caller(tenant_id=owned.tenant.id, correlation_id=uuid4().hex, test=True)
+    await runtime.notifications.checked(draft, caller)
     await audit_log.record(
         runtime.database,
         actor,
         "template.test",
         str(owned.stored.id),
-        {"tenant_id": str(owned.tenant.id), "correlation_id": sender.correlation_id},
+        {"tenant_id": str(owned.tenant.id), "correlation_id": caller.correlation_id},
     )
-    return (await runtime.notifications.create(draft, sender)).id
+    return (await runtime.notifications.create(draft, caller)).id
 
 
 async def delete(request: web.Request) -> web.Response:

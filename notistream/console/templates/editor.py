@@ -1,4 +1,4 @@
-"""The page of one template, whatever led to it: its form, what would be sent, and what is wrong."""
+"""The page of one template: its form, a preview, and the errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,16 +38,34 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """What a form would send; `variant` is the language that was chosen."""
+class Preview:
+    """What a form would send, or its errors; `variant` is the chosen language."""
 
     found: TemplatePreview | None = None
     variant: str | None = None
     errors: Sequence[FieldError] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class EditorState:
+    """What the page shows beside the form: whose template it is, and what happened to it."""
+
+    owned: Owned | None = None
+    starter: Starter | None = None
+    errors: Sequence[FieldError] = ()
+    saved: int | None = None
+    """The version that somebody else has saved meanwhile."""
+    older: int | None = None
+    """The version whose text this is, if it is not the newest."""
+    html_url: str | None = None
+    """The address of the stored HTML, for the frame."""
+
+
+NEW = EditorState()
+
+
 async def owned(runtime: Runtime, template_id: UUID) -> Owned:
-    """Whosever it is; raises NotFound."""
+    """The template of any tenant; raises NotFound."""
     stored = await rows.find(runtime.database, template_id)
     tenant = await tenants.get(runtime.database, stored.tenant_id) if stored else None
     if stored is None or tenant is None:
@@ -59,20 +77,20 @@ def starter(template_id: UUID) -> Starter | None:
     return starters_by_id().get(template_id)
 
 
-async def tried(runtime: Runtime, form: TemplateForm) -> Tried:
-    """What the form would send, or what is wrong with it."""
+async def preview(runtime: Runtime, form: TemplateForm) -> Preview:
+    """What the form would send, or its errors."""
     try:
         variables, locale = form.values()
         variant, found = await runtime.templates.preview(
             form.content(), variables, channel=form.channel, locale=locale
         )
     except InvalidRequest as exc:
-        return Tried(errors=exc.errors)
-    return Tried(found, variant)
+        return Preview(errors=exc.errors)
+    return Preview(found, variant)
 
 
 async def sample(runtime: Runtime, template: StoredTemplate | Starter) -> Mapping[str, Any]:
-    """A value for every variable, to begin with: its own name."""
+    """A first value for every variable: its own name."""
     _, found = await runtime.templates.preview(
         template.content, {}, channel=template.channel, locale=None
     )
@@ -80,35 +98,16 @@ async def sample(runtime: Runtime, template: StoredTemplate | Starter) -> Mappin
 
 
 async def show(
-    request: web.Request,
-    form: TemplateForm,
-    *,
-    owned: Owned | None = None,
-    from_starter: Starter | None = None,
-    status: int = 200,
-    errors: Sequence[FieldError] = (),
-    saved: int | None = None,
-    frame: str | None = None,
-    taken: int | None = None,
+    request: web.Request, form: TemplateForm, state: EditorState = NEW, *, status: int = 200
 ) -> web.Response:
-    """The form with its preview.
-
-    `saved` is the version that somebody else has made meanwhile, `taken` the older one whose text
-    this is, `frame` where the HTML of what is shown lies.
-    """
-    sandbox = SANDBOX if request.app[ROUTE_TABLE].find("GET", SANDBOX) else None
+    """The form with its preview."""
     return page(
         request,
         "templates/template.html",
         status=status,
         form=form,
-        owned=owned,
-        starter=from_starter,
-        errors=errors,
-        saved=saved,
-        frame=frame,
-        taken=taken,
-        tried=await tried(request.app[RUNTIME], form),
-        sandbox=sandbox,
+        state=state,
+        preview=await preview(request.app[RUNTIME], form),
+        sandbox=SANDBOX if request.app[ROUTE_TABLE].find("GET", SANDBOX) else None,
         address=form.recipient or SANDBOX_ADDRESSES.get(form.channel, ""),
     )

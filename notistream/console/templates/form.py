@@ -1,4 +1,4 @@
-"""The form of a template: its fields as somebody typed them, and what they mean."""
+"""The form of a template: its fields as typed, and their meaning."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ PARTS = ("tag", "subject", "body", "html")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Fields of one language; of the text for everybody the tag is empty."""
+class LanguageFields:
+    """The fields of one language; the default text has an empty tag."""
 
     tag: str = ""
     subject: str = ""
@@ -28,7 +28,7 @@ class Written:
 
     @property
     def is_blank(self) -> bool:
-        """Whether nobody wrote here."""
+        """Whether all fields are empty."""
         return not (self.tag or self.subject or self.body or self.html)
 
     def text(self) -> TemplateText:
@@ -36,41 +36,52 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateHead:
+    """What a template has beside its texts; `version` None: it is not stored yet."""
+
+    tenant: str
+    name: str
+    channel: str
+    version: int | None = None
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateForm:
-    """All fields; `texts` begins with the one for everybody."""
+    """All fields; `texts` begins with the default text."""
 
     tenant: str
     name: str
     channel: str
     version: str = ""
-    """The one that saving replaces."""
+    """The version that saving replaces."""
     is_active: bool = True
-    texts: Sequence[Written]
+    texts: Sequence[LanguageFields]
     variables: str = "{}"
     locale: str = ""
     recipient: str = ""
-    """Of a test."""
+    """The recipient of a test."""
 
     def content(self) -> TemplateVersion:
-        """Raises InvalidRequest where a language has no tag, or one is there twice."""
-        everybody, *others = self.texts
+        """The texts; raises InvalidRequest where a tag is missing or occurs twice."""
+        default, *others = self.texts
         written = [one for one in others if not one.is_blank]
         tags = [one.tag for one in written]
         wrong = (
             [FieldError("/variants", "every language needs its tag, such as pt or pt-BR")]
             if "" in tags
             else [
-                FieldError(f"/variants/{tag}", "is there twice")
+                FieldError(f"/variants/{tag}", "occurs twice")
                 for tag in dict.fromkeys(tags)
                 if tags.count(tag) > 1
             ]
         )
         if wrong:
             raise InvalidRequest(wrong)
-        return TemplateVersion(everybody.text(), {one.tag: one.text() for one in written})
+        return TemplateVersion(default.text(), {one.tag: one.text() for one in written})
 
     def values(self) -> tuple[Mapping[str, Any], str | None]:
-        """Variables and language to try it with; raises InvalidRequest."""
+        """Variables and language for the preview; raises InvalidRequest."""
         try:
             given = orjson.loads(self.variables.strip() or "{}")
             variables = json_object(given) if isinstance(given, dict) else None
@@ -92,15 +103,15 @@ class TemplateForm:
 
 
 def number(text: str | None) -> int | None:
-    """Of a version; None where it is no number."""
+    """The number of a version; None where the text is not one."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def read(fields: MultiDict[str]) -> TemplateForm:
-    """As a browser sends it: with line ends of two characters."""
+    """The submitted form; browsers send line ends of two characters."""
     columns = [[_lines(value) for value in fields.getall(part, [])] for part in PARTS]
     texts = [
-        Written(tag.strip(), subject, body, html)
+        LanguageFields(tag.strip(), subject, body, html)
         for tag, subject, body, html in zip_longest(*columns, fillvalue="")
     ]
     return TemplateForm(
@@ -109,7 +120,7 @@ def read(fields: MultiDict[str]) -> TemplateForm:
         channel=fields.get("channel", ""),
         version=fields.get("version", ""),
         is_active="is_active" in fields,
-        texts=texts or [Written()],
+        texts=texts or [LanguageFields()],
         variables=_lines(fields.get("variables", "")),
         locale=fields.get("locale", "").strip(),
         recipient=fields.get("recipient", "").strip(),
@@ -117,32 +128,25 @@ def read(fields: MultiDict[str]) -> TemplateForm:
 
 
 def filled(
-    content: TemplateVersion,
-    *,
-    tenant: str,
-    name: str,
-    channel: str,
-    version: int | None = None,
-    is_active: bool = True,
-    sample: Mapping[str, Any] | None = None,
+    head: TemplateHead, content: TemplateVersion, sample: Mapping[str, Any] | None = None
 ) -> TemplateForm:
-    """A form that shows what is stored."""
+    """The form for a text; `sample` holds values for the preview."""
     return TemplateForm(
-        tenant=tenant,
-        name=name,
-        channel=CHANNEL_NAMES[channel],
-        version=str(version or ""),
-        is_active=is_active,
+        tenant=head.tenant,
+        name=head.name,
+        channel=CHANNEL_NAMES[head.channel],
+        version=str(head.version or ""),
+        is_active=head.is_active,
         texts=[
-            _written("", content.text),
-            *(_written(tag, text) for tag, text in content.variants.items()),
+            _language("", content.text),
+            *(_language(tag, text) for tag, text in content.variants.items()),
         ],
         variables=orjson.dumps(sample or {}, option=orjson.OPT_INDENT_2).decode(),
     )
 
 
-def _written(tag: str, text: TemplateText) -> Written:
-    return Written(tag, text.subject or "", text.body, text.html or "")
+def _language(tag: str, text: TemplateText) -> LanguageFields:
+    return LanguageFields(tag, text.subject or "", text.body, text.html or "")
 
 
 def _lines(text: str) -> str:

@@ -1,16 +1,16 @@
-"""Handlers that show templates: the list, one in its form, its versions and what changed between them."""
+"""Handlers that show templates: the list, one in the editor, its versions and their differences."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
-from notistream.console.shell.query import address, asked
+from notistream.console.shell.query import path_id, read_fields, url
 from notistream.console.shell.rendering import framed, page
 from notistream.console.templates import editor
-from notistream.console.templates.editor import HERE, Owned
-from notistream.console.templates.form import filled, number
-from notistream.console.tenants import lookup as tenant_field
+from notistream.console.templates.editor import HERE, EditorState, Owned
+from notistream.console.templates.form import TemplateHead, filled, number
+from notistream.console.tenants.lookup import find_tenant, suggested_names
 from notistream.db import notification_search
 from notistream.db import templates as rows
 from notistream.db.records import StoredTemplate
@@ -18,8 +18,7 @@ from notistream.domain.difference import Piece, difference
 from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest, NotFound
-from notistream.templates.starters import starters
-from notistream.web.notifications.handlers import path_id
+from notistream.templates.starters import Starter, starters
 from notistream.web.server.context import RUNTIME
 from notistream.web.server.query import Query
 
@@ -29,8 +28,8 @@ NONE_YET = TemplateVersion(TemplateText(None, ""))
 
 
 async def show_many(request: web.Request) -> web.Response:
-    """Newest first, and below them the starters that every tenant has."""
-    query = asked(request.query)
+    """Templates of tenants, newest first, then the starters."""
+    query = read_fields(request.query)
     errors: Sequence[FieldError] = ()
     found: list[StoredTemplate] = []
     try:
@@ -47,25 +46,21 @@ async def show_many(request: web.Request) -> web.Response:
         found=found[:SIZE],
         values=values,
         first="before" not in request.query,
-        newest=address(HERE, values),
-        older=address(HERE, values, before=found[SIZE - 1].id) if len(found) > SIZE else None,
+        newest=url(HERE, values),
+        older=url(HERE, values, before=found[SIZE - 1].id) if len(found) > SIZE else None,
         tenants=await notification_search.tenant_names(db, [one.tenant_id for one in found]),
-        offered=await tenant_field.offered(db),
-        new=address(f"{HERE}/new", values, name=None),
+        suggestions=await suggested_names(db),
+        new=url(f"{HERE}/new", values, name=None),
         starters=[one for one in starters().values() if values["channel"] in ("", one.channel)],
     )
 
 
 async def _found(request: web.Request, query: Query) -> list[StoredTemplate]:
     db = request.app[RUNTIME].database
-    before, channel, name, tenant = (
-        query.cursor("before"),
-        query.channel(),
-        query.text("name"),
-        query.text("tenant"),
-    )
+    before, channel = query.cursor("before"), query.channel()
+    name, tenant = query.text("name"), query.text("tenant")
     query.check()
-    owner = await tenant_field.meant(db, tenant)
+    owner = await find_tenant(db, tenant)
     if owner is None:
         return await rows.list_of_all(db, before=before, channel=channel, name=name, limit=SIZE + 1)
     return await rows.list_page(
@@ -74,65 +69,58 @@ async def _found(request: web.Request, query: Query) -> list[StoredTemplate]:
 
 
 async def begin(request: web.Request) -> web.Response:
-    """An empty form of a channel, or one with a starter's text."""
-    channel, tenant = (
-        CHANNEL_NAMES.get(request.query.get("channel", "")),
-        request.query.get("tenant", ""),
-    )
+    """An empty form for a channel, or one with a starter's text."""
+    channel = CHANNEL_NAMES.get(request.query.get("channel", ""))
+    tenant = request.query.get("tenant", "")
     if channel is None:
         return page(
             request,
             "templates/new.html",
             tenant=tenant,
-            offered=await tenant_field.offered(request.app[RUNTIME].database),
+            suggestions=await suggested_names(request.app[RUNTIME].database),
         )
     model = starters().get((channel, request.query.get("from", "")))
-    form = filled(
-        model.content if model else NONE_YET,
-        tenant=tenant,
-        name=model.name if model else "",
-        channel=channel,
-        sample=await editor.sample(request.app[RUNTIME], model) if model else None,
-    )
-    return await editor.show(request, form)
+    head = TemplateHead(tenant=tenant, name=model.name if model else "", channel=channel)
+    if model is None:
+        return await editor.show(request, filled(head, NONE_YET))
+    sample = await editor.sample(request.app[RUNTIME], model)
+    return await editor.show(request, filled(head, model.content, sample))
 
 
 async def show(request: web.Request) -> web.Response:
-    """With `version`, the text of an older one, which saving makes the newest."""
-    template_id, runtime = path_id(request), request.app[RUNTIME]
+    """The editor; `version` shows the text of an older version, to save it as the newest."""
+    template_id = path_id(request)
     model = editor.starter(template_id)
     if model is not None:
-        sample = await editor.sample(runtime, model)
-        form = filled(
-            model.content, tenant="", name=model.name, channel=model.channel, sample=sample
-        )
-        return await editor.show(
-            request, form, from_starter=model, frame=f"{HERE}/{template_id}/html"
-        )
+        return await _show_starter(request, model)
+    runtime = request.app[RUNTIME]
     owned = await editor.owned(runtime, template_id)
-    wanted = number(request.query.get("version")) or owned.stored.version
-    is_newest = wanted == owned.stored.version
-    content = owned.stored.content if is_newest else await _version(request, owned, wanted)
-    form = filled(
-        content,
+    stored = owned.stored
+    wanted = number(request.query.get("version")) or stored.version
+    is_newest = wanted == stored.version
+    content = stored.content if is_newest else await _version(request, owned, wanted)
+    head = TemplateHead(
         tenant=owned.tenant.name,
-        name=owned.stored.name,
-        channel=owned.stored.channel,
-        version=owned.stored.version,
-        is_active=owned.stored.is_active,
-        sample=await editor.sample(runtime, owned.stored),
+        name=stored.name,
+        channel=stored.channel,
+        version=stored.version,
+        is_active=stored.is_active,
     )
-    return await editor.show(
-        request,
-        form,
-        owned=owned,
-        frame=f"{HERE}/{template_id}/html" if is_newest else None,
-        taken=None if is_newest else wanted,
-    )
+    form = filled(head, content, await editor.sample(runtime, stored))
+    html_url = f"{HERE}/{template_id}/html" if is_newest else None
+    older = None if is_newest else wanted
+    return await editor.show(request, form, EditorState(owned, html_url=html_url, older=older))
+
+
+async def _show_starter(request: web.Request, model: Starter) -> web.Response:
+    head = TemplateHead(tenant="", name=model.name, channel=model.channel)
+    form = filled(head, model.content, await editor.sample(request.app[RUNTIME], model))
+    state = EditorState(starter=model, html_url=f"{HERE}/{model.id}/html")
+    return await editor.show(request, form, state)
 
 
 async def show_html(request: web.Request) -> web.Response:
-    """The stored HTML with its own names as values, for the frame of a page that was just opened."""
+    """The stored HTML with the variables' names as values, for a frame."""
     template_id, runtime = path_id(request), request.app[RUNTIME]
     template = editor.starter(template_id) or (await editor.owned(runtime, template_id)).stored
     _, found = await runtime.templates.preview(
@@ -145,7 +133,7 @@ async def show_html(request: web.Request) -> web.Response:
 
 
 async def show_versions(request: web.Request) -> web.Response:
-    """Newest first, and the difference of two, which are the last two where nobody asks for others."""
+    """The versions, newest first, and the difference of two; by default the last two."""
     owned = await editor.owned(request.app[RUNTIME], path_id(request))
     newest = owned.stored.version
     to = number(request.query.get("to")) or newest
@@ -182,7 +170,7 @@ async def _version(request: web.Request, owned: Owned, number: int) -> TemplateV
 
 
 def changes(old: TemplateVersion, new: TemplateVersion) -> Mapping[str, list[Piece]]:
-    """Of each part that is not the same, by what it is."""
+    """The differences of two versions, by the name of each changed part."""
     before, after = _parts(old), _parts(new)
     return {
         part: difference(before.get(part, ""), after.get(part, ""))

@@ -1,7 +1,4 @@
-"""Handlers of the tenants' pages: who there is, with which keys and figures.
-
-Keys issued, rotated, revoked.
-"""
+"""Handlers of tenants: the list, one with its totals, and its keys."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,11 +7,10 @@ from aiohttp import web
 from multidict import MultiDict
 
 from notistream.access.tenants import IssuedKey
-from notistream.console.shell.query import address, asked, filled
+from notistream.console.shell.query import filled_fields, path_id, read_fields, url
 from notistream.console.shell.rendering import OPERATOR, done, page
 from notistream.console.shell.sessions import FORM
-from notistream.console.tenants.choice import id_of
-from notistream.console.tenants.lookup import chosen
+from notistream.console.tenants.lookup import require_tenant
 from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
 from notistream.web.server.context import RUNTIME
@@ -25,7 +21,7 @@ HERE = "/console/tenants"
 SIZE = 50
 KINDS = ("live", "test")
 OVERLAPS = {"1": "1 hour", "24": "24 hours", "168": "7 days", "0": "not at all"}
-"""How long a key works on after it was rotated, in hours."""
+"""Hours for which a rotated key stays valid."""
 
 
 async def show_many(request: web.Request) -> web.Response:
@@ -33,14 +29,14 @@ async def show_many(request: web.Request) -> web.Response:
 
 
 async def _list(request: web.Request, status: int = 200, **said: object) -> web.Response:
-    query = asked(request.query)
+    query = read_fields(request.query)
     before, wanted = query.cursor("before"), query.text("name")
     query.check()
     if wanted:
-        meant = await chosen(request.app[RUNTIME].database, wanted)
+        meant = await require_tenant(request.app[RUNTIME].database, wanted)
         return web.Response(status=302, headers={"Location": f"{HERE}/{meant.id}"})
     found = await request.app[RUNTIME].tenancy.list_page(before=before, limit=SIZE + 1)
-    older = address("", {"before": found[SIZE - 1].id}) if len(found) > SIZE else None
+    older = url("", {"before": found[SIZE - 1].id}) if len(found) > SIZE else None
     return page(
         request,
         "tenants/list.html",
@@ -62,7 +58,7 @@ async def create(request: web.Request) -> web.Response:
         return await _list(request, 422, errors=exc.errors, values=form)
     except TenantExists as exc:
         return await _list(request, 409, errors=[FieldError("/name", exc.detail)], values=form)
-    return done(request, f"{HERE}/{made.id}", f"The tenant {made.name} was made.")
+    return done(request, f"{HERE}/{made.id}", f"The tenant {made.name} was created.")
 
 
 async def show(request: web.Request) -> web.Response:
@@ -70,12 +66,12 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _one(request: web.Request, status: int = 200, **said: object) -> web.Response:
-    runtime, tenant_id, query = request.app[RUNTIME], id_of(request), Query(request.query)
+    runtime, tenant_id, query = request.app[RUNTIME], path_id(request), Query(request.query)
     before = query.cursor("before")
     query.check()
     tenant = await runtime.tenancy.get(tenant_id)
     keys = await runtime.tenancy.keys(tenant_id, before=before, limit=SIZE + 1)
-    older = address("", {"before": keys[SIZE - 1].id}) if len(keys) > SIZE else None
+    older = url("", {"before": keys[SIZE - 1].id}) if len(keys) > SIZE else None
     return page(
         request,
         "tenants/tenant.html",
@@ -93,7 +89,7 @@ async def _one(request: web.Request, status: int = 200, **said: object) -> web.R
 
 
 async def issue(request: web.Request) -> web.Response:
-    form, tenant_id = request[FORM], id_of(request)
+    form, tenant_id = request[FORM], path_id(request)
     try:
         issued = await request.app[RUNTIME].tenancy.issue(
             tenant_id,
@@ -108,7 +104,7 @@ async def issue(request: web.Request) -> web.Response:
 
 
 async def rotate(request: web.Request) -> web.Response:
-    form, tenant_id, key_id = request[FORM], id_of(request), _key_id(request[FORM])
+    form, tenant_id, key_id = request[FORM], path_id(request), _key_id(request[FORM])
     try:
         issued = await request.app[RUNTIME].tenancy.rotate(
             tenant_id=tenant_id,
@@ -122,21 +118,21 @@ async def rotate(request: web.Request) -> web.Response:
 
 
 async def revoke(request: web.Request) -> web.Response:
-    tenant_id = id_of(request)
+    tenant_id = path_id(request)
     key = await request.app[RUNTIME].tenancy.revoke(
         tenant_id=tenant_id, key_id=_key_id(request[FORM]), actor=request[OPERATOR].actor
     )
     return done(
         request,
         f"{HERE}/{tenant_id}",
-        f"The key {key.prefix}… is revoked; it stops within five seconds.",
+        f"The key {key.prefix}… is revoked. It stops working within five seconds.",
     )
 
 
 async def _shown_once(
     request: web.Request, issued: IssuedKey, *, replaces: str | None
 ) -> web.Response:
-    """The answer itself, and not a page to go on to: the key is kept nowhere."""
+    """The page with the new key; no redirect, because the key is stored nowhere."""
     tenant = await request.app[RUNTIME].tenancy.get(issued.stored.tenant_id)
     return page(
         request, "tenants/new_key.html", status=201, tenant=tenant, issued=issued, replaces=replaces
@@ -144,7 +140,7 @@ async def _shown_once(
 
 
 def state(key: StoredKey, at: datetime) -> tuple[str, str]:
-    """What a key is good for at this moment, and the tone of that."""
+    """The state of a key at this moment, and the tone of its badge."""
     if key.revoked_at is not None:
         return "revoked", "quiet"
     if key.expires_at is not None and key.expires_at <= at:
@@ -159,7 +155,7 @@ def _kind(form: MultiDict[str]) -> str:
 
 
 def _expiry(form: MultiDict[str]) -> datetime | None:
-    given = filled(MultiDict(expires_at=form.get("expires_at", ""))).get("expires_at")
+    given = filled_fields(MultiDict(expires_at=form.get("expires_at", ""))).get("expires_at")
     try:
         return moment(given) if given else None
     except ValueError as exc:

@@ -1,14 +1,14 @@
-"""Handlers of the webhooks' pages: endpoints and their state, what each was told, and what operators do about it."""
+"""Handlers of webhooks: endpoints and their state, their deliveries, and actions of operators."""
 
 from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
 
-from notistream.console.shell.query import address, asked, filled
+from notistream.console.shell.query import filled_fields, path_id, read_fields, url
 from notistream.console.shell.rendering import OPERATOR, done, page
 from notistream.console.shell.sessions import FORM
-from notistream.console.tenants.choice import choice, id_of
+from notistream.console.tenants.lookup import shown_tenant
 from notistream.db.webhooks import StoredEndpoint
 from notistream.domain.webhook import EVENT_TYPES, FAILING_FOR, SCHEDULE_S, TEST_EVENT
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
@@ -27,23 +27,23 @@ TONES = {"pending": "wait", "delivered": "good", "failed": "bad"}
 
 
 def support(request: web.Request) -> WebhookSupport:
-    """What operators do, noted."""
+    """The actions of operators, which are audited."""
     runtime = request.app[RUNTIME]
     return WebhookSupport(runtime.database, runtime.webhooks)
 
 
 def state(endpoint: StoredEndpoint) -> tuple[str, str]:
-    """How an endpoint is, and the tone of that."""
+    """The state of an endpoint, and the tone of its badge."""
     if not endpoint.is_active:
         return ("disabled", "bad") if endpoint.disabled_at is not None else ("off", "quiet")
     return ("failing", "warn") if endpoint.failing_since is not None else ("active", "good")
 
 
 async def show_many(request: web.Request) -> web.Response:
-    query = asked(request.query)
+    query = read_fields(request.query)
     wanted = query.text("tenant")
     query.check()
-    chosen = await choice(request, wanted)
+    chosen = await shown_tenant(request, wanted)
     found = (
         []
         if chosen.tenant is None
@@ -66,24 +66,18 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _one(request: web.Request, status: int = 200, **said: object) -> web.Response:
-    webhooks, tenant_id, endpoint_id = (
-        request.app[RUNTIME].webhooks,
-        id_of(request, "tenant_id"),
-        id_of(request),
-    )
-    query = asked(request.query)
-    before, wanted, kind = (
-        query.cursor("before"),
-        query.word("status", STATUSES),
-        query.word("type", KINDS),
-    )
+    webhooks = request.app[RUNTIME].webhooks
+    tenant_id, endpoint_id = path_id(request, "tenant_id"), path_id(request)
+    query = read_fields(request.query)
+    before, wanted = query.cursor("before"), query.word("status", STATUSES)
+    kind = query.word("type", KINDS)
     query.check()
     endpoint = await webhooks.get(tenant_id, endpoint_id)
     found = await webhooks.deliveries(
         tenant_id, endpoint_id, before=before, status=wanted, kind=kind, limit=SIZE + 1
     )
     given, here = {"status": wanted, "type": kind}, f"{HERE}/{tenant_id}/{endpoint_id}"
-    older = address(here, {**given, "before": found[SIZE - 1].id}) if len(found) > SIZE else None
+    older = url(here, {**given, "before": found[SIZE - 1].id}) if len(found) > SIZE else None
     return page(
         request,
         "webhooks/webhook.html",
@@ -97,7 +91,7 @@ async def _one(request: web.Request, status: int = 200, **said: object) -> web.R
         here=here,
         older=older,
         tones_of=TONES,
-        first=address(here, given) if before else True,
+        first=url(here, given) if before else True,
         refresh_s=0 if before or status != 200 else REFRESH_S,
         failing_for=FAILING_FOR,
         ended=list(ENDED),
@@ -106,10 +100,10 @@ async def _one(request: web.Request, status: int = 200, **said: object) -> web.R
 
 
 async def show_delivery(request: web.Request) -> web.Response:
-    tenant_id, endpoint_id = id_of(request, "tenant_id"), id_of(request)
+    tenant_id, endpoint_id = path_id(request, "tenant_id"), path_id(request)
     webhooks = request.app[RUNTIME].webhooks
     endpoint = await webhooks.get(tenant_id, endpoint_id)
-    delivery = await webhooks.delivery(tenant_id, endpoint_id, id_of(request, "delivery_id"))
+    delivery = await webhooks.delivery(tenant_id, endpoint_id, path_id(request, "delivery_id"))
     calls = [{**call, "at": _moment(call.get("at"))} for call in reversed(delivery.history)]
     return page(
         request,
@@ -125,26 +119,18 @@ async def show_delivery(request: web.Request) -> web.Response:
 
 
 async def switch(request: web.Request) -> web.Response:
-    tenant_id, endpoint_id, on = (
-        id_of(request, "tenant_id"),
-        id_of(request),
-        request[FORM].get("on") == "1",
-    )
+    tenant_id, endpoint_id = path_id(request, "tenant_id"), path_id(request)
+    on = request[FORM].get("on") == "1"
     changed = await support(request).switch(
         tenant_id, endpoint_id, on=on, actor=request[OPERATOR].actor
     )
-    said = (
-        "The endpoint is switched on; what waited goes out."
-        if on
-        else "The endpoint is switched off."
-    )
-    return done(
-        request, f"{HERE}/{tenant_id}/{endpoint_id}", said if changed else "It was so already."
-    )
+    state = "on; queued deliveries are sent" if on else "off"
+    said = f"The endpoint is switched {state}." if changed else "Nothing changed."
+    return done(request, f"{HERE}/{tenant_id}/{endpoint_id}", said)
 
 
 async def test(request: web.Request) -> web.Response:
-    tenant_id, endpoint_id = id_of(request, "tenant_id"), id_of(request)
+    tenant_id, endpoint_id = path_id(request, "tenant_id"), path_id(request)
     try:
         queued = await support(request).test(tenant_id, endpoint_id, actor=request[OPERATOR].actor)
     except Conflict as exc:
@@ -152,13 +138,13 @@ async def test(request: web.Request) -> web.Response:
     return done(
         request,
         f"{HERE}/{tenant_id}/{endpoint_id}/deliveries/{queued.id}",
-        "A test event is queued; a worker sends it at once.",
+        "A test event is queued. A worker sends it at once.",
     )
 
 
 async def redeliver(request: web.Request) -> web.Response:
-    """One delivery."""
-    tenant_id, endpoint_id = id_of(request, "tenant_id"), id_of(request)
+    """Queue one delivery again."""
+    tenant_id, endpoint_id = path_id(request, "tenant_id"), path_id(request)
     delivery_id = _delivery_id(request[FORM].get("delivery", ""))
     await support(request).redeliver(
         tenant_id, endpoint_id, delivery_id, actor=request[OPERATOR].actor
@@ -166,15 +152,15 @@ async def redeliver(request: web.Request) -> web.Response:
     return done(
         request,
         f"{HERE}/{tenant_id}/{endpoint_id}/deliveries/{delivery_id}",
-        "It is queued again, from the beginning.",
+        "The delivery is queued again with a fresh retry schedule.",
     )
 
 
 async def redeliver_span(request: web.Request) -> web.Response:
-    tenant_id, endpoint_id, form = id_of(request, "tenant_id"), id_of(request), request[FORM]
+    tenant_id, endpoint_id, form = path_id(request, "tenant_id"), path_id(request), request[FORM]
     try:
         count = await support(request).redeliver_span(
-            tenant_id, endpoint_id, _span(Query(filled(form))), actor=request[OPERATOR].actor
+            tenant_id, endpoint_id, _span(Query(filled_fields(form))), actor=request[OPERATOR].actor
         )
     except InvalidRequest as exc:
         return await _one(request, exc.status, errors=exc.errors, values=form)

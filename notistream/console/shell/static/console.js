@@ -1,7 +1,7 @@
-// What every page does: relative times stay true, parts marked data-live are replaced, and old figures say so.
+// On every page: update relative times, replace parts marked data-live, and mark old figures.
 const TIMEOUT_MS = 10_000;
 const rendered = Date.parse(document.body.dataset.at);
-const offset = rendered - Date.now(); // by how much the server's clock is ahead of this one
+const offset = rendered - Date.now(); // how far the server's clock is ahead of this one
 const refresh = Number(document.body.dataset.refresh || 0) * 1000;
 const fresh = document.getElementById("fresh");
 const stale = document.getElementById("stale");
@@ -19,7 +19,7 @@ const ago = (seconds) => {
   return seconds > 0 ? `${words(seconds)} ago` : `in ${words(-seconds)}`;
 };
 
-function tellTimes() {
+function showTimes() {
   const now = Date.now() + offset;
   for (const time of document.querySelectorAll("time[data-ago]")) {
     const text = ago((now - Date.parse(time.dateTime)) / 1000);
@@ -29,14 +29,14 @@ function tellTimes() {
   fresh.textContent = refresh ? `Live · ${clock}` : `as of ${clock}`;
 }
 
-function tellTrouble(text) {
+function showTrouble(text) {
   document.body.classList.toggle("stale", Boolean(text));
   fresh.classList.toggle("bad", Boolean(text));
   stale.hidden = !text;
   if (stale.textContent !== text) stale.textContent = text;
 }
 
-// What somebody works in is left alone: a ticked box, an open menu, a field with the cursor in it.
+// Do not replace a part in use: with a checked box, an open menu or the cursor in a field.
 const inUse = (part) => part.querySelector("input:checked, input:focus, select:focus, textarea:focus") !== null;
 
 function replace(part, next) {
@@ -52,7 +52,7 @@ function replace(part, next) {
 
 async function update() {
   const answer = await fetch(location.href, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual" });
-  if (answer.type === "opaqueredirect") throw new Error("You are signed out; load the page to sign in again");
+  if (answer.type === "opaqueredirect") throw new Error("You are signed out. Load the page to sign in again");
   if (!answer.ok) throw new Error(`The server answers ${answer.status}`);
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -70,33 +70,33 @@ async function keepLive() {
     }
     try {
       await update();
-      tellTrouble("");
+      showTrouble("");
     } catch (error) {
       const why = error.message.startsWith("You are") || error.message.startsWith("The server")
         ? error.message : "The server does not answer";
-      tellTrouble(`${why}. What you see is from ${new Date(updated).toISOString().slice(11, 19)} UTC.`);
+      showTrouble(`${why}. The figures are from ${new Date(updated).toISOString().slice(11, 19)} UTC.`);
     }
-    tellTimes();
+    showTimes();
   }
 }
 
-// Light or dark: the system's choice, until somebody makes another here.
+// Light or dark: the system's choice, unless the operator chooses here.
 function offerThemes() {
   const button = document.getElementById("theme");
   const isDark = () => (document.documentElement.dataset.theme
     || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-  const tell = () => { button.textContent = isDark() ? "Light" : "Dark"; };
+  const show = () => { button.textContent = isDark() ? "Light" : "Dark"; };
   button.addEventListener("click", () => {
     const theme = isDark() ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
     document.cookie = `notistream_theme=${theme}; path=/console; SameSite=Strict; max-age=31536000`;
-    tell();
+    show();
   });
-  tell();
+  show();
   button.hidden = false;
 }
 
-// data-confirm asks first; data-all ticks or unticks the boxes of a table; a form is sent once.
+// data-confirm asks first; data-all checks or clears all boxes of a table; a form is sent once.
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm;
   if (question && !confirm(question)) {
@@ -116,11 +116,11 @@ addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[disabled]:not([title])")) button.removeAttribute("disabled");
 });
 
-// A long work is done in steps: its form sends itself, as long as somebody has it open.
-const goesOn = document.querySelector("form[data-goes-on]");
-if (goesOn) setTimeout(() => goesOn.requestSubmit(), 250); // long enough to be read, and to be stopped
+// Long work is done in steps: its form submits itself while the page is open.
+const nextStep = document.querySelector("form[data-next-step]");
+if (nextStep) setTimeout(() => nextStep.requestSubmit(), 250); // long enough to read the page and to stop
 
 offerThemes();
-tellTimes();
-setInterval(tellTimes, 1000);
+showTimes();
+setInterval(showTimes, 1000);
 if (refresh) keepLive();

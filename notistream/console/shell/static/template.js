@@ -1,4 +1,4 @@
-// While a template is written, its preview is asked for: the same page, of which the part with the preview is taken.
+// Preview a template while it is edited: request the same page and take its preview part.
 const PAUSE_MS = 350;
 const TIMEOUT_MS = 10_000;
 const form = document.querySelector("form[data-previews]");
@@ -19,7 +19,7 @@ async function update() {
     document.getElementById("preview").replaceWith(document.importNode(next, true));
     trouble.hidden = true;
     const html = document.getElementById("show-html");
-    if (html) form.requestSubmit(html); // into the frame, which is new and so leaves nothing in the browser's history
+    if (html) form.requestSubmit(html); // into the new frame, which adds nothing to the browser's history
   } catch {
     if (mine === latest) trouble.hidden = false;
   }

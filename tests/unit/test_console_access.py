@@ -1,6 +1,4 @@
-"""The door of the console: nothing without signing in, nothing done without a form of one's own
-session.
-"""
+"""Access to the console: no page without signing in, no action without a form of the session."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -141,7 +139,7 @@ async def test_a_reader_looks_but_does_not_act(route):
     async with visitor(EVE) as eve:
         answer = await eve.post(filled(route))
         assert answer.status == 403
-        assert "may look, but not act" in await answer.text()
+        assert "has read-only access" in await answer.text()
 
 
 @pytest.mark.parametrize("token", [ADA, EVE])
