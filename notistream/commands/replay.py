@@ -186,24 +186,23 @@ def _show_state(found: StoredReplay, wanted: _Wanted) -> bool:
     return found.state == STOPPED
 
 
+def _survey_document(survey: Survey, meant: Range) -> Mapping[str, object]:
+    return {
+        "dry_run": True,
+        "range": asdict(meant),
+        "total": survey.total,
+        "to_send": survey.count("send"),
+        "skipped": survey.total - survey.count("send"),
+        "perhaps_again": survey.perhaps_again,
+        "replayed_before": survey.replayed_before,
+        "groups": [asdict(group) for group in survey.groups],
+    }
+
+
 def _show_survey(survey: Survey, meant: Range, *, rate: float, wanted: _Wanted) -> None:
     if wanted.as_json:
-        click.echo(
-            orjson.dumps(
-                {
-                    "dry_run": True,
-                    "range": asdict(meant),
-                    "total": survey.total,
-                    "to_send": survey.count("send"),
-                    "skipped": survey.total - survey.count("send"),
-                    "perhaps_again": survey.perhaps_again,
-                    "replayed_before": survey.replayed_before,
-                    "groups": [asdict(group) for group in survey.groups],
-                },
-                default=str,
-                option=orjson.OPT_UTC_Z,
-            ).decode()
-        )
+        document = _survey_document(survey, meant)
+        click.echo(orjson.dumps(document, default=str, option=orjson.OPT_UTC_Z).decode())
         return
     if survey.groups:
         click.echo(f"{'CHANNEL':8} {'STATUS':10} {'TEMPLATE':20} {'COUNT':>9}  WHAT")

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from notistream.db import audit, breakers, channel_minutes, pauses, slots, webhook_deliveries
@@ -68,7 +68,7 @@ class Overview:
     webhooks_waiting: int
     webhooks_late_s: float
     last_hour: Mapping[str, Totals]
-    concerns: Sequence[Concern]
+    concerns: Sequence[Concern] = ()
 
 
 class Overviews:
@@ -104,51 +104,23 @@ class Overviews:
         db = self._database
         stores = await self._gauges.stores()
         kafka = await self._of_kafka(stores)
-        workers, told, paused = (
-            await slots.live(db),
-            await breakers.list_all(db),
-            await pauses.list_all(db),
-        )
-        last_audit, (waiting, late_s) = (
-            await audit.last_run(db),
-            await webhook_deliveries.backlog(db),
-        )
+        workers = await slots.live(db)
+        waiting, late_s = await webhook_deliveries.backlog(db)
         now = datetime.now(UTC)
         since = now.replace(second=0, microsecond=0) - HOUR
-        spans = await self.series(since=since, every=HOUR + timedelta(minutes=1))
-        standing = [breaker for breaker in told if breaker.slot in workers]
-        situation = Situation(
-            silent=["Kafka"] if kafka.error else [],
-            workers=len(workers),
-            breakers=_worst(standing),
-            dead_letters={
-                channel: count for channel, count in stores.dead_letters.items() if count
-            },
-            audit_missing=last_audit.details["missing"] if last_audit else 0,
-            audit_overdue=last_audit.details["overdue"] if last_audit else 0,
-            audit_age=last_audit.age.total_seconds() / self._audit_every_s if last_audit else None,
-            outbox_oldest_s=stores.outbox_oldest_s,
-            late_s=stores.lateness_s,
-            oldest_s={
-                (channel, priority.value): lane.oldest_s
-                for (channel, priority), lane in kafka.lanes.items()
-            },
-            webhooks_late_s=late_s,
-            pauses=[str(stored.pause) for stored in paused],
-        )
-        return Overview(
+        found = Overview(
             at=now,
             stores=stores,
             kafka=kafka,
             workers=workers,
-            breakers=standing,
-            pauses=paused,
-            audit=last_audit,
+            breakers=[one for one in await breakers.list_all(db) if one.slot in workers],
+            pauses=await pauses.list_all(db),
+            audit=await audit.last_run(db),
             webhooks_waiting=waiting,
             webhooks_late_s=late_s,
-            last_hour=_totals(spans),
-            concerns=concerns(situation),
+            last_hour=_totals(await self.series(since=since, every=HOUR + timedelta(minutes=1))),
         )
+        return replace(found, concerns=concerns(situation(found, self._audit_every_s)))
 
     async def _of_kafka(self, stores: Stores) -> KafkaAnswer:
         if self._asking is None and time.monotonic() - self._kafka_asked_at >= KAFKA_KEPT_S:
@@ -171,6 +143,28 @@ class Overviews:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait([self._asking])
+
+
+def situation(found: Overview, audit_every_s: float) -> Situation:
+    """What of an overview may need attention; audits are due every `audit_every_s` seconds."""
+    stores, last_audit = found.stores, found.audit
+    return Situation(
+        silent=["Kafka"] if found.kafka.error else [],
+        workers=len(found.workers),
+        breakers=_worst(found.breakers),
+        dead_letters={channel: count for channel, count in stores.dead_letters.items() if count},
+        audit_missing=last_audit.details["missing"] if last_audit else 0,
+        audit_overdue=last_audit.details["overdue"] if last_audit else 0,
+        audit_age=last_audit.age.total_seconds() / audit_every_s if last_audit else None,
+        outbox_oldest_s=stores.outbox_oldest_s,
+        late_s=stores.lateness_s,
+        oldest_s={
+            (channel, priority.value): lane.oldest_s
+            for (channel, priority), lane in found.kafka.lanes.items()
+        },
+        webhooks_late_s=found.webhooks_late_s,
+        pauses=[str(stored.pause) for stored in found.pauses],
+    )
 
 
 def _worst(reported: Sequence[ToldBreaker]) -> Mapping[str, str]:

@@ -167,7 +167,7 @@ class ChannelAdmission:
             self._show(route)
         return probe
 
-    def door(self, priority: Priority) -> "LaneAdmission":
+    def lane(self, priority: Priority) -> "LaneAdmission":
         """The admission of one lane."""
         return LaneAdmission(self, priority)
 

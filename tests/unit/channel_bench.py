@@ -27,7 +27,7 @@ class ChannelBench:
             for p in providers
         ]
         self.changes = 0
-        self.channel.door(Priority.HIGH).on_change(self._changed)
+        self.channel.lane(Priority.HIGH).on_change(self._changed)
 
     def _bucket(self, provider, rate):
         name = f"sms/{provider}"

@@ -139,7 +139,7 @@ async def test_the_gauge_follows_the_state_of_the_breaker():
 async def test_the_most_urgent_lane_is_served_first_and_no_lane_starves():
     bench, served = ChannelBench("a", rate=100), Counter()
     for priority in Priority:
-        door = bench.channel.door(priority)
+        door = bench.channel.lane(priority)
 
         def pump(door=door, priority=priority):
             while not isinstance(permit := door.admit(64), Blocked):
