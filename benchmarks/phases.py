@@ -114,10 +114,8 @@ async def deliveries(bench: Bench, turn: int) -> None:
 
     The first backlog is that of figure 2.
     """
-    gated, free = (
-        partial(_deliveries, bench, "_gated", GATES_ON),
-        partial(_deliveries, bench, "", {}),
-    )
+    gated = partial(_deliveries, bench, "_gated", GATES_ON)
+    free = partial(_deliveries, bench, "", {})
     first, second = (gated, free) if turn % 2 == 0 else (free, gated)
     topic = f"{bench.line.prefix}.bare-backlog"
     if turn == 0:  # every round reads it again

@@ -52,9 +52,8 @@ async def test_a_receiver_breaks_is_repaired_and_all_is_replayed_from_the_page(
     await local.open("/dead-letters")
     await expect(page.locator("#kinds")).to_contain_text("No dead letters are waiting.")
     await break_down(product, ledger, database_url, 30)
-    await expect(page.locator("#kinds")).to_contain_text(
-        "30 in total", timeout=LIVE_MS
-    )  # nobody has loaded it again
+    # The page updates itself; nobody loads it again.
+    await expect(page.locator("#kinds")).to_contain_text("30 in total", timeout=LIVE_MS)
     await expect(entries(page)).to_have_count(25)
     ledger.answer = lambda _call: (202, {})
     await page.get_by_role("link", name="Replay all of these…").click()
@@ -93,9 +92,8 @@ async def test_a_long_replay_goes_on_step_by_step_and_shows_how_far_it_is(
     await expect(local.page.get_by_text("Queued again: 4499, skipped: 1.")).to_be_visible(
         timeout=60_000
     )
-    assert (
-        seen.count("replay-all") == 2
-    )  # 4500 are three steps, and the last one leads back to the list
+    # 4500 are three steps; the last one leads back to the list.
+    assert seen.count("replay-all") == 2
     assert (
         await connection.fetchval("SELECT count(*) FROM notifications WHERE status = 'pending'")
         == 4499

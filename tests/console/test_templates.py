@@ -102,10 +102,8 @@ async def test_nobody_undoes_the_work_of_another_without_knowing(
     running: tuple[Stack, Receiver], local: Tab
 ) -> None:
     product, _ = running
-    template, page = (
-        await stored(product, channel="sms", subject=None, html=None, variants={}),
-        local.page,
-    )
+    template = await stored(product, channel="sms", subject=None, html=None, variants={})
+    page = local.page
     await local.open(f"/templates/{template}")
     status, _ = await product.call(
         "PUT", f"/api/v1/templates/{template}", {"body": "of somebody else"}

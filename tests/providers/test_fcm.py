@@ -56,9 +56,8 @@ async def test_a_token_is_renewed_before_it_ends_and_nobody_waits_for_that():
     google = Google(lifetime_s=200)
     async with google_and_us(google) as (ours, _, vendor, tokens):
         await ours.send(PUSH)
-        google.token_fault = refused(
-            503
-        )  # the renewal fails, and the token that is still good goes on
+        # The renewal fails; the token that is still good is used.
+        google.token_fault = refused(503)
         for _ in range(20):
             await ours.send(PUSH)
         await until(lambda: len(tokens.keys) == 2, what="the renewal")
