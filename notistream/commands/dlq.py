@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 import orjson
 
-from notistream.commands.dlq_filters import AS_JSON, Wanted, filters
+from notistream.commands.dlq_filters import AS_JSON, DeadLetterFilters, filters
 from notistream.commands.dlq_replay import replay
 from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
@@ -44,7 +44,7 @@ def list_(*, replayed: bool | None, limit: int, as_json: bool, **given: Any) -> 
     """List dead letters, newest first."""
 
     async def work(database: Database) -> list[DeadLetter]:
-        shown = await Wanted(**given).filter(database, replayed=replayed)
+        shown = await DeadLetterFilters(**given).filter(database, replayed=replayed)
         return await DeadLetters(database, prefix=settings.topic_prefix).list_page(
             shown, limit=limit
         )

@@ -11,7 +11,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from notistream.commands.dlq_filters import AS_JSON, Wanted, filters
+from notistream.commands.dlq_filters import AS_JSON, DeadLetterFilters, filters
 from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.dead_letters import Kinds
@@ -31,14 +31,14 @@ class Selection:
     """What to replay: ids, or records of a topic, or all that the filters leave."""
 
     entries: tuple[UUID, ...]
-    filters: Wanted
+    filters: DeadLetterFilters
     range: Range | None
 
     @classmethod
     def of(cls, *, entries: tuple[UUID, ...], everything: bool, **options: Any) -> "Selection":
         """The selection of the command's options; raises click.UsageError unless it is clear."""
         span = _range(*(options.pop(name) for name in OFFSETS))
-        filters = Wanted(**options)
+        filters = DeadLetterFilters(**options)
         if [bool(entries), filters.anything, everything, span is not None].count(True) != 1:
             raise click.UsageError(
                 "say which: ids, or filters, or --all, or --topic with --partition, --from and --to"
@@ -113,7 +113,7 @@ def _replay_entries(
 
 
 def _replay_matching(
-    settings: Settings, wanted: Wanted, *, dry_run: bool
+    settings: Settings, wanted: DeadLetterFilters, *, dry_run: bool
 ) -> tuple[Mapping[str, Any], bool]:
     async def work(database: Database) -> tuple[Kinds, ReplayCount]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)

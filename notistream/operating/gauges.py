@@ -133,7 +133,7 @@ def _since(
     return found
 
 
-class Progress:
+class StallDetector:
     """Finds partitions that have records but make no progress for `patience_s`."""
 
     def __init__(self, patience_s: float) -> None:

@@ -34,7 +34,7 @@ STATE_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.
 
 
 @dataclass(slots=True, eq=False)
-class Route:
+class ProviderRoute:
     """One provider of a channel, with its breaker, bucket and pause."""
 
     provider: str
@@ -67,7 +67,7 @@ class RoutePermit:
     """Implements `delivery.ports.Permit` for one route of a channel."""
 
     channel: "ChannelAdmission"
-    chosen: Route
+    chosen: ProviderRoute
     token: Token | None
     probe: bool
     called: bool = False
@@ -92,11 +92,15 @@ class RoutePermit:
                 )
         return self.chosen.provider
 
-    def _target(self, preferred: str | None) -> Route | Blocked:
+    def _target(self, preferred: str | None) -> ProviderRoute | Blocked:
         """The preferred provider, else the admitted one, else the first that is not blocked."""
         wanted = self.channel.find(preferred) if preferred else None
         blocked: Blocked | None = None
-        candidates: list[Route] = [*([wanted] if wanted else []), self.chosen, *self.channel.routes]
+        candidates: list[ProviderRoute] = [
+            *([wanted] if wanted else []),
+            self.chosen,
+            *self.channel.routes,
+        ]
         for route in candidates:
             stopped = route.blocked()
             if stopped is None:
@@ -139,7 +143,7 @@ class ChannelAdmission:
     """The routes of one channel in their order, and the lanes that wait for them."""
 
     name: str
-    routes: Sequence[Route] = ()
+    routes: Sequence[ProviderRoute] = ()
     _waiting: dict[Priority, Callable[[], None]] = field(default_factory=dict)
 
     def admit(self, wanted: int) -> RoutePermit | Blocked:
@@ -160,7 +164,7 @@ class ChannelAdmission:
         assert soonest is not None, "a channel has a provider"
         return soonest
 
-    def begin(self, route: Route) -> bool:
+    def begin(self, route: ProviderRoute) -> bool:
         """Let a call through; True if it is the probe."""
         probe = route.breaker.begin()
         if probe:
@@ -185,15 +189,15 @@ class ChannelAdmission:
             if callback := self._waiting.get(priority):
                 callback()
 
-    def find(self, provider: str) -> Route | None:
+    def find(self, provider: str) -> ProviderRoute | None:
         return next((route for route in self.routes if route.provider == provider), None)
 
-    def after(self, route: Route) -> str | None:
+    def after(self, route: ProviderRoute) -> str | None:
         """The next provider in the list that could be called; None where there is none."""
         following = self.routes[self.routes.index(route) + 1 :]
         return next((other.provider for other in following if other.blocked() is None), None)
 
-    def breaker_changed(self, route: Route) -> None:
+    def breaker_changed(self, route: ProviderRoute) -> None:
         """Log that a breaker changed, and ask the lanes again when it admits a probe."""
         state = route.breaker.state
         log.log(
@@ -214,7 +218,7 @@ class ChannelAdmission:
             )
         self.changed()
 
-    def _show(self, route: Route) -> None:
+    def _show(self, route: ProviderRoute) -> None:
         metrics.BREAKER_STATE.labels(self.name, route.provider).set(
             STATE_VALUES[route.breaker.state]
         )
@@ -277,7 +281,7 @@ class Admission:
 
 def _route(
     settings: Settings, channel: ChannelAdmission, provider: str, lease: LeaseTokens
-) -> Route:
+) -> ProviderRoute:
     metrics.BREAKER_STATE.labels(channel.name, provider).set(0)
     metrics.BREAKER_OPENED.labels(channel.name, provider)
     rates = settings.provider_rate_limits
@@ -291,4 +295,4 @@ def _route(
         if rate
         else None
     )
-    return Route(provider, breaker, bucket)
+    return ProviderRoute(provider, breaker, bucket)
