@@ -66,7 +66,7 @@ async def test_an_endpoint_is_tried_out_and_a_failed_call_is_seen_and_repeated(
     await expect(page.locator("#delivery .badge").first).to_have_text("delivered", timeout=30_000)
     await page.get_by_role("link", name="/hook").click()
     await expect(page.locator("#state")).not_to_contain_text("failing")
-    await page.get_by_label("Status").select_option("failed")
+    await page.get_by_label("Status", exact=True).select_option("failed")
     await page.get_by_role("button", name="Show").click()
     await expect(page.locator("#deliveries")).to_contain_text("No delivery matches")
 
