@@ -16,7 +16,7 @@ from tests.unit.virtual_time import now, virtual_time
 
 
 class Customer:
-    """Takes as much as there is whenever the bucket calls, as a lane does, until it has had enough."""
+    """Takes all available tokens whenever the bucket calls, as a lane does, until it has enough."""
 
     def __init__(self, slots, rate=100, wanted=64, name="sms/webhook"):
         self.slots = slots

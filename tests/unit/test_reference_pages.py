@@ -1,9 +1,9 @@
-"""The derived references leave nothing out: no command, option, metric, event, error code, route or
-shape.
-"""
+"""Derived pages are complete: commands, options, metrics, events, errors, routes, shapes, rooms."""
 
+import ast
 import json
 import re
+from configparser import ConfigParser
 from pathlib import Path
 
 import click
@@ -118,16 +118,39 @@ def test_the_map_names_every_package_and_module() -> None:
             assert {path.stem for path in folder.glob("*.py")} - {"__init__"} <= named, folder
 
 
-def test_the_map_draws_the_import_law() -> None:
-    rows = re.findall(r"^\| (\d+) \| `([\w/.]+)` \| \S", PAGES["docs/architecture.md"], re.M)
-    places = {room: int(place) for place, room in rows}
-    assert places["notistream/main.py"] == 1
-    assert places["agents/"] == places["notistream/web/"] < places["notistream/services/"]
-    assert places["notistream/services/"] < places["notistream/domain/"]
-    text = (
-        (ROOT / ".importlinter")
-        .read_text("utf-8")
-        .partition("layers =")[2]
-        .partition("ignore_imports")[0]
-    )
-    assert len(rows) == len(re.findall(r"[\w.]+", text))
+def test_the_map_draws_every_room_in_its_layer() -> None:
+    law = ConfigParser()
+    law.read_string((ROOT / ".importlinter").read_text("utf-8"))
+    layers = law["importlinter:contract:layers"]
+    expected = [set(re.findall(r"\w+", line)) for line in layers["layers"].split("\n") if line]
+    expected.append(set(layers["exhaustive_ignores"].split()))
+    assert [set(box) for box in boxes()] == [rooms & there() for rooms in expected]
+
+
+def test_the_map_says_what_each_room_owns() -> None:
+    for room, words in (item for box in boxes() for item in box.items()):
+        path = ROOT / "notistream" / room
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        about = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").partition("\n\n")[0]
+        assert words == " ".join(about.split())
+
+
+def boxes() -> list[dict[str, str]]:
+    """Of the picture, from top to bottom: the rooms of each box with their words."""
+    picture = PAGES["docs/architecture.md"].partition("```text")[2].partition("```")[0]
+    found = []
+    for box in re.findall(r"^\+-+\+\n(.*?)^\+-+\+$", picture, re.M | re.S):
+        rooms: dict[str, str] = {}
+        for name, words in re.findall(r"^\| (\w*) +(\S.*?) *\|$", box, re.M):
+            room = name or list(rooms)[-1]
+            rooms[room] = f"{rooms.get(room, '')} {words}".strip()
+        found.append(rooms)
+    return found
+
+
+def there() -> set[str]:
+    """Every package and module directly under notistream/."""
+    paths = (ROOT / "notistream").iterdir()
+    return {
+        path.stem for path in paths if path.suffix == ".py" or (path / "__init__.py").is_file()
+    } - {"__init__"}
