@@ -31,7 +31,7 @@ from notistream.domain.rate_limit import parse_rate
 from notistream.errors import Misconfigured
 from notistream.kafka.positions import Positions
 from notistream.kafka.records import LANES
-from notistream.observability import metrics, tracing
+from notistream.observability import series, tracing
 from notistream.operating.control import ControlLoop
 from notistream.operating.gauges import Gauges
 from notistream.operating.overview import Overviews
@@ -79,7 +79,7 @@ class Runtime:
     def __init__(self, settings: Settings, role: Role) -> None:
         self.settings = settings
         self.role: Role = role
-        metrics.initialise(channels=CHANNELS, priorities=Priority, statuses=Status)
+        series.initialise(channels=CHANNELS, priorities=Priority, statuses=Status)
         self.database = _database(settings, role)
         self.inbox = Inbox(self.database)
         self.providers = self._providers()

@@ -3,8 +3,6 @@
 Each label value that is known exists from the start at zero.
 """
 
-from collections.abc import Iterable
-
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -387,44 +385,3 @@ TASKS = (
     "minutes_retention",
     "receipts",
 )
-FIXED: tuple[tuple[Counter | Gauge, tuple[str, ...]], ...] = (
-    (TASK_FAILURES, TASKS),
-    (PARKED, ("lane",)),
-    (LATE, ("yes", "no")),
-    (SOCKETS, STREAMS),
-    (SOCKET_FRAMES, STREAMS),
-    (WEBHOOK_CALLS, ("delivered", "retrying", "failed")),
-    (WEBHOOK_REFUSED, ("registration", "connect")),
-    (RETENTION_DELETED, RETAINED),
-)
-
-
-def initialise(
-    *, channels: Iterable[str], priorities: Iterable[str], statuses: Iterable[str]
-) -> None:
-    """Begin every series with known labels at zero, so that a first failure is an increase."""
-    priorities, statuses = tuple(priorities), tuple(statuses)
-    for channel in channels:
-        UNDECODABLE.labels(channel)
-        LANE_STOPPED.labels(channel)
-        DEAD_LETTERS.labels(channel)
-        for found in ("known", "restored", "foreign"):
-            DEAD_LETTERS_READ.labels(channel, found)
-        for priority in priorities:
-            for metric in (ACCEPTED, CLAIMED, LANE_IN_FLIGHT, LANE_WAITING, LAG, QUEUE_AGE):
-                metric.labels(channel, priority)
-        for status in statuses:
-            FINISHED.labels(channel, status)
-    for counted, values in FIXED:
-        for value in values:
-            counted.labels(value)
-
-
-def initialise_receipts(providers: Iterable[str], states: Iterable[str]) -> None:
-    """The same for providers that receive callbacks."""
-    states = tuple(states)
-    for provider in providers:
-        CALLBACKS_REFUSED.labels(provider)
-        for state in states:
-            for effect in ("applied", "outweighed", "early", "unknown"):
-                RECEIPTS.labels(provider, state, effect)

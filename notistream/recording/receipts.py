@@ -12,7 +12,7 @@ from notistream.db.pool import Database
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
 from notistream.errors import CallbackRefused, NotFound, Unavailable, UnreadableBody
 from notistream.kafka.records import OutboxEntry
-from notistream.observability import metrics
+from notistream.observability import metrics, series
 from notistream.providers.api import (
     Callback,
     CallbackRefusedError,
@@ -44,7 +44,7 @@ class Receipts:
             if isinstance(provider, ReceivesCallbacks)
         }
         self._publish = publish
-        metrics.initialise_receipts(self._providers, ReceiptState)
+        series.initialise_receipts(self._providers, ReceiptState)
 
     async def receive(self, provider: str, callback: Callback) -> None:
         """Verify, read and record a callback; the same one again changes nothing.
