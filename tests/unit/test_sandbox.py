@@ -12,7 +12,7 @@ from notistream.providers import guard
 from notistream.providers.api import Context, ProviderSettings
 from notistream.providers.sandbox import PLAYS, SandboxProvider
 from tests.providers.case import SMS
-from tests.unit.delivery_fakes import CLAIMED, FakePermit, World
+from tests.core.delivery_fakes import CLAIMED, FakePermit, World
 
 TEST = replace(CLAIMED, test=True, next_provider="webhook")
 RESULTS = {

@@ -71,7 +71,7 @@ def test_the_worst_comes_first():
 
 
 def test_every_runbook_that_is_named_is_there():
-    from tests.unit.test_layout import ROOT
+    from tests.laws.tree import ROOT
 
     everything = Situation(
         silent=["x"],

@@ -13,7 +13,7 @@ from notistream.delivery.ports import CapUse
 from notistream.domain.notification import Status
 from notistream.domain.preference import ChannelPreference, FrequencyCap, Preferences
 from notistream.domain.rate_limit import TICK_S, Rate
-from tests.unit.delivery_fakes import CLAIMED, NOW, ORIGIN, RecipientCounts
+from tests.core.delivery_fakes import CLAIMED, NOW, ORIGIN, RecipientCounts
 
 START = NOW.timestamp()  # a full minute
 

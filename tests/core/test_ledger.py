@@ -10,7 +10,7 @@ from notistream.db.deliveries import COPIED
 from notistream.delivery.ports import Turn
 from notistream.errors import DatabaseUnavailable
 from notistream.recording.ledger import DeliveryLedger
-from tests.unit.delivery_fakes import CLAIMED
+from tests.core.delivery_fakes import CLAIMED
 
 
 class Claims:

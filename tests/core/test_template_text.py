@@ -20,8 +20,8 @@ from notistream.domain.template_text import (
     variant_errors,
 )
 from notistream.domain.validation import ADDRESS_CHECKS, CONTROL, header_error
-from tests.unit.delivery_fakes import CLAIMED, NOW, World
-from tests.unit.test_pipeline import TEMPLATED
+from tests.core.delivery_fakes import CLAIMED, NOW, World
+from tests.core.test_pipeline import TEMPLATED
 
 VERSION = TemplateVersion(
     TemplateText("Hi", "hello", "<p>hello"),

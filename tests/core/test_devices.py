@@ -8,7 +8,7 @@ from notistream.delivery.devices import combined
 from notistream.domain.notification import OnUnknown, Status
 from notistream.domain.outcome import Accepted, Ambiguous, AttemptOutcome, Permanent, Temporary
 from notistream.domain.recipient import device_mark
-from tests.unit.delivery_fakes import CLAIMED, FakePermit, World
+from tests.core.delivery_fakes import CLAIMED, FakePermit, World
 
 PUSH = replace(CLAIMED, recipient="c", recipient_id="ann", devices=("a", "b", "c"))
 OK, LATER, LATEST = Accepted("m"), Temporary("busy"), Temporary("busier", 30.0)

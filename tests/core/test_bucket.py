@@ -11,8 +11,8 @@ import pytest
 
 from notistream.errors import DatabaseUnavailable
 from notistream.providers.bucket import AGAIN_S, Bucket
-from tests.unit.token_slots import SLOT_S, TokenSlots, slot_of
-from tests.unit.virtual_time import now, virtual_time
+from tests.core.token_slots import SLOT_S, TokenSlots, slot_of
+from tests.core.virtual_time import now, virtual_time
 
 
 class Customer:

@@ -19,9 +19,9 @@ from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import TERMINAL, Claimed, Priority, Status
 from notistream.domain.outcome import Accepted, AttemptOutcome
 from notistream.domain.rate_limit import Rate
-from tests.unit.channel_bench import ChannelBench
-from tests.unit.delivery_fakes import CLAIMED, ORIGIN, RecipientCounts
-from tests.unit.virtual_time import at_end, now
+from tests.core.channel_bench import ChannelBench
+from tests.core.delivery_fakes import CLAIMED, ORIGIN, RecipientCounts
+from tests.core.virtual_time import at_end, now
 
 COMMIT_S = 0.003
 

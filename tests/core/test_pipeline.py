@@ -13,7 +13,7 @@ from notistream.domain.outcome import Accepted, Ambiguous, AttemptOutcome, Perma
 from notistream.domain.preference import ChannelPreference, FrequencyCap, Preferences, QuietHours
 from notistream.domain.rate_limit import Rate
 from notistream.errors import DatabaseUnavailable
-from tests.unit.delivery_fakes import CLAIMED, NOW, ORIGIN, FakePermit, World
+from tests.core.delivery_fakes import CLAIMED, NOW, ORIGIN, FakePermit, World
 
 DELIVERED, TEMPORARY, UNKNOWN = (
     AttemptOutcome.DELIVERED,

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from notistream.delivery.lanes import HELD_FOR_S, HELD_PER_RECIPIENT
-from tests.unit.lane_bench import LaneBench, settle
-from tests.unit.virtual_time import now, virtual_time
+from tests.core.lane_bench import LaneBench, settle
+from tests.core.virtual_time import now, virtual_time
 
 
 @virtual_time

@@ -6,7 +6,7 @@ import pytest
 
 from notistream.db.group_commit import GroupCommit, by_load
 from notistream.errors import DatabaseUnavailable
-from tests.unit.virtual_time import virtual_time
+from tests.core.virtual_time import virtual_time
 
 
 async def test_what_arrives_while_one_is_in_flight_shares_the_next():

@@ -10,8 +10,8 @@ from notistream.domain.outcome import Temporary
 from notistream.providers.admission import ChannelAdmission, Route
 from notistream.providers.breaker import Breaker
 from notistream.providers.bucket import Bucket
-from tests.unit.token_slots import TokenSlots
-from tests.unit.virtual_time import now
+from tests.core.token_slots import TokenSlots
+from tests.core.virtual_time import now
 
 OUTAGE = Temporary("HTTP 503")
 

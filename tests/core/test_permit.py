@@ -7,8 +7,8 @@ import pytest
 from notistream.delivery.ports import Blocked
 from notistream.domain.outcome import Accepted, Permanent
 from notistream.providers.breaker import BreakerState
-from tests.unit.channel_bench import OUTAGE, ChannelBench
-from tests.unit.virtual_time import virtual_time
+from tests.core.channel_bench import OUTAGE, ChannelBench
+from tests.core.virtual_time import virtual_time
 
 
 @pytest.mark.parametrize("rate", [0, 100])

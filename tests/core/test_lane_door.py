@@ -8,8 +8,8 @@ import pytest
 
 from notistream.delivery.lanes import HELD_FOR_S, PARK_S
 from notistream.delivery.ports import Blocked
-from tests.unit.lane_bench import LaneBench, settle
-from tests.unit.virtual_time import now, virtual_time
+from tests.core.lane_bench import LaneBench, settle
+from tests.core.virtual_time import now, virtual_time
 
 OPEN = Blocked("breaker", "the breaker of webhook is open: HTTP 503", 30.0)
 PAUSED = Blocked("pause", "paused: sms", 3600.0)

@@ -7,7 +7,7 @@ from collections import Counter
 from math import floor
 
 from notistream.delivery.ports import TokenGrant
-from tests.unit.virtual_time import now
+from tests.core.virtual_time import now
 
 SLOT_S = 0.1
 

@@ -12,9 +12,9 @@ from notistream.observability import metrics
 from notistream.providers.admission import PAUSED_S, Admission
 from notistream.providers.breaker import BreakerState
 from notistream.settings.model import Settings
-from tests.unit.channel_bench import OUTAGE, ChannelBench
-from tests.unit.token_slots import TokenSlots
-from tests.unit.virtual_time import now, virtual_time
+from tests.core.channel_bench import OUTAGE, ChannelBench
+from tests.core.token_slots import TokenSlots
+from tests.core.virtual_time import now, virtual_time
 
 
 @pytest.mark.parametrize(

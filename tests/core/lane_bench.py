@@ -7,8 +7,8 @@ from uuid import uuid4
 from notistream.delivery.lanes import Lane, QueuedTurn
 from notistream.delivery.ports import Turn
 from notistream.errors import DatabaseUnavailable
-from tests.unit.delivery_fakes import ORIGIN
-from tests.unit.virtual_time import at_end, now
+from tests.core.delivery_fakes import ORIGIN
+from tests.core.virtual_time import at_end, now
 
 
 class Ledger:
