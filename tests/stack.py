@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from notistream.commands.seed import seed_demo
 from notistream.db.pool import open_database
-from tests import nursery
+from tests import processes
 from tests.collector import Collector, collector
-from tests.receiver import Receiver, receiver
-from tests.services import Endpoints
 
-ROOT = nursery.ROOT
+ROOT = processes.ROOT
 PATIENCE_S = 60.0
 PRIVATE = re.compile(
     rb"\+\d{9,15}\b|[\w.+-]+@[\w-]+\.\w+|\bns_(?:live|test)_[\w-]{20,}|\bwhsec_[\w+/=]{8,}|\beyJ[\w-]+\.[\w-]+\."
@@ -68,7 +65,7 @@ class Process:
         self.env = env
         self.port = port
         self.log = log
-        self.child: asyncio.subprocess.Process | nursery.Child | None = None
+        self.child: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
@@ -79,7 +76,7 @@ class Process:
         return self.child is not None and self.child.returncode is None
 
     async def start(self) -> None:
-        self.child = await nursery.start(*self.module, self.role, env=self.env, output=self.log)
+        self.child = await processes.start(*self.module, self.role, env=self.env, output=self.log)
 
     async def kill(self, signal_number: int = signal.SIGKILL, *, patience_s: float = 30.0) -> int:
         """Signal the process and wait for its end; its exit status."""
@@ -114,7 +111,7 @@ class Stack:
         self.database_url = database_url
         self._folder = folder
         self._env = {
-            **nursery.environment(),
+            **processes.environment(),
             "NOTISTREAM_DATABASE_URL": database_url,
             "NOTISTREAM_KAFKA_BROKERS": brokers,
             "NOTISTREAM_AUTH": "off",
@@ -131,7 +128,7 @@ class Stack:
         self._settings = settings
         self.processes: list[Process] = []
         self._commands = 0
-        self.module: Sequence[str] = (nursery.PRODUCT,)
+        self.module: Sequence[str] = (processes.PRODUCT,)
         self.http: aiohttp.ClientSession
         self._told: Collector
         self._exit = AsyncExitStack()
@@ -193,8 +190,8 @@ class Stack:
     async def run(self, *command: str) -> str:
         """Run a command of the product's CLI to its end; what it printed."""
         self._commands += 1
-        status, said = await nursery.run(
-            nursery.PRODUCT,
+        status, said = await processes.run(
+            processes.PRODUCT,
             *command,
             env=self._env,
             output=self._folder / f"command-{self._commands}.log",
@@ -365,25 +362,6 @@ async def stack(
         database_url=database_url, brokers=brokers, prefix=prefix, folder=folder, settings=names
     ) as running:
         yield running
-
-
-@pytest.fixture
-async def running(
-    endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path: Path
-) -> AsyncIterator[tuple[Stack, Receiver]]:
-    """A receiver, an API and a way to start workers."""
-    async with (
-        receiver() as ledger,
-        stack(
-            database_url=database_url,
-            brokers=endpoints.kafka_brokers,
-            prefix=topics_prefix,
-            folder=tmp_path,
-            WEBHOOK_URL=ledger.url,
-        ) as product,
-    ):
-        await product.api()
-        yield product, ledger
 
 
 def messages(

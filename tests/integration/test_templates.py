@@ -15,8 +15,8 @@ from notistream.domain.notification import Claimed
 from notistream.runtime import Runtime
 from notistream.templates.starters import starters
 from notistream.web.templates.routes import TEMPLATES
-from tests.integration.test_recipients import called
 from tests.core.test_template_text import INJECTIONS
+from tests.integration.test_recipients import called
 from tests.unit.web_fakes import Client, pointers, problem_of
 
 pytestmark = pytest.mark.integration
