@@ -13,7 +13,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from notistream.commands.seed import seed_demo
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from tests import processes
 from tests.collector import Collector, collector
 
@@ -148,7 +148,7 @@ class Stack:
         """As `notistream seed --demo`, without a process of its own: most of the suite's stacks
         begin so.
         """
-        database = await open_database(self.database_url, size=2, name="seed")
+        database = Database(self.database_url, size=2, name="seed")
         try:
             await seed_demo(database)
         finally:
