@@ -22,6 +22,7 @@ from notistream.domain.template_text import (
 from notistream.domain.validation import ADDRESS_CHECKS, CONTROL, header_error
 from tests.core.delivery_fakes import CLAIMED, NOW, World
 from tests.core.test_pipeline import TEMPLATED
+from tests.tables import case
 
 VERSION = TemplateVersion(
     TemplateText("Hi", "hello", "<p>hello"),
@@ -134,23 +135,30 @@ async def test_header_injection_through_a_template_ends_at_delivery(value):
     )
 
 
-@pytest.mark.parametrize("value", INJECTIONS)
-async def test_no_message_has_such_a_subject_wherever_it_came_from(value):
-    world = World()
-    end = await world.deliver(replace(CLAIMED, subject=value))
-    assert (end.status.value, world.sent) == ("failed", [])
+async def test_no_message_has_such_a_subject_wherever_it_came_from():
+    for value in INJECTIONS:
+        with case(repr(value)):
+            world = World()
+            end = await world.deliver(replace(CLAIMED, subject=value))
+            assert (end.status.value, world.sent) == ("failed", [])
 
 
-@pytest.mark.parametrize("value", [value for value in INJECTIONS if CONTROL.search(value)])
-async def test_no_message_has_such_a_recipient(value):
-    world = World()
-    end = await world.deliver(replace(CLAIMED, recipient=value))
-    assert (end.status.value, end.steps[-1].gate, world.sent) == ("failed", "address", [])
+async def test_no_message_has_such_a_recipient():
+    for value in filter(CONTROL.search, INJECTIONS):
+        with case(repr(value)):
+            world = World()
+            end = await world.deliver(replace(CLAIMED, recipient=value))
+            assert (end.status.value, end.steps[-1].gate, world.sent) == ("failed", "address", [])
 
 
-@pytest.mark.parametrize("value", INJECTIONS)
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_header_injection_is_refused_at_the_door(channel, value):
+def test_header_injection_is_refused_at_the_door(channel):
+    for value in INJECTIONS:
+        with case(repr(value)):
+            refuse_injection(channel, value)
+
+
+def refuse_injection(channel, value):
     good = Draft(channel=channel, recipient_id="u", content="x")
     subject = check(replace(good, subject=value), now=NOW, limits={channel: 100})
     assert [error.pointer for error in subject] == ["/subject"]

@@ -25,7 +25,7 @@ def test_one_that_finds_nothing_to_switch_off_says_so() -> None:
 
     with pytest.raises(SystemExit, match="has no gone any more"):
         put(deliveries, "gone", None)
-    with pytest.raises(SystemExit, match="claim of .* does not say 'nonsense' any more"):
+    with pytest.raises(SystemExit, match=r"claim of .* does not say 'nonsense' any more"):
         say(deliveries, "claim", "nonsense", "")
 
 
