@@ -3,6 +3,7 @@
 Those of services are loaded where they are asked for: a test of a decision pays for no driver.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -29,18 +30,20 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def endpoints() -> "Iterator[Endpoints]":
     """Addresses of the broker and the PostgreSQL of this run, which start when they are needed."""
+    from tests.databases import drop_all
     from tests.services import session_services
 
     with session_services() as addresses:
         yield addresses
+        asyncio.run(drop_all(addresses))
 
 
 @pytest.fixture
 async def database_url(endpoints: "Endpoints") -> AsyncIterator[str]:
-    """URL of a migrated database of this test's own."""
-    from tests.services import fresh_database
+    """URL of a migrated database without rows, which no other test uses at the same time."""
+    from tests.databases import database
 
-    async with fresh_database(endpoints) as url:
+    async with database(endpoints) as url:
         yield url
 
 

@@ -91,7 +91,8 @@ async def create_database(endpoints: Endpoints) -> str:
 
 async def _create_database(admin: asyncpg.Connection, url: str) -> str:
     name = f"test_{uuid.uuid4().hex[:16]}"
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {await _template(admin, url)}")
+    template = await _template(admin, url)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return name
 
 

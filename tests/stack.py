@@ -36,9 +36,17 @@ def free_port() -> int:
 
 
 async def until(
-    condition: Callable[[], Awaitable[Any] | Any], *, what: str, patience_s: float = PATIENCE_S
+    condition: Callable[[], Awaitable[Any] | Any],
+    *,
+    what: str,
+    patience_s: float = PATIENCE_S,
+    instead: Callable[[], Awaitable[str]] | None = None,
 ) -> Any:
-    """Wait until the condition holds; its value."""
+    """Wait until the condition holds; its value.
+
+    Raises:
+        AssertionError: it did not in time; `what` was expected, and `instead` says what is there.
+    """
     deadline = asyncio.get_running_loop().time() + patience_s
     while True:
         value = condition()
@@ -47,7 +55,8 @@ async def until(
         if value:
             return value
         if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"waited {patience_s:g} s for: {what}")
+            found = await instead() if instead else repr(value)
+            raise AssertionError(f"expected within {patience_s:g} s: {what}; instead: {found}")
         await asyncio.sleep(0.05)
 
 
@@ -324,9 +333,20 @@ class Stack:
             return found if found["final"] else None
 
         found: dict[str, Any] = await until(
-            final, what=f"{notification_id} to end", patience_s=patience_s
+            final,
+            what=f"notification {notification_id} to reach a final status",
+            patience_s=patience_s,
+            instead=lambda: self._story(notification_id),
         )
         return found
+
+    async def _story(self, notification_id: str) -> str:
+        """Where a notification has got to, in the words of its trace, and who is there to go on."""
+        found = await self.get(notification_id)
+        status, trace = await self.call("GET", f"/api/v1/notifications/{notification_id}/trace")
+        there = ", ".join(f"{p.role} {'runs' if p.alive else 'has ended'}" for p in self.processes)
+        steps = trace if status == 200 else "no trace"
+        return f"it is {found['status']} ({found.get('reason')}); {there}; trace: {steps}"
 
     async def batch_ended(self, batch_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
         """The batch once nothing of it is pending."""
@@ -335,8 +355,15 @@ class Stack:
             _, found = await self.call("GET", f"/api/v1/batches/{batch_id}")
             return dict(found) if found["pending_count"] == 0 else None
 
+        async def counts() -> str:
+            _, shown = await self.call("GET", f"/api/v1/batches/{batch_id}")
+            return ", ".join(f"{name} {shown[name]}" for name in shown if name.endswith("_count"))
+
         found: dict[str, Any] = await until(
-            final, what=f"batch {batch_id} to end", patience_s=patience_s
+            final,
+            what=f"no message of batch {batch_id} to be pending",
+            patience_s=patience_s,
+            instead=counts,
         )
         return found
 

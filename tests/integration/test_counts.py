@@ -28,7 +28,7 @@ from tests.receiver import receiver
 from tests.services import dedicated_services, fresh_database
 from tests.stack import messages, stack
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 COUNT = 3_000
 STATEMENT = re.compile(
     r"^notistream-(?:api|worker)\S* LOG:  (?:statement|execute [^:]*): (.*?)(?=^\S* ?[A-Z]+:  |\Z)",

@@ -20,7 +20,7 @@ from notistream.local.services import LocalServices, stop_unused
 from tests import processes
 from tests.services import dedicated_folder
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 
 @pytest.fixture

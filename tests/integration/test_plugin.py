@@ -16,7 +16,7 @@ from tests import processes
 from tests.receiver import receiver
 from tests.stack import ROOT, stack
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 PACKAGE = ROOT / "tests" / "plugins" / "carrier"
 
 

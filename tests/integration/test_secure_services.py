@@ -26,7 +26,7 @@ from tests.secure_services import DB_PASSWORD, PASSWORD, USER, files, secure_kaf
 from tests.services import dedicated_folder
 from tests.stack import messages, stack, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.full, pytest.mark.timeout(240)]
 
 TLS = "?sslmode=verify-full&sslrootcert={ca}"
 

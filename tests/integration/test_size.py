@@ -24,7 +24,7 @@ from tests.integration.test_plans import nodes
 from tests.integration.test_protocol import DELIVERED
 from tests.services import Endpoints, fresh_database
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 ROWS = 20_000
 LARGE = {
     "notifications",

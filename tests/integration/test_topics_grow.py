@@ -11,7 +11,7 @@ from notistream.kafka.records import CHANGELOGS, TOPICS
 from tests.receiver import Receiver
 from tests.stack import Stack, messages
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 Running = tuple[Stack, Receiver]
 
 
