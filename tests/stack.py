@@ -1,4 +1,4 @@
-"""Real processes of the product for one test: API and workers, started, killed and asked over HTTP."""
+"""Real processes of the product: API and workers, started, killed and asked over HTTP."""
 
 import asyncio
 import re

@@ -40,7 +40,7 @@ class Row:
 
 
 class SmallEngine:
-    """`answers` says what a provider answers: a function of its name and the time since the start."""
+    """`answers` maps a provider's name and the time since the start to its answer."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from tests.core.virtual_time import now, virtual_time
 
 
 class Customer:
-    """Takes as much as there is whenever the bucket calls, as a lane does, until it has had enough."""
+    """Takes all there is whenever the bucket calls, as a lane does, until it has enough."""
 
     def __init__(self, slots, rate=100, wanted=64, name="sms/webhook"):
         self.slots = slots

@@ -1,4 +1,4 @@
-"""The permit of one delivery: looked at again before the call, and what was not used is given back."""
+"""The permit of one delivery: checked again before the call, given back when not used."""
 
 import asyncio
 

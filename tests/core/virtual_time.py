@@ -36,7 +36,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def virtual_time(test):
-    """Run an async test on a loop of its own with a virtual clock; chance is the same every time."""
+    """Run an async test on its own loop with a virtual clock; chance repeats itself."""
 
     async def whole(*args, **kwargs):
         try:

@@ -1,4 +1,4 @@
-"""Templates over the real API and a real PostgreSQL: versions, languages, HTML, previews, starters."""
+"""Templates over the API and a real PostgreSQL: versions, languages, HTML, previews."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Every operation of the client with arguments that use every field, by the name that callers use."""
+"""Every operation of the client, called with arguments that use every field."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

@@ -58,7 +58,7 @@ ALIAS_ANSWERS = {
 
 
 class Service:
-    """Answers each request as the document's example says, after checking it against the document."""
+    """Checks each request against the document, and answers with the document's example."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, httpx.Request]] = []

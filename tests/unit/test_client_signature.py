@@ -1,4 +1,4 @@
-"""Webhook calls are verified as Standard Webhooks has it, while secrets rotate and clocks differ."""
+"""Webhook calls are verified by Standard Webhooks, while secrets rotate and clocks differ."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Streams of the client: they come back after every kind of end, and an inbox goes on where it was."""
+"""Streams of the client come back after every end, and an inbox goes on where it was."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

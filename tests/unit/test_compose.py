@@ -1,4 +1,4 @@
-"""The compose files as `docker compose` understands them: order of start, what is handed on, keys."""
+"""The compose files as `docker compose` reads them: order of start, settings, keys."""
 
 import json
 import os

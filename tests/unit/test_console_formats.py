@@ -1,4 +1,4 @@
-"""How values read, and how charts are drawn: nothing is rounded to a better figure, gaps stay gaps."""
+"""How values read and charts are drawn: nothing is rounded up, gaps stay gaps."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The relay: in order, held back where there is no room, and alive whatever Kafka's client raises."""
+"""The relay: in order, held back without room, alive whatever Kafka's client raises."""
 
 import asyncio
 from collections import Counter
