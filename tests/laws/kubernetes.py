@@ -11,6 +11,7 @@ import kubernetes_validate
 from notistream import __version__
 from notistream.settings.model import Settings
 from notistream.web.routes import ROUTES
+from tests.laws.series import KNOWN
 from tests.laws.shipped import SETTINGS
 from tests.laws.tree import Tree
 
@@ -74,8 +75,11 @@ def the_schema_holds_without_an_unknown_field(tree: Tree) -> Iterator[str]:
                 yield f"{path}:1: {named(found)}, Kubernetes {version}: {exc.message}"
 
 
-def manifests_name_settings_that_exist(tree: Tree) -> Iterator[str]:
+def manifests_name_settings_and_metrics_that_exist(tree: Tree) -> Iterator[str]:
     for path in manifests(tree):
+        metrics = set(re.findall(r"\bnotistream_[a-z_]+", tree.read(path)))
+        for name in sorted(metrics - KNOWN.keys()):
+            yield tree.at(path, name, f"{name} is no metric")
         for name in sorted(set(re.findall(r"NOTISTREAM_[A-Z0-9_]+", tree.read(path))) - SETTINGS):
             yield tree.at(path, name, f"{name} is no setting")
 
@@ -207,7 +211,7 @@ def prometheus_finds_the_services(tree: Tree) -> Iterator[str]:
 
 LAWS = (
     the_schema_holds_without_an_unknown_field,
-    manifests_name_settings_that_exist,
+    manifests_name_settings_and_metrics_that_exist,
     every_pod_has_no_more_rights_than_it_needs,
     probes_ask_for_what_is_served,
     a_stop_has_the_time_that_it_may_take,
