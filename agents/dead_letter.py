@@ -1,4 +1,4 @@
-"""One agent per dead-letter topic: makes sure that the table `dead_letters` has each of its records.
+"""One agent per dead-letter topic: makes sure that the table `dead_letters` has its records.
 
 Whoever writes a record has written the row before, so this changes nothing, unless the table was
 lost. Then reading the topics from their beginning fills it, without duplicates, byte for byte.

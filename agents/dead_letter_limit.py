@@ -1,4 +1,4 @@
-"""The limit on dead letters: while DLQ_LIMIT is used up a lane stops, whoever fills it is found first."""
+"""The limit on dead letters: while DLQ_LIMIT is used up, a lane stops until somebody has looked."""
 
 import asyncio
 import logging

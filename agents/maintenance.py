@@ -99,7 +99,7 @@ def _declare(
 
 
 def pause_s(every_s: float, quiet: int) -> float:
-    """Seconds to the next round: longer after each that found nothing, up to QUIET_S or `every_s`."""
+    """Seconds to the next round: longer after each that found nothing, up to QUIET_S."""
     return max(every_s, min(QUIET_S, every_s * quiet / 10))
 
 

@@ -1,4 +1,4 @@
-"""Storing the records of a topic in PostgreSQL, some at a time, each acknowledged once it is stored."""
+"""Stores the records of a topic in PostgreSQL, many at a time; each is acknowledged once stored."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

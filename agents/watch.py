@@ -18,7 +18,7 @@ GIVE_UP = 2
 
 
 def declare(app: NotiStream) -> None:
-    """Declare both tasks, before the app starts: every role watches its loop, a worker partitions."""
+    """Declare both tasks: every role watches its loop, a worker its partitions too."""
 
     async def watch_partitions() -> None:
         if app.settings.watchdog_s and app.role == "worker":
@@ -74,7 +74,7 @@ def own(app: NotiStream, spans: Mapping[Place, Unacknowledged]) -> Mapping[Place
 
 
 async def measure_loop() -> None:
-    """Measure how late the loop was at worst in five seconds; the metric counts tasks when asked."""
+    """Measure how late the loop was at worst, every five seconds, and how many tasks it has."""
     loop = asyncio.get_running_loop()
     metrics.LOOP_TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     while True:

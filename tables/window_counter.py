@@ -72,7 +72,7 @@ class WindowCounter(Table[Any, int]):
         self._owned: tuple[int, frozenset[int]] = (-1, frozenset())
 
     def count(self, partition: int, key: str, at: float, *, add: int = 0) -> int:
-        """The count of a key in the window that holds `at` (seconds since 1970), after adding `add`.
+        """Add to the count of a key in the window of `at` (seconds since 1970); the new count.
 
         Only for partitions that are this worker's: see `owns`. Uses the partition's RocksDB: a
         `Table` would look a key up four times and encode it as often.

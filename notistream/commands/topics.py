@@ -14,7 +14,8 @@ from notistream.kafka import topics as kafka_topics
 from notistream.settings.model import Settings
 
 PATIENCE_S = 3.0
-NEXT = """If NOTISTREAM_TOPIC_PARTITIONS is set, set it to {count}. Restart the API, then start the workers.
+NEXT = """If NOTISTREAM_TOPIC_PARTITIONS is set, set NOTISTREAM_TOPIC_PARTITIONS={count} for every process.
+Restart the API, then start the workers.
 Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one
 may come after what is sent from now on."""
 

@@ -20,13 +20,13 @@ class App(faust.App):
     """An app with public names for the hooks that NotiStream fills."""
 
     recovers_tables = True
-    """Whether the start waits for tables; an API process has none, and Faust would wait for ever."""
+    """Whether the start waits for tables; an API process has none, and would wait for ever."""
 
     async def _wait_for_table_recovery_completed(self) -> bool:
         return self.recovers_tables and await super()._wait_for_table_recovery_completed()
 
     def new_transport(self) -> driver.Transport:
-        """The transport to Kafka; Faust would choose one by the broker's URL, and takes no other."""
+        """The transport to Kafka; Faust chooses one by the broker's URL, and takes no other."""
         return driver.Transport(self.conf.broker_consumer, self)
 
     def _new_transport(self) -> driver.Transport:
@@ -34,7 +34,7 @@ class App(faust.App):
 
     @property
     def is_assigned(self) -> bool:
-        """Whether the group has given this process its partitions; `assignor` answers before too."""
+        """Whether the group has assigned partitions; `assignor` answers before that too."""
         return self._assignment is not None
 
 
@@ -93,7 +93,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def ask(self, question: Callable[..., Awaitable[R]], *arguments: Any) -> R:
-        """Call `question(consumer, *arguments)` in this thread, whose loop the consumer belongs to."""
+        """Call `question(consumer, *arguments)` in this thread, where the consumer's loop runs."""
         answer: R = await self.call_thread(question, self._ensure_consumer(), *arguments)
         return answer
 

@@ -1,4 +1,4 @@
-"""Private parts of Faust's RocksDB store, which is built on rocksdict: the store of one partition."""
+"""Private parts of Faust's RocksDB store, which uses rocksdict: the store of one partition."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def partition_path(table_data: Any, partition: int) -> Path:
 
 
 def verified_offset(table_data: Any, path: Path) -> int | None:
-    """The changelog offset that a partition's files know, after reading and so verifying every block.
+    """The changelog offset that a partition's files know, after every block was read and verified.
 
     Raises:
         Exception: RocksDB cannot read them; of whatever kind.
@@ -32,7 +32,7 @@ def verified_offset(table_data: Any, path: Path) -> int | None:
         entries.seek_to_first()
         while entries.valid():
             entries.next()
-        entries.status()  # at a broken block the loop only ends, as after the last entry; this raises
+        entries.status()  # raises at a broken block, where the loop only ends
     finally:
         opened.close()
     return None if kept is None else int(kept)

@@ -54,7 +54,7 @@ class RetentionSettings(BaseSettings):
     )
 
     def short_retention(self) -> str | None:
-        """The first setting that is too short for what relies on it, in words; None where all fit."""
+        """The first setting that is too short, in words; None where all are long enough."""
         shortest = {
             "RETENTION_DAYS": -(-self.idempotency_window_h // 24),  # a key leads to its row
             "RETENTION_DEAD_LETTERS_DAYS": KAFKA_KEEPS_DEAD_LETTERS_DAYS + 1,  # a reader of the

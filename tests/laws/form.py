@@ -75,6 +75,12 @@ def nothing_unexpected_lies_at_the_top(tree: Tree) -> Iterator[str]:
             yield f"{name}:1: is not one of the things that lie at the top of the repository"
 
 
+def folders_at_the_top_are_linked_into_the_package(tree: Tree) -> Iterator[str]:
+    for name in sorted(LINKS):
+        if tree.link(name) != f"../{name.rpartition('/')[2]}":
+            yield f"{name}:1: is no link to the folder at the top: git config core.symlinks true"
+
+
 def a_module_says_first_what_it_owns(tree: Tree) -> Iterator[str]:
     for path in sources(tree):
         text = ast.get_docstring(parsed(tree.read(path)))
@@ -144,6 +150,7 @@ def lines_are_formatted_not_broken_by_hand(tree: Tree) -> Iterator[str]:
 
 LAWS = (
     nothing_unexpected_lies_at_the_top,
+    folders_at_the_top_are_linked_into_the_package,
     a_module_says_first_what_it_owns,
     a_module_is_named_after_what_it_owns,
     files_are_short,

@@ -48,6 +48,12 @@ class Tree:
     def has(self, path: str) -> bool:
         return path in self.planted or (ROOT / path).exists()
 
+    def link(self, path: str) -> str | None:
+        """Where a symbolic link leads; None for anything else."""
+        if path in self.planted or not (ROOT / path).is_symlink():
+            return None
+        return str((ROOT / path).readlink())
+
     def read(self, path: str) -> str:
         return self.planted[path] if path in self.planted else (ROOT / path).read_text("utf-8")
 

@@ -22,6 +22,7 @@ LONG = "def walk():\n" + "    step()\n" * 60
 
 NEW_FILES: Sequence[tuple[str, str, str, str]] = (
     ("nothing_unexpected_lies_at_the_top", "services/x.py", "", "services:1"),
+    ("folders_at_the_top_are_linked_into_the_package", "notistream/agents", "", "is no link"),
     ("a_module_says_first_what_it_owns", "agents/x.py", "x = 1\n", "has no module docstring"),
     ("a_module_says_first_what_it_owns", "agents/x.py", '"""Things"""\n', "one whole sentence"),
     ("a_module_is_named_after_what_it_owns", "agents/utils.py", "", "`utils` does not say"),

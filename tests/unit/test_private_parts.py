@@ -85,10 +85,8 @@ def faults() -> Iterator[str]:
             found = as_found(place, expected)
             if found != expected:
                 attribute = place.rpartition(".")[2]
-                yield (
-                    f"notistream/compat/{module}:{line_of(module, attribute)} relies on {place}"
-                    + (f" ({expected}); installed is: {found}")
-                )
+                where = f"notistream/compat/{module}:{line_of(module, attribute)}"
+                yield f"{where} relies on {place} ({expected}); installed is: {found}"
 
 
 def as_found(place: str, expected: str) -> str:
