@@ -10,8 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from notistream.app import NotiStream
-from notistream.db import breakers, channel_minutes, pauses
-from notistream.db.breakers import OpenBreaker
+from notistream.db import channel_minutes
 from notistream.errors import Unavailable
 from notistream.observability import metrics
 
@@ -38,8 +37,7 @@ RECEIPTS_S = 2.0
 
 def declare(app: NotiStream) -> None:
     """Declare the tasks, before the app starts."""
-    runtime, control = app.runtime, OperatorControl(app)
-    database = runtime.database
+    runtime, database = app.runtime, app.runtime.database
     tasks: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "scheduler": (SCHEDULER_S, runtime.upkeep.queue_due),
         "leases": (LEASES_S, runtime.upkeep.end_leases),
@@ -48,7 +46,7 @@ def declare(app: NotiStream) -> None:
         "gauges": (GAUGES_S, runtime.gauges.measure),
         "slot": (SLOT_S, partial(keep_slot, app)),
         "release": (RELEASE_S, partial(release, app)),
-        "operators": (OPERATORS_S, control.step),
+        "operators": (OPERATORS_S, runtime.control.step),
         "lanes": (LANES_S, partial(park_overdue, app)),
         "audit": (AUDIT_S, partial(audit, app)),
         "minutes": (MINUTES_S, partial(channel_minutes.sample, database)),
@@ -60,28 +58,6 @@ def declare(app: NotiStream) -> None:
     }
     for name, (every_s, work) in tasks.items():
         _declare(app, name, every_s, work)
-
-
-class OperatorControl:
-    """Applies what operators have paused, and reports which breakers are not closed."""
-
-    def __init__(self, app: NotiStream) -> None:
-        self._runtime = app.runtime
-        self._reported = True  # by a former process of this slot, perhaps
-
-    async def step(self) -> None:
-        """Look once."""
-        runtime = self._runtime
-        paused = await pauses.current(runtime.database)
-        runtime.admission.pause({(p.channel, p.provider): f"paused: {p}" for p in paused})
-        await runtime.pauses.catch_up(paused)
-        troubled = [
-            OpenBreaker(channel, provider, breaker.state.value, breaker.reason, breaker.blocked_s)
-            for channel, provider, breaker in runtime.admission.troubled()
-        ]
-        if troubled or self._reported:
-            await breakers.replace(runtime.database, runtime.settings.worker_slot, troubled)
-        self._reported = bool(troubled)
 
 
 def _declare(

@@ -9,7 +9,7 @@ from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Place, Unacknowledged
 from notistream.kafka.records import lane_topic
 from notistream.observability import metrics
-from notistream.operating.gauges import Progress
+from notistream.operating.gauges import StallDetector
 
 log = logging.getLogger(__name__)
 LOOK_S = 5.0
@@ -22,7 +22,7 @@ def declare(app: NotiStream) -> None:
 
     async def watch_partitions() -> None:
         if app.settings.watchdog_s and app.role == "worker":
-            await watch(app, Progress(app.settings.watchdog_s))
+            await watch(app, StallDetector(app.settings.watchdog_s))
 
     async def watch_loop() -> None:
         await measure_loop()
@@ -31,7 +31,7 @@ def declare(app: NotiStream) -> None:
     app.task(watch_loop)
 
 
-async def watch(app: NotiStream, progress: Progress) -> None:
+async def watch(app: NotiStream, progress: StallDetector) -> None:
     """Report partitions of this worker that stand still; end the process if that lasts."""
     loop = asyncio.get_running_loop()
     while not app.should_stop:

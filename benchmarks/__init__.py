@@ -1,1 +1,1 @@
-"""`make bench`: what the product does per second and what it costs, each figure beside its bare limit in one run."""
+"""`make bench`: throughput and cost of the product, each figure beside its bare limit in a run."""

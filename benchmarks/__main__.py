@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: starts everything, measures round by round, prints the table, writes the JSON."""
+"""`python -m benchmarks`: start everything, measure in rounds, print the table, write the JSON."""
 
 import asyncio
 import os
@@ -9,9 +9,10 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import click
@@ -51,6 +52,38 @@ PARTS = (*WHOLE, *LONG)
 BUSY = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command line."""
+
+    rounds: int | None
+    quick: bool
+    only: tuple[str, ...]
+    given: tuple[str, ...]
+    profile: bool
+    raw: bool
+    path: Path
+    picture: Path | None
+
+    @property
+    def plan(self) -> Plan:
+        """The full plan, or the small one, with the rounds that were asked for."""
+        plan = QUICK if self.quick else FULL
+        return replace(plan, rounds=self.rounds or plan.rounds)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Settings of the product."""
+        given = dict(_setting(text) for text in self.given)
+        return {"WORKER_CONCURRENCY": str(self.plan.in_flight), **given}
+
+    @property
+    def watch(self) -> Watch:
+        """What runs around a measured process: a profiler, or nothing."""
+        suffix = "txt" if self.raw else "svg"
+        return partial(_profile, self.path.parent, suffix) if self.profile else unwatched
+
+
 @click.command(help=__doc__)
 @click.option(
     "--rounds",
@@ -82,41 +115,34 @@ BUSY = 0.5
 @click.option(
     "--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also draw it there, as SVG."
 )
-def main(
-    *,
-    rounds: int | None,
-    quick: bool,
-    only: tuple[str, ...],
-    given: tuple[str, ...],
-    profile: bool,
-    raw: bool,
-    path: Path,
-    picture: Path | None,
-) -> None:
-    plan = QUICK if quick else FULL
-    plan = replace(plan, rounds=rounds or plan.rounds)
-    settings = {"WORKER_CONCURRENCY": str(plan.in_flight), **dict(_setting(text) for text in given)}
-    suffix = "txt" if raw else "svg"
-    watch = partial(_profile, path.parent, suffix) if profile else unwatched
+def main(**options: Any) -> None:
+    _measure(Options(**options))
+
+
+def _measure(options: Options) -> None:
+    plan, settings = options.plan, options.settings
     console = Console(width=None if sys.stdout.isatty() else 150)
     load = os.getloadavg()[0]
     console.print(
         f"{os.cpu_count()} cores, load {load:.2f}, {plan.rounds} round(s)", highlight=False
     )
     if load > BUSY:
-        console.print("[yellow]something else is running: trust the ratios, not the figures[/]")
+        console.print("[yellow]the machine is busy: trust the ratios, not the figures[/]")
     try:
-        samples, failed = asyncio.run(_run(console, plan, settings, only or WHOLE, watch))
+        samples, failed = asyncio.run(
+            _run(console, plan, settings, options.only or WHOLE, options.watch)
+        )
     except BenchError as exc:
         raise click.ClickException(str(exc)) from None
     except (asyncio.CancelledError, KeyboardInterrupt):  # all that was started has been ended
         raise click.Abort from None
     found = rows(samples)
     report.show(console, found, samples)
-    report.write(path, report.document(found, samples, plan=plan, settings=settings, load=load))
-    if picture is not None:
-        picture.write_text(draw(found))
-    console.print(f"written to {os.path.relpath(path)}")
+    document = report.document(found, samples, plan=plan, settings=settings, load=load)
+    report.write(options.path, document)
+    if options.picture is not None:
+        options.picture.write_text(draw(found))
+    console.print(f"written to {os.path.relpath(options.path)}")
     if failed:
         raise click.ClickException(f"not measured: {', '.join(failed)}")
     if samples.faults:
@@ -203,7 +229,7 @@ async def _bench(
 
 
 async def _services(stack: AsyncExitStack, say: Callable[[str], None]) -> LocalServices:
-    """Kafka and PostgreSQL: those that the settings name, or the embedded ones, which may run already."""
+    """Kafka and PostgreSQL: those that the settings name, else the embedded ones."""
     settings = load_settings()
     if settings.kafka.protocol != "PLAINTEXT":
         raise SystemExit(

@@ -25,7 +25,7 @@ async def accept(request: web.Request) -> web.Response:
 
 
 async def swallow(request: web.Request) -> web.Response:
-    """A collector that throws away what it is told."""
+    """A collector that discards what it gets."""
     await request.read()
     return web.Response(content_type="application/x-protobuf")
 

@@ -1,7 +1,7 @@
-"""The bare limit of ingest: asyncpg COPY of the rows that the product stored, into a table of the same shape.
+"""The bare limit of ingest: asyncpg COPY of the product's rows into a table of the same shape.
 
-A process of its own: `python -m benchmarks.bare_copy JSON` with url, rows, size (rows of one COPY, each its own
-transaction, as a batch is) and connections. Prints rows and seconds.
+A process of its own: `python -m benchmarks.bare_copy JSON` with url, rows, size and connections.
+`size` is the rows of one COPY, which is one transaction, as a batch is. Prints rows and seconds.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What all measurements share: the plan, the receiver, the sites of the product, and where the samples go."""
+"""What all measurements share: the plan, the receiver, sites of the product, and the samples."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -106,7 +106,7 @@ def _constant(process: psutil.Process) -> Callable[[], psutil.Process]:
 async def pair(
     turn: int, product: Callable[[], Awaitable[None]], other: Callable[[], Awaitable[None]]
 ) -> None:
-    """Both, the other one first in every second round, so that a drift of the machine favours neither."""
+    """Run both, in alternating order, so that a drift of the machine favours neither."""
     for work in (product, other) if turn % 2 == 0 else (other, product):
         await work()
 

@@ -9,7 +9,7 @@ Usage = dict[str, float]
 
 
 class Meter:
-    """Reads the parts that are given as `name → process`, or None for one that does not run on this machine."""
+    """Reads the CPU time of parts: `name → process`, None for one that runs on another machine."""
 
     def __init__(self, parts: Mapping[str, Callable[[], psutil.Process | None]]) -> None:
         self._parts = parts

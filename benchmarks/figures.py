@@ -1,4 +1,4 @@
-"""The figures: their names, their targets (design, section 5), and what was measured for each, round by round."""
+"""The figures: names, targets (design, section 5), and the measurements of each round."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a site becomes: with counts in its tables, with a second worker, with a million notifications behind it.
+"""How a site grows: counts in its tables, a second worker, a million notifications.
 
 Each is measured on a site of its own, with every gate on.
 """
@@ -12,11 +12,11 @@ from benchmarks.cpu import rss_mb
 from benchmarks.product import Site
 
 LASTING = {"RECIPIENT_RATE_LIMIT": "60/10m"}
-"""The longest windows: their counts are there after the deliveries."""
+"""The longest windows, so that counts remain after the deliveries."""
 
 
 async def start(bench: Bench) -> None:
-    """From a worker's start until it is ready, with its counts on its disk, and with all of them lost."""
+    """Seconds until a worker is ready, with its counts on disk and with all counts lost."""
     plan = bench.plan
     await bench.reset()
     async with bench.fresh(LASTING) as site:
@@ -57,17 +57,15 @@ async def _shared(bench: Bench, into: dict[str, list[float]], tag: str, count: i
 
 
 async def million(bench: Bench) -> None:
-    """Portions, one after the other, through one API process and one worker, and what the last has of the second.
+    """Portions in sequence through one API process and one worker; the last against the second.
 
-    The first one warms up.
+    The first portion warms up.
     """
     plan = bench.plan
     await bench.reset()
     async with bench.fresh() as site, site.worker({}) as worker:
-        portions, meter = (
-            plan.million // plan.portion,
-            bench.meter(api=site.api.pid, worker=worker.pid),
-        )
+        portions = plan.million // plan.portion
+        meter = bench.meter(api=site.api.pid, worker=worker.pid)
         for number in range(portions):
             before = meter.read()
             speed = await delivered(bench, site.api, f"portion{number}", plan.portion)

@@ -1,4 +1,4 @@
-"""What WebSockets cost that only wait: memory and CPU of an API process before, and with so many of them."""
+"""The cost of idle WebSockets: memory and CPU of an API process without and with them."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The notifications that are sent: every text begins with a mark of its own, by which the receiver knows it again."""
+"""The notifications that are sent; each text begins with a mark that the receiver recognises."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Shape:
         return {**key, "traceparent": f"00-{number + 1:032x}-{number + 1:016x}-{kept:02x}"}
 
     def pattern(self, tag: str) -> bytes:
-        """One create body with two places for the number: in the recipient, and in the mark `tag-number`."""
+        """A create body with the number in two places: in the recipient and in the mark."""
         more = {"priority": self.priority, "scheduled_at": self.scheduled_at}
         fields = "".join(
             f'"{name}":"{value}",' for name, value in more.items() if value is not None

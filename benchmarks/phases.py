@@ -65,7 +65,7 @@ async def _bare_creates(bench: Bench, turn: int, connections: int) -> None:
 
 
 async def ceiling(bench: Bench, turn: int) -> None:
-    """What the generator and the receiver can do with each other: the ceiling of everything measured with them."""
+    """The generator against the receiver alone: the ceiling of everything measured with them."""
     report = await load(
         "creates",
         bench.receiver,
@@ -114,10 +114,8 @@ async def deliveries(bench: Bench, turn: int) -> None:
 
     The first backlog is that of figure 2.
     """
-    gated, free = (
-        partial(_deliveries, bench, "_gated", GATES_ON),
-        partial(_deliveries, bench, "", {}),
-    )
+    gated = partial(_deliveries, bench, "_gated", GATES_ON)
+    free = partial(_deliveries, bench, "", {})
     first, second = (gated, free) if turn % 2 == 0 else (free, gated)
     topic = f"{bench.line.prefix}.bare-backlog"
     if turn == 0:  # every round reads it again
@@ -163,7 +161,7 @@ async def _backlog(bench: Bench, api: Role, tag: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """How a backlog went: deliveries per second, CPU of the budget for each, and the worker's memory at the end."""
+    """Record a backlog: deliveries per second, CPU per delivery, memory at the end."""
 
     rate: float
     cpu_ms: float | None

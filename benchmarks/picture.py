@@ -1,4 +1,4 @@
-"""A picture of a run: how much of its target each figure reached, as SVG for light and dark pages."""
+"""A picture of a run: each figure against its target, as SVG for light and dark pages."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""Child processes of a run: started in sessions of their own, asked for their result, and always ended."""
+"""Child processes of a run, each in a session of its own, and always ended."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The product under test: a site is a database, a topic prefix, one API process and, when asked for, one worker."""
+"""The product under test: a site is a database, a topic prefix, an API process and workers."""
 
 import asyncio
 import os
@@ -147,7 +147,7 @@ class Site:
             return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE held)"))
 
     async def settled(self) -> None:
-        """Wait until no notification waits or is under way, and insist that all were delivered."""
+        """Wait until no notification waits or is in flight; fail unless all were delivered."""
         await self._until_no(
             f"SELECT FROM notifications WHERE status IN ({UNFINISHED})", what="the last record"
         )

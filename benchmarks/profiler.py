@@ -13,7 +13,7 @@ FORMATS = {"svg": "flamegraph", "txt": "raw"}
 
 @asynccontextmanager
 async def recording(pid: int, path: Path) -> AsyncIterator[None]:
-    """Record the process while the block runs, into a file whose ending says what it is: .svg or .txt."""
+    """Record the process while the block runs, into a file with the suffix .svg or .txt."""
     path.parent.mkdir(parents=True, exist_ok=True)
     child = await asyncio.create_subprocess_exec(
         str(PY_SPY),

@@ -1,8 +1,8 @@
-"""The receiving end: answers every POST, at once or as late as it was told, and knows when each mark arrived first.
+"""The receiver: answers every POST, at once or delayed, and notes when each mark arrived first.
 
-A process of its own: `python -m benchmarks.receiver PORT`. It parses nothing but lengths, so that it costs a
-fraction of a server of a framework. Its remote control are GET /stats/TAG, /arrivals/TAG (without a tag: all of
-them), /delay/CHANNEL/MS and /reset/.
+A process of its own: `python -m benchmarks.receiver PORT`. It parses only lengths, so that it costs
+far less than a framework's server. It is controlled by GET /stats/TAG, /arrivals/TAG (without a
+tag: all), /delay/CHANNEL/MS and /reset/.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What one part of the traffic does to another, measured once in a run, each time on a site of its own.
+"""What one part of the traffic does to another; measured once a run, each on a site of its own.
 
 The rates and delays are the plan's; every gate is on.
 """
@@ -17,7 +17,7 @@ Scenario = Callable[[Bench], Awaitable[None]]
 
 
 async def isolation(bench: Bench) -> None:
-    """Email at a fast provider, beside sms at a slow one with every place in flight taken, and alone."""
+    """Email at a fast provider, beside sms at a slow one that fills its lane, and alone."""
     plan = bench.plan
     await bench.reset()
     settings = {"WORKER_CONCURRENCY": str(plan.usual_in_flight)}
@@ -64,17 +64,18 @@ async def _emails(bench: Bench, api: Role, tag: str) -> float:
 
 
 async def telemetry(bench: Bench) -> None:
-    """A backlog with a tenth of the traces kept and every line logged as JSON, beside one with neither.
+    """A backlog with a tenth of the traces kept and JSON logs, beside one with neither.
 
-    Which traces are kept is the sender's to say here, so that it is a tenth of them in every run.
+    The sender chooses the traces, so that exactly a tenth of them is kept in every run.
     """
-    told = {"OTLP_ENDPOINT": bench.bare_api.url, "TRACE_SAMPLING": "0.1", "LOG_LEVEL": "INFO"}
+    observed = {"OTLP_ENDPOINT": bench.bare_api.url, "TRACE_SAMPLING": "0.1", "LOG_LEVEL": "INFO"}
     for turn in range(bench.plan.telemetry_pairs):
-        product = partial(_told, bench, bench.samples.product, told, "told")
-        await pair(turn, product, partial(_told, bench, bench.samples.reference, {}, "untold"))
+        product = partial(_observed, bench, bench.samples.product, observed, "observed")
+        silent = partial(_observed, bench, bench.samples.reference, {}, "silent")
+        await pair(turn, product, silent)
 
 
-async def _told(
+async def _observed(
     bench: Bench, into: dict[str, list[float]], settings: Mapping[str, str], tag: str
 ) -> None:
     await bench.reset()
@@ -114,7 +115,7 @@ async def priority(bench: Bench) -> None:
 
 
 async def fairness(bench: Bench) -> None:
-    """Single messages of one tenant, one after the other, while another has a flood queued in the same lane."""
+    """Single messages of one tenant in sequence, while another floods the same lane."""
     plan = bench.plan
     await bench.reset()
     settings = {"WORKER_CONCURRENCY": str(plan.usual_in_flight)}
@@ -142,7 +143,7 @@ async def _single(bench: Bench, api: Role, tag: str, shape: Shape) -> float:
 
 
 async def scheduler(bench: Bench) -> None:
-    """Many of one tenant come due in the same second, while another's live ones go through the same lane."""
+    """Many messages of one tenant come due at once, while another's pass the same lane."""
     plan = bench.plan
     await bench.reset()
     async with bench.fresh() as site, site.worker({}):

@@ -1,4 +1,4 @@
-"""Topics of a run: made for the bare limits, and deleted at its end, because a broker with thousands gets slow."""
+"""Topics of a run for the bare limits; deleted at its end, as thousands slow a broker down."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,9 +31,8 @@ async def fill(brokers: str, name: str, count: int) -> None:
     await producer.start()
     try:
         for number in range(count):
-            record = orjson.dumps(
-                {"id": f"bare-{number:031}", "seq": 1, "v": 1}
-            )  # as long as a UUID
+            # The id is as long as a UUID.
+            record = orjson.dumps({"id": f"bare-{number:031}", "seq": 1, "v": 1})
             await producer.send(
                 name, record, key=b"00000000-0000-7000-8000-000000000000:+90500%07d" % number
             )

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the load generator and the receiver need it: keep-alive, Content-Length, nothing else."""
+"""HTTP/1.1 for the load generator and the receiver: keep-alive and Content-Length only."""
 
 import re
 from collections.abc import Mapping

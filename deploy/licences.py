@@ -1,6 +1,7 @@
-"""Licences of what is installed with NotiStream: `python deploy/licences.py` prints them and fails at an unknown one.
+"""Licences of what NotiStream installs; `python deploy/licences.py` fails at an unknown one.
 
-What counts is the closure of the requirements in the environment that runs this, the embedded services included.
+It prints the licences of all direct and indirect requirements in the environment that runs it, with
+the embedded services.
 """
 
 import re

@@ -13,7 +13,7 @@ from notistream.access.authentication import Authentication
 from notistream.access.operators import Operators, operators_of
 from notistream.access.request_limit import RequestLimit
 from notistream.access.tenants import Tenancy
-from notistream.db import inbox, request_windows, sandbox, stats, tokens, webhooks
+from notistream.db import breakers, inbox, request_windows, sandbox, stats, tokens, webhooks
 from notistream.db.caps import CapLedger
 from notistream.db.pool import PLANNED_ONCE, PLANNING, Database
 from notistream.dead_letters.letters import DeadLetters
@@ -32,6 +32,7 @@ from notistream.errors import Misconfigured
 from notistream.kafka.positions import Positions
 from notistream.kafka.records import LANES
 from notistream.observability import metrics, tracing
+from notistream.operating.control import ControlLoop
 from notistream.operating.gauges import Gauges
 from notistream.operating.overview import Overviews
 from notistream.operating.pauses import Pauses
@@ -190,6 +191,11 @@ class Runtime:
     def _build_operating(self) -> None:
         self.range_replays = RangeReplays(self.database, publish=self.relay.publish)
         self.pauses = Pauses(self.database, providers=self.providers.names())
+        self.control = ControlLoop(
+            self.admission,
+            self.pauses,
+            report=partial(breakers.replace, self.database, self.settings.worker_slot),
+        )
         self.gauges = Gauges(self.database, self.positions)
         self.overviews = Overviews(
             self.database, self.gauges, audit_every_s=self.settings.audit_interval_s
@@ -235,7 +241,7 @@ class Runtime:
                 name=f"{channel}.{priority}",
                 limit=settings.worker_concurrency,
                 ledger=self.ledger,
-                door=self.admission.channels[channel].door(priority),
+                door=self.admission.channels[channel].lane(priority),
                 deliver=pipeline.deliver,
                 clock=time.monotonic,
             )

@@ -1,1 +1,1 @@
-"""The database at size: rows made in SQL, and what lists, counts and plans cost with a million of them or ten."""
+"""The database at size: what lists, counts and plans cost with a million rows or ten."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.size`: fills a database of its own, asks a real API process, prints how long answers take."""
+"""`python -m benchmarks.size`: fill a database, ask a real API process, print its times."""
 
 import asyncio
 import json

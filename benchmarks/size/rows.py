@@ -26,7 +26,7 @@ async def fill(
     recipients: int | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Store `count` notifications of twelve months and all that belongs to them, and let PostgreSQL look at them."""
+    """Store `count` notifications of twelve months with all that belongs to them, then ANALYZE."""
     await connection.execute("SET jit = off")
     await connection.execute(STATEMENTS["tenants"].replace("$1::integer", str(TENANTS)))
     began = time.monotonic()

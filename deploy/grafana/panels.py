@@ -1,4 +1,4 @@
-"""Panels of Grafana dashboards as plain values: what a row of dashboards.py does not want to say each time."""
+"""Panels of Grafana dashboards as plain values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,11 +36,10 @@ def stat(
     unit: str = "short",
     warn: float | None = None,
     bad: float | None = None,
-    low_is_bad: bool = False,
 ) -> Panel:
-    """One figure; `warn` and `bad` are where it turns yellow and red."""
+    """One figure, yellow from `warn` and red from `bad`; below them, if `warn` is the larger."""
     panel = _panel("stat", title, [_query(expr, "")], about=about, unit=unit)
-    panel["fieldConfig"]["defaults"]["thresholds"] = _steps(warn, bad, low_is_bad=low_is_bad)
+    panel["fieldConfig"]["defaults"]["thresholds"] = _steps(warn, bad)
     panel["options"] = {
         "reduceOptions": {"calcs": ["lastNotNull"]},
         "colorMode": "value",
@@ -111,7 +110,7 @@ def logs(title: str, query: str, *, about: str) -> Panel:
 
 
 def sql(kind: str, title: str, statement: str, *, about: str, unit: str = "short") -> Panel:
-    """What a statement to PostgreSQL answers: a `timeseries` (columns time, metric, value), a `table` or a `stat`."""
+    """The result of an SQL statement as `timeseries` (time, metric, value), `table` or `stat`."""
     form = "time_series" if kind == "timeseries" else "table"
     target = {
         "datasource": POSTGRES,
@@ -211,7 +210,8 @@ def _query(expr: str, legend: str) -> dict[str, Any]:
     return {"datasource": PROMETHEUS, "expr": expr, "legendFormat": legend or "__auto"}
 
 
-def _steps(warn: float | None, bad: float | None, *, low_is_bad: bool = False) -> dict[str, Any]:
+def _steps(warn: float | None, bad: float | None) -> dict[str, Any]:
+    low_is_bad = warn is not None and bad is not None and warn > bad
     colors = ("red", "yellow", "green") if low_is_bad else ("green", "yellow", "red")
     bounds = (None, bad, warn) if low_is_bad else (None, warn, bad)
     steps = [{"color": color, "value": value} for color, value in zip(colors, bounds, strict=True)]

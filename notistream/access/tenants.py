@@ -160,7 +160,9 @@ async def _issue(
     return IssuedKey(
         secret,
         await tenants.issue_key(
-            db, tenant_id, name=name, kind=kind, prefix=prefix, digest=hashed, expires_at=expires_at
+            db,
+            tenant_id,
+            tenants.NewKey(name=name, kind=kind, prefix=prefix, hash=hashed, expires_at=expires_at),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""`notistream audit`: proof that nothing accepted was lost, and the repair of what was forgotten."""
+"""`notistream audit`: prove that nothing accepted was lost, and repair what was forgotten."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -26,7 +26,7 @@ COUNTS = ("accepted", "terminal", "waiting", "overdue", "missing")
 
 @click.command()
 @click.option(
-    "--repair", is_flag=True, help="Wake what was forgotten: queue it again, under a new seq."
+    "--repair", is_flag=True, help="Repair missing ones: queue them again, under a new seq."
 )
 @click.option(
     "--since",
@@ -34,8 +34,8 @@ COUNTS = ("accepted", "terminal", "waiting", "overdue", "missing")
     default="7d",
     show_default=True,
     help=(
-        "Look at what was accepted since then: a date and time (UTC unless it says otherwise), or a"
-        " span such as 12h."
+        "Check what was accepted since then: a date and time (UTC if it names no zone), or a span"
+        " such as 12h."
     ),
 )
 @click.option("--tenant", help="Only of this tenant (name or id).")
@@ -44,7 +44,7 @@ COUNTS = ("accepted", "terminal", "waiting", "overdue", "missing")
 def audit(
     ctx: click.Context, *, repair: bool, since: datetime, tenant: str | None, as_json: bool
 ) -> None:
-    """Check that every accepted notification has ended or still waits for something that will wake it.
+    """Check that every accepted notification has ended or waits for something that wakes it.
 
     Exit status 1: some are missing and were not repaired.
     """

@@ -1,4 +1,4 @@
-"""`notistream dev`: everything on this machine; what `make run` calls."""
+"""`notistream dev`: run everything on this machine, as `make run` does."""
 
 import asyncio
 import fcntl
@@ -24,7 +24,7 @@ from notistream.settings.model import LOOPBACK, PREFIX, Settings
 from notistream.settings.reading import load_settings
 
 _STEPS = ((("migrate", "up"), ("seed", "--demo")), (("topics",),))
-"""What comes first: in one row after another, the rows at the same time, because each needs one service alone."""
+"""Preparation. The rows run at the same time, because each needs one service only."""
 _LOCK = "dev.lock"
 _FIRST_MESSAGE = '{"channel":"sms","recipient":"+905551234567","content":"Hello from NotiStream"}'
 
@@ -52,7 +52,7 @@ def dev() -> None:
         status = 130
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # the rest is short, and must be done to its end
+            signal.signal(number, signal.SIG_IGN)  # the rest is short and must be completed
         if services and services.release():
             _say("Kafka and PostgreSQL are stopped")
         if lock:
@@ -82,9 +82,9 @@ def _locked(lock: IO[str], kind: int, state_dir: Path) -> IO[str]:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Misconfigured(
-            f"NotiStream already runs with the state in {state_dir}: use that one, or stop it. For"
-            f" a second worker of it, {PREFIX}WORKER_SLOT=1 make run-worker; for one apart, another"
-            f" {PREFIX}STATE_DIR and {PREFIX}PORT"
+            f"NotiStream already runs with the state in {state_dir}: use that one, or stop it. To"
+            f" add a worker: {PREFIX}WORKER_SLOT=1 make run-worker. To run a second NotiStream, set"
+            f" another {PREFIX}STATE_DIR and {PREFIX}PORT"
         ) from None
     return lock
 
@@ -97,7 +97,7 @@ def _say(line: str) -> None:
 
 
 def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
-    """Return what the children are told: their own environment, with every choice made here spelled out."""
+    """Return the environment of the children, with every choice made here spelled out."""
     admin_token = settings.state_dir / "admin-token"
     if settings.admin_token is None:
         _say(f"the admin token (header X-Admin-Token of /internal) is in {admin_token}")
@@ -115,9 +115,8 @@ def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         ),
     }
     if "webhook_allow_networks" not in settings.model_fields_set:
-        own["WEBHOOK_ALLOW_NETWORKS"] = (
-            "127.0.0.0/8,::1/128"  # a developer's receiver runs here too
-        )
+        # A developer's receiver runs on this machine too.
+        own["WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8,::1/128"
     if settings.log_format == "auto" and sys.stdout.isatty():
         own["LOG_FORMAT"] = "text"  # the children write into a pipe of ours
     return {
@@ -128,7 +127,10 @@ def _environment(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
 
 
 def _auth(settings: Settings) -> str:
-    """Return `off`, so that the first curl needs no key, unless it was set or others could reach the port."""
+    """Return `off`, so that the first curl needs no key.
+
+    A setting wins; where others can reach the port, the answer is `on`.
+    """
     if "auth" in settings.model_fields_set:
         return settings.auth
     return "off" if settings.host in LOOPBACK or settings.allow_insecure else "on"
@@ -182,9 +184,7 @@ async def _prepared(
         if supervisor.stopping.is_set():
             return False
         if status != 0:
-            _say(
-                f"`notistream {' '.join(step)}` failed with status {status}; what it said is above"
-            )
+            _say(f"`notistream {' '.join(step)}` failed with status {status}; its output is above")
             return False
     return True
 
@@ -194,7 +194,7 @@ def _child(name: str, *command: str, environment: dict[str, str]) -> Child:
 
 
 async def _announce(settings: Settings, environment: dict[str, str]) -> None:
-    """Say it in one line once both roles are ready."""
+    """Print one line once both roles are ready."""
     await _ready("the API", settings.host, settings.port)
     await _ready("the worker", settings.host, int(environment[f"{PREFIX}WORKER_PORT"]))
     url = f"http://{_reachable(settings.host)}:{settings.port}"
@@ -216,7 +216,7 @@ async def _ready(who: str, host: str, port: int) -> None:
 
 
 def _probe(host: str, port: int) -> str | None:
-    """Return None when the process is ready, else what it says about that."""
+    """Return None when the process is ready, else its answer."""
     connection = http.client.HTTPConnection(host.strip("[]"), port, timeout=5)
     try:
         connection.request("GET", "/health/ready")

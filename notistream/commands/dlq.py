@@ -1,4 +1,4 @@
-"""`notistream dlq list|show|delete`, and the group that `replay` is in: the dead letters, from the shell."""
+"""`notistream dlq`: list, show, replay and delete dead letters from the shell."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 import orjson
 
-from notistream.commands.dlq_filters import AS_JSON, Wanted, filters
+from notistream.commands.dlq_filters import AS_JSON, DeadLetterFilters, filters
 from notistream.commands.dlq_replay import replay
 from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
@@ -44,7 +44,7 @@ def list_(*, replayed: bool | None, limit: int, as_json: bool, **given: Any) -> 
     """List dead letters, newest first."""
 
     async def work(database: Database) -> list[DeadLetter]:
-        shown = await Wanted(**given).filter(database, replayed=replayed)
+        shown = await DeadLetterFilters(**given).filter(database, replayed=replayed)
         return await DeadLetters(database, prefix=settings.topic_prefix).list_page(
             shown, limit=limit
         )
@@ -72,7 +72,7 @@ def list_(*, replayed: bool | None, limit: int, as_json: bool, **given: Any) -> 
 @click.argument("entry", type=click.UUID)
 @AS_JSON
 def show(entry: UUID, *, as_json: bool) -> None:
-    """Show the dead letter ENTRY (its id): where it comes from, every provider call, and its bytes."""
+    """Show the dead letter ENTRY (an id): its origin, every provider call, and its bytes."""
     with settings_with_services() as settings:
         found = with_database(
             settings,
@@ -95,7 +95,7 @@ def show(entry: UUID, *, as_json: bool) -> None:
 
 
 def printable(text: str) -> str:
-    """What others wrote, without what would steer the terminal."""
+    """Text of others, without control sequences for the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -116,7 +116,7 @@ def document(found: DeadLetter) -> dict[str, Any]:
 @click.argument("entries", nargs=-1, required=True, type=click.UUID)
 @AS_JSON
 def delete(entries: tuple[UUID, ...], *, as_json: bool) -> None:
-    """Delete the dead letters ENTRIES (ids): their bytes and their history are cleared for good."""
+    """Delete the dead letters ENTRIES (ids): clears their bytes and history for good."""
     with settings_with_services() as settings:
         deleted = with_database(
             settings,

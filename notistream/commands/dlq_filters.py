@@ -29,14 +29,14 @@ FILTERS = (
 
 
 def filters(command: F) -> F:
-    """Add the options; the command hands what they gave to `Wanted`."""
+    """Add the options; the command hands what they gave to `DeadLetterFilters`."""
     for option in reversed(FILTERS):
         command = option(command)
     return command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DeadLetterFilters:
     """The filter as it was written on the command line."""
 
     tenant: str | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from notistream.commands.dlq_filters import AS_JSON, Wanted, filters
+from notistream.commands.dlq_filters import AS_JSON, DeadLetterFilters, filters
 from notistream.commands.services import settings_with_services, with_database
 from notistream.db.audit_log import CLI
 from notistream.db.dead_letters import Kinds
@@ -23,6 +23,39 @@ from notistream.settings.model import Settings
 
 ALL = 2**31
 KINDS_SHOWN = 20
+OFFSETS = ("topic", "partition", "first", "last")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to replay: ids, or records of a topic, or all that the filters leave."""
+
+    entries: tuple[UUID, ...]
+    filters: DeadLetterFilters
+    range: Range | None
+
+    @classmethod
+    def of(cls, *, entries: tuple[UUID, ...], everything: bool, **options: Any) -> "Selection":
+        """The selection of the command's options; raises click.UsageError unless it is clear."""
+        span = _range(*(options.pop(name) for name in OFFSETS))
+        filters = DeadLetterFilters(**options)
+        if [bool(entries), filters.anything, everything, span is not None].count(True) != 1:
+            raise click.UsageError(
+                "say which: ids, or filters, or --all, or --topic with --partition, --from and --to"
+            )
+        return cls(entries, filters, span)
+
+
+def _range(
+    topic: str | None, partition: int | None, first: int | None, last: int | None
+) -> Range | None:
+    if topic is None and partition is None and first is None and last is None:
+        return None
+    if topic is None or partition is None or first is None or last is None:
+        raise click.UsageError("--topic, --partition, --from and --to go together")
+    if first > last:
+        raise click.UsageError("--from must not be after --to")
+    return Range(topic, partition, first, last)
 
 
 @click.command()
@@ -36,82 +69,51 @@ KINDS_SHOWN = 20
 @click.option("--dry-run", is_flag=True, help="Only say what would be replayed.")
 @AS_JSON
 @click.pass_context
-def replay(
-    ctx: click.Context,
-    /,
-    *,
-    entries: tuple[UUID, ...],
-    everything: bool,
-    topic: str | None,
-    partition: int | None,
-    first: int | None,
-    last: int | None,
-    dry_run: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+def replay(ctx: click.Context, /, *, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Replay dead letters by their ids (ENTRIES), by filters, or a range of a topic's records.
 
-    A failed delivery is queued again under a new chain, an undecodable record is produced again as
-    it was. What was replayed before is left alone. Of a topic that is not a dead-letter topic, the
-    records are produced to it once more; what is stale is dropped when it is read. Exit status 1:
-    something could not be replayed.
+    A failed delivery is queued again under a new chain. An undecodable record is produced again
+    unchanged. What was replayed before is skipped. The records of a topic that is not a dead-letter
+    topic are produced to it once more; workers drop what is stale. Exit status 1: something was
+    skipped.
     """
-    wanted = Wanted(**given)
-    span = _span(topic, partition, first, last)
-    if [bool(entries), wanted.anything, everything, span is not None].count(True) != 1:
-        raise click.UsageError(
-            "say which: ids, or filters, or --all, or --topic with --partition, --from and --to"
-        )
+    selected = Selection.of(**options)
     with settings_with_services() as settings:
-        if span is not None:
-            shown, complete = _replay_topic(settings, span, dry_run=dry_run)
-        elif entries:
-            shown, complete = _replay_entries(settings, entries, dry_run=dry_run)
+        if selected.range is not None:
+            shown, complete = _replay_topic(settings, selected.range, dry_run=dry_run)
+        elif selected.entries:
+            shown, complete = _replay_entries(settings, selected.entries, dry_run=dry_run)
         else:
-            shown, complete = _replay_matching(settings, wanted, dry_run=dry_run)
+            shown, complete = _replay_matching(settings, selected.filters, dry_run=dry_run)
     click.echo(orjson.dumps(shown, default=str).decode() if as_json else "\n".join(_lines(shown)))
     ctx.exit(0 if complete else 1)
-
-
-def _span(
-    topic: str | None, partition: int | None, first: int | None, last: int | None
-) -> Range | None:
-    if topic is None and partition is None and first is None and last is None:
-        return None
-    if topic is None or partition is None or first is None or last is None:
-        raise click.UsageError("--topic, --partition, --from and --to go together")
-    if first > last:
-        raise click.UsageError("--from must not be after --to")
-    return Range(topic, partition, first, last)
 
 
 def _replay_entries(
     settings: Settings, entries: Sequence[UUID], *, dry_run: bool
 ) -> tuple[Mapping[str, Any], bool]:
-    """What became of each."""
+    """The outcome of each."""
 
     async def work(database: Database) -> dict[str, str]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)
-        told: dict[str, str] = {}
+        outcomes: dict[str, str] = {}
         for entry in entries:
             try:
                 found = (
                     await letters.get(entry) if dry_run else await letters.replay(entry, actor=CLI)
                 )
-                told[str(entry)] = "replayed" if found.replayed_at else "waiting"
+                outcomes[str(entry)] = "replayed" if found.replayed_at else "waiting"
             except (NotFound, NotReplayable) as exc:
-                told[str(entry)] = f"not replayed: {exc.detail}"
-        return told
+                outcomes[str(entry)] = f"not replayed: {exc.detail}"
+        return outcomes
 
-    told = with_database(settings, work)
-    return {"dry_run": dry_run, "entries": told}, not any(
-        text.startswith("not") for text in told.values()
-    )
+    outcomes = with_database(settings, work)
+    complete = not any(text.startswith("not") for text in outcomes.values())
+    return {"dry_run": dry_run, "entries": outcomes}, complete
 
 
 def _replay_matching(
-    settings: Settings, wanted: Wanted, *, dry_run: bool
+    settings: Settings, wanted: DeadLetterFilters, *, dry_run: bool
 ) -> tuple[Mapping[str, Any], bool]:
     async def work(database: Database) -> tuple[Kinds, ReplayCount]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)
@@ -176,7 +178,7 @@ def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
     if "matched" in shown:
         yield (
             f"{shown['matched']:,} waiting, {shown['replayed']:,} replayed, {shown['skipped']:,}"
-            " could not be"
+            " skipped"
         )
     if "begin" in shown:
         would = "would be " if shown["dry_run"] else ""
@@ -184,7 +186,7 @@ def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
             f"offsets {shown['begin']} to {shown['end'] - 1}: {shown['replayed']:,} deliveries"
             f" {would}queued again, {shown['produced']:,} records {would}produced again"
             if shown["end"] > shown["begin"]
-            else ("Kafka has nothing in this range (any more)")
+            else "Kafka has no records in this range (any more)"
         )
         yield from (f"{count:>9,}  skipped: {reason}" for reason, count in shown["skipped"].items())
     if shown["dry_run"]:

@@ -1,4 +1,4 @@
-"""`notistream doctor`: examines what this installation stands on, and says what to do about what is wrong."""
+"""`notistream doctor`: check what this installation depends on, and say how to repair it."""
 
 import asyncio
 import sys
@@ -23,7 +23,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def doctor(*, as_json: bool) -> None:
-    """Check all that this installation stands on, and say what to do.
+    """Check everything that this installation depends on, and say how to repair it.
 
     Exit status 1: something failed.
     """
@@ -51,7 +51,7 @@ def _show(finding: Finding) -> None:
 
 
 def _findings() -> Iterator[Finding]:
-    """All that can be checked: what a failed check makes impossible is left out."""
+    """All checks that are possible; one that failed may make later ones impossible."""
     try:
         load_settings()
     except Misconfigured as exc:

@@ -1,4 +1,4 @@
-"""`notistream generate`: rewrites the files that are derived from the code, or names those that are stale."""
+"""`notistream generate`: rewrite the files derived from the code, or name those that are stale."""
 
 import asyncio
 import json

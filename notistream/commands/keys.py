@@ -34,7 +34,7 @@ def tenants() -> None:
 @click.argument("name")
 @JSON
 def create(name: str, *, as_json: bool) -> None:
-    """Create a tenant; prints its id. One that is there is left as it is."""
+    """Create a tenant and print its id. An existing one is left as it is."""
 
     async def work(database: Database) -> tuple[StoredTenant, bool]:
         try:
@@ -45,7 +45,7 @@ def create(name: str, *, as_json: bool) -> None:
     with settings_with_services() as settings:
         tenant, new = with_database(settings, work)
     shown = {"id": str(tenant.id), "name": tenant.name, "created": new}
-    note = "" if new else "  (was there)"
+    note = "" if new else "  (existed already)"
     click.echo(orjson.dumps(shown).decode() if as_json else f"{tenant.id}  {tenant.name}{note}")
 
 

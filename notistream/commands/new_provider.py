@@ -1,4 +1,4 @@
-"""The package that `notistream providers new` writes: a provider to begin with, and its contract test."""
+"""The package that `notistream providers new` writes: a provider skeleton and its contract test."""
 
 import re
 from importlib.resources import files
@@ -17,11 +17,11 @@ FILES = {
 
 
 def write(name: str, parent: Path) -> Path:
-    """Write the package into a new folder under `parent`; the folder.
+    """Write the package into a new folder under `parent`, and return the folder.
 
     Raises:
-        ValueError: the name cannot be one, or is taken.
-        FileExistsError: the folder is there.
+        ValueError: the name is not valid, or is taken.
+        FileExistsError: the folder exists.
     """
     if not NAME.fullmatch(name):
         raise ValueError(

@@ -21,7 +21,7 @@ def span(text: str) -> timedelta | None:
     return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
 
 
-class Span(click.ParamType):
+class SpanParameter(click.ParamType):
     """A length of time."""
 
     name = "span"
@@ -37,7 +37,7 @@ class Span(click.ParamType):
         )
 
 
-class Moment(click.ParamType):
+class MomentParameter(click.ParamType):
     """A date and time, or how long ago it was; `ahead`: or how long it is until then."""
 
     name = "moment"
@@ -64,7 +64,7 @@ class Moment(click.ParamType):
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-MOMENT, LATER, SPAN_OF_TIME = Moment(), Moment(ahead=True), Span()
+MOMENT, LATER, SPAN_OF_TIME = MomentParameter(), MomentParameter(ahead=True), SpanParameter()
 
 
 async def tenant_id(database: Queryable, text: str | None) -> UUID | None:

@@ -1,4 +1,4 @@
-"""`notistream pause` and `notistream resume`: hold back a channel or one of its providers, and let it go on."""
+"""`notistream pause` and `notistream resume`: hold back a channel or one of its providers."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -19,12 +19,12 @@ R = TypeVar("R")
 @click.command()
 @click.argument("channel")
 @click.argument("provider", required=False)
-@click.option("--reason", default="", help="Why; for the other operators.")
+@click.option("--reason", default="", help="The reason, for other operators.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def pause(channel: str, provider: str | None, reason: str, *, as_json: bool) -> None:
     """Hold back all messages of CHANNEL, or those that PROVIDER would send.
 
-    Nothing is lost, no attempt is used.
+    No message is lost and no attempt is used.
     """
     stored = _with_pauses(
         channel, provider, lambda pauses, wanted: pauses.pause(wanted, actor=CLI, reason=reason)
@@ -42,8 +42,7 @@ def pause(channel: str, provider: str | None, reason: str, *, as_json: bool) -> 
         )
         return
     click.echo(
-        f"paused {stored.pause}; go on with: notistream resume"
-        f" {str(stored.pause).replace('/', ' ')}"
+        f"paused {stored.pause}; to resume: notistream resume {str(stored.pause).replace('/', ' ')}"
     )
 
 
@@ -52,7 +51,7 @@ def pause(channel: str, provider: str | None, reason: str, *, as_json: bool) -> 
 @click.argument("provider", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def resume(channel: str, provider: str | None, *, as_json: bool) -> None:
-    """Let CHANNEL, or its PROVIDER, go on; what was held back is due now."""
+    """Resume CHANNEL or its PROVIDER; messages that were held back are due now."""
 
     async def work(pauses: Pauses, paused: Pause) -> tuple[Pause, int]:
         return paused, await pauses.resume(paused, actor=CLI)
@@ -71,7 +70,7 @@ def resume(channel: str, provider: str | None, *, as_json: bool) -> None:
 def _with_pauses(
     channel: str, provider: str | None, work: Callable[[Pauses, Pause], Awaitable[R]]
 ) -> R:
-    """Run `work` on what the names mean; names that are unknown are a usage error."""
+    """Run `work` on the pause that the names mean; unknown names are a usage error."""
     with settings_with_services() as settings:
         names = chosen(settings)
 

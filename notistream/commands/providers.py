@@ -1,7 +1,4 @@
-"""`notistream providers`: which are installed, which serve which channel.
-
-`new` writes one to begin with.
-"""
+"""`notistream providers`: show installed providers and their channels; `new` writes a skeleton."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +16,7 @@ from notistream.settings.reading import load_settings
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One installed provider; `why_not` says what is missing where it cannot be used."""
+    """One installed provider; `why_not` says why it cannot be used."""
 
     name: str
     channels: list[str]
@@ -32,7 +29,7 @@ class Installed:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @click.pass_context
 def providers(context: click.Context, *, as_json: bool) -> None:
-    """Show the providers of each channel, in the order in which they are chosen, and all that are installed."""
+    """Show the providers of each channel, in order of choice, and all that are installed."""
     if context.invoked_subcommand:
         return
     settings = load_settings()

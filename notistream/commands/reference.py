@@ -15,6 +15,10 @@ from notistream.settings.plugins import BUILT_IN
 
 WIDTH = 110
 NOTE = "<!-- Derived by `make generate`: change the source, not this page. -->"
+READ = """\
+Read once at the start from the environment and from `.env` in the working directory; the
+environment wins. An empty value counts as unset. Unknown `NOTISTREAM_…` names and bad values stop
+the start."""
 RANGES = {
     "minimum": "≥ {}",
     "exclusiveMinimum": "> {}",
@@ -40,8 +44,8 @@ def env_example() -> str:
     for name, schema in _settings():
         allowed = _allowed(schema)
         about = f"{schema['description']} [{allowed}]" if allowed else schema["description"]
-        told = textwrap.wrap(about, WIDTH - 2, break_on_hyphens=False)
-        lines += ["", *(f"# {line}" for line in told), f"# {name}={_default(schema)}"]
+        meaning = textwrap.wrap(about, WIDTH - 2, break_on_hyphens=False)
+        lines += ["", *(f"# {line}" for line in meaning), f"# {name}={_default(schema)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -62,14 +66,7 @@ def settings_page() -> str:
             "",
             "# Settings",
             "",
-            (
-                "Read once at the start from the environment and from `.env` in the working"
-                " directory; the environment wins."
-            ),
-            (
-                "An empty value counts as unset. Unknown `NOTISTREAM_…` names and bad values stop"
-                " the start."
-            ),
+            *READ.splitlines(),
             "",
             *table(("setting", "default", "values", "meaning"), rows),
             "",
@@ -98,7 +95,7 @@ def schema_page(schema: Schema, migrations: Sequence[str]) -> str:
 
 
 def sql_comments(sql: str) -> Comments:
-    """Comments of a migration: the lines above a table or function, and what follows `--` beside a column."""
+    """Comments of a migration: lines above a table or function, and `-- …` beside a column."""
     found: dict[tuple[str, str | None], str] = {}
     above: list[str] = []
     table = ""
@@ -116,7 +113,7 @@ def sql_comments(sql: str) -> Comments:
 
 
 def _settings() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Those of the product, then those of its own providers that are not among them, by provider."""
+    """Settings of the product, then by provider those that only its providers have."""
     yield from (of_product := dict(_of_model(Settings, PREFIX))).items()
     for name in BUILT_IN:
         model: type[BaseSettings] = provider_class(name).settings_model

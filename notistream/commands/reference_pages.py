@@ -14,27 +14,30 @@ from notistream.observability import metrics
 ON_THE_WIRE = {"counter": "_total"}
 NOT_OVER_HTTP = {"misconfigured": "–"}
 ABOUT_METRICS = """
-Every process serves them at `GET /metrics` for Prometheus; a histogram has the series `_bucket`, `_sum` and `_count`.
-What describes Kafka or the database every worker reports alike: take `max`. The rest belongs to its process: take
-`sum`. Besides them there are `process_…` and `python_info` of the Python client.
+Every process serves its metrics at `GET /metrics` for Prometheus. A histogram has the series
+`_bucket`, `_sum` and `_count`. Every worker reports the same values about Kafka and the database:
+take their `max`. All other values belong to one process: take their `sum`. The Python client adds
+`process_…` and `python_info`.
 """
 ABOUT_EVENTS = f"""
-What happens to notifications is told on the Kafka topic `notistream.events`; from there to the WebSocket `/ws` (see
-[real time](realtime.md)) and, for the types marked so, to [webhooks](webhooks.md). `{TEST_EVENT}` goes to a webhook
-only, when you ask for it.
+Events say what happens to notifications. Workers publish them to the Kafka topic
+`notistream.events`. From there they go to the WebSocket `/ws` (see [real time](realtime.md)) and,
+where the table says so, to [webhooks](webhooks.md). `{TEST_EVENT}` goes only to a webhook, and only
+when you ask for it.
 """
 ABOUT_RECORD = """
-Key: the tenant's id. Value: `{"v": 1, "tenant_id": …, "events": [{"id", "type", "at", "data"}]}`, at most 500 events of
-one tenant, oldest first. A record may come twice: `id` stays the same.
+Key: the tenant's id. Value: `{"v": 1, "tenant_id": …, "events": [{"id", "type", "at", "data"}]}`,
+at most 500 events of one tenant, oldest first. A record may come twice with the same `id`.
 """
 ABOUT_ERRORS = """
-Every failure is an RFC 9457 problem (`application/problem+json`): `type`, `title`, `status`, `detail`, the stable
-`code`, `errors` (a JSON pointer and a message for each invalid field), `trace_id`, and `error`, the detail once more.
-Answers with status 429 or 503 have `Retry-After`. A wrong setting (`misconfigured`) stops the start.
+Every failure is an RFC 9457 problem (`application/problem+json`): `type`, `title`, `status`,
+`detail`, the stable `code`, `errors` (a JSON pointer and a message for each invalid field),
+`trace_id`, and `error`, which repeats the detail. Answers with status 429 or 503 have
+`Retry-After`. A wrong setting (`misconfigured`) stops the start.
 """
 ABOUT_COMMANDS = """
-`notistream COMMAND --help` says the same. Commands work on the database and the broker of the [settings](settings.md),
-wherever they run. Exit status: 0 done, 1 failed, 2 asked wrongly.
+`notistream COMMAND --help` says the same. Commands use the database and the broker of the
+[settings](settings.md), wherever they run. Exit status: 0 success, 1 failure, 2 wrong usage.
 """
 
 
@@ -48,19 +51,19 @@ def metrics_page() -> str:
 
 
 def events_page() -> str:
-    """`docs/events.md`: each type of event, its fields, and who is told."""
-    told = [
+    """`docs/events.md`: each type of event, its fields, and who receives it."""
+    types = [
         (f"`{name}`", "yes" if name in EVENT_TYPES else "", about)
         for name, about in event.TYPES.items()
     ]
     return _page(
         "Events",
         ABOUT_EVENTS,
-        *table(("type", "webhooks", "when"), told),
+        *table(("type", "webhooks", "when"), types),
         "",
         "## Data of `notification.…`",
         "",
-        "What is not known is left out. New fields may come.",
+        "Unknown values are left out. New fields may be added.",
         "",
         *table(("field", "meaning"), _named(event.NOTIFICATION_DATA)),
         "",

@@ -1,4 +1,4 @@
-"""`notistream replay`: send again what ended in a span of time; shows what that means first."""
+"""`notistream replay`: send again what ended in a span of time; shows first what that means."""
 
 import asyncio
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ VERDICTS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Options:
     """What was asked for on the command line."""
 
     since: datetime | None
@@ -94,48 +94,48 @@ class _Wanted:
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent (the default).")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @click.pass_context
-def replay(ctx: click.Context, /, *, channel: str | None, dry_run: bool, **options: object) -> None:
+def replay(ctx: click.Context, /, *, channel: str | None, dry_run: bool, **given: object) -> None:
     """Send again what ended in a span of time, at a rate, at most once per replay.
 
-    Ctrl-C stops the replay; --id ID --yes goes on with it. Exit status 1: it was stopped.
+    Ctrl-C stops the replay; --id ID --yes resumes it. Exit status 1: it was stopped.
     """
-    wanted = _Wanted(channel=CHANNEL_NAMES[channel] if channel else None, **options)  # type: ignore[arg-type]
-    if wanted.since is None and wanted.replay_id is None:
-        raise click.UsageError("give --since, or --id of a replay to go on with")
-    if dry_run and wanted.yes:
+    options = _Options(channel=CHANNEL_NAMES[channel] if channel else None, **given)  # type: ignore[arg-type]
+    if options.since is None and options.replay_id is None:
+        raise click.UsageError("give --since, or --id of a replay to resume")
+    if dry_run and options.yes:
         raise click.UsageError("--yes sends, --dry-run does not: give one of them")
-    if wanted.since and wanted.since >= (wanted.until or datetime.now(UTC)):
+    if options.since and options.since >= (options.until or datetime.now(UTC)):
         raise click.UsageError("--since must lie before --until, and before now")
     with settings_with_services() as settings:
-        stopped = with_database(settings, lambda database: _replay(database, wanted))
+        stopped = with_database(settings, lambda database: _replay(database, options))
     ctx.exit(1 if stopped else 0)
 
 
-async def _replay(database: Database, wanted: _Wanted) -> bool:
+async def _replay(database: Database, options: _Options) -> bool:
     """Whether the replay was stopped before its end."""
     replays = RangeReplays(database)
-    replay_id = wanted.replay_id or uuid7()
-    if wanted.since is None:
+    replay_id = options.replay_id or uuid7()
+    if options.since is None:
         found = await replays.get(replay_id)
-        if wanted.yes:
-            found = await replays.resume(replay_id, rate=wanted.rate, actor=CLI)
-            found = await _finish(replays, found, wanted)
-        return _show_state(found, wanted)
+        if options.yes:
+            found = await replays.resume(replay_id, rate=options.rate, actor=CLI)
+            found = await _finish(replays, found, options)
+        return _show_state(found, options)
     meant = Range(
-        since=wanted.since,
-        until=wanted.until,
-        channel=wanted.channel,
-        statuses=wanted.statuses,
-        tenant_id=await tenant_id(database, wanted.tenant),
+        since=options.since,
+        until=options.until,
+        channel=options.channel,
+        statuses=options.statuses,
+        tenant_id=await tenant_id(database, options.tenant),
     )
     survey = await _survey(replays, meant, replay_id)
-    rate = wanted.rate or PER_S
-    if not wanted.yes or not wanted.as_json:
-        _show_survey(survey, meant, rate=rate, wanted=wanted)
-    if not wanted.yes:
+    rate = options.rate or PER_S
+    if not options.yes or not options.as_json:
+        _show_survey(survey, meant, rate=rate, options=options)
+    if not options.yes:
         return False
     started = await replays.start(replay_id, meant, rate=rate, total=survey.total, actor=CLI)
-    return _show_state(await _finish(replays, started, wanted), wanted)
+    return _show_state(await _finish(replays, started, options), options)
 
 
 async def _survey(replays: RangeReplays, meant: Range, replay_id: UUID) -> Survey:
@@ -150,11 +150,8 @@ async def _survey(replays: RangeReplays, meant: Range, replay_id: UUID) -> Surve
         )
 
 
-async def _finish(replays: RangeReplays, started: StoredReplay, wanted: _Wanted) -> StoredReplay:
-    """Take steps beside the workers, so that it comes to its end where there are none, too.
-
-    Ctrl-C stops it.
-    """
+async def _finish(replays: RangeReplays, started: StoredReplay, options: _Options) -> StoredReplay:
+    """Take steps beside the workers, so that it also ends where none run. Ctrl-C stops it."""
     console = Console(stderr=True)
     columns = (
         TextColumn(f"replay {started.id}"),
@@ -162,7 +159,7 @@ async def _finish(replays: RangeReplays, started: StoredReplay, wanted: _Wanted)
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    hidden = wanted.as_json or not console.is_terminal
+    hidden = options.as_json or not console.is_terminal
     with Progress(*columns, console=console, disable=hidden) as progress:
         task = progress.add_task("replay", total=started.total)
         try:
@@ -176,8 +173,8 @@ async def _finish(replays: RangeReplays, started: StoredReplay, wanted: _Wanted)
     return found
 
 
-def _show_state(found: StoredReplay, wanted: _Wanted) -> bool:
-    if wanted.as_json:
+def _show_state(found: StoredReplay, options: _Options) -> bool:
+    if options.as_json:
         click.echo(orjson.dumps(asdict(found), default=str, option=orjson.OPT_UTC_Z).decode())
     else:
         click.echo(
@@ -185,28 +182,27 @@ def _show_state(found: StoredReplay, wanted: _Wanted) -> bool:
             f" skipped, of {found.total:,}"
         )
         if found.state == STOPPED:
-            click.echo(f"go on with: notistream replay --id {found.id} --yes")
+            click.echo(f"to resume: notistream replay --id {found.id} --yes")
     return found.state == STOPPED
 
 
-def _show_survey(survey: Survey, meant: Range, *, rate: float, wanted: _Wanted) -> None:
-    if wanted.as_json:
-        click.echo(
-            orjson.dumps(
-                {
-                    "dry_run": True,
-                    "range": asdict(meant),
-                    "total": survey.total,
-                    "to_send": survey.count("send"),
-                    "skipped": survey.total - survey.count("send"),
-                    "perhaps_again": survey.perhaps_again,
-                    "replayed_before": survey.replayed_before,
-                    "groups": [asdict(group) for group in survey.groups],
-                },
-                default=str,
-                option=orjson.OPT_UTC_Z,
-            ).decode()
-        )
+def _survey_document(survey: Survey, meant: Range) -> Mapping[str, object]:
+    return {
+        "dry_run": True,
+        "range": asdict(meant),
+        "total": survey.total,
+        "to_send": survey.count("send"),
+        "skipped": survey.total - survey.count("send"),
+        "perhaps_again": survey.perhaps_again,
+        "replayed_before": survey.replayed_before,
+        "groups": [asdict(group) for group in survey.groups],
+    }
+
+
+def _show_survey(survey: Survey, meant: Range, *, rate: float, options: _Options) -> None:
+    if options.as_json:
+        document = _survey_document(survey, meant)
+        click.echo(orjson.dumps(document, default=str, option=orjson.OPT_UTC_Z).decode())
         return
     if survey.groups:
         click.echo(f"{'CHANNEL':8} {'STATUS':10} {'TEMPLATE':20} {'COUNT':>9}  WHAT")
@@ -233,7 +229,7 @@ def _show_survey(survey: Survey, meant: Range, *, rate: float, wanted: _Wanted) 
         )
     if survey.replayed_before:
         click.echo(f"{survey.replayed_before:,} were replayed under this id before")
-    if not wanted.yes:
+    if not options.yes:
         click.echo("nothing was sent; --yes sends")
 
 

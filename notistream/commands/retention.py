@@ -1,4 +1,4 @@
-"""`notistream retention`: delete now what is older than its retention, or say how much that would be."""
+"""`notistream retention`: delete expired rows now, or count them."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ from notistream.recording.retention import Retention, spans
 def retention(*, dry_run: bool, as_json: bool) -> None:
     """Delete what is older than NOTISTREAM_RETENTION_…; what waits is never deleted.
 
-    Workers do the same once in an hour; this does it at once, and rests less.
+    Workers do the same every hour. This command works at once, with shorter rests.
     """
     with settings_with_services() as settings:
         kept = {table: span.days for table, span in spans(settings).items()}

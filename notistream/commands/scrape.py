@@ -1,4 +1,4 @@
-"""What the processes of an installation say on /metrics, reduced to what an operator looks at first."""
+"""The /metrics of all processes of an installation, reduced to what an operator reads first."""
 
 import urllib.request
 from collections import defaultdict
@@ -19,7 +19,7 @@ Samples = Mapping[str, Mapping[Labels, float]]
 
 @dataclass(slots=True)
 class LaneFigures:
-    """A channel and priority: over all workers what is in flight and held, and what waits on Kafka."""
+    """Sums over all workers: in flight and waiting in the lane; and what waits on Kafka."""
 
     in_flight: float = 0.0
     waiting: float = 0.0
@@ -112,7 +112,7 @@ def _channel_and_priority(lane: str) -> tuple[str, str]:
 
 
 def _lanes(seen: Sequence[Samples]) -> Mapping[str, LaneFigures]:
-    """What a worker has is added up; what all say of Kafka is the same, so the largest counts."""
+    """Sums of what each worker has; the largest of what all report alike about Kafka."""
     lanes: defaultdict[str, LaneFigures] = defaultdict(LaneFigures)
     for found in seen:
         for labels, value in found.get(P + "lane_in_flight", {}).items():

@@ -32,10 +32,10 @@ async def seed_demo(database: Database) -> None:
 
 
 async def seed_tenant(database: Database, name: str) -> tuple[bool, IssuedKey]:
-    """A tenant with a recipient and a key, which is shown only now; whether the tenant is new.
+    """Create a tenant with a recipient and a key; also say whether the tenant is new.
 
-    A tenant that was seeded before keeps one seed key: it is rotated, so that whoever uses it has a
-    day to change.
+    A tenant that was seeded before keeps one seed key: it is rotated, so that its users have a day
+    to change.
     """
     tenancy = Tenancy(database)
     try:
@@ -56,11 +56,11 @@ async def seed_tenant(database: Database, name: str) -> tuple[bool, IssuedKey]:
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Only the `default` tenant of AUTH=off, without a key.")
-@click.option("--tenant", default="demo", show_default=True, help="Name of the tenant to make.")
+@click.option("--tenant", default="demo", show_default=True, help="Name of the tenant to create.")
 def seed(*, demo: bool, tenant: str) -> None:
-    """Make a tenant, a key and a recipient, and say how to use them.
+    """Create a tenant, a key and a recipient, and say how to use them.
 
-    Again: a new key in the place of the old one.
+    Run again, it replaces the key by a new one.
     """
     with settings_with_services() as settings:
         with_database(settings, seed_demo)
@@ -78,8 +78,8 @@ def _what_is_there(tenant: str, *, new: bool) -> str:
         ""
         if new
         else (
-            "\nThe tenant was there. A seed key that it had works for another 24 hours; this one"
-            " takes its place."
+            "\nThe tenant existed already. Its old seed key works for another 24 hours; this key"
+            " replaces it."
         )
     )
     return f"tenant {tenant}\nrecipient {DEMO_RECIPIENT}\nstarter templates {texts}{again}"

@@ -29,7 +29,7 @@ from notistream.settings.reading import load_settings
 def send(
     channel: str, recipient: str, content: str, priority: str, key: str | None, *, as_json: bool
 ) -> None:
-    """Send CONTENT to RECIPIENT over CHANNEL; says its id, and how to see what became of it."""
+    """Send CONTENT to RECIPIENT over CHANNEL; print its id and how to trace it."""
     settings = load_settings()
     body = {"channel": channel, "recipient": recipient, "content": content, "priority": priority}
     request = urllib.request.Request(
@@ -51,9 +51,7 @@ def send(
 
 
 def _accepted(notification: dict[str, str]) -> str:
-    return (
-        f"accepted {notification['id']}\nwhat becomes of it: notistream trace {notification['id']}"
-    )
+    return f"accepted {notification['id']}\nto follow it: notistream trace {notification['id']}"
 
 
 def _reason(answer: str) -> str:

@@ -1,4 +1,4 @@
-"""What every command needs first: settings that name a database and a broker, the local ones where none are set."""
+"""Settings with a database and a broker for every command; local services where none are set."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

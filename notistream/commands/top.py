@@ -1,4 +1,4 @@
-"""`notistream top`: a live view of lanes, rates, lag, breakers and dead letters, from the processes' own /metrics."""
+"""`notistream top`: a live view of lanes, rates, lag, breakers and dead letters."""
 
 import sys
 import time
@@ -43,8 +43,8 @@ def top(*, urls: Sequence[str], interval: float, once: bool, as_json: bool) -> N
     first = look(chosen)
     if not any(first.processes.values()):
         click.echo(
-            f"error: nobody answers at {', '.join(chosen) or 'any port of this machine'}; name one"
-            " with --url",
+            f"error: no process answers at {', '.join(chosen) or 'any port of this machine'}; name"
+            " one with --url",
             err=True,
         )
         sys.exit(1)

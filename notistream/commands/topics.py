@@ -1,4 +1,4 @@
-"""`notistream topics`: create the topics, say what is wrong with them, or give them more partitions."""
+"""`notistream topics`: create the topics, check them, or give them more partitions."""
 
 import asyncio
 import time
@@ -14,10 +14,10 @@ from notistream.kafka import topics as kafka_topics
 from notistream.settings.model import Settings
 
 PATIENCE_S = 3.0
-NEXT = """If NOTISTREAM_TOPIC_PARTITIONS is set, set NOTISTREAM_TOPIC_PARTITIONS={count} for every process.
-Restart the API, then start the workers.
-Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one
-may come after what is sent from now on."""
+NEXT = """If NOTISTREAM_TOPIC_PARTITIONS is set, set NOTISTREAM_TOPIC_PARTITIONS={count} for every
+process. Restart the API, then start the workers. Some recipients have moved to another partition:
+their limits start again from zero, and messages that still wait on the old partition may arrive
+after newer ones."""
 
 
 @click.command()
@@ -51,7 +51,7 @@ async def _grow(settings: Settings, database: Database, count: int) -> int:
     """How many topics were changed."""
     deadline = time.monotonic() + PATIENCE_S
     while (running := await slots.live(database)) and time.monotonic() < deadline:
-        await asyncio.sleep(0.2)  # PostgreSQL may not have missed yet one that has just stopped
+        await asyncio.sleep(0.2)  # PostgreSQL notices late that a worker stopped
     if running:
         raise Conflict(
             f"stop the workers first: {', '.join(f'slot {slot}' for slot in running)} still runs"

@@ -33,7 +33,7 @@ SHOWN_INPUT = 60
     help="Machine-readable output: the same as GET …/trace answers.",
 )
 def trace(notification_id: UUID, *, as_json: bool) -> None:
-    """Show why notification ID, of any tenant, is where it is: every gate, every provider call."""
+    """Show every gate and every provider call of notification ID, of any tenant."""
 
     async def work(database: Database) -> tuple[StoredNotification, Timeline]:
         found = await stored.find(database, notification_id)

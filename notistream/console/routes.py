@@ -1,33 +1,40 @@
-"""The rows of the route table that are the console."""
+"""The console's part of the route table."""
 
 from aiohttp import web
 
-from notistream.console import assets, audit_log, health, overview, pauses, sign_in
-from notistream.console.dead_letter_routes import DEAD_LETTERS
-from notistream.console.notification_routes import NOTIFICATIONS
-from notistream.console.people_routes import PEOPLE
-from notistream.console.route import action_route, page_route
-from notistream.console.template_routes import TEMPLATES
+from notistream.console.audit_log.routes import ROUTES as AUDIT_LOG
+from notistream.console.dead_letters.routes import ROUTES as DEAD_LETTERS
+from notistream.console.health import handlers as health
+from notistream.console.health.routes import ROUTES as HEALTH
+from notistream.console.notifications.routes import ROUTES as NOTIFICATIONS
+from notistream.console.overview.routes import ROUTES as OVERVIEW
+from notistream.console.recipients.routes import ROUTES as RECIPIENTS
+from notistream.console.replays.routes import ROUTES as REPLAYS
+from notistream.console.sandbox.routes import ROUTES as SANDBOX
+from notistream.console.shell import assets
+from notistream.console.sign_in.routes import ROUTES as SIGN_IN
+from notistream.console.templates.routes import ROUTES as TEMPLATES
+from notistream.console.tenants.routes import ROUTES as TENANTS
+from notistream.console.webhooks.routes import ROUTES as WEBHOOKS
 from notistream.web.server.route import Route
 
 CONSOLE = (
     Route(method="GET", path="/console/assets/{name}", handler=assets.serve, public=True),
-    Route(method="GET", path="/console/sign-in", handler=sign_in.ask, public=True),
-    Route(method="POST", path="/console/sign-in", handler=sign_in.enter, public=True),
-    action_route("/sign-out", sign_in.leave),
-    page_route("", overview.show),
-    page_route("/", overview.to_it),
-    action_route("/pauses", pauses.pause),
-    action_route("/pauses/resume", pauses.resume),
+    *SIGN_IN,
+    *OVERVIEW,
     *NOTIFICATIONS,
     *DEAD_LETTERS,
-    *PEOPLE,
+    *REPLAYS,
+    *TENANTS,
+    *RECIPIENTS,
+    *WEBHOOKS,
+    *SANDBOX,
     *TEMPLATES,
-    page_route("/health", health.show),
-    page_route("/audit-log", audit_log.show),
+    *HEALTH,
+    *AUDIT_LOG,
 )
 
 
 def prepare(app: web.Application) -> None:
-    """What pages keep for the time that the application runs."""
+    """Create what pages keep while the application runs."""
     health.prepare(app)

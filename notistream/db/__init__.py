@@ -1,1 +1,1 @@
-"""PostgreSQL: SQL lives in `sql/*.sql`, each query reached through one typed function of this package."""
+"""PostgreSQL: statements live in `sql/*.sql`, and one typed function here runs each of them."""

@@ -1,4 +1,4 @@
-"""The audit's queries: pages of what was accepted, suspects among it, and their repair."""
+"""The audit: pages of what was accepted, suspects among them, and their repair."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """What was accepted for a tenant in an hour (UTC), how much of it has ended, how much waits too long."""
+    """What a tenant sent in an hour (UTC): accepted, ended, and waiting for too long."""
 
     tenant_id: UUID
     hour: datetime
@@ -91,15 +91,15 @@ async def page(
 ) -> Page:
     """The next page of the window; see the statement for `horizons`."""
     row = await db.fetchrow(
-        SQL["page"],
-        after,
-        window.last_id,
-        window.tenant_id,
-        limit,
-        lease,
-        list(horizons),
-        list(horizons.values()),
-        window.since,
+        *SQL["page"](
+            after=after,
+            last_id=window.last_id,
+            tenant_id=window.tenant_id,
+            since=window.since,
+            limit=limit,
+            lease=lease,
+            horizons=[{"topic": topic, "at": at} for topic, at in horizons.items()],
+        )
     )
     assert row is not None
     return Page(
@@ -128,38 +128,34 @@ def _moment(epoch: float) -> datetime:
 
 
 async def still_missing(db: Queryable, suspects: Sequence[Suspect]) -> frozenset[UUID]:
-    """Those that have not moved on, and are in no outbox entry."""
-    rows = await db.fetch(SQL["still_missing"], *_columns(suspects), [s.status for s in suspects])
+    """The suspects that have not changed since and are in no outbox entry."""
+    rows = await db.fetch(*SQL["still_missing"](suspects=suspects))
     return frozenset(row["id"] for row in rows)
 
 
 async def repair(db: Queryable, suspects: Sequence[Suspect]) -> frozenset[UUID]:
-    """Wake what still stands as it was found; the ids woken."""
+    """Wake the suspects that have not changed since; the ids woken."""
     others = [s for s in suspects if s.status != "processing"]
     claimed = [s for s in suspects if s.status == "processing"]
     rows = [
-        *await db.fetch(SQL["repair"], *_columns(others), [s.status for s in others]),
-        *await db.fetch(SQL["restore_leases"], *_columns(claimed)),
+        *await db.fetch(*SQL["repair"](suspects=others)),
+        *await db.fetch(*SQL["restore_leases"](suspects=claimed)),
     ]
     return frozenset(row["id"] for row in rows)
 
 
-def _columns(suspects: Sequence[Suspect]) -> tuple[list[UUID], list[int]]:
-    return [s.id for s in suspects], [s.seq for s in suspects]
-
-
 async def forget_repairs(db: Queryable) -> None:
     """Forget repairs of long ago."""
-    await db.fetch(SQL["forget_repairs"])
+    await db.fetch(*SQL["forget_repairs"]())
 
 
 async def try_lock(db: Queryable) -> bool:
-    """Take the audit's lock for the rest of this transaction, where nobody has it."""
-    row = await db.fetchrow(SQL["try_lock"], LOCK)
+    """Take the audit's lock for the rest of this transaction, if it is free."""
+    row = await db.fetchrow(*SQL["try_lock"](lock=LOCK))
     return bool(row and row["locked"])
 
 
 async def last_run(db: Queryable) -> LastRun | None:
-    """The last audit that came to its end, in the last two days."""
-    row = await db.fetchrow(SQL["last_run"], ACTION)
+    """The last audit that finished in the last two days."""
+    row = await db.fetchrow(*SQL["last_run"](action=ACTION))
     return LastRun(row["at"], row["age"], row["details"]) if row else None

@@ -32,9 +32,13 @@ async def record(
 
     `actor` is CLI, ADMIN, WORKER or a tenant's id, `action` a word such as `dlq.replay`.
     """
-    await db.fetch(SQL["record"], actor, action, storable(target), details or {})
+    await db.fetch(
+        *SQL["record"](actor=actor, action=action, target=storable(target), details=details or {})
+    )
 
 
 async def list_page(db: Queryable, *, before: int | None = None, limit: int) -> list[AuditEntry]:
     """At most `limit` actions, newest first."""
-    return [AuditEntry(**dict(row)) for row in await db.fetch(SQL["list"], before, limit)]
+    return [
+        AuditEntry(**dict(row)) for row in await db.fetch(*SQL["list"](before=before, limit=limit))
+    ]

@@ -15,7 +15,9 @@ async def create(
     db: Queryable, batch_id: UUID, tenant_id: UUID, *, total: int, rejected: int
 ) -> StoredBatch:
     """Store a batch of `total` accepted and `rejected` refused items."""
-    row = await db.fetchrow(SQL["create"], batch_id, tenant_id, total, rejected)
+    row = await db.fetchrow(
+        *SQL["create"](id=batch_id, tenant_id=tenant_id, total_count=total, rejected_count=rejected)
+    )
     assert row is not None
     return StoredBatch(
         id=batch_id,
@@ -28,5 +30,5 @@ async def create(
 
 
 async def get(db: Queryable, tenant_id: UUID, batch_id: UUID) -> StoredBatch | None:
-    row = await db.fetchrow(SQL["get"], tenant_id, batch_id)
+    row = await db.fetchrow(*SQL["get"](tenant_id=tenant_id, id=batch_id))
     return StoredBatch(**{name: row[name] for name in FIELDS}) if row else None

@@ -1,11 +1,11 @@
-"""Circuit breakers that are not closed, as each worker slot last told."""
+"""Circuit breakers that are not closed, as each worker slot last reported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from notistream.db.pool import Queryable
-from notistream.db.queries import load
+from notistream.db.queries import load, named
 from notistream.db.records import storable
 
 SQL = load("breakers")
@@ -23,8 +23,8 @@ class OpenBreaker:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldBreaker:
-    """A breaker that is not closed, as a worker slot last told."""
+class ReportedBreaker:
+    """A breaker that is not closed, as a worker slot last reported."""
 
     slot: int
     channel: str
@@ -35,19 +35,16 @@ class ToldBreaker:
     probe_at: datetime
 
 
-async def list_all(db: Queryable) -> list[ToldBreaker]:
-    """By channel and provider; also what workers told that are gone by now."""
-    return [ToldBreaker(**dict(row)) for row in await db.fetch(SQL["list"])]
+async def list_all(db: Queryable) -> list[ReportedBreaker]:
+    """By channel and provider; includes reports of workers that are gone by now."""
+    return [ReportedBreaker(**dict(row)) for row in await db.fetch(*SQL["list"]())]
 
 
 async def replace(db: Queryable, slot: int, breakers: Sequence[OpenBreaker]) -> None:
     """Make these the breakers of the slot that are not closed."""
     await db.fetch(
-        SQL["replace"],
-        slot,
-        [b.channel for b in breakers],
-        [b.provider for b in breakers],
-        [b.state for b in breakers],
-        [storable(b.reason) for b in breakers],
-        [b.probe_in_s for b in breakers],
+        *SQL["replace"](
+            slot=slot,
+            breakers=[{**named(b), "reason": storable(b.reason)} for b in breakers],
+        )
     )

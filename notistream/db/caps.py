@@ -1,4 +1,4 @@
-"""Uses of frequency caps: one row per notification that was let through."""
+"""Uses of frequency caps: one row for each notification that was let through."""
 
 from datetime import timedelta
 
@@ -13,20 +13,28 @@ LONGEST_WINDOW = timedelta(days=366)
 
 
 class CapLedger:
-    """Implements `delivery.ports.Caps`: one recipient and channel at a time, whichever worker asks."""
+    """Implements `delivery.ports.Caps`: all workers take turns for a recipient and channel."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def take(self, claimed: Claimed, cap: FrequencyCap) -> CapUse:
         """See `delivery.ports.Caps`."""
-        who = (claimed.tenant_id, claimed.recipient_id, claimed.channel)
+        who = {
+            "tenant_id": claimed.tenant_id,
+            "recipient_id": claimed.recipient_id,
+            "channel": claimed.channel,
+        }
         async with self._database.transaction() as db:
-            await db.fetchrow(
-                SQL["lock"], str(who[0]), *who[1:]
-            )  # a statement of its own: the next one sees all
+            # The lock is a statement of its own, so that the next one sees what others counted.
+            await db.fetchrow(*SQL["lock"](**who))
             row = await db.fetchrow(
-                SQL["take"], *who, claimed.id, cap.count, timedelta(seconds=cap.window_s)
+                *SQL["take"](
+                    **who,
+                    notification_id=claimed.id,
+                    count=cap.count,
+                    window=timedelta(seconds=cap.window_s),
+                )
             )
         assert row is not None
         return CapUse(row["allowed"], row["used"], row["free_at"])
@@ -34,6 +42,6 @@ class CapLedger:
 
 async def forget(db: Queryable) -> int:
     """Delete uses older than the longest window; how many."""
-    row = await db.fetchrow(SQL["forget"], LONGEST_WINDOW)
+    row = await db.fetchrow(*SQL["forget"](window=LONGEST_WINDOW))
     assert row is not None
     return int(row["count"])

@@ -1,4 +1,4 @@
-"""Deliveries per channel and minute, sampled from the hourly totals so that finishing a delivery costs no more."""
+"""Deliveries per channel and minute, sampled from the hourly totals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SQL = load("channel_minutes")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a channel delivered in a span of time that begins `at`; `minutes` of it were measured."""
+    """What a channel delivered in a span from `at` on; `minutes` of it were measured."""
 
     channel: str
     at: datetime
@@ -24,18 +24,18 @@ class Span:
 
 
 async def sample(db: Queryable) -> None:
-    """Note the totals as they are now; call it every few seconds, on as many workers as there are."""
-    await db.fetch(SQL["sample"], list(CHANNELS))
+    """Sample the totals as they are now; every worker calls this every few seconds."""
+    await db.fetch(*SQL["sample"](channels=list(CHANNELS)))
 
 
 async def forget(db: Queryable) -> None:
     """Delete what is older than two days."""
-    await db.fetch(SQL["forget"])
+    await db.fetch(*SQL["forget"]())
 
 
 async def series(db: Queryable, *, since: datetime, every: timedelta) -> Sequence[Span]:
-    """What was measured since a full minute, by channel and in the order of time.
+    """What was measured since a full minute, by channel and time.
 
-    Not measured: no span.
+    A span that was not measured is left out.
     """
-    return [Span(**dict(row)) for row in await db.fetch(SQL["series"], since, every)]
+    return [Span(**dict(row)) for row in await db.fetch(*SQL["series"](since=since, every=every))]

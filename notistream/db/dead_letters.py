@@ -1,4 +1,4 @@
-"""Dead letters: failed deliveries and undecodable records, kept until an operator replays or deletes them."""
+"""Dead letters: failed deliveries and undecodable records, to be replayed or deleted."""
 
 import base64
 import re
@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from notistream.db.pool import Queryable
-from notistream.db.queries import load
+from notistream.db.queries import load, named
 from notistream.db.records import storable
 from notistream.db.replay import Replayed
 from notistream.kafka.records import BadRecord, FailedDelivery, Headers, OutboxEntry, outbox_entries
@@ -40,14 +40,14 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeDeadLetter(DeadLetter):
-    """An entry with its bytes and its history: every provider call of this chain and of those before."""
+    """An entry with its bytes and every provider call of this chain and earlier ones."""
 
     key: bytes | None
     value: bytes | None
     headers: Headers
     history: Sequence[Mapping[str, Any]]
     notification_status: str | None
-    """None: there is no such notification, or none any more."""
+    """None: the notification does not exist, or no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +64,6 @@ class Filter:
     until: datetime | None = None
     replayed: bool | None = None
 
-    def values(self) -> tuple[Any, ...]:
-        """As the queries take them."""
-        return (
-            self.tenant_id,
-            self.channel,
-            self.reason,
-            self.notification_id,
-            self.template,
-            self.since,
-            self.until,
-            self.replayed,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
@@ -85,14 +72,14 @@ class Prospect:
     letter: DeadLetter
     notification_status: str | None
     lost: bool
-    """Its bytes were too large for Kafka, and are gone."""
+    """Its bytes were too large for Kafka and are lost."""
     size: int
     """Of the record, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burials:
-    """So many of a channel were buried in a span of time that begins `at`."""
+    """How many of a channel were dead-lettered in a span of time that begins `at`."""
 
     channel: str
     at: datetime
@@ -101,7 +88,7 @@ class Burials:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """So many entries of one channel have this reason."""
+    """How many entries of one channel have this reason."""
 
     channel: str
     reason: str
@@ -111,7 +98,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """So many entries in all, and the kinds that are the most of them."""
+    """How many entries there are, and the most frequent kinds of them."""
 
     total: int
     most: Sequence[Kind]
@@ -127,7 +114,7 @@ class Reference:
 
 
 async def store_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
-    """Keep it as a dead letter, once per place; what is to be published for it."""
+    """Store it as a dead letter, once for each place on Kafka; what is to be published."""
     about = {
         "dlq.topic": record.topic,
         "dlq.partition": str(record.partition),
@@ -137,17 +124,18 @@ async def store_record(db: Queryable, record: BadRecord) -> list[OutboxEntry]:
     }
     found = _headers(record)
     row = await db.fetchrow(
-        SQL["store_record"],
-        record.id,
-        record.channel,
-        storable(record.reason),
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        found,
-        [*found, *map(list, about.items())],
+        *SQL["store_record"](
+            id=record.id,
+            channel=record.channel,
+            reason=storable(record.reason),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            headers=found,
+            published_headers=[*found, *map(list, about.items())],
+        ),
     )
     return outbox_entries(row["entries"]) if row else []
 
@@ -160,42 +148,50 @@ def _headers(record: BadRecord) -> list[list[Any]]:
 
 
 async def keep_records(db: Queryable, records: Sequence[BadRecord]) -> frozenset[UUID]:
-    """Make sure that these are in the table; the ids of those that were not."""
-    rows = await db.fetch(
-        SQL["keep_records"],
-        [r.id for r in records],
-        [r.channel for r in records],
-        [storable(r.reason) for r in records],
-        [storable(r.topic) for r in records],
-        [r.partition for r in records],
-        [r.offset for r in records],
-        [r.key for r in records],
-        [r.value for r in records],
-        [_json(_headers(r)) for r in records],
-        [r.created_at for r in records],
-    )
+    """Store those that are not stored yet; their ids."""
+    rows = await db.fetch(*SQL["keep_records"](records=[_record_row(record) for record in records]))
     return frozenset(row["id"] for row in rows)
 
 
 async def keep_failures(db: Queryable, failures: Sequence[FailedDelivery]) -> frozenset[UUID]:
-    """Make sure that these are in the table; the ids of those that were not."""
+    """Store those that are not stored yet; their ids."""
     rows = await db.fetch(
-        SQL["keep_failures"],
-        [f.id for f in failures],
-        [f.notification_id for f in failures],
-        [f.tenant_id for f in failures],
-        [f.channel for f in failures],
-        [storable(f.reason) or "failed" for f in failures],
-        [f.attempts for f in failures],
-        [f.chain for f in failures],
-        [storable(f.topic) for f in failures],
-        [f.partition for f in failures],
-        [f.offset for f in failures],
-        [f.key for f in failures],
-        [_json(f.history) for f in failures],
-        [f.created_at for f in failures],
+        *SQL["keep_failures"](failures=[_failure_row(failure) for failure in failures])
     )
     return frozenset(row["id"] for row in rows)
+
+
+def _record_row(record: BadRecord) -> Mapping[str, Any]:
+    return {
+        "id": record.id,
+        "channel": record.channel,
+        "reason": storable(record.reason),
+        "topic": storable(record.topic),
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": record.key,
+        "value": record.value,
+        "headers": _json(_headers(record)),
+        "created_at": record.created_at,
+    }
+
+
+def _failure_row(failure: FailedDelivery) -> Mapping[str, Any]:
+    return {
+        "id": failure.id,
+        "notification_id": failure.notification_id,
+        "tenant_id": failure.tenant_id,
+        "channel": failure.channel,
+        "reason": storable(failure.reason) or "failed",
+        "attempts": failure.attempts,
+        "chain": failure.chain,
+        "topic": storable(failure.topic),
+        "partition": failure.partition,
+        "offset": failure.offset,
+        "key": failure.key,
+        "history": _json(failure.history),
+        "created_at": failure.created_at,
+    }
 
 
 def _json(value: Any) -> str:
@@ -210,13 +206,13 @@ async def list_page(
     db: Queryable, shown: Filter, *, before: UUID | None = None, limit: int
 ) -> list[DeadLetter]:
     """At most `limit`, newest first."""
-    rows = await db.fetch(SQL["list"], before, *shown.values(), limit)
+    rows = await db.fetch(*SQL["list"](before=before, **named(shown), limit=limit))
     return [DeadLetter(**dict(row)) for row in rows]
 
 
 async def kinds(db: Queryable, meant: Filter, *, limit: int) -> Kinds:
     """How many there are, and at most `limit` kinds of them, the most frequent first."""
-    rows = await db.fetch(SQL["kinds"], *meant.values(), limit)
+    rows = await db.fetch(*SQL["kinds"](**named(meant), limit=limit))
     return Kinds(
         rows[0]["total"] if rows else 0,
         [Kind(row["channel"], row["reason"], row["undecodable"], row["count"]) for row in rows],
@@ -226,12 +222,15 @@ async def kinds(db: Queryable, meant: Filter, *, limit: int) -> Kinds:
 async def over_time(
     db: Queryable, *, since: datetime, every: timedelta, channel: str | None = None
 ) -> Sequence[Burials]:
-    """How many were buried, by channel and span of time."""
-    return [Burials(**dict(row)) for row in await db.fetch(SQL["over_time"], since, every, channel)]
+    """How many were dead-lettered, by channel and span of time."""
+    return [
+        Burials(**dict(row))
+        for row in await db.fetch(*SQL["over_time"](since=since, every=every, channel=channel))
+    ]
 
 
 async def prospects(db: Queryable, ids: Sequence[UUID]) -> list[Prospect]:
-    """Those of the ids that are there, newest first."""
+    """Those of the ids that exist, newest first."""
     return [
         Prospect(
             letter=DeadLetter(**{name: row[name] for name in DeadLetter.__dataclass_fields__}),
@@ -239,7 +238,7 @@ async def prospects(db: Queryable, ids: Sequence[UUID]) -> list[Prospect]:
             lost=row["lost"],
             size=row["size"],
         )
-        for row in await db.fetch(SQL["prospects"], ids)
+        for row in await db.fetch(*SQL["prospects"](ids=ids))
     ]
 
 
@@ -248,18 +247,19 @@ async def next_references(
 ) -> list[Reference]:
     """At most `limit`, oldest first."""
     return [
-        Reference(**dict(row)) for row in await db.fetch(SQL["next"], after, *meant.values(), limit)
+        Reference(**dict(row))
+        for row in await db.fetch(*SQL["next"](after=after, **named(meant), limit=limit))
     ]
 
 
 async def references(db: Queryable, ids: Sequence[UUID]) -> list[Reference]:
-    """Those of the ids that are there."""
-    return [Reference(**dict(row)) for row in await db.fetch(SQL["references"], ids)]
+    """Those of the ids that exist."""
+    return [Reference(**dict(row)) for row in await db.fetch(*SQL["references"](ids=ids))]
 
 
 async def get(db: Queryable, entry_id: UUID) -> WholeDeadLetter | None:
     """One that is not deleted."""
-    row = await db.fetchrow(SQL["get"], entry_id)
+    row = await db.fetchrow(*SQL["get"](id=entry_id))
     if row is None:
         return None
     shown = {name: row[name] for name in DeadLetter.__dataclass_fields__}
@@ -286,24 +286,24 @@ async def replay_records(
 
     `prefix` of the topics' names.
     """
-    row = await db.fetchrow(SQL["replay_records"], ids, prefix, largest)
+    row = await db.fetchrow(*SQL["replay_records"](ids=ids, prefix=prefix, largest=largest))
     assert row is not None
     return Replayed(frozenset(row["replayed"]), outbox_entries(row["entries"]))
 
 
 async def mark_replayed(db: Queryable, ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Note that these were replayed in another way; not those that still could be."""
-    return frozenset(row["id"] for row in await db.fetch(SQL["mark_replayed"], ids))
+    """Mark those that were replayed in another way; the ids marked."""
+    return frozenset(row["id"] for row in await db.fetch(*SQL["mark_replayed"](ids=ids)))
 
 
 async def clock(db: Queryable) -> datetime:
     """The database's time."""
-    row = await db.fetchrow(SQL["clock"])
+    row = await db.fetchrow(*SQL["clock"]())
     assert row is not None
     now: datetime = row["now"]
     return now
 
 
 async def delete(db: Queryable, ids: Sequence[UUID]) -> frozenset[UUID]:
-    """Clear and hide them; the ids of those that were there."""
-    return frozenset(row["id"] for row in await db.fetch(SQL["delete"], ids))
+    """Clear and hide them; the ids of those that existed."""
+    return frozenset(row["id"] for row in await db.fetch(*SQL["delete"](ids=ids)))

@@ -1,7 +1,7 @@
-"""The delivery protocol: every step is one conditional statement, and whoever loses changes no row."""
+"""The delivery protocol: each step is one conditional statement; a loser changes no row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -29,32 +29,20 @@ from notistream.kafka.records import OutboxEntry, outbox_entries
 
 SQL = load("deliveries")
 TIMER_GRACE = timedelta(seconds=5)
-COPIED = (
-    "id",
-    "tenant_id",
-    "channel",
-    "recipient_id",
-    "content",
-    "subject",
-    "template_id",
-    "template_name",
-    "template_version",
-    "template_variables",
-    "expires_at",
-    "category",
-    "correlation_id",
-    "traceparent",
-    "chain",
-    "attempts",
-    "lease_token",
-    "claimed_at",
-    "next_provider",
-    "timezone",
-    "suppressed",
-    "locale",
-    "test",
-    "erased",
+COMPUTED = frozenset(
+    {
+        "call_before",
+        "claimed_clock",
+        "devices",
+        "on_unknown",
+        "preferences",
+        "preferences_fault",
+        "priority",
+        "recipient",
+    }
 )
+"""Fields of `Claimed` that are not simply columns of the claim."""
+COPIED = tuple(f.name for f in fields(Claimed) if f.name not in COMPUTED)
 
 
 async def claim(
@@ -62,13 +50,11 @@ async def claim(
 ) -> Mapping[UUID, Claimed]:
     """Claim for worker slot `owner`.
 
-    What is missing in the answer was taken, cancelled or is stale.
+    Turns missing from the answer were taken or cancelled, or are stale.
 
     `call_before` is half a lease from now, on this process's monotonic clock.
     """
-    rows = await db.fetch(
-        SQL["claim"], [t.id for t in turns], [t.seq for t in turns], uuid7(), owner, lease
-    )
+    rows = await db.fetch(*SQL["claim"](turns=turns, lease_token=uuid7(), owner=owner, lease=lease))
     clock = call_before - lease.total_seconds() / 2
     return {row["id"]: _claimed(row, clock, call_before) for row in rows}
 
@@ -95,13 +81,13 @@ def _claimed(row: asyncpg.Record, clock: float, call_before: float) -> Claimed:
 
 
 def _devices(row: asyncpg.Record) -> Sequence[str]:
-    """All that did not refuse it before: a refusal would only be repeated."""
+    """All devices but those that refused the message before and would refuse it again."""
     refused = row["refused_devices"] or ()
     return [token for token in row["push_tokens"] if device_mark(token) not in refused]
 
 
 def wishes(row: asyncpg.Record) -> tuple[Preferences, str | None]:
-    """The preferences, and what is wrong with them: they are one claim's own, its neighbours know nothing of it."""
+    """The preferences, and why they cannot be read; the other claims are not affected."""
     if row["wishes"] is None:
         return NO_WISHES, None
     try:
@@ -125,7 +111,7 @@ def contact(row: asyncpg.Record, channel: str, recipient_id: str | None) -> str 
 
 @dataclass(frozen=True, slots=True)
 class Finishing:
-    """A claimed delivery, how it ends, and the record that brought it, where that is known."""
+    """A claimed delivery, how it ends, and the record that brought it, if known."""
 
     id: UUID
     lease_token: UUID
@@ -143,30 +129,33 @@ class Changed:
 
 async def finish(db: Queryable, items: Sequence[Finishing]) -> Changed:
     """End deliveries under their lease tokens; a missing id means that the lease was lost."""
-    ends = [item.end for item in items]
-    row = await db.fetchrow(
-        SQL["finish"],
-        [i.id for i in items],
-        [i.lease_token for i in items],
-        [e.status.value for e in ends],
-        [storable(e.reason) for e in ends],
-        [e.delay_s for e in ends],
-        [e.outcome.value for e in ends],
-        [storable(e.error) for e in ends],
-        [e.provider for e in ends],
-        [storable(e.provider_message_id) for e in ends],
-        [e.duration_ms for e in ends],
-        [storable(e.subject) for e in ends],
-        [storable(e.content) for e in ends],
-        [_steps(e.steps) for e in ends],
-        [uuid7() for _ in ends],
-        [e.next_provider for e in ends],
-        [i.origin.topic if i.origin else None for i in items],
-        [i.origin.partition if i.origin else None for i in items],
-        [i.origin.offset if i.origin else None for i in items],
-    )
+    row = await db.fetchrow(*SQL["finish"](ends=[_end_row(item, item.end) for item in items]))
     assert row is not None
     return Changed(frozenset(row["finished"]), outbox_entries(row["entries"]))
+
+
+def _end_row(item: Finishing, end: Finish) -> Mapping[str, Any]:
+    origin = item.origin
+    return {
+        "id": item.id,
+        "token": item.lease_token,
+        "status": end.status,
+        "reason": storable(end.reason),
+        "delay": end.delay_s,
+        "outcome": end.outcome,
+        "error": storable(end.error),
+        "provider": end.provider,
+        "next_provider": end.next_provider,
+        "provider_message_id": storable(end.provider_message_id),
+        "duration_ms": end.duration_ms,
+        "subject": storable(end.subject),
+        "content": storable(end.content),
+        "steps": _steps(end.steps),
+        "dead_letter_id": uuid7(),
+        "topic": origin.topic if origin else None,
+        "partition": origin.partition if origin else None,
+        "offset": origin.offset if origin else None,
+    }
 
 
 def _steps(steps: Sequence[Step]) -> str:
@@ -188,15 +177,16 @@ def _step(step: Step) -> Mapping[str, Any]:
 
 
 async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> Changed:
-    """Note a stale worker's outcome; its id is in the answer when its success was still accepted."""
+    """Record a stale worker's outcome; the id is returned if a success was still accepted."""
     row = await db.fetchrow(
-        SQL["finish_late"],
-        claimed.id,
-        claimed.chain,
-        claimed.attempts,
-        end.outcome.value,
-        end.provider,
-        storable(end.provider_message_id),
+        *SQL["finish_late"](
+            id=claimed.id,
+            chain=claimed.chain,
+            attempts=claimed.attempts,
+            outcome=end.outcome.value,
+            provider=end.provider,
+            provider_message_id=storable(end.provider_message_id),
+        ),
     )
     assert row is not None
     return Changed(
@@ -205,14 +195,20 @@ async def finish_late(db: Queryable, claimed: Claimed, end: Finish) -> Changed:
 
 
 async def park(db: Queryable, items: Sequence[Parking]) -> Changed:
-    """Turn pending into deferred, without using an attempt."""
+    """Make pending turns deferred, without using an attempt."""
     row = await db.fetchrow(
-        SQL["park"],
-        [i.turn.id for i in items],
-        [i.turn.seq for i in items],
-        [i.delay_s for i in items],
-        [i.gate for i in items],
-        [i.reason for i in items],
+        *SQL["park"](
+            turns=[
+                {
+                    "id": item.turn.id,
+                    "seq": item.turn.seq,
+                    "delay": item.delay_s,
+                    "gate": item.gate,
+                    "reason": item.reason,
+                }
+                for item in items
+            ]
+        )
     )
     assert row is not None
     return Changed(frozenset(row["parked"]), outbox_entries(row["entries"]))
@@ -220,18 +216,18 @@ async def park(db: Queryable, items: Sequence[Parking]) -> Changed:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """What was queued, and for those that came early: in how many seconds they are due."""
+    """What is to be published, and in how many seconds early turns are due."""
 
     entries: list[OutboxEntry]
     early: Mapping[Turn, float]
 
 
 async def queue(db: Queryable, turns: Sequence[Turn]) -> Queued:
-    """Turn waiting into pending for the turns that are due.
+    """Make the turns that are due pending.
 
-    Others that no longer wait change nothing.
+    Turns that no longer wait are ignored.
     """
-    row = await db.fetchrow(SQL["queue"], [t.id for t in turns], [t.seq for t in turns])
+    row = await db.fetchrow(*SQL["queue"](turns=turns))
     assert row is not None
     early = {Turn(UUID(e[0]), e[1]): float(e[2]) for e in row["early"] or ()}
     return Queued(outbox_entries(row["entries"]), early)
@@ -242,23 +238,20 @@ async def queue_due(
 ) -> tuple[int, list[OutboxEntry]]:
     """Queue what is due, oldest first, as many per (channel, priority) as `rooms` says.
 
-    How many, what to publish.
+    The count, and what is to be published.
     """
-    lanes = list(rooms)
-    row = await db.fetchrow(
-        SQL["queue_due"],
-        TIMER_GRACE,
-        [lane[0] for lane in lanes],
-        [lane[1] for lane in lanes],
-        list(rooms.values()),
-    )
+    lanes = [
+        {"channel": channel, "priority": priority, "room": room}
+        for (channel, priority), room in rooms.items()
+    ]
+    row = await db.fetchrow(*SQL["queue_due"](grace=TIMER_GRACE, lanes=lanes))
     assert row is not None
     return row["count"], outbox_entries(row["entries"])
 
 
 @dataclass(frozen=True, slots=True)
 class EndedLease:
-    """A lease that is over, and the notifications that were claimed under it."""
+    """A lease that has ended, and the notifications claimed under it."""
 
     token: UUID
     ids: Sequence[UUID]
@@ -267,17 +260,17 @@ class EndedLease:
 async def lock_ended_leases(
     db: Queryable, *, limit: int, owner: int | None = None
 ) -> list[EndedLease]:
-    """Leases whose time has passed and, at its start, all that `owner` left.
+    """Leases that have ended and, when a worker starts, all that its slot `owner` left.
 
-    Locked in this transaction.
+    They stay locked until the transaction ends.
     """
-    rows = await db.fetch(SQL["lock_ended_leases"], limit, owner)
+    rows = await db.fetch(*SQL["lock_ended_leases"](limit=limit, owner=owner))
     return [EndedLease(row["token"], row["ids"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A notification whose worker never said how it ended."""
+    """A notification whose worker never reported an outcome."""
 
     id: UUID
     priority: Priority
@@ -289,11 +282,11 @@ class Orphan:
 
 
 async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
-    """What is still processing under these leases."""
+    """Notifications that are still processing under these leases."""
     rows = await db.fetch(
-        SQL["orphans"],
-        [i for lease in leases for i in lease.ids],
-        [lease.token for lease in leases],
+        *SQL["orphans"](
+            ids=[i for lease in leases for i in lease.ids], tokens=[lease.token for lease in leases]
+        ),
     )
     return [
         Orphan(
@@ -311,4 +304,4 @@ async def orphans(db: Queryable, leases: Sequence[EndedLease]) -> list[Orphan]:
 
 async def drop_leases(db: Queryable, leases: Sequence[EndedLease]) -> None:
     """Forget leases that are settled."""
-    await db.fetch(SQL["drop_leases"], [lease.token for lease in leases])
+    await db.fetch(*SQL["drop_leases"](tokens=[lease.token for lease in leases]))

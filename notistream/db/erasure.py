@@ -1,4 +1,4 @@
-"""Erasing a recipient: the statements that take personal data out of every table that holds some."""
+"""Erasing a recipient: taking personal data out of every table that holds some."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Addresses = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored of a recipient; `stored` is false where it is nothing."""
+    """What is stored of a recipient; `stored` is false if nothing is."""
 
     email: str | None
     phone: str | None
@@ -28,7 +28,7 @@ class Known:
 
 
 async def known(db: Queryable, tenant_id: UUID, recipient_id: str) -> Known:
-    row = await db.fetchrow(SQL["known"], tenant_id, recipient_id)
+    row = await db.fetchrow(*SQL["known"](tenant_id=tenant_id, recipient_id=recipient_id))
     assert row is not None
     return Known(**dict(row))
 
@@ -42,8 +42,16 @@ async def page(
     after: UUID | None,
     size: int,
 ) -> tuple[Sequence[UUID], UUID | None]:
-    """Which of the next `size` notifications are the recipient's, and where the page after begins: None at the end."""
-    row = await db.fetchrow(SQL["page"], tenant_id, after, size, recipient_id, *_columns(addresses))
+    """The recipient's among the next `size` notifications, and the next cursor or None."""
+    row = await db.fetchrow(
+        *SQL["page"](
+            tenant_id=tenant_id,
+            recipient_id=recipient_id,
+            addresses=_records(addresses),
+            after=after,
+            size=size,
+        )
+    )
     assert row is not None
     return row["ids"], row["next"]
 
@@ -59,7 +67,9 @@ class Erased:
 
 async def erase(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, tombstone: str) -> Erased:
     """Erase notifications, attempts, traces and dead letters."""
-    row = await db.fetchrow(SQL["erase"], tenant_id, list(ids), tombstone, REASON)
+    row = await db.fetchrow(
+        *SQL["erase"](tenant_id=tenant_id, ids=list(ids), tombstone=tombstone, reason=REASON)
+    )
     assert row is not None
     return Erased(row["erased"], row["cancelled"], outbox_entries(row["entries"]))
 
@@ -67,15 +77,27 @@ async def erase(db: Queryable, tenant_id: UUID, ids: Sequence[UUID], *, tombston
 async def forget_sandbox(
     db: Queryable, tenant_id: UUID, recipient_id: str, names: Sequence[str]
 ) -> int:
-    """Delete what the sandbox was given for the recipient, or for one of the addresses; how many."""
-    return len(await db.fetch(SQL["forget_sandbox"], tenant_id, recipient_id, list(names)))
+    """Delete the recipient's messages from the sandbox; how many."""
+    return len(
+        await db.fetch(
+            *SQL["forget_sandbox"](
+                tenant_id=tenant_id, recipient_id=recipient_id, names=list(names)
+            )
+        )
+    )
 
 
 async def erase_records(
     db: Queryable, tenant_id: UUID, names: Sequence[str], words: Sequence[str]
 ) -> int:
-    """Erase undecodable records whose key is that of a name, or whose bytes have one of the words."""
-    return len(await db.fetch(SQL["erase_records"], tenant_id, list(names), list(words), REASON))
+    """Erase undecodable records whose key is of a name, or whose bytes hold a word."""
+    return len(
+        await db.fetch(
+            *SQL["erase_records"](
+                tenant_id=tenant_id, names=list(names), words=list(words), reason=REASON
+            )
+        )
+    )
 
 
 async def forget_answers(
@@ -86,12 +108,19 @@ async def forget_answers(
     after: tuple[str, str] | None,
     size: int,
 ) -> tuple[int, tuple[str, str] | None]:
-    """Forget stored answers that have one of the words, among the next `size`.
+    """Delete those of the next `size` stored answers that hold one of the words.
 
-    How many, and where to go on.
+    How many, and the next cursor or None.
     """
+    after_route, after_key = after or (None, None)
     row = await db.fetchrow(
-        SQL["forget_answers"], tenant_id, *(after or (None, None)), size, list(words)
+        *SQL["forget_answers"](
+            tenant_id=tenant_id,
+            after_route=after_route,
+            after_key=after_key,
+            size=size,
+            words=list(words),
+        )
     )
     assert row is not None
     return row["count"], (row["route"], row["key"]) if row["route"] is not None else None
@@ -100,17 +129,23 @@ async def forget_answers(
 async def keep_suppressions(
     db: Queryable, tenant_id: UUID, addresses: Addresses, opt_outs: Sequence[tuple[str, str, str]]
 ) -> None:
-    """Turn suppressions of the addresses, and opt-outs (channel, address, category), into ones without the address."""
-    channels, listed, categories = ([o[i] for o in opt_outs] for i in range(3))
+    """Keep suppressions and opt-outs (channel, address, category) without the addresses."""
     await db.fetch(
-        SQL["keep_suppressions"], tenant_id, *_columns(addresses), channels, listed, categories
+        *SQL["keep_suppressions"](
+            tenant_id=tenant_id,
+            addresses=_records(addresses),
+            opt_outs=[
+                {"channel": channel, "address": address, "category": category}
+                for channel, address, category in opt_outs
+            ],
+        )
     )
 
 
 async def forget(db: Queryable, tenant_id: UUID, recipient_id: str) -> None:
     """Delete the recipient, its device tokens, wishes and cap counts."""
-    await db.fetch(SQL["forget"], tenant_id, recipient_id)
+    await db.fetch(*SQL["forget"](tenant_id=tenant_id, recipient_id=recipient_id))
 
 
-def _columns(addresses: Addresses) -> tuple[list[str], list[str]]:
-    return [channel for channel, _ in addresses], [address for _, address in addresses]
+def _records(addresses: Addresses) -> list[dict[str, str]]:
+    return [{"channel": channel, "address": address} for channel, address in addresses]

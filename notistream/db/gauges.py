@@ -1,4 +1,4 @@
-"""What the gauges say of the database: open dead letters, how late the scheduler is, what waits in the outbox."""
+"""What gauges show: open dead letters, lateness of the scheduler, the outbox."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class Waiting:
 
 async def dead_letters(db: Queryable) -> Mapping[str, int]:
     """Dead letters that are neither replayed nor deleted, by channel."""
-    return {row["channel"]: row["count"] for row in await db.fetch(SQL["dead_letters"])}
+    return {row["channel"]: row["count"] for row in await db.fetch(*SQL["dead_letters"]())}
 
 
 async def lateness_s(db: Queryable, lanes: Collection[tuple[str, str]]) -> float:
     """Seconds by which the most overdue notification of these lanes (channel, priority) is late."""
     row = await db.fetchrow(
-        SQL["lateness"], [lane[0] for lane in lanes], [lane[1] for lane in lanes]
+        *SQL["lateness"](lanes=[{"channel": c, "priority": p} for c, p in lanes])
     )
     assert row is not None
     seconds: float = row["seconds"]
@@ -36,5 +36,5 @@ async def outbox(db: Queryable) -> Mapping[str, Waiting]:
     """What is not published yet, by topic without the prefix."""
     return {
         row["topic"]: Waiting(row["entries"], row["oldest_s"])
-        for row in await db.fetch(SQL["outbox"])
+        for row in await db.fetch(*SQL["outbox"]())
     }

@@ -1,4 +1,4 @@
-"""Group commit: calls that arrive together become one statement, and nobody waits when nothing is in flight."""
+"""Group commit: calls that arrive together become one statement."""
 
 import asyncio
 import logging
@@ -61,7 +61,7 @@ class GroupCommit(Generic[T, R]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: T) -> R:
-        """The item's result, once the statement that carried it is committed; or the error it met."""
+        """The item's result once its statement is committed; raises the error it met."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         self._waiting.append((item, future))

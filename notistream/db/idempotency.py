@@ -36,10 +36,21 @@ OURS = StoredAnswer(b"", None, None, None)
 async def begin(
     db: Queryable, key: RequestKey, body_hash: bytes, *, window: timedelta
 ) -> StoredAnswer | None:
-    """OURS, or what is known of the request that has the key; None where that has just given it up."""
-    if await db.fetchrow(SQL["begin"], key.tenant_id, key.route, key.key, body_hash, window):
+    """OURS, or the answer of the request that has the key.
+
+    None if that request has just given the key up.
+    """
+    if await db.fetchrow(
+        *SQL["begin"](
+            tenant_id=key.tenant_id,
+            route=key.route,
+            key=key.key,
+            body_hash=body_hash,
+            window=window,
+        )
+    ):
         return OURS
-    row = await db.fetchrow(SQL["find"], key.tenant_id, key.route, key.key)
+    row = await db.fetchrow(*SQL["find"](tenant_id=key.tenant_id, route=key.route, key=key.key))
     return (
         StoredAnswer(row["body_hash"], row["status"], row["headers"], row["body"]) if row else None
     )
@@ -48,22 +59,23 @@ async def begin(
 async def complete(db: Queryable, key: RequestKey, answer: StoredAnswer) -> None:
     """Keep the answer for repetitions."""
     await db.fetch(
-        SQL["complete"],
-        key.tenant_id,
-        key.route,
-        key.key,
-        answer.status,
-        answer.headers,
-        answer.body,
+        *SQL["complete"](
+            tenant_id=key.tenant_id,
+            route=key.route,
+            key=key.key,
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+        ),
     )
 
 
 async def abandon(db: Queryable, key: RequestKey) -> None:
     """Give the key back after a request that changed nothing."""
-    await db.fetch(SQL["abandon"], key.tenant_id, key.route, key.key)
+    await db.fetch(*SQL["abandon"](tenant_id=key.tenant_id, route=key.route, key=key.key))
 
 
 async def forget_expired(db: Queryable) -> int:
-    """Delete keys of both kinds whose window has passed; how many."""
-    row = await db.fetchrow(SQL["forget_expired"])
+    """Delete keys of headers and bodies whose window has passed; how many."""
+    row = await db.fetchrow(*SQL["forget_expired"]())
     return int(row["count"]) if row else 0

@@ -1,4 +1,4 @@
-"""Ids as places in time: they are UUIDv7, so an order by id is an order by the clock of the process that made them."""
+"""Ids as places in time: a UUIDv7 begins with the clock of the process that made it."""
 
 from datetime import datetime, timedelta
 from uuid import UUID

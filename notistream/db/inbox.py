@@ -1,4 +1,4 @@
-"""The inbox: messages of a recipient in the order in which they were committed, and how many are unread."""
+"""The inbox: messages of a recipient in the order of their commits, and the unread count."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,21 +32,22 @@ class InboxMessage:
 
 
 def message_id(message: Message) -> UUID:
-    """The same for the same provider key, so that a message which comes again is kept once."""
+    """The same for the same provider key, so that a repeated message is stored once."""
     return uuid5(message.notification_id, message.idempotency_key)
 
 
 async def keep(db: Queryable, messages: Sequence[Message]) -> int:
-    """Store what is not there yet, each at the end of its recipient's inbox; how many that were."""
+    """Store new messages, each at the end of its recipient's inbox; how many."""
     rows = await db.fetch(
-        SQL["keep"],
-        [message_id(m) for m in messages],
-        [m.tenant_id for m in messages],
-        [m.recipient for m in messages],
-        [m.notification_id for m in messages],
-        [storable(m.subject) for m in messages],
-        [storable(m.content) for m in messages],
-        [m.payload for m in messages],
+        *SQL["keep"](
+            ids=[message_id(m) for m in messages],
+            tenants=[m.tenant_id for m in messages],
+            recipients=[m.recipient for m in messages],
+            notifications=[m.notification_id for m in messages],
+            titles=[storable(m.subject) for m in messages],
+            bodies=[storable(m.content) for m in messages],
+            payloads=[m.payload for m in messages],
+        ),
     )
     return len(rows)
 
@@ -60,27 +61,36 @@ async def page(
     unread: bool,
     limit: int,
 ) -> list[InboxMessage]:
-    """At most `limit`, newest first; nothing where there is no message `before`."""
+    """At most `limit`, newest first; none if there is no message `before`."""
     query = SQL["unread_page" if unread else "page"]
-    return _messages(await db.fetch(query, tenant_id, recipient_id, before, limit))
+    rows = await db.fetch(
+        *query(tenant_id=tenant_id, recipient_id=recipient_id, before=before, limit=limit)
+    )
+    return _messages(rows)
 
 
 async def after(
     db: Queryable, tenant_id: UUID, recipient_id: str, *, seq: int, limit: int
 ) -> list[InboxMessage]:
-    """At most `limit` that came later, oldest first."""
-    return _messages(await db.fetch(SQL["after"], tenant_id, recipient_id, seq, limit))
+    """At most `limit` messages after a place, oldest first."""
+    return _messages(
+        await db.fetch(
+            *SQL["after"](tenant_id=tenant_id, recipient_id=recipient_id, seq=seq, limit=limit)
+        )
+    )
 
 
 async def seq_of(db: Queryable, tenant_id: UUID, recipient_id: str, message_id: UUID) -> int | None:
-    """The place of a message; None where the recipient has no such message."""
-    row = await db.fetchrow(SQL["seq_of"], tenant_id, recipient_id, message_id)
+    """The place of a message; None if the recipient has no such message."""
+    row = await db.fetchrow(
+        *SQL["seq_of"](tenant_id=tenant_id, recipient_id=recipient_id, id=message_id)
+    )
     return row["seq"] if row else None
 
 
 async def last_seq(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
     """The place of the newest message, 0 before the first."""
-    row = await db.fetchrow(SQL["last_seq"], tenant_id, recipient_id)
+    row = await db.fetchrow(*SQL["last_seq"](tenant_id=tenant_id, recipient_id=recipient_id))
     assert row is not None
     seq: int = row["seq"]
     return seq
@@ -92,30 +102,30 @@ Owner = tuple[UUID, str]
 
 async def last_seqs(db: Queryable, owners: Iterable[Owner]) -> Mapping[Owner, int]:
     """The same for many inboxes at once; those that never had a message are left out."""
-    wanted = list(owners)
-    rows = await db.fetch(
-        SQL["last_seqs"], [tenant for tenant, _ in wanted], [recipient for _, recipient in wanted]
-    )
+    wanted = [{"tenant_id": tenant, "recipient_id": recipient} for tenant, recipient in owners]
+    rows = await db.fetch(*SQL["last_seqs"](owners=wanted))
     return {(row["tenant_id"], row["recipient_id"]): row["last_seq"] for row in rows}
 
 
 async def unread(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
     """How many are unread, from the inbox's own row."""
-    row = await db.fetchrow(SQL["unread"], tenant_id, recipient_id)
+    row = await db.fetchrow(*SQL["unread"](tenant_id=tenant_id, recipient_id=recipient_id))
     assert row is not None
     count: int = row["unread"]
     return count
 
 
 async def mark_read(db: Queryable, tenant_id: UUID, recipient_id: str, message_id: UUID) -> bool:
-    """Mark one as read, if it was not; False where the recipient has no such message."""
-    row = await db.fetchrow(SQL["mark_read"], tenant_id, recipient_id, message_id)
+    """Mark one as read; False if the recipient has no such message."""
+    row = await db.fetchrow(
+        *SQL["mark_read"](tenant_id=tenant_id, recipient_id=recipient_id, id=message_id)
+    )
     return bool(row and row["found"])
 
 
 async def mark_all_read(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
-    """Mark all as read that are there now; how many were not."""
-    row = await db.fetchrow(SQL["mark_all_read"], tenant_id, recipient_id)
+    """Mark all present messages as read; how many were unread."""
+    row = await db.fetchrow(*SQL["mark_all_read"](tenant_id=tenant_id, recipient_id=recipient_id))
     assert row is not None
     count: int = row["marked"]
     return count
@@ -123,7 +133,7 @@ async def mark_all_read(db: Queryable, tenant_id: UUID, recipient_id: str) -> in
 
 async def erase(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
     """Delete all messages of a recipient; how many."""
-    row = await db.fetchrow(SQL["erase"], tenant_id, recipient_id)
+    row = await db.fetchrow(*SQL["erase"](tenant_id=tenant_id, recipient_id=recipient_id))
     assert row is not None
     count: int = row["erased"]
     return count

@@ -1,4 +1,4 @@
-"""Migrations: plain SQL files, applied in order under an advisory lock, each in its own transaction."""
+"""Migrations: SQL files, applied in order under a lock, each in its own transaction."""
 
 import hashlib
 import re

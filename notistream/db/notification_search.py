@@ -1,7 +1,8 @@
-"""Search over notifications for operators: newest first, a bounded stretch at a time, whatever is asked for.
+"""Search over notifications for operators: newest first, a bounded stretch at a time.
 
-No index knows statuses or templates, or a recipient of whichever tenant: each would cost every accepted message. So a
-search for one of them looks at so many notifications of its span and says where it stopped.
+There is no index of statuses, of templates or of the recipients of all tenants: each would make
+every accepted message dearer. A search for one of them looks at a limited number of notifications
+and says where it stopped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +88,13 @@ async def _end(
     db: Queryable, wanted: Wanted, below: UUID, above: UUID, stretch: int
 ) -> UUID | None:
     row = await db.fetchrow(
-        SQL["end_of_stretch"], wanted.tenant_id, below, above, wanted.tenant_id is not None, stretch
+        *SQL["end_of_stretch"](
+            tenant_id=wanted.tenant_id,
+            below=below,
+            above=above,
+            is_of_tenant=wanted.tenant_id is not None,
+            stretch=stretch,
+        )
     )
     return row["id"] if row else None
 
@@ -95,29 +102,36 @@ async def _end(
 async def _matching(
     db: Queryable, wanted: Wanted, below: UUID, above: UUID, limit: int
 ) -> list[FoundNotification]:
-    asked = (below, above, wanted.status, wanted.channel, wanted.recipient, wanted.template, limit)
-    rows = await (
-        db.fetch(SQL["of_tenant"], wanted.tenant_id, *asked)
-        if wanted.tenant_id
-        else db.fetch(SQL["of_all"], *asked)
-    )
+    asked = {
+        "below": below,
+        "above": above,
+        "status": wanted.status,
+        "channel": wanted.channel,
+        "recipient": wanted.recipient,
+        "template": wanted.template,
+        "limit": limit,
+    }
+    if wanted.tenant_id:
+        rows = await db.fetch(*SQL["of_tenant"](tenant_id=wanted.tenant_id, **asked))
+    else:
+        rows = await db.fetch(*SQL["of_all"](**asked))
     return [FoundNotification(**dict(row)) for row in rows]
 
 
 async def of_batch(db: Queryable, batch_id: UUID, *, before: UUID | None, limit: int) -> Found:
     """The notifications of a batch."""
-    rows = await db.fetch(SQL["batch"], batch_id, before or LAST, limit + 1)
+    rows = await db.fetch(*SQL["batch"](batch_id=batch_id, below=before or LAST, limit=limit + 1))
     found = [FoundNotification(**dict(row)) for row in rows]
     return Found(found[:limit], found[limit - 1].id if len(found) > limit else None, stopped=False)
 
 
 async def trace_id(db: Queryable, notification_id: UUID) -> str | None:
     """Of the trace that its request began or belonged to."""
-    row = await db.fetchrow(SQL["traceparent"], notification_id)
+    row = await db.fetchrow(*SQL["traceparent"](id=notification_id))
     _, _, rest = ((row["traceparent"] if row else None) or "").partition("-")
     return rest.partition("-")[0] or None
 
 
 async def tenant_names(db: Queryable, ids: Sequence[UUID]) -> Mapping[UUID, str]:
     """Those of them that there are."""
-    return {row["id"]: row["name"] for row in await db.fetch(SQL["names"], list(set(ids)))}
+    return {row["id"]: row["name"] for row in await db.fetch(*SQL["names"](ids=list(set(ids))))}

@@ -18,7 +18,7 @@ STRETCH = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What one create statement stored: who is new, who waits for its time, what is to be published."""
+    """What one create statement stored: new and scheduled ids, and what is to be published."""
 
     at: datetime
     ids: frozenset[UUID]
@@ -28,34 +28,7 @@ class Created:
 
 async def create(db: Queryable, new: Sequence[NewNotification], *, window: timedelta) -> Created:
     """Store all at once; those whose body idempotency key is taken are left out of `ids`."""
-    row = await db.fetchrow(
-        SQL["create"],
-        [n.id for n in new],
-        [n.tenant_id for n in new],
-        [n.batch_id for n in new],
-        [n.channel for n in new],
-        [n.priority.value for n in new],
-        [n.recipient for n in new],
-        [n.recipient_id for n in new],
-        [n.subject for n in new],
-        [n.content for n in new],
-        [n.template_id for n in new],
-        [n.template_name for n in new],
-        [n.template_version for n in new],
-        [n.template_variables for n in new],
-        [n.category for n in new],
-        [n.type for n in new],
-        [n.metadata for n in new],
-        [n.on_unknown.value for n in new],
-        [n.idempotency_key for n in new],
-        [n.correlation_id for n in new],
-        [n.traceparent for n in new],
-        [n.scheduled_at for n in new],
-        [n.expires_at for n in new],
-        [n.locale for n in new],
-        [n.test for n in new],
-        window,
-    )
+    row = await db.fetchrow(*SQL["create"](new=new, window=window))
     assert row is not None
     return Created(
         row["at"],
@@ -70,13 +43,13 @@ async def find_by_keys(
 ) -> Mapping[tuple[UUID, str], StoredNotification]:
     """The notifications that hold these (tenant, idempotency key) pairs now."""
     rows = await db.fetch(
-        SQL["find_by_keys"], [tenant for tenant, _ in keys], [key for _, key in keys]
+        *SQL["find_by_keys"](keys=[{"tenant_id": tenant, "key": key} for tenant, key in keys])
     )
     return {(row["tenant_id"], row["key"]): stored_notification(row) for row in rows}
 
 
 async def get(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification | None:
-    row = await db.fetchrow(SQL["get"], tenant_id, notification_id)
+    row = await db.fetchrow(*SQL["get"](tenant_id=tenant_id, id=notification_id))
     return stored_notification(row) if row else None
 
 
@@ -96,7 +69,7 @@ class Filter:
 
     @property
     def looks_through(self) -> bool:
-        """Whether there may be many that do not match beside one that does."""
+        """Whether many rows may be read for each that matches."""
         indexed = self.recipient or self.recipient_id or self.batch_id
         asked = self.statuses or self.channel or self.template or self.date_from or self.date_to
         return not indexed and bool(asked)
@@ -126,10 +99,7 @@ class Page:
 async def list_page(
     db: Queryable, tenant_id: UUID, shown: Filter, *, limit: int, stretch: int = STRETCH
 ) -> Page:
-    """At most `limit`.
-
-    Of filters that no index knows, the next `stretch` notifications are looked at and no more.
-    """
+    """At most `limit`; filters without an index look at the next `stretch` notifications only."""
     below, above = shown.span
     look = stretch if shown.looks_through else limit + 1
     found = await _matching(db, tenant_id, shown, look, limit + 1)
@@ -137,40 +107,44 @@ async def list_page(
         return Page(found[:limit], found[limit - 1].id)
     if not shown.looks_through:
         return Page(found, None)
-    row = await db.fetchrow(SQL["list_end"], tenant_id, below, above, look)
+    row = await db.fetchrow(
+        *SQL["list_end"](tenant_id=tenant_id, below=below, above=above, stretch=look)
+    )
     return Page(found, row["id"] if row else None)
 
 
 async def _matching(
     db: Queryable, tenant_id: UUID, shown: Filter, look: int, limit: int
 ) -> list[StoredNotification]:
-    """By the index that finds least."""
-    asked = (
-        tenant_id,
-        *shown.span,
-        shown.statuses,
-        shown.channel,
-        shown.template,
-        shown.date_from,
-        shown.date_to,
-    )
+    """Uses the index that finds the fewest rows."""
+    below, above = shown.span
+    asked = {
+        "tenant_id": tenant_id,
+        "below": below,
+        "above": above,
+        "statuses": shown.statuses,
+        "channel": shown.channel,
+        "template": shown.template,
+        "date_from": shown.date_from,
+        "date_to": shown.date_to,
+        "limit": limit,
+    }
     if shown.recipient:
-        rows = await db.fetch(
-            SQL["list_recipient"],
-            *asked,
-            limit,
-            shown.recipient,
-            shown.recipient_id,
-            shown.batch_id,
+        query = SQL["list_recipient"](
+            **asked,
+            recipient=shown.recipient,
+            recipient_id=shown.recipient_id,
+            batch_id=shown.batch_id,
         )
     elif shown.recipient_id:
-        rows = await db.fetch(
-            SQL["list_recipient_id"], *asked, limit, shown.recipient_id, shown.batch_id
+        query = SQL["list_recipient_id"](
+            **asked, recipient_id=shown.recipient_id, batch_id=shown.batch_id
         )
     elif shown.batch_id:
-        rows = await db.fetch(SQL["list_batch"], *asked, limit, shown.batch_id)
+        query = SQL["list_batch"](**asked, batch_id=shown.batch_id)
     else:
-        rows = await db.fetch(SQL["list"], *asked, look, limit)
+        query = SQL["list"](**asked, stretch=look)
+    rows = await db.fetch(*query)
     return [stored_notification(row) for row in rows]
 
 
@@ -179,17 +153,23 @@ async def cancel(
 ) -> tuple[StoredNotification, list[OutboxEntry]] | None:
     """The cancelled notification and what is to be published.
 
-    None where it does not exist or waits no more.
+    None if it does not exist or no longer waits.
     """
-    row = await db.fetchrow(SQL["cancel"], tenant_id, notification_id)
+    row = await db.fetchrow(*SQL["cancel"](tenant_id=tenant_id, id=notification_id))
     return (stored_notification(row), outbox_entries(row["entries"])) if row else None
 
 
 async def attempts(db: Queryable, notification_id: UUID) -> list[StoredAttempt]:
     """Closed attempts, oldest first."""
-    return [StoredAttempt(**dict(row)) for row in await db.fetch(SQL["attempts"], notification_id)]
+    return [
+        StoredAttempt(**dict(row))
+        for row in await db.fetch(*SQL["attempts"](notification_id=notification_id))
+    ]
 
 
 async def trace_steps(db: Queryable, notification_id: UUID) -> list[StoredStep]:
     """Decisions made outside attempts, oldest first."""
-    return [StoredStep(**dict(row)) for row in await db.fetch(SQL["trace_steps"], notification_id)]
+    return [
+        StoredStep(**dict(row))
+        for row in await db.fetch(*SQL["trace_steps"](notification_id=notification_id))
+    ]

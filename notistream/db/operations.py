@@ -1,4 +1,4 @@
-"""What senders and operators do to notifications that wait, or whose outcome nobody knows: each one statement."""
+"""What senders and operators do to waiting notifications and unknown outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,14 +44,15 @@ async def candidates(
 ) -> Candidates:
     """Look at the `limit` newest before the cursor; a batch is one page."""
     row = await db.fetchrow(
-        SQL["candidates"],
-        tenant_id,
-        before,
-        limit,
-        selection.template,
-        selection.category,
-        selection.batch_id,
-        selection.channel,
+        *SQL["candidates"](
+            tenant_id=tenant_id,
+            before=before,
+            limit=limit,
+            template=selection.template,
+            category=selection.category,
+            batch_id=selection.batch_id,
+            channel=selection.channel,
+        ),
     )
     assert row is not None
     more = selection.batch_id is None and row["size"] == limit
@@ -65,14 +66,16 @@ async def cancel(
 
     `gate` and `reason` go to the trace.
     """
-    row = await db.fetchrow(SQL["cancel"], tenant_id, ids, gate, storable(reason))
+    row = await db.fetchrow(
+        *SQL["cancel"](tenant_id=tenant_id, ids=ids, gate=gate, reason=storable(reason))
+    )
     assert row is not None
     return row["count"], outbox_entries(row["entries"])
 
 
 async def lock(db: Queryable, tenant_id: UUID, notification_id: UUID) -> StoredNotification | None:
-    """Read it, and keep it as it is until the transaction ends."""
-    row = await db.fetchrow(SQL["lock"], tenant_id, notification_id)
+    """Read and lock it until the transaction ends."""
+    row = await db.fetchrow(*SQL["lock"](tenant_id=tenant_id, id=notification_id))
     return stored_notification(row) if row else None
 
 
@@ -84,16 +87,25 @@ async def reschedule(
     scheduled_at: datetime | None,
     expires_at: datetime | None,
 ) -> StoredNotification | None:
-    """Let what waits become due at another moment, None being now; None where it waits no more."""
-    row = await db.fetchrow(SQL["reschedule"], tenant_id, notification_id, scheduled_at, expires_at)
+    """Make what waits due at another moment, None for now; None if it no longer waits."""
+    row = await db.fetchrow(
+        *SQL["reschedule"](
+            tenant_id=tenant_id,
+            id=notification_id,
+            scheduled_at=scheduled_at,
+            expires_at=expires_at,
+        )
+    )
     return stored_notification(row) if row else None
 
 
 async def resolve_delivered(
     db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
 ) -> list[OutboxEntry]:
-    """End an unknown outcome as delivered; what to publish, nothing where it is not unknown."""
-    row = await db.fetchrow(SQL["resolve_delivered"], tenant_id, notification_id, reason)
+    """Resolve an unknown outcome as delivered; what is to be published."""
+    row = await db.fetchrow(
+        *SQL["resolve_delivered"](tenant_id=tenant_id, id=notification_id, reason=reason)
+    )
     assert row is not None
     return outbox_entries(row["entries"])
 
@@ -101,11 +113,12 @@ async def resolve_delivered(
 async def resolve_failed(
     db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
 ) -> list[OutboxEntry]:
-    """End an unknown outcome as failed, with a dead letter.
-
-    What to publish, nothing where it is not unknown.
-    """
-    row = await db.fetchrow(SQL["resolve_failed"], tenant_id, notification_id, reason, uuid7())
+    """Resolve an unknown outcome as failed, with a dead letter; what is to be published."""
+    row = await db.fetchrow(
+        *SQL["resolve_failed"](
+            tenant_id=tenant_id, id=notification_id, reason=reason, dead_letter_id=uuid7()
+        )
+    )
     assert row is not None
     return outbox_entries(row["entries"])
 
@@ -113,19 +126,26 @@ async def resolve_failed(
 async def resolve_resend(
     db: Queryable, tenant_id: UUID, notification_id: UUID, reason: str
 ) -> Turn | None:
-    """Make an unknown outcome due now, to be queued in the same transaction.
+    """Make an unknown outcome due now; the caller queues it in the same transaction.
 
-    None where it is not unknown.
+    None if the outcome is not unknown.
     """
-    row = await db.fetchrow(SQL["resolve_resend"], tenant_id, notification_id, reason)
+    row = await db.fetchrow(
+        *SQL["resolve_resend"](tenant_id=tenant_id, id=notification_id, reason=reason)
+    )
     return Turn(row["id"], row["seq"]) if row else None
 
 
 async def forget_expiry(db: Queryable, tenant_id: UUID, notification_id: UUID) -> None:
-    """Let what has ended and expired be sent again without expiring at once."""
-    await db.fetch(SQL["forget_expiry"], tenant_id, notification_id)
+    """Remove the expiry of what has ended and expired, so that it can be sent again."""
+    await db.fetch(*SQL["forget_expiry"](tenant_id=tenant_id, id=notification_id))
 
 
 async def was_replayed(db: Queryable, replay_id: UUID, notification_id: UUID) -> bool:
     """Whether this replay has had the notification."""
-    return await db.fetchrow(SQL["was_replayed"], replay_id, notification_id) is not None
+    return (
+        await db.fetchrow(
+            *SQL["was_replayed"](replay_id=replay_id, notification_id=notification_id)
+        )
+        is not None
+    )

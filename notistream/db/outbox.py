@@ -1,4 +1,4 @@
-"""The outbox: what a commit left for Kafka, until the broker has acknowledged it."""
+"""The outbox: records that wait until Kafka has acknowledged them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,33 +10,35 @@ SQL = load("outbox")
 
 
 async def delete(db: Queryable, ids: Sequence[int]) -> None:
-    """Forget entries that the broker has acknowledged."""
-    await db.fetch(SQL["delete"], ids)
+    """Delete entries that the broker has acknowledged."""
+    await db.fetch(*SQL["delete"](ids=ids))
 
 
 async def take_leftovers(db: Queryable, *, limit: int) -> list[OutboxEntry]:
     """Entries that nobody published in time, hidden from other takers for 10 s."""
-    rows = await db.fetch(SQL["take_leftovers"], limit)
+    rows = await db.fetch(*SQL["take_leftovers"](limit=limit))
     return outbox_entries([(row["id"], row["topic"], row["messages"]) for row in rows])
 
 
 async def hold(db: Queryable, ids: Sequence[int]) -> None:
     """Hold entries back until they are released."""
-    await db.fetch(SQL["hold"], ids)
+    await db.fetch(*SQL["hold"](ids=ids))
 
 
 async def held_lanes(db: Queryable) -> frozenset[tuple[str, str]]:
     """The (topic, tenant) pairs for which entries are held back."""
-    return frozenset((row["topic"], row["tenant"]) for row in await db.fetch(SQL["held_lanes"]))
+    return frozenset((row["topic"], row["tenant"]) for row in await db.fetch(*SQL["held_lanes"]()))
 
 
 async def release(db: Queryable, rooms: Mapping[str, int]) -> list[OutboxEntry]:
-    """Release held entries as far as their lanes have room (in records), one of each tenant in turn."""
-    rows = await db.fetch(SQL["release"], list(rooms), list(rooms.values()))
+    """Release held entries, one of each tenant in turn, for `rooms` records by lane."""
+    rows = await db.fetch(
+        *SQL["release"](rooms=[{"topic": t, "room": r} for t, r in rooms.items()])
+    )
     ordered = sorted(rows, key=lambda row: (row["turn"], row["id"]))
     return outbox_entries([(row["id"], row["topic"], row["messages"]) for row in ordered])
 
 
 async def hasten(db: Queryable, entries: Sequence[OutboxEntry]) -> None:
     """Let any worker publish these at once, because the process that commits them has no relay."""
-    await db.fetch(SQL["hasten"], [entry.id for entry in entries])
+    await db.fetch(*SQL["hasten"](ids=[entry.id for entry in entries]))

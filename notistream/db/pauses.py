@@ -1,4 +1,4 @@
-"""Pauses: channels and providers that an operator holds back, and the messages that wait for their end."""
+"""Pauses: channels and providers that an operator stopped, and what waits for them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,29 +46,34 @@ async def current(db: Queryable) -> frozenset[Pause]:
 
 async def list_all(db: Queryable) -> list[StoredPause]:
     """Pauses by channel and provider."""
-    return [_stored(row) for row in await db.fetch(SQL["current"])]
+    return [_stored(row) for row in await db.fetch(*SQL["current"]())]
 
 
 async def pause(db: Queryable, wanted: Pause, reason: str) -> StoredPause:
     """Hold back; a second time only the reason changes."""
-    row = await db.fetchrow(SQL["pause"], wanted.channel, wanted.provider or "", storable(reason))
+    row = await db.fetchrow(
+        *SQL["pause"](
+            channel=wanted.channel, provider=wanted.provider or "", reason=storable(reason)
+        )
+    )
     assert row is not None
     return _stored(row)
 
 
 async def resume(db: Queryable, paused: Pause) -> bool:
-    """Take a pause back; False where there is none."""
-    return await db.fetchrow(SQL["resume"], paused.channel, paused.provider or "") is not None
+    """End a pause; False if there is none."""
+    return (
+        await db.fetchrow(*SQL["resume"](channel=paused.channel, provider=paused.provider or ""))
+        is not None
+    )
 
 
 async def release(db: Queryable, channel: str, *, limit: int) -> int:
-    """Make at most `limit` messages that pauses of the channel hold back due now.
+    """Make at most `limit` messages that pauses of the channel hold due now; how many.
 
-    How many that were.
-
-    No timer has them, so the scheduler need not leave them the grace that it leaves to timers.
+    No timer waits for them, so they do not get the grace that timers get.
     """
-    row = await db.fetchrow(SQL["release"], channel, limit, TIMER_GRACE)
+    row = await db.fetchrow(*SQL["release"](channel=channel, limit=limit, grace=TIMER_GRACE))
     assert row is not None
     count: int = row["count"]
     return count

@@ -1,4 +1,4 @@
-"""The connection pool: opens lazily, speaks JSON, and says "unavailable" in one way."""
+"""The connection pool: opens lazily, speaks JSON and raises one error if unavailable."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -170,7 +170,7 @@ class TenantDatabase(Statements):
 
 
 async def _roll_back(connection: Any) -> None:
-    """A connection whose state is not certain is not used again: it might still have the tenant's role."""
+    """Close a connection that fails here: it might still have the tenant's role."""
     try:
         await connection.execute("ROLLBACK")
     except BaseException:
@@ -179,7 +179,7 @@ async def _roll_back(connection: Any) -> None:
 
 
 async def _nothing_to_reset(_connection: Any) -> None:
-    """Statements here set no session state, so the round trip of a reset after each of them is saved."""
+    """Saves the round trip of a reset: no statement here sets session state."""
 
 
 async def use_json(connection: Any) -> None:

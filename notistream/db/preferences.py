@@ -15,7 +15,7 @@ SQL = load("preferences")
 
 @dataclass(frozen=True, slots=True)
 class StoredPreferences:
-    """What a recipient has said of channels and categories; empty where nothing."""
+    """Preferences of a recipient by channel and category; empty if there are none."""
 
     channels: Mapping[str, Any] = field(default_factory=dict)
     categories: Mapping[str, bool] = field(default_factory=dict)
@@ -26,7 +26,7 @@ def _stored(row: asyncpg.Record | None) -> StoredPreferences:
 
 
 async def get(db: Queryable, tenant_id: UUID, recipient_id: str) -> StoredPreferences:
-    return _stored(await db.fetchrow(SQL["get"], tenant_id, recipient_id))
+    return _stored(await db.fetchrow(*SQL["get"](tenant_id=tenant_id, recipient_id=recipient_id)))
 
 
 async def put(
@@ -34,24 +34,42 @@ async def put(
 ) -> StoredPreferences:
     """Replace everything."""
     return _stored(
-        await db.fetchrow(SQL["put"], tenant_id, recipient_id, wanted.channels, wanted.categories)
+        await db.fetchrow(
+            *SQL["put"](
+                tenant_id=tenant_id,
+                recipient_id=recipient_id,
+                channels=wanted.channels,
+                categories=wanted.categories,
+            )
+        )
     )
 
 
 async def put_channels(
     db: Queryable, tenant_id: UUID, recipient_id: str, channels: Mapping[str, Any]
 ) -> StoredPreferences:
-    """Replace what is said of these channels."""
-    return _stored(await db.fetchrow(SQL["put_channels"], tenant_id, recipient_id, channels))
+    """Replace the preferences for these channels."""
+    return _stored(
+        await db.fetchrow(
+            *SQL["put_channels"](tenant_id=tenant_id, recipient_id=recipient_id, channels=channels)
+        )
+    )
 
 
 async def turn_category_off(
     db: Queryable, tenant_id: UUID, recipient_id: str, category: str
 ) -> None:
     """Note that the recipient does not want this category."""
-    await db.fetch(SQL["turn_category_off"], tenant_id, recipient_id, category)
+    await db.fetch(
+        *SQL["turn_category_off"](tenant_id=tenant_id, recipient_id=recipient_id, category=category)
+    )
 
 
 async def drop_channel(db: Queryable, tenant_id: UUID, recipient_id: str, channel: str) -> bool:
-    """False where nothing is said of the channel."""
-    return await db.fetchrow(SQL["drop_channel"], tenant_id, recipient_id, channel) is not None
+    """False if there is no preference for the channel."""
+    return (
+        await db.fetchrow(
+            *SQL["drop_channel"](tenant_id=tenant_id, recipient_id=recipient_id, channel=channel)
+        )
+        is not None
+    )

@@ -1,4 +1,4 @@
-"""What a preview reads, and never writes: the facts of a claim, uses of a cap, providers that cannot be called."""
+"""What a preview reads: facts of a claim, uses of a cap, blocked providers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SQL = load("preview")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of the recipient at the moment at which the gates are asked, on the database's clock."""
+    """What gates need to know of the recipient, as of a moment on the database's clock."""
 
     at: datetime
     contact: str | None
@@ -31,7 +31,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class BlockedProvider:
-    """A provider that nobody would call, why, and until when; without a name, all of the channel's."""
+    """A provider that is not called, why and until when; None is all of the channel's."""
 
     provider: str | None
     reason: str
@@ -41,14 +41,15 @@ class BlockedProvider:
 async def facts(db: Queryable, new: NewNotification) -> Facts:
     """As of now, or of the moment for which it is scheduled."""
     row = await db.fetchrow(
-        SQL["facts"],
-        new.tenant_id,
-        new.channel,
-        new.recipient,
-        new.recipient_id,
-        new.scheduled_at,
-        new.category,
-        new.locale,
+        *SQL["facts"](
+            tenant_id=new.tenant_id,
+            channel=new.channel,
+            recipient=new.recipient,
+            recipient_id=new.recipient_id,
+            scheduled_at=new.scheduled_at,
+            category=new.category,
+            locale=new.locale,
+        ),
     )
     assert row is not None
     preferences, fault = wishes(row)
@@ -74,13 +75,14 @@ async def cap_use(
 ) -> CapUse:
     """What asking the cap would answer at that moment, without being counted."""
     row = await db.fetchrow(
-        SQL["cap_uses"],
-        tenant_id,
-        recipient_id,
-        channel,
-        cap.count,
-        timedelta(seconds=cap.window_s),
-        at,
+        *SQL["cap_uses"](
+            tenant_id=tenant_id,
+            recipient_id=recipient_id,
+            channel=channel,
+            count=cap.count,
+            window=timedelta(seconds=cap.window_s),
+            at=at,
+        ),
     )
     assert row is not None
     return CapUse(row["used"] < cap.count, row["used"], row["free_at"])
@@ -92,5 +94,5 @@ async def blocked_providers(
     """Pauses, and breakers that are open on every live worker."""
     return [
         BlockedProvider(row["provider"] or None, row["reason"], row["until"])
-        for row in await db.fetch(SQL["blocked_providers"], channel, at, CLASS)
+        for row in await db.fetch(*SQL["blocked_providers"](channel=channel, at=at, slots=CLASS))
     ]

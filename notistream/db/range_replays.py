@@ -1,4 +1,4 @@
-"""Replays of a time range: what is in the range, and how far each replay has come."""
+"""Replays of a time range: what the range holds, and the progress of each replay."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SQL = load("range_replays")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Which notifications a replay is about: accepted from `since` to before `until`, and ended in these statuses."""
+    """The notifications that were accepted from `since` to before `until` and ended so."""
 
     since: datetime
     until: datetime | None = None
@@ -84,29 +84,32 @@ class Runnable:
     rested_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """The next `take` matches among the next `scan` rows after an id, or from the beginning."""
+
+    after: UUID | None
+    scan: int
+    take: int
+
+
 async def page(
-    db: Queryable,
-    meant: Range,
-    *,
-    until: datetime,
-    replay_id: UUID,
-    after: UUID | None,
-    scan: int,
-    take: int,
+    db: Queryable, meant: Range, portion: Portion, *, until: datetime, replay_id: UUID
 ) -> RangePage:
-    """The next `take` of a range among the next `scan` rows after the id `after`, or from its beginning."""
+    """A portion of a range that ends at `until`, judged for the replay `replay_id`."""
     row = await db.fetchrow(
-        SQL["page"],
-        replay_id,
-        after or id_at(meant.since, later=-CLOCKS_APART),
-        id_at(until, later=CLOCKS_APART),
-        meant.since,
-        until,
-        list(meant.statuses),
-        meant.channel,
-        meant.tenant_id,
-        scan,
-        take,
+        *SQL["page"](
+            replay_id=replay_id,
+            after=portion.after or id_at(meant.since, later=-CLOCKS_APART),
+            last_id=id_at(until, later=CLOCKS_APART),
+            since=meant.since,
+            until=until,
+            statuses=list(meant.statuses),
+            channel=meant.channel,
+            tenant_id=meant.tenant_id,
+            scan=portion.scan,
+            take=portion.take,
+        ),
     )
     assert row is not None
     return RangePage(
@@ -121,44 +124,52 @@ async def create(
     db: Queryable, replay_id: UUID, meant: Range, *, rate: float, total: int
 ) -> StoredReplay | None:
     """None where the id is taken."""
-    row = await db.fetchrow(SQL["create"], replay_id, document(meant), rate, total)
+    row = await db.fetchrow(
+        *SQL["create"](id=replay_id, filter=document(meant), rate=rate, total=total)
+    )
     return _replay(row) if row else None
 
 
 async def get(db: Queryable, replay_id: UUID) -> StoredReplay | None:
-    row = await db.fetchrow(SQL["get"], replay_id)
+    row = await db.fetchrow(*SQL["get"](id=replay_id))
     return _replay(row) if row else None
 
 
 async def list_page(db: Queryable, *, before: UUID | None, limit: int) -> list[StoredReplay]:
     """At most `limit`, newest first."""
-    return [_replay(row) for row in await db.fetch(SQL["list"], before, limit)]
+    return [_replay(row) for row in await db.fetch(*SQL["list"](before=before, limit=limit))]
 
 
 async def set_state(
     db: Queryable, replay_id: UUID, was: str, to: str, *, rate: float | None = None
 ) -> StoredReplay | None:
-    """None where it was in another state."""
-    row = await db.fetchrow(SQL["set_state"], replay_id, was, to, rate)
+    """None if it was in another state."""
+    row = await db.fetchrow(*SQL["set_state"](id=replay_id, was=was, to=to, rate=rate))
     return _replay(row) if row else None
 
 
 async def lock_next(db: Queryable, only: UUID | None) -> Runnable | None:
     """One that may go on now, and that nobody else advances."""
-    row = await db.fetchrow(SQL["lock_next"], only)
+    row = await db.fetchrow(*SQL["lock_next"](only=only))
     return Runnable(_replay(row), row["rested_s"]) if row else None
 
 
 async def advance(db: Queryable, replay_id: UUID, done: RangePage, *, queued: int) -> None:
     """Note what was done, in the transaction that does it."""
     await db.fetch(
-        SQL["advance"], replay_id, queued, done.count - queued, done.last_id, done.at_end
+        *SQL["advance"](
+            id=replay_id,
+            queued=queued,
+            skipped=done.count - queued,
+            last_id=done.last_id,
+            at_end=done.at_end,
+        )
     )
 
 
 async def count_replayed(db: Queryable, replay_id: UUID) -> int:
     """How many a replay has queued again."""
-    row = await db.fetchrow(SQL["count_replayed"], replay_id)
+    row = await db.fetchrow(*SQL["count_replayed"](id=replay_id))
     assert row is not None
     return int(row["count"])
 

@@ -1,4 +1,4 @@
-"""Receipts: found by the vendor's message id, kept beside the notification where they say more than the one before."""
+"""Receipts: what vendors report about a message after they accepted it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SQL = load("receipts")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Whether the notification is known, whether the receipt changed it, and what is to be published."""
+    """Whether the notification is known and was changed, and what is to be published."""
 
     known: bool
     moved: bool
@@ -25,18 +25,20 @@ class Applied:
 async def apply(
     db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime
 ) -> Applied:
-    """Keep a receipt that outweighs the one before, with the suppression and the event that follow from it."""
-    sent = sent_as(receipt.key)
+    """Store a receipt that outweighs the last, with the suppression and event it causes."""
+    notification_id, chain = sent_as(receipt.key) or (None, None)
     reason = SUPPRESSES.get(receipt.state)
     row = await db.fetchrow(
-        SQL["apply"],
-        provider,
-        storable(receipt.message_id),
-        *(sent or (None, None)),
-        _shown(receipt, now),
-        [state.value for state in outweighed(receipt.state)],
-        reason.value if reason else None,
-        storable(receipt.address),
+        *SQL["apply"](
+            provider=provider,
+            message_id=storable(receipt.message_id),
+            notification_id=notification_id,
+            chain=chain,
+            receipt=_shown(receipt, now),
+            outweighed=outweighed(receipt.state),
+            suppression=reason,
+            address=storable(receipt.address),
+        )
     )
     assert row is not None
     return Applied(row["known"], row["moved"], outbox_entries(row["entries"]))
@@ -50,21 +52,19 @@ def _shown(receipt: ProviderReceipt, now: datetime) -> dict[str, str | None]:
 async def keep(db: Queryable, provider: str, receipt: ProviderReceipt, *, now: datetime) -> None:
     """Keep a receipt of an unknown message for a while."""
     await db.fetch(
-        SQL["keep"],
-        provider,
-        storable(receipt.message_id),
-        receipt.state.value,
-        receipt.at or now,
-        storable(receipt.detail),
-        storable(receipt.address),
+        *SQL["keep"](
+            provider=provider,
+            message_id=storable(receipt.message_id),
+            state=receipt.state.value,
+            at=receipt.at or now,
+            detail=storable(receipt.detail),
+            address=storable(receipt.address),
+        ),
     )
 
 
 async def take_known(db: Queryable) -> list[tuple[str, ProviderReceipt]]:
-    """Kept receipts whose message is recorded by now, with their providers.
-
-    They are kept no longer.
-    """
+    """Take early receipts whose message is recorded by now, with their providers."""
     return [
         (
             row["provider"],
@@ -76,10 +76,10 @@ async def take_known(db: Queryable) -> list[tuple[str, ProviderReceipt]]:
                 address=row["address"],
             ),
         )
-        for row in await db.fetch(SQL["take_known"])
+        for row in await db.fetch(*SQL["take_known"]())
     ]
 
 
 async def forget(db: Queryable, *, after: timedelta) -> Sequence[tuple[str, str]]:
-    """Provider and state of those that were kept for too long; they are gone."""
-    return [(row["provider"], row["state"]) for row in await db.fetch(SQL["forget"], after)]
+    """Delete early receipts that waited too long; provider and state of each."""
+    return [(row["provider"], row["state"]) for row in await db.fetch(*SQL["forget"](after=after))]

@@ -37,20 +37,21 @@ def _stored(row: asyncpg.Record) -> StoredRecipient:
 async def put(db: Queryable, tenant_id: UUID, recipient_id: str, contact: Contact) -> bool:
     """Create or replace a recipient, device tokens left aside; whether it is new."""
     row = await db.fetchrow(
-        SQL["put"],
-        tenant_id,
-        recipient_id,
-        contact.email,
-        contact.phone,
-        contact.timezone,
-        contact.locale,
+        *SQL["put"](
+            tenant_id=tenant_id,
+            id=recipient_id,
+            email=contact.email,
+            phone=contact.phone,
+            timezone=contact.timezone,
+            locale=contact.locale,
+        ),
     )
     assert row is not None
     return bool(row["created"])
 
 
 async def get(db: Queryable, tenant_id: UUID, recipient_id: str) -> StoredRecipient | None:
-    row = await db.fetchrow(SQL["get"], tenant_id, recipient_id)
+    row = await db.fetchrow(*SQL["get"](tenant_id=tenant_id, id=recipient_id))
     return _stored(row) if row else None
 
 
@@ -58,16 +59,24 @@ async def list_page(
     db: Queryable, tenant_id: UUID, *, after: str | None, limit: int
 ) -> list[StoredRecipient]:
     """At most `limit`, by id."""
-    return [_stored(row) for row in await db.fetch(SQL["list"], tenant_id, after, limit)]
+    return [
+        _stored(row)
+        for row in await db.fetch(*SQL["list"](tenant_id=tenant_id, after=after, limit=limit))
+    ]
 
 
 async def list_from(
     db: Queryable, tenant_id: UUID, *, first: str | None, limit: int
 ) -> list[StoredRecipient]:
     """At most `limit`, by id, from this one on."""
-    return [_stored(row) for row in await db.fetch(SQL["list_from"], tenant_id, first or "", limit)]
+    return [
+        _stored(row)
+        for row in await db.fetch(
+            *SQL["list_from"](tenant_id=tenant_id, first=first or "", limit=limit)
+        )
+    ]
 
 
 async def put_timezone(db: Queryable, tenant_id: UUID, recipient_id: str, timezone: str) -> None:
-    """Set the zone of a recipient, who is created where there is none."""
-    await db.fetch(SQL["put_timezone"], tenant_id, recipient_id, timezone)
+    """Set the zone of a recipient, who is created if there is none."""
+    await db.fetch(*SQL["put_timezone"](tenant_id=tenant_id, id=recipient_id, timezone=timezone))

@@ -12,7 +12,7 @@ from notistream.domain.template_text import TemplateVersion
 
 
 def storable(text: str | None) -> str | None:
-    """Words of others as PostgreSQL can keep them: without NUL, and halves of surrogate pairs as `?`."""
+    """Foreign text as PostgreSQL can store it: NUL removed, lone surrogates as `?`."""
     if text is None or (text.isascii() and "\x00" not in text):
         return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()

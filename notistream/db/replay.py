@@ -1,4 +1,4 @@
-"""The replay step of the delivery protocol: what has ended is queued again, under a new chain."""
+"""The replay step of the delivery protocol: ended notifications, queued in a new chain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,15 +38,15 @@ async def replay(
 ) -> Replayed:
     """Queue again what is in one of these terminal statuses, each at most once per `replay_id`.
 
-    `reason` goes to the trace. A missing id had another status or chain, or this replay has had it.
+    `reason` goes to the trace. A missing id had another status or chain, or was replayed before.
     """
     row = await db.fetchrow(
-        SQL["replay"],
-        replay_id,
-        [i.notification_id for i in items],
-        [i.chain for i in items],
-        list(statuses),
-        storable(reason),
+        *SQL["replay"](
+            replay_id=replay_id,
+            items=[{"id": item.notification_id, "chain": item.chain} for item in items],
+            statuses=list(statuses),
+            reason=storable(reason),
+        )
     )
     assert row is not None
     return Replayed(frozenset(row["replayed"]), outbox_entries(row["entries"]))

@@ -1,4 +1,4 @@
-"""Windows of HTTP requests: what processes reserve of each key's limit, by the database's clock."""
+"""Windows of HTTP requests: what processes reserve of each key's limit."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,9 +12,9 @@ SQL = load("request_windows")
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """Requests of window `number` that are the asking process's, until the window ends in `ends_in` seconds.
+    """Requests of window `number` that this process may admit, for `ends_in` seconds.
 
-    `unreserved` is what nobody has of it.
+    `unreserved` is what no process has reserved.
     """
 
     number: int
@@ -25,6 +25,8 @@ class Reserved:
 
 async def reserve(db: Queryable, key_id: UUID, rate: Rate, wanted: int) -> Reserved:
     """Take up to `wanted` of the key's current window; 0 where the limit is used up."""
-    row = await db.fetchrow(SQL["reserve"], key_id, wanted, rate.count, rate.window_s)
+    row = await db.fetchrow(
+        *SQL["reserve"](key_id=key_id, wanted=wanted, count=rate.count, window_s=rate.window_s)
+    )
     assert row is not None
     return Reserved(**dict(row))

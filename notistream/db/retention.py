@@ -1,4 +1,4 @@
-"""Deletion of what is older than its retention: bounded steps, in the order in which it was made."""
+"""Retention: deletes what is older than its time, oldest first, in bounded steps."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,11 +19,11 @@ TABLES = (
     "webhook_deliveries",
     "audit_log",
 )
-"""In the order that frees most: a dead letter keeps its notification, and that its batch and template."""
+"""Dead letters first: one keeps its notification, which keeps its batch and template."""
 PAGED = frozenset({"notifications", "batches", "webhook_deliveries"})
-"""Where rows stay that are old: a step looks at the next of them, by id.
+"""Tables in which old rows may stay: a step looks at the next rows by id.
 
-Elsewhere it takes the oldest.
+Elsewhere a step takes the oldest rows.
 """
 
 
@@ -31,7 +31,7 @@ Elsewhere it takes the oldest.
 class Deleted:
     """What a step has deleted, or would have.
 
-    `after` is where the next one begins, None where nothing is left.
+    `after` is where the next step begins; None if nothing is left.
     """
 
     count: int
@@ -39,14 +39,14 @@ class Deleted:
 
 
 async def try_lock(db: Queryable) -> bool:
-    """Be the only one who deletes for the rest of this transaction, where nobody else is."""
-    row = await db.fetchrow(SQL["try_lock"], LOCK)
+    """Take the lock of deletion for the rest of this transaction, if it is free."""
+    row = await db.fetchrow(*SQL["try_lock"](lock=LOCK))
     return bool(row and row["locked"])
 
 
 async def fold_totals(db: Queryable, *, limit: int) -> int:
-    """Add hours of long ago to the totals of their months; how many."""
-    row = await db.fetchrow(SQL["fold_totals"], limit)
+    """Add old hours to the totals of their months; how many."""
+    row = await db.fetchrow(*SQL["fold_totals"](limit=limit))
     return int(row["count"]) if row else 0
 
 
@@ -57,12 +57,12 @@ async def step(
 
     At most `limit` rows are looked at.
 
-    Templates are meant to follow notifications, which leave few old ones to look through.
+    Do templates after notifications: then few old templates are left to look at.
     """
     if table in PAGED:
-        row = await db.fetchrow(SQL[table], keep, after, limit, really)
+        row = await db.fetchrow(*SQL[table](keep=keep, after=after, limit=limit, really=really))
         assert row is not None
         return Deleted(row["count"], row["after"])
-    row = await db.fetchrow(SQL[table], keep, limit if really else None, really)
+    row = await db.fetchrow(*SQL[table](keep=keep, limit=limit if really else None, really=really))
     assert row is not None
     return Deleted(row["count"], FIRST if really and row["count"] == limit else None)

@@ -46,20 +46,21 @@ def _stored(row: asyncpg.Record) -> SandboxMessage:
 async def keep(db: Queryable, message: Message, outcome: str) -> None:
     """Keep a message; the same key is kept once, and its tries are counted."""
     await db.fetch(
-        SQL["keep"],
-        uuid7(),
-        message.tenant_id,
-        message.notification_id,
-        message.idempotency_key,
-        message.channel,
-        message.recipient,
-        message.recipient_id,
-        message.subject,
-        message.content,
-        message.html,
-        dict(message.headers),
-        dict(message.payload),
-        outcome,
+        *SQL["keep"](
+            id=uuid7(),
+            tenant_id=message.tenant_id,
+            notification_id=message.notification_id,
+            key=message.idempotency_key,
+            channel=message.channel,
+            recipient=message.recipient,
+            recipient_id=message.recipient_id,
+            subject=message.subject,
+            content=message.content,
+            html=message.html,
+            headers=dict(message.headers),
+            payload=dict(message.payload),
+            outcome=outcome,
+        ),
     )
 
 
@@ -73,16 +74,20 @@ async def list_page(
     limit: int,
 ) -> list[SandboxMessage]:
     """At most `limit`, newest first."""
-    rows = await db.fetch(SQL["list"], tenant_id, before, recipient, channel, limit)
+    rows = await db.fetch(
+        *SQL["list"](
+            tenant_id=tenant_id, before=before, recipient=recipient, channel=channel, limit=limit
+        )
+    )
     return [_stored(row) for row in rows]
 
 
 async def get(db: Queryable, tenant_id: UUID, message_id: UUID) -> SandboxMessage | None:
-    row = await db.fetchrow(SQL["get"], tenant_id, message_id)
+    row = await db.fetchrow(*SQL["get"](tenant_id=tenant_id, id=message_id))
     return _stored(row) if row else None
 
 
 async def forget(db: Queryable, *, kept: int = KEPT_PER_TENANT) -> int:
     """Delete what is old, or more than `kept` of a tenant; how many."""
-    row = await db.fetchrow(SQL["forget"], kept)
+    row = await db.fetchrow(*SQL["forget"](kept=kept))
     return int(row["count"]) if row else 0

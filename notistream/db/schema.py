@@ -1,4 +1,4 @@
-"""The schema as the catalogue of a migrated database has it: tables, columns, indexes, functions."""
+"""The schema of a migrated database, read from its catalogue."""
 
 import secrets
 from dataclasses import dataclass
@@ -62,14 +62,14 @@ async def read_schema(db: Queryable) -> Schema:
             tuple(row["indexes"]),
             tuple(row["checks"]),
         )
-        for row in await db.fetch(queries["tables"])
+        for row in await db.fetch(*queries["tables"]())
     ]
-    functions = [Function(**row) for row in await db.fetch(queries["functions"])]
+    functions = [Function(**row) for row in await db.fetch(*queries["functions"]())]
     return Schema(tuple(tables), tuple(functions))
 
 
 async def migrated_schema(url: str) -> Schema:
-    """What the migrations make: applied to an empty database beside that of `url`, which is dropped afterwards."""
+    """The schema that the migrations make, in a temporary database beside that of `url`."""
     name = f"notistream_schema_{secrets.token_hex(4)}"
     admin = await asyncpg.connect(url, timeout=10)
     try:

@@ -52,4 +52,4 @@ class SlotLock:
 
 async def live(db: Queryable) -> list[int]:
     """Slots of the workers that run, as far as PostgreSQL knows."""
-    return [row["slot"] for row in await db.fetch(SQL["live"], CLASS)]
+    return [row["slot"] for row in await db.fetch(*SQL["live"](slots=CLASS))]

@@ -28,18 +28,18 @@ class ChannelTotals:
 
     @property
     def success_rate(self) -> float:
-        """Per cent, 0 where nothing has ended yet."""
+        """Per cent, 0 if nothing has ended yet."""
         ended = self.sent + self.failed
         return round(100 * self.sent / ended, 2) if ended else 0.0
 
 
 async def channel_totals(db: Queryable, tenant_id: UUID) -> Mapping[str, ChannelTotals]:
     """Every channel, zeros included."""
-    rows = await db.fetch(SQL["channels"], tenant_id)
+    rows = await db.fetch(*SQL["channels"](tenant_id=tenant_id))
     found = {r["channel"]: ChannelTotals(r["sent"], r["failed"], r["latency_ms_sum"]) for r in rows}
     return {name: found.get(name, ChannelTotals()) for name in CHANNELS}
 
 
 async def ping(db: Queryable) -> None:
     """Raise DatabaseUnavailable where PostgreSQL does not answer."""
-    await db.fetchrow(SQL["ping"])
+    await db.fetchrow(*SQL["ping"]())

@@ -8,10 +8,21 @@ from uuid import UUID
 import asyncpg
 
 from notistream.db.pool import Queryable
-from notistream.db.queries import load
+from notistream.db.queries import load, named
 from notistream.domain.suppression import SuppressionReason
 
 SQL = load("suppressions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """An address that is to be on the list; with a category, only for messages of that one."""
+
+    channel: str
+    address: str
+    category: str = ""
+    reason: SuppressionReason
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,55 +50,59 @@ def _stored(row: asyncpg.Record) -> StoredSuppression:
 
 
 async def put(
-    db: Queryable,
-    tenant_id: UUID,
-    *,
-    channel: str,
-    address: str,
-    category: str = "",
-    reason: SuppressionReason,
-    note: str | None,
+    db: Queryable, tenant_id: UUID, wanted: Suppression
 ) -> tuple[StoredSuppression, bool]:
     """Suppress an address; what is stored now, and whether it is new."""
-    row = await db.fetchrow(SQL["put"], tenant_id, channel, address, category, reason.value, note)
+    row = await db.fetchrow(*SQL["put"](tenant_id=tenant_id, **named(wanted)))
     assert row is not None
     return _stored(row), row["created"]
 
 
-async def add(
-    db: Queryable,
-    tenant_id: UUID,
-    *,
-    channel: str,
-    address: str,
-    category: str = "",
-    reason: SuppressionReason,
-    note: str | None = None,
-) -> None:
+async def add(db: Queryable, tenant_id: UUID, wanted: Suppression) -> None:
     """Suppress an address, unless it is already."""
-    await db.fetch(SQL["add"], tenant_id, channel, address, category, reason.value, note)
+    await db.fetch(*SQL["add"](tenant_id=tenant_id, **named(wanted)))
 
 
 async def remove(
     db: Queryable, tenant_id: UUID, *, channel: str, address: str, category: str = ""
 ) -> bool:
-    """False where it is not on the list."""
-    return await db.fetchrow(SQL["remove"], tenant_id, channel, address, category) is not None
+    """False if it is not on the list."""
+    return (
+        await db.fetchrow(
+            *SQL["remove"](tenant_id=tenant_id, channel=channel, address=address, category=category)
+        )
+        is not None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which suppressions a list shows; None means any."""
+
+    channel: str | None = None
+    address: str | None = None
+    category: str | None = None
 
 
 async def list_page(
     db: Queryable,
     tenant_id: UUID,
+    shown: Filter,
     *,
     after: tuple[str, str, str] | None,
-    channel: str | None,
-    address: str | None,
-    category: str | None = None,
     limit: int,
 ) -> list[StoredSuppression]:
     """At most `limit`, by channel, address and category; `after` is such a triple."""
+    after_channel, after_address, after_category = after or (None, None, None)
     rows = await db.fetch(
-        SQL["list"], tenant_id, *(after or (None, None, None)), channel, address, category, limit
+        *SQL["list"](
+            tenant_id=tenant_id,
+            after_channel=after_channel,
+            after_address=after_address,
+            after_category=after_category,
+            **named(shown),
+            limit=limit,
+        )
     )
     return [_stored(row) for row in rows]
 
@@ -100,9 +115,9 @@ async def of_addresses(
     Also what an erased recipient left of them.
     """
     rows = await db.fetch(
-        SQL["of_addresses"],
-        tenant_id,
-        [channel for channel, _ in addresses],
-        [address for _, address in addresses],
+        *SQL["of_addresses"](
+            tenant_id=tenant_id,
+            addresses=[{"channel": channel, "address": address} for channel, address in addresses],
+        )
     )
     return [_stored(row) for row in rows]

@@ -33,7 +33,7 @@ class NewTemplate:
 class Replacement:
     """The next version; what is None stays.
 
-    `expected` is the version that it replaces, where that matters.
+    `expected` is the version that it replaces, if that matters.
     """
 
     content: TemplateVersion
@@ -58,14 +58,14 @@ def _stored(row: asyncpg.Record | None) -> StoredTemplate | None:
     )
 
 
-def _columns(content: TemplateVersion) -> tuple[Any, ...]:
+def _columns(content: TemplateVersion) -> Mapping[str, Any]:
     text = content.text
-    return (
-        text.subject,
-        text.body,
-        text.html,
-        {tag: said.parts() for tag, said in content.variants.items()},
-    )
+    return {
+        "subject": text.subject,
+        "body": text.body,
+        "html": text.html,
+        "variants": {tag: said.parts() for tag, said in content.variants.items()},
+    }
 
 
 async def create(transaction: Queryable, new: NewTemplate) -> StoredTemplate | None:
@@ -74,12 +74,21 @@ async def create(transaction: Queryable, new: NewTemplate) -> StoredTemplate | N
     Needs a transaction.
     """
     created = await transaction.fetchrow(
-        SQL["create"], new.id, new.tenant_id, new.name, new.channel, new.metadata, new.is_active
+        *SQL["create"](
+            id=new.id,
+            tenant_id=new.tenant_id,
+            name=new.name,
+            channel=new.channel,
+            metadata=new.metadata,
+            is_active=new.is_active,
+        )
     )
     if created is None:
         return None
     return _stored(
-        await transaction.fetchrow(SQL["add_first"], new.tenant_id, new.id, *_columns(new.content))
+        await transaction.fetchrow(
+            *SQL["add_first"](tenant_id=new.tenant_id, id=new.id, **_columns(new.content))
+        )
     )
 
 
@@ -88,34 +97,37 @@ async def replace(
 ) -> StoredTemplate | None:
     """The template with its new version.
 
-    None where there is none, or it has another version than expected.
+    None if there is none, or it has another version than expected.
     """
     return _stored(
         await db.fetchrow(
-            SQL["replace"],
-            tenant_id,
-            template_id,
-            wanted.expected,
-            *_columns(wanted.content),
-            wanted.metadata,
-            wanted.is_active,
+            *SQL["replace"](
+                tenant_id=tenant_id,
+                id=template_id,
+                expected=wanted.expected,
+                metadata=wanted.metadata,
+                is_active=wanted.is_active,
+                **_columns(wanted.content),
+            )
         )
     )
 
 
 async def delete(db: Queryable, tenant_id: UUID, template_id: UUID) -> bool:
     """Hide it; its versions stay. Whether there was one."""
-    return await db.fetchrow(SQL["delete"], tenant_id, template_id) is not None
+    return await db.fetchrow(*SQL["delete"](tenant_id=tenant_id, id=template_id)) is not None
 
 
 async def get(db: Queryable, tenant_id: UUID, template_id: UUID) -> StoredTemplate | None:
-    return _stored(await db.fetchrow(SQL["get"], tenant_id, template_id))
+    return _stored(await db.fetchrow(*SQL["get"](tenant_id=tenant_id, id=template_id)))
 
 
 async def get_by_name(
     db: Queryable, tenant_id: UUID, channel: str, name: str
 ) -> StoredTemplate | None:
-    return _stored(await db.fetchrow(SQL["get_by_name"], tenant_id, channel, name))
+    return _stored(
+        await db.fetchrow(*SQL["get_by_name"](tenant_id=tenant_id, channel=channel, name=name))
+    )
 
 
 async def list_page(
@@ -128,7 +140,9 @@ async def list_page(
     limit: int,
 ) -> list[StoredTemplate]:
     """At most `limit`, newest first."""
-    rows = await db.fetch(SQL["list"], tenant_id, before, channel, name, limit)
+    rows = await db.fetch(
+        *SQL["list"](tenant_id=tenant_id, before=before, channel=channel, name=name, limit=limit)
+    )
     return [found for row in rows if (found := _stored(row))]
 
 
@@ -136,24 +150,28 @@ async def versions(
     db: Queryable, tenant_id: UUID, template_id: UUID, *, before: int | None, limit: int
 ) -> list[StoredTemplateVersion]:
     """At most `limit`, newest first."""
-    rows = await db.fetch(SQL["versions"], tenant_id, template_id, before, limit)
+    rows = await db.fetch(
+        *SQL["versions"](tenant_id=tenant_id, id=template_id, before=before, limit=limit)
+    )
     return [StoredTemplateVersion(row["version"], _content(row), row["created_at"]) for row in rows]
 
 
 async def version(db: Queryable, template_id: UUID, number: int) -> TemplateVersion | None:
     """The text of one version, also of a deleted template."""
-    row = await db.fetchrow(SQL["version"], template_id, number)
+    row = await db.fetchrow(*SQL["version"](id=template_id, version=number))
     return _content(row) if row else None
 
 
 async def find(db: Queryable, template_id: UUID) -> StoredTemplate | None:
-    """Whosever it is."""
-    return _stored(await db.fetchrow(SQL["find"], template_id))
+    """Of any tenant."""
+    return _stored(await db.fetchrow(*SQL["find"](id=template_id)))
 
 
 async def list_of_all(
     db: Queryable, *, before: UUID | None, channel: str | None, name: str | None, limit: int
 ) -> list[StoredTemplate]:
     """Of every tenant, at most `limit`, newest first."""
-    rows = await db.fetch(SQL["list_of_all"], before, channel, name, limit)
+    rows = await db.fetch(
+        *SQL["list_of_all"](before=before, channel=channel, name=name, limit=limit)
+    )
     return [found for row in rows if (found := _stored(row))]

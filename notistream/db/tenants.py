@@ -9,7 +9,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from notistream.db.pool import Queryable
-from notistream.db.queries import load
+from notistream.db.queries import load, named
 
 SQL = load("tenants")
 
@@ -43,7 +43,7 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingKey:
-    """What a request is checked against; `ends_in` is in seconds, None where it never ends."""
+    """What a request is checked against; `ends_in` is in seconds, None if it never ends."""
 
     id: UUID
     tenant_id: UUID
@@ -57,53 +57,56 @@ KEY_FIELDS = tuple(f.name for f in fields(StoredKey))
 
 async def create(db: Queryable, name: str) -> tuple[StoredTenant, bool]:
     """The tenant of this name, and whether it is new."""
-    row = await db.fetchrow(SQL["create"], uuid7(), name)
-    found = row or await db.fetchrow(SQL["get_by_name"], name)
+    row = await db.fetchrow(*SQL["create"](id=uuid7(), name=name))
+    found = row or await db.fetchrow(*SQL["get_by_name"](name=name))
     assert found is not None
     return StoredTenant(**dict(found)), row is not None
 
 
 async def get(db: Queryable, tenant_id: UUID) -> StoredTenant | None:
-    row = await db.fetchrow(SQL["get"], tenant_id)
+    row = await db.fetchrow(*SQL["get"](id=tenant_id))
     return StoredTenant(**dict(row)) if row else None
 
 
 async def get_by_name(db: Queryable, name: str) -> StoredTenant | None:
-    row = await db.fetchrow(SQL["get_by_name"], name)
+    row = await db.fetchrow(*SQL["get_by_name"](name=name))
     return StoredTenant(**dict(row)) if row else None
 
 
 async def list_all(db: Queryable) -> list[StoredTenant]:
     """Oldest first."""
-    return [StoredTenant(**dict(row)) for row in await db.fetch(SQL["list"])]
+    return [StoredTenant(**dict(row)) for row in await db.fetch(*SQL["list"]())]
 
 
 async def list_page(db: Queryable, *, before: UUID | None, limit: int) -> list[StoredTenant]:
     """At most `limit`, newest first."""
-    return [StoredTenant(**dict(row)) for row in await db.fetch(SQL["list_page"], before, limit)]
+    return [
+        StoredTenant(**dict(row))
+        for row in await db.fetch(*SQL["list_page"](before=before, limit=limit))
+    ]
 
 
-async def issue_key(
-    db: Queryable,
-    tenant_id: UUID,
-    *,
-    name: str,
-    kind: str,
-    prefix: str,
-    digest: bytes,
-    expires_at: datetime | None = None,
-) -> StoredKey:
-    """Store a key: its hash, and the prefix that finds it."""
-    row = await db.fetchrow(
-        SQL["issue_key"], uuid7(), tenant_id, name, kind, prefix, digest, expires_at
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key to store: its hash, and the prefix that finds it."""
+
+    name: str
+    kind: str
+    prefix: str
+    hash: bytes
+    expires_at: datetime | None = None
+
+
+async def issue_key(db: Queryable, tenant_id: UUID, new: NewKey) -> StoredKey:
+    """Store a key of a tenant."""
+    row = await db.fetchrow(*SQL["issue_key"](id=uuid7(), tenant_id=tenant_id, **named(new)))
     assert row is not None
     return _stored_key(row)
 
 
 async def find_key(db: Queryable, prefix: str) -> WorkingKey | None:
-    """The key with this prefix; None where it is revoked or has expired."""
-    row = await db.fetchrow(SQL["find_key"], prefix)
+    """The key with this prefix; None if it is revoked or has expired."""
+    row = await db.fetchrow(*SQL["find_key"](prefix=prefix))
     return WorkingKey(**dict(row)) if row else None
 
 
@@ -111,7 +114,12 @@ async def list_keys(
     db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int
 ) -> list[StoredKey]:
     """At most `limit`, newest first, those that have ended included."""
-    return [_stored_key(row) for row in await db.fetch(SQL["list_keys"], tenant_id, before, limit)]
+    return [
+        _stored_key(row)
+        for row in await db.fetch(
+            *SQL["list_keys"](tenant_id=tenant_id, before=before, limit=limit)
+        )
+    ]
 
 
 async def lock_key(
@@ -122,26 +130,27 @@ async def lock_key(
     prefix: str | None = None,
 ) -> tuple[StoredKey, bool] | None:
     """Keep a key as it is until the transaction ends; with it, whether it works."""
-    row = await db.fetchrow(SQL["lock_key"], tenant_id, key_id, prefix)
+    row = await db.fetchrow(*SQL["lock_key"](tenant_id=tenant_id, id=key_id, prefix=prefix))
     return (_stored_key(row), row["works"]) if row else None
 
 
 async def revoke_key(db: Queryable, key_id: UUID) -> bool:
-    """False where it was revoked before."""
-    return await db.fetchrow(SQL["revoke_key"], key_id) is not None
+    """False if it was revoked before."""
+    return await db.fetchrow(*SQL["revoke_key"](id=key_id)) is not None
 
 
 async def replace_key(db: Queryable, key_id: UUID, *, by: UUID, overlap: timedelta) -> StoredKey:
     """Let a key end after the overlap, for the one that takes its place; the old key."""
-    row = await db.fetchrow(SQL["replace_key"], key_id, by, overlap)
+    row = await db.fetchrow(*SQL["replace_key"](id=key_id, replaced_by=by, overlap=overlap))
     assert row is not None
     return _stored_key(row)
 
 
 async def note_use(db: Queryable, ago: Mapping[UUID, float]) -> None:
     """Keep when each of these keys was last used: so many seconds ago."""
-    ids = sorted(ago)  # in one order, because other processes note the same keys
-    await db.fetch(SQL["note_use"], ids, [ago[key_id] for key_id in ids])
+    # All processes note keys in one order, so that they do not wait for each other in a circle.
+    uses = [{"id": key_id, "ago": ago[key_id]} for key_id in sorted(ago)]
+    await db.fetch(*SQL["note_use"](uses=uses))
 
 
 def _stored_key(row: asyncpg.Record) -> StoredKey:

@@ -1,4 +1,4 @@
-"""What a trace needs beside a notification's own rows: any tenant's notification, and its place in the queue."""
+"""What a trace needs: a notification of any tenant, and its place in the queue."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,12 +26,12 @@ class QueuePlace:
 
 
 async def find(db: Queryable, notification_id: UUID) -> StoredNotification | None:
-    """Whosever it is."""
-    row = await db.fetchrow(SQL["find"], notification_id)
+    """Of any tenant."""
+    row = await db.fetchrow(*SQL["find"](id=notification_id))
     return stored_notification(row) if row else None
 
 
 async def queue_place(db: Queryable, notification_id: UUID) -> QueuePlace | None:
-    """None where it is not pending."""
-    row = await db.fetchrow(SQL["queue_place"], notification_id)
+    """None if it is not pending."""
+    row = await db.fetchrow(*SQL["queue_place"](id=notification_id))
     return QueuePlace(row["lane"], row["queued_at"], row["place"], row["ahead"]) if row else None

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from notistream.db.pool import Queryable
-from notistream.db.queries import load
+from notistream.db.queries import load, named
 from notistream.db.records import storable
 from notistream.domain.event import Events
 from notistream.domain.webhook import EVENT_TYPES
@@ -69,7 +69,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
-    """How a call ended; `delay_s` None: the delivery has ended."""
+    """How a call ended; without `delay_s` the delivery has ended too."""
 
     id: UUID
     lease: UUID
@@ -88,8 +88,8 @@ def _stored(row: asyncpg.Record) -> StoredDelivery:
     return StoredDelivery(**{name: row[name] for name in FIELDS})
 
 
-def lines(told: Events) -> list[str]:
-    """Those events that endpoints are told of, as `enqueue` takes them.
+def lines(happened: Events) -> list[str]:
+    """The events that endpoints can receive, as `enqueue` takes them.
 
     Raises:
         ValueError: an event has something that PostgreSQL cannot keep.
@@ -100,7 +100,7 @@ def lines(told: Events) -> list[str]:
                 r"\1",
                 orjson.dumps(
                     {
-                        "tenant_id": str(told.tenant_id),
+                        "tenant_id": str(happened.tenant_id),
                         "id": str(event.id),
                         "type": event.type,
                         "at": event.at,
@@ -108,7 +108,7 @@ def lines(told: Events) -> list[str]:
                     }
                 ).decode(),
             )
-            for event in told.events
+            for event in happened.events
             if event.type in EVENT_TYPES
         ]
     except TypeError as exc:
@@ -117,7 +117,9 @@ def lines(told: Events) -> list[str]:
 
 async def listening(db: Queryable, tenant_ids: Collection[UUID]) -> frozenset[UUID]:
     """Those tenants that have an active endpoint."""
-    return frozenset(row["tenant_id"] for row in await db.fetch(SQL["listening"], list(tenant_ids)))
+    return frozenset(
+        row["tenant_id"] for row in await db.fetch(*SQL["listening"](tenant_ids=list(tenant_ids)))
+    )
 
 
 async def enqueue(db: Queryable, events: Sequence[str]) -> int:
@@ -125,7 +127,7 @@ async def enqueue(db: Queryable, events: Sequence[str]) -> int:
 
     How many deliveries are new.
     """
-    return len(await db.fetch(SQL["enqueue"], events))
+    return len(await db.fetch(*SQL["enqueue"](events=events)))
 
 
 async def enqueue_test(
@@ -137,96 +139,129 @@ async def enqueue_test(
     kind: str,
     data: Mapping[str, Any],
 ) -> StoredDelivery | None:
-    """Queue an event for one endpoint; None where that is not there or not active."""
-    row = await db.fetchrow(SQL["enqueue_test"], tenant_id, endpoint_id, event_id, kind, data)
+    """Queue an event for one endpoint; None if it does not exist or is not active."""
+    row = await db.fetchrow(
+        *SQL["enqueue_test"](
+            tenant_id=tenant_id, endpoint_id=endpoint_id, event_id=event_id, type=kind, data=data
+        )
+    )
     return _stored(row) if row else None
 
 
 async def take(
     db: Queryable, *, limit: int, in_flight: Mapping[UUID, int], per_endpoint: int, lease: timedelta
 ) -> list[Due]:
-    """Claim what is due, of each endpoint at most `per_endpoint` together with what is in flight here."""
+    """Claim what is due: of each endpoint `per_endpoint` calls, less those in flight here."""
     token = uuid4()
     rows = await db.fetch(
-        SQL["take"], limit, list(in_flight), list(in_flight.values()), per_endpoint, token, lease
+        *SQL["take"](
+            limit=limit,
+            calls=[{"id": endpoint, "calls": calls} for endpoint, calls in in_flight.items()],
+            per_endpoint=per_endpoint,
+            lease_token=token,
+            lease=lease,
+        )
     )
     return [Due(**{name: row[name] for name in DUE}, lease=token) for row in rows]
 
 
 async def finish(db: Queryable, calls: Sequence[Called]) -> frozenset[UUID]:
     """Record how calls ended; the ids of those whose lease was still theirs."""
-    rows = await db.fetch(
-        SQL["finish"],
-        [c.id for c in calls],
-        [c.lease for c in calls],
-        [c.status for c in calls],
-        [c.delay_s for c in calls],
-        [c.response_status for c in calls],
-        [storable(c.error) for c in calls],
-        [NUL.sub(r"\1", orjson.dumps(c.call).decode()) for c in calls],
-    )
+    rows = await db.fetch(*SQL["finish"](calls=[_call_row(call) for call in calls]))
     return frozenset(row["id"] for row in rows)
+
+
+def _call_row(called: Called) -> Mapping[str, Any]:
+    return {
+        **named(called),
+        "error": storable(called.error),
+        "call": NUL.sub(r"\1", orjson.dumps(called.call).decode()),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which deliveries a list shows; None means any."""
+
+    status: str | None = None
+    type: str | None = None
 
 
 async def list_page(
     db: Queryable,
     tenant_id: UUID,
     endpoint_id: UUID,
+    shown: Filter,
     *,
     before: UUID | None,
-    status: str | None,
-    kind: str | None,
     limit: int,
 ) -> list[StoredDelivery]:
     """At most `limit`, newest first."""
-    if own := OWN_LISTS.get(status or ""):
-        rows = await db.fetch(SQL[own], tenant_id, endpoint_id, before, kind, limit)
+    asked = {
+        "tenant_id": tenant_id,
+        "endpoint_id": endpoint_id,
+        "before": before,
+        "type": shown.type,
+        "limit": limit,
+    }
+    if own := OWN_LISTS.get(shown.status or ""):
+        rows = await db.fetch(*SQL[own](**asked))
     else:
-        rows = await db.fetch(SQL["list"], tenant_id, endpoint_id, before, status, kind, limit)
+        rows = await db.fetch(*SQL["list"](**asked, status=shown.status))
     return [_stored(row) for row in rows]
 
 
 async def get(
     db: Queryable, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID
 ) -> StoredDelivery | None:
-    row = await db.fetchrow(SQL["get"], tenant_id, endpoint_id, delivery_id)
+    row = await db.fetchrow(
+        *SQL["get"](tenant_id=tenant_id, endpoint_id=endpoint_id, id=delivery_id)
+    )
     return _stored(row) if row else None
 
 
 async def redeliver(db: Queryable, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> bool:
-    """Make it due now; False where a call is under way, or there is no such delivery."""
-    return await db.fetchrow(SQL["redeliver"], tenant_id, endpoint_id, delivery_id) is not None
+    """Make it due now; False if a call is under way, or there is no such delivery."""
+    return (
+        await db.fetchrow(
+            *SQL["redeliver"](tenant_id=tenant_id, endpoint_id=endpoint_id, id=delivery_id)
+        )
+        is not None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What happened from `since` to before `until`, and had ended so by a moment."""
+
+    since: datetime
+    until: datetime
+    statuses: Sequence[str]
+    ended_by: datetime
 
 
 async def redeliver_range(
-    db: Queryable,
-    tenant_id: UUID,
-    endpoint_id: UUID,
-    *,
-    since: datetime,
-    until: datetime,
-    statuses: Sequence[str],
-    ended_by: datetime,
-    limit: int,
+    db: Queryable, tenant_id: UUID, endpoint_id: UUID, meant: Ended, *, limit: int
 ) -> int:
-    """Make up to `limit` of what happened from `since` to before `until` due now; how many."""
-    return len(
-        await db.fetch(
-            SQL["redeliver_range"], tenant_id, endpoint_id, since, until, statuses, ended_by, limit
+    """Make up to `limit` of these due now; how many."""
+    rows = await db.fetch(
+        *SQL["redeliver_range"](
+            tenant_id=tenant_id, endpoint_id=endpoint_id, **named(meant), limit=limit
         )
     )
+    return len(rows)
 
 
 async def moment(db: Queryable) -> datetime:
     """Now, by the database's clock."""
-    row = await db.fetchrow(SQL["moment"])
+    row = await db.fetchrow(*SQL["moment"]())
     assert row is not None
     now: datetime = row["now"]
     return now
 
 
 async def backlog(db: Queryable) -> tuple[int, float]:
-    """How many wait, and for how many seconds the one has been due that has been for longest."""
-    row = await db.fetchrow(SQL["backlog"])
+    """How many wait, and for how many seconds the oldest has been due."""
+    row = await db.fetchrow(*SQL["backlog"]())
     assert row is not None
     return row["waiting"], max(row["oldest_s"], 0.0)

@@ -1,4 +1,4 @@
-"""Webhook endpoints of a tenant; and what an erasure of a recipient removes from deliveries."""
+"""Webhook endpoints of a tenant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -53,19 +53,20 @@ def _stored(row: asyncpg.Record | None) -> StoredEndpoint | None:
 async def create(
     db: Queryable, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted, *, secret: str, most: int
 ) -> StoredEndpoint | None:
-    """None where the tenant has `most` already; to be called in a transaction."""
-    await db.fetch(SQL["lock_tenant"], tenant_id)
+    """None if the tenant has `most` already. Call it in a transaction."""
+    await db.fetch(*SQL["lock_tenant"](tenant_id=tenant_id))
     return _stored(
         await db.fetchrow(
-            SQL["create"],
-            tenant_id,
-            endpoint_id,
-            wanted.url,
-            wanted.description,
-            list(wanted.events),
-            wanted.is_active,
-            secret,
-            most,
+            *SQL["create"](
+                tenant_id=tenant_id,
+                id=endpoint_id,
+                url=wanted.url,
+                description=wanted.description,
+                events=list(wanted.events),
+                is_active=wanted.is_active,
+                secret=secret,
+                most=most,
+            ),
         )
     )
 
@@ -74,12 +75,12 @@ async def list_page(
     db: Queryable, tenant_id: UUID, *, before: UUID | None, limit: int
 ) -> list[StoredEndpoint]:
     """At most `limit`, newest first."""
-    rows = await db.fetch(SQL["list"], tenant_id, before, limit)
+    rows = await db.fetch(*SQL["list"](tenant_id=tenant_id, before=before, limit=limit))
     return [endpoint for row in rows if (endpoint := _stored(row))]
 
 
 async def get(db: Queryable, tenant_id: UUID, endpoint_id: UUID) -> StoredEndpoint | None:
-    return _stored(await db.fetchrow(SQL["get"], tenant_id, endpoint_id))
+    return _stored(await db.fetchrow(*SQL["get"](tenant_id=tenant_id, id=endpoint_id)))
 
 
 async def replace(
@@ -87,50 +88,57 @@ async def replace(
 ) -> StoredEndpoint | None:
     return _stored(
         await db.fetchrow(
-            SQL["replace"],
-            tenant_id,
-            endpoint_id,
-            wanted.url,
-            wanted.description,
-            list(wanted.events),
-            wanted.is_active,
+            *SQL["replace"](
+                tenant_id=tenant_id,
+                id=endpoint_id,
+                url=wanted.url,
+                description=wanted.description,
+                events=list(wanted.events),
+                is_active=wanted.is_active,
+            ),
         )
     )
 
 
 async def switch(db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, on: bool) -> bool:
-    """Switch on or off, and change nothing else.
-
-    False where it is so already, or there is no such endpoint.
-    """
-    return await db.fetchrow(SQL["switch"], tenant_id, endpoint_id, on) is not None
+    """Switch on or off; False if it is so already, or there is no such endpoint."""
+    return (
+        await db.fetchrow(*SQL["switch"](tenant_id=tenant_id, id=endpoint_id, is_active=on))
+        is not None
+    )
 
 
 async def rotate(
     db: Queryable, tenant_id: UUID, endpoint_id: UUID, *, secret: str, overlap: timedelta
 ) -> StoredEndpoint | None:
-    """Sign with a new secret; and with the present one too, for the overlap."""
-    return _stored(await db.fetchrow(SQL["rotate"], tenant_id, endpoint_id, secret, overlap))
+    """Sign with a new secret, and for the overlap with the present one too."""
+    return _stored(
+        await db.fetchrow(
+            *SQL["rotate"](tenant_id=tenant_id, id=endpoint_id, secret=secret, overlap=overlap)
+        )
+    )
 
 
 async def delete(db: Queryable, tenant_id: UUID, endpoint_id: UUID) -> bool:
-    """Its deliveries go with it; False where there is no such endpoint."""
-    return await db.fetchrow(SQL["delete"], tenant_id, endpoint_id) is not None
+    """Delete it with its deliveries; False if there is no such endpoint."""
+    return await db.fetchrow(*SQL["delete"](tenant_id=tenant_id, id=endpoint_id)) is not None
 
 
 async def disable(
     db: Queryable, endpoint_id: UUID, reason: str, *, failing_since: datetime | None
 ) -> bool:
-    """Switch off; False where it is off, or has answered well since.
+    """Switch off; False if it is off, or has succeeded since.
 
-    `failing_since` None: whatever it did.
+    Without `failing_since` its successes do not count.
     """
-    return await db.fetchrow(SQL["disable"], endpoint_id, reason, failing_since) is not None
+    return (
+        await db.fetchrow(
+            *SQL["disable"](id=endpoint_id, reason=reason, failing_since=failing_since)
+        )
+        is not None
+    )
 
 
 async def erase(db: Queryable, tenant_id: UUID, recipient_id: str) -> int:
-    """Remove a recipient from what endpoints were told, and are yet to be told.
-
-    How many deliveries that were.
-    """
-    return len(await db.fetch(DELIVERIES["erase"], tenant_id, recipient_id))
+    """Remove a recipient from past and waiting deliveries; how many."""
+    return len(await db.fetch(*DELIVERIES["erase"](tenant_id=tenant_id, recipient_id=recipient_id)))

@@ -9,7 +9,7 @@ from uuid import UUID
 from notistream.db import audit_log, outbox, replay
 from notistream.db import range_replays as stored
 from notistream.db.pool import Database
-from notistream.db.range_replays import Group, Range, StoredReplay
+from notistream.db.range_replays import Group, Portion, Range, StoredReplay
 from notistream.errors import Conflict, NotFound
 from notistream.kafka.records import OutboxEntry
 from notistream.observability import metrics
@@ -74,11 +74,9 @@ class RangeReplays:
             page = await stored.page(
                 self._database,
                 meant,
+                Portion(after=after, scan=SCANNED_AT_ONCE, take=SURVEYED_AT_ONCE),
                 until=until,
                 replay_id=replay_id,
-                after=after,
-                scan=SCANNED_AT_ONCE,
-                take=SURVEYED_AT_ONCE,
             )
             for group in page.groups:
                 kind = (group.channel, group.status, group.template, group.verdict)
@@ -184,11 +182,13 @@ class RangeReplays:
             page = await stored.page(
                 db,
                 running.range,
+                Portion(
+                    after=running.last_id,
+                    scan=SCANNED_AT_ONCE,
+                    take=allowed(running.rate, runnable.rested_s),
+                ),
                 until=_end(running.range, running.created_at),
                 replay_id=running.id,
-                after=running.last_id,
-                scan=SCANNED_AT_ONCE,
-                take=allowed(running.rate, runnable.rested_s),
             )
             done = await replay.replay(
                 db,

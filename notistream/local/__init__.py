@@ -1,1 +1,1 @@
-"""The embedded Kafka and PostgreSQL of `make run` and of the tests: real servers, started from Python packages."""
+"""The embedded Kafka and PostgreSQL of `make run` and of the tests: real servers from packages."""

@@ -1,4 +1,7 @@
-"""Runs a program that dies with its parent: `python bound.py PARENT_PID PROGRAM ARGUMENT…` (a plain exec off Linux)."""
+"""Run a program that dies with its parent: `python bound.py PARENT_PID PROGRAM ARGUMENT…`.
+
+Off Linux this is a plain exec.
+"""
 
 import ctypes
 import os

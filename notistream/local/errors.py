@@ -1,4 +1,4 @@
-"""What goes wrong with the embedded services, always told together with what to do about it."""
+"""Errors of the embedded services; each message says what to do."""
 
 import importlib
 import threading

@@ -1,4 +1,4 @@
-"""Kafka's jars: resolved by jgo from Maven coordinates, fetched once, checked before they are used."""
+"""Kafka's jars: jgo resolves them from Maven coordinates; fetched once, checked before use."""
 
 import fcntl
 import os
@@ -48,7 +48,7 @@ def kafka_jars(state_dir: Path, report: Callable[[str], None]) -> list[Path]:
 
 
 def choose_cache(state_dir: Path) -> Cache:
-    """Use jgo's own folders in the user's home, or the state directory when there is no writable home."""
+    """Use jgo's own folders in the user's home; without a writable home, the state directory."""
     try:
         settings = load("jgo.config").GlobalSettings.load()
         home = Cache(
@@ -101,12 +101,9 @@ def _resolve(cache: Cache, report: Callable[[str], None]) -> list[Path]:
 
 
 def _fetched(builder: Any) -> Any:
-    """The jars.
+    """The jars; tried again with the system's certificate authorities if jgo's do not suffice.
 
-    Where their server's certificate is not trusted, whom the system trusts is asked too.
-
-    jgo's authorities are those that certifi ships, which a company's proxy is not among; pip knows
-    the system's.
+    jgo trusts what certifi ships. The authority of a company's proxy is only in the system's store.
     """
     paths = ssl.get_default_verify_paths()
     system: str | None = paths.cafile or paths.capath  # None where there is neither

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs from the wheel, and the system account that they run under when we are root."""
+"""PostgreSQL's programs from the wheel, and the account that they run under instead of root."""
 
 import os
 import pwd
@@ -100,9 +100,8 @@ class Programs:
         if self._account is None:
             return
         _add_modes([*self._dir.parents, *self._bin.parents], stat.S_IXOTH)
-        if (
-            not (self._bin / "postgres").stat().st_mode & stat.S_IXOTH
-        ):  # installed under a strict umask
+        # The wheel may have been installed under a strict umask.
+        if not (self._bin / "postgres").stat().st_mode & stat.S_IXOTH:
             _add_modes(self._bin.parent.rglob("*"), stat.S_IROTH | stat.S_IXOTH)
 
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: one server that listens on a unix socket only, under a folder of its own."""
+"""The embedded PostgreSQL: one server on a unix socket only, under a folder of its own."""
 
 import hashlib
 import re
@@ -88,9 +88,8 @@ class Postgres:
         if process := self.process():
             processes.end(process, signal.SIGKILL)
         if self._socket_dir != self._dir:
-            with suppress(
-                OSError
-            ):  # not there, or not empty after a crash: used again by the next start
+            # It may be missing, or not empty after a crash: then the next start uses it again.
+            with suppress(OSError):
                 self._socket_dir.rmdir()
 
     @cached_property
@@ -145,7 +144,7 @@ class Postgres:
             self._query(f"CREATE DATABASE {_DATABASE}")
 
     def _query(self, sql: str) -> str | None:
-        """Return what psql prints for the statement, None when it fails or a hanging server says nothing."""
+        """Return what psql prints for the statement; None when it fails or times out."""
         status, output = self._programs.run(
             "psql",
             "-XAtq",

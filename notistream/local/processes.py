@@ -1,4 +1,4 @@
-"""Service processes that outlive us: started detached, recognised again by their command line, ended."""
+"""Service processes that outlive us: start them detached, find them by command line, end them."""
 
 import json
 import shlex
@@ -74,7 +74,7 @@ def spawn(argv: Sequence[str], *, log: Path, cwd: Path) -> int:
 
 
 def find(pid: int | None, argument: str) -> "Process | None":
-    """Return the live process whose command line has exactly this argument, looking at `pid` first."""
+    """Return the live process whose command line has this argument; `pid` is tried first."""
     psutil = load("psutil")
     if pid is not None and (known := _match(pid, argument)):
         return known

@@ -1,4 +1,4 @@
-"""The share that a process takes in the embedded services of one state folder: first in starts, last out stops."""
+"""Shares in the embedded services of a state folder: the first starts them, the last stops them."""
 
 import fcntl
 import os
@@ -107,7 +107,8 @@ class LocalServices:
         with ThreadPoolExecutor(1) as thread:
             postgres = None if database_url else thread.submit(self.postgres.start)
             if kafka_brokers is None:
-                self.kafka.start()  # here, because this thread hears Ctrl-C and the download is the long part
+                # In this thread, which gets Ctrl-C, because the download takes longest.
+                self.kafka.start()
             if postgres:
                 postgres.result()
 

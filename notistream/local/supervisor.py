@@ -1,4 +1,4 @@
-"""Child processes under one roof: prefixed output, restarts with back-off, one signal stops all, none is left."""
+"""A supervisor of child processes: prefixed output, restarts with backoff, one signal stops all."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ _LAST_WORDS_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A program to run, with its whole environment; the name goes before each line of its output."""
+    """A program with its whole environment; the name prefixes each line of its output."""
 
     name: str
     argv: tuple[str, ...]
@@ -33,7 +33,10 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds before a restart: doubling from `first` to `longest`, anew after a life of `stable` seconds."""
+    """Seconds before a restart: doubles from `first` to `longest`.
+
+    A child that lived for `stable` seconds starts again at `first`.
+    """
 
     first: float = 0.5
     longest: float = 30.0
@@ -61,7 +64,7 @@ class Supervisor:
     ) -> None:
         self.stopping = asyncio.Event()
         self.refused = False
-        """A child said at its first start that it was asked wrongly: nobody mends that by starting it again."""
+        """A child refused its settings at its first start; starting it again would not help."""
         self._impatient = asyncio.Event()
         self._write = write
         self._colour = colour
@@ -133,7 +136,7 @@ class Supervisor:
                 return
             lived = time.monotonic() - started
             if status == _USAGE and crashes == 0 and lived < self._backoff.stable:
-                self._write(f"{child.name} does not start like this; what it said is above")
+                self._write(f"{child.name} cannot start with these settings; its output is above")
                 self.refused = True
                 self.stopping.set()
                 return
@@ -148,9 +151,8 @@ class Supervisor:
     async def _relay(self, name: str, reading: int) -> None:
         prefix = f"{name:>6} | "
         if self._colour:
-            prefix = (  # green to cyan; red is for errors
-                f"\x1b[{32 + sum(name.encode()) % 5}m{prefix}\x1b[0m"
-            )
+            colour = 32 + sum(name.encode()) % 5  # green to cyan; red is for errors
+            prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
         stream = asyncio.StreamReader()
         pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0)

@@ -1,4 +1,4 @@
-"""The diagnosis: what an installation stands on, examined piece by piece, and what to do about what is wrong."""
+"""The diagnosis: checks what an installation depends on, and says how to repair what is wrong."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,6 +21,7 @@ PATIENCE_S = 5.0
 PROVIDER_PATIENCE_S = 20.0
 CLOCK_WARNING_S, CLOCK_FAILED_S = 1.0, 10.0
 TOPICS_SHOWN = 3
+NOT_CONNECTED = (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,7 @@ async def of_database(url: str) -> AsyncIterator[Finding]:
     """Whether PostgreSQL answers, its clock, and its schema."""
     try:
         connection = await asyncpg.connect(url, timeout=PATIENCE_S)
-    except (
-        OSError,
-        TimeoutError,
-        ValueError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-    ) as exc:
+    except NOT_CONNECTED as exc:
         yield Finding(
             "database",
             "failed",
@@ -62,15 +57,12 @@ async def of_database(url: str) -> AsyncIterator[Finding]:
 
 
 async def _clock(connection: "asyncpg.Connection[asyncpg.Record]") -> Finding:
-    """Leases and waits are on the database's clock.
-
-    Checks of `expires_at` and limits per minute on ours.
-    """
+    """Leases and waits use the database's clock; `expires_at` and limits per minute use ours."""
     asked = datetime.now(UTC)
     theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
     answered = datetime.now(UTC)
     off = max((asked - theirs).total_seconds(), (theirs - answered).total_seconds(), 0.0)
-    words = f"{off:.1f} s away from the database's" if off else "agrees with the database's"
+    words = f"{off:.1f} s off the database's" if off else "agrees with the database's"
     if off <= CLOCK_WARNING_S:
         return Finding("clock", "ok", words)
     return Finding(
@@ -112,7 +104,7 @@ async def of_kafka(
     except (KafkaUnavailable, ValueError) as exc:
         yield Finding("kafka", "failed", str(exc), "start it, or correct NOTISTREAM_KAFKA_BROKERS")
         return
-    yield _let_in(settings.kafka)
+    yield _connected(settings.kafka)
     wrong = found.faults
     if not wrong:
         yield Finding("topics", "ok", f"{found.topics} topics of {found.partitions} partitions")
@@ -127,7 +119,7 @@ async def of_kafka(
     )
 
 
-def _let_in(kafka: Kafka) -> Finding:
+def _connected(kafka: Kafka) -> Finding:
     who = f" to {kafka.login.username}" if kafka.login else ""
     words = f"{kafka} answers{who} over {kafka.protocol}"
     if kafka.login and not kafka.tls:
@@ -143,7 +135,7 @@ def _let_in(kafka: Kafka) -> Finding:
 async def of_providers(
     providers: Providers, *, patience_s: float = PROVIDER_PATIENCE_S
 ) -> Sequence[Finding]:
-    """Which provider each channel uses, and what each of them says of its credentials."""
+    """The providers of each channel, and whether their credentials are good."""
     chosen = "; ".join(
         f"{channel}: {', '.join(names)}" for channel, names in providers.names().items()
     )
@@ -167,7 +159,9 @@ async def _patiently(provider: Provider, patience_s: float) -> Sequence[Checked]
     except TimeoutError:
         return (
             Checked(
-                "warning", "its check did not end in time", "see whether its service can be reached"
+                "warning",
+                "its check did not end in time",
+                "check whether its service can be reached",
             ),
         )
     except Exception as exc:  # noqa: BLE001 - a defect of one provider must not hide the other findings

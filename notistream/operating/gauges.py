@@ -1,7 +1,4 @@
-"""The gauges: what of the database and of Kafka is measured every few seconds.
-
-Every worker says the same of it.
-"""
+"""Gauges of the database and of Kafka, measured every few seconds; all workers report the same."""
 
 import logging
 import time
@@ -25,7 +22,7 @@ LOOK_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class LaneBacklog:
-    """What waits on Kafka for a lane, and for how long its oldest has, there or in the outbox."""
+    """Records of a lane that wait on Kafka, and the age of its oldest, there or in the outbox."""
 
     lag: int
     oldest_s: float
@@ -33,7 +30,7 @@ class LaneBacklog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """What PostgreSQL says."""
+    """Figures from PostgreSQL."""
 
     dead_letters: Mapping[str, int]
     lateness_s: float
@@ -53,7 +50,7 @@ class Stores:
 class Gauges:
     """Call `measure` every few seconds.
 
-    To look at the oldest records takes a consumer, so that is done less often.
+    Reading the oldest records needs a consumer; that happens every LOOK_S seconds only.
     """
 
     def __init__(
@@ -70,7 +67,7 @@ class Gauges:
         self._oldest: Mapping[Place, datetime | None] = {}
 
     async def measure(self) -> None:
-        """Set every gauge; those of Kafka stay as they are while it is away.
+        """Set every gauge; while Kafka is away, its gauges keep their values.
 
         Raises:
             DatabaseUnavailable: PostgreSQL is away.
@@ -84,7 +81,7 @@ class Gauges:
         try:
             lanes = await self.lanes(stores)
         except KafkaUnavailable as exc:
-            log.debug("no positions", extra={"error": exc.detail})
+            log.debug("Kafka did not report positions", extra={"error": exc.detail})
             return
         for (channel, priority), lane in lanes.items():
             metrics.LAG.labels(channel, priority.value).set(lane.lag)
@@ -100,7 +97,7 @@ class Gauges:
         )
 
     async def lanes(self, stores: Stores) -> Mapping[tuple[str, Priority], LaneBacklog]:
-        """Ask Kafka; a lane's oldest is there, or still in the outbox.
+        """Ask Kafka. A lane's oldest record may still be in the outbox.
 
         Raises:
             KafkaUnavailable: no answer.
@@ -128,7 +125,7 @@ def _by_topic(spans: Mapping[Place, Unacknowledged]) -> Mapping[str, int]:
 def _since(
     oldest: Mapping[Place, datetime | None], spans: Mapping[Place, Unacknowledged]
 ) -> Mapping[str, datetime]:
-    """Since when the oldest record of each topic waits, as far as its partition still has any."""
+    """When the oldest record of each topic came; topics without waiting records are left out."""
     found: dict[str, datetime] = {}
     for place, at in oldest.items():
         if at is not None and place in spans and spans[place].end > spans[place].begin:
@@ -136,8 +133,8 @@ def _since(
     return found
 
 
-class Progress:
-    """Notices partitions that have records, wait for nothing, and get no further for `patience_s`."""
+class StallDetector:
+    """Finds partitions that have records but make no progress for `patience_s`."""
 
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
@@ -146,9 +143,9 @@ class Progress:
     def stalled(
         self, spans: Mapping[Place, Unacknowledged], *, waits: Collection[str], now: float
     ) -> Mapping[Place, float]:
-        """For how many seconds each stalled partition has stood still.
+        """Seconds for which each stalled partition has made no progress.
 
-        `waits` are topics that wait for good reason.
+        `waits`: topics whose records wait for good reason; they never count as stalled.
         """
         seen: dict[Hashable, tuple[int, float]] = {}
         found: dict[Place, float] = {}

@@ -1,15 +1,15 @@
-"""The overview of an installation: what PostgreSQL and Kafka say of it now, and what of it needs attention."""
+"""The overview of an installation: its figures now, and what needs attention."""
 
 import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from notistream.db import audit, breakers, channel_minutes, pauses, slots, webhook_deliveries
 from notistream.db.audit import LastRun
-from notistream.db.breakers import ToldBreaker
+from notistream.db.breakers import ReportedBreaker
 from notistream.db.channel_minutes import Span
 from notistream.db.pauses import StoredPause
 from notistream.db.pool import Database
@@ -20,24 +20,24 @@ from notistream.operating.gauges import Gauges, LaneBacklog, Stores
 
 KEPT_S = 1.0
 KAFKA_WAIT_S = 0.1
-"""A page waits no longer for Kafka; it shows what was said last, and when."""
+"""A page waits no longer for Kafka; it shows the last answer and its time."""
 KAFKA_KEPT_S = 2.0
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaSaid:
-    """What Kafka last said of the lanes, and whether it answers now."""
+class KafkaAnswer:
+    """What Kafka last reported about the lanes, and whether it answers now."""
 
     lanes: Mapping[tuple[str, Priority], LaneBacklog]
     at: datetime | None = None
-    """None: nothing yet."""
+    """None: no answer yet."""
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What was measured of a channel in the last hour."""
+    """Deliveries of a channel in the last hour."""
 
     sent: int = 0
     failed: int = 0
@@ -45,7 +45,7 @@ class Totals:
 
     @property
     def success(self) -> float | None:
-        """Share of those that ended well, in per cent; None where none has ended."""
+        """Percentage of deliveries that succeeded; None where none has ended."""
         return 100 * self.sent / (self.sent + self.failed) if self.sent + self.failed else None
 
     @property
@@ -60,19 +60,19 @@ class Overview:
 
     at: datetime
     stores: Stores
-    kafka: KafkaSaid
+    kafka: KafkaAnswer
     workers: Sequence[int]
-    breakers: Sequence[ToldBreaker]
+    breakers: Sequence[ReportedBreaker]
     pauses: Sequence[StoredPause]
     audit: LastRun | None
     webhooks_waiting: int
     webhooks_late_s: float
     last_hour: Mapping[str, Totals]
-    concerns: Sequence[Concern]
+    concerns: Sequence[Concern] = ()
 
 
 class Overviews:
-    """Looks at most once a second, however many people watch; Kafka is asked in the background."""
+    """Reads at most once a second for all viewers; asks Kafka in the background."""
 
     def __init__(self, database: Database, gauges: Gauges, *, audit_every_s: float) -> None:
         self._database = database
@@ -80,15 +80,15 @@ class Overviews:
         self._audit_every_s = audit_every_s
         self._lock = asyncio.Lock()
         self._last: tuple[float, Overview] | None = None
-        self._kafka = KafkaSaid(lanes={})
+        self._kafka = KafkaAnswer(lanes={})
         self._kafka_asked_at = -KAFKA_KEPT_S
         self._asking: asyncio.Task[None] | None = None
 
     async def now(self) -> Overview:
-        """The installation, at most a second ago.
+        """The installation as it was at most a second ago.
 
         Raises:
-            DatabaseUnavailable: PostgreSQL is away, so nothing can be said.
+            DatabaseUnavailable: PostgreSQL is away.
         """
         async with self._lock:
             if self._last is None or self._last[0] <= time.monotonic():
@@ -104,53 +104,25 @@ class Overviews:
         db = self._database
         stores = await self._gauges.stores()
         kafka = await self._of_kafka(stores)
-        workers, told, paused = (
-            await slots.live(db),
-            await breakers.list_all(db),
-            await pauses.list_all(db),
-        )
-        last_audit, (waiting, late_s) = (
-            await audit.last_run(db),
-            await webhook_deliveries.backlog(db),
-        )
+        workers = await slots.live(db)
+        waiting, late_s = await webhook_deliveries.backlog(db)
         now = datetime.now(UTC)
         since = now.replace(second=0, microsecond=0) - HOUR
-        spans = await self.series(since=since, every=HOUR + timedelta(minutes=1))
-        standing = [breaker for breaker in told if breaker.slot in workers]
-        situation = Situation(
-            silent=["Kafka"] if kafka.error else [],
-            workers=len(workers),
-            breakers=_worst(standing),
-            dead_letters={
-                channel: count for channel, count in stores.dead_letters.items() if count
-            },
-            audit_missing=last_audit.details["missing"] if last_audit else 0,
-            audit_overdue=last_audit.details["overdue"] if last_audit else 0,
-            audit_age=last_audit.age.total_seconds() / self._audit_every_s if last_audit else None,
-            outbox_oldest_s=stores.outbox_oldest_s,
-            late_s=stores.lateness_s,
-            oldest_s={
-                (channel, priority.value): lane.oldest_s
-                for (channel, priority), lane in kafka.lanes.items()
-            },
-            webhooks_late_s=late_s,
-            pauses=[str(stored.pause) for stored in paused],
-        )
-        return Overview(
+        found = Overview(
             at=now,
             stores=stores,
             kafka=kafka,
             workers=workers,
-            breakers=standing,
-            pauses=paused,
-            audit=last_audit,
+            breakers=[one for one in await breakers.list_all(db) if one.slot in workers],
+            pauses=await pauses.list_all(db),
+            audit=await audit.last_run(db),
             webhooks_waiting=waiting,
             webhooks_late_s=late_s,
-            last_hour=_totals(spans),
-            concerns=concerns(situation),
+            last_hour=_totals(await self.series(since=since, every=HOUR + timedelta(minutes=1))),
         )
+        return replace(found, concerns=concerns(situation(found, self._audit_every_s)))
 
-    async def _of_kafka(self, stores: Stores) -> KafkaSaid:
+    async def _of_kafka(self, stores: Stores) -> KafkaAnswer:
         if self._asking is None and time.monotonic() - self._kafka_asked_at >= KAFKA_KEPT_S:
             self._asking = asyncio.create_task(self._ask(stores))
         if self._asking is not None:
@@ -159,25 +131,46 @@ class Overviews:
 
     async def _ask(self, stores: Stores) -> None:
         try:
-            self._kafka = KafkaSaid(lanes=await self._gauges.lanes(stores), at=datetime.now(UTC))
+            self._kafka = KafkaAnswer(lanes=await self._gauges.lanes(stores), at=datetime.now(UTC))
         except KafkaUnavailable as exc:
-            self._kafka = KafkaSaid(lanes=self._kafka.lanes, at=self._kafka.at, error=exc.detail)
+            self._kafka = KafkaAnswer(lanes=self._kafka.lanes, at=self._kafka.at, error=exc.detail)
         finally:
             self._kafka_asked_at = time.monotonic()
             self._asking = None
 
     async def close(self) -> None:
-        """End what is being asked."""
+        """Cancel the question to Kafka."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait([self._asking])
 
 
-def _worst(standing: Sequence[ToldBreaker]) -> Mapping[str, str]:
+def situation(found: Overview, audit_every_s: float) -> Situation:
+    """What of an overview may need attention; audits are due every `audit_every_s` seconds."""
+    stores, last_audit = found.stores, found.audit
+    return Situation(
+        silent=["Kafka"] if found.kafka.error else [],
+        workers=len(found.workers),
+        breakers=_worst(found.breakers),
+        dead_letters={channel: count for channel, count in stores.dead_letters.items() if count},
+        audit_missing=last_audit.details["missing"] if last_audit else 0,
+        audit_overdue=last_audit.details["overdue"] if last_audit else 0,
+        audit_age=last_audit.age.total_seconds() / audit_every_s if last_audit else None,
+        outbox_oldest_s=stores.outbox_oldest_s,
+        late_s=stores.lateness_s,
+        oldest_s={
+            (channel, priority.value): lane.oldest_s
+            for (channel, priority), lane in found.kafka.lanes.items()
+        },
+        webhooks_late_s=found.webhooks_late_s,
+        pauses=[str(stored.pause) for stored in found.pauses],
+    )
+
+
+def _worst(reported: Sequence[ReportedBreaker]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for breaker in sorted(
-        standing, key=lambda told: told.state
-    ):  # half_open before open, which stays
+    # By state, `half_open` comes before `open`, which then overwrites it.
+    for breaker in sorted(reported, key=lambda breaker: breaker.state):
         found[f"{breaker.channel}/{breaker.provider}"] = breaker.state.replace("_", "-")
     return dict(sorted(found.items()))
 

@@ -1,4 +1,4 @@
-"""Pausing and resuming: an operator holds back a channel, or one provider of it, and lets it go on."""
+"""Pauses: an operator holds back a channel, or one of its providers, and resumes it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,16 +12,18 @@ RELEASED_AT_ONCE = 5000
 
 
 class Pauses:
-    """What is paused; `providers` are those of each channel."""
+    """Sets and ends pauses; `providers` names those of each channel."""
 
     def __init__(self, database: Database, *, providers: Mapping[str, Sequence[str]]) -> None:
         self._database = database
         self._providers = providers
-        self._obeyed: frozenset[Pause] | None = None
-        self._ended: frozenset[str] = frozenset()
 
     def named(self, channel: str, provider: str | None) -> Pause:
-        """What these names mean; raises NotFound, with the names that there are."""
+        """The pause that these names mean.
+
+        Raises:
+            NotFound: no such channel or provider; the message lists those that exist.
+        """
         name = CHANNEL_NAMES.get(channel)
         if name is None:
             raise NotFound(f"there is no channel {channel!r}; there are {', '.join(CHANNELS)}")
@@ -31,7 +33,7 @@ class Pauses:
         return Pause(name, provider)
 
     def all(self) -> list[Pause]:
-        """Whatever may be paused: each channel, and below it each of its providers."""
+        """Everything that can be paused: each channel, followed by each of its providers."""
         return [
             Pause(channel, provider)
             for channel in CHANNELS
@@ -39,43 +41,25 @@ class Pauses:
         ]
 
     async def current(self) -> list[StoredPause]:
-        """By channel and provider."""
+        """The pauses in force, by channel and provider."""
         return await pauses.list_all(self._database)
 
     async def pause(self, wanted: Pause, *, actor: str, reason: str) -> StoredPause:
-        """Hold back; workers notice within about a second."""
+        """Hold back its messages; workers notice within about a second."""
         async with self._database.transaction() as db:
             stored = await pauses.pause(db, wanted, reason)
             await audit_log.record(db, actor, "pause", str(wanted), {"reason": stored.reason})
         return stored
 
     async def resume(self, paused: Pause, *, actor: str) -> int:
-        """Let it go on; how many messages that were held back are due now.
-
-        Repeating it does no harm.
-        """
+        """End a pause; the number of held messages that are due now. May be repeated."""
         async with self._database.transaction() as db:
-            there = await pauses.resume(db, paused)
-            await audit_log.record(db, actor, "resume", str(paused), {"was_paused": there})
-        return await self._release(paused.channel)
+            existed = await pauses.resume(db, paused)
+            await audit_log.record(db, actor, "resume", str(paused), {"was_paused": existed})
+        return await self.release(paused.channel)
 
-    async def catch_up(self, paused: frozenset[Pause]) -> None:
-        """Release what this worker parked before it noticed that a pause was over.
-
-        For each time that it looks.
-
-        Once more the next time, because a parking may be under way; and everything the first time,
-        because the process before this one may have died in between.
-        """
-        if self._obeyed is None:
-            ended = frozenset(CHANNELS) - {pause.channel for pause in paused}
-        else:
-            ended = frozenset(pause.channel for pause in self._obeyed - paused)
-        for channel in sorted(ended | self._ended):
-            await self._release(channel)
-        self._obeyed, self._ended = paused, ended
-
-    async def _release(self, channel: str) -> int:
+    async def release(self, channel: str) -> int:
+        """Make due what ended pauses of a channel still hold back; the number of messages."""
         released = 0
         while True:
             count = await pauses.release(self._database, channel, limit=RELEASED_AT_ONCE)

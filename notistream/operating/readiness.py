@@ -1,4 +1,4 @@
-"""Readiness: whether what this process needs is there, each dependency on its own."""
+"""Readiness: whether each dependency of this process can be reached."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ class Readiness:
         self._checks[name] = check
 
     async def checks(self) -> Mapping[str, str]:
-        """`healthy`, or what is wrong in words, for each dependency."""
+        """For each dependency `healthy`, or what is wrong."""
         if self._last and self._last[0] > time.monotonic():
             return self._last[1]
         results = await asyncio.gather(*(self._one(check) for check in self._checks.values()))

@@ -1,4 +1,7 @@
-"""Admission: which provider of a channel may be called now — not paused, its breaker closed, a token at hand."""
+"""Admission: which provider of a channel may be called now.
+
+It is not paused, its breaker lets calls through, and its bucket has a token.
+"""
 
 import asyncio
 import logging
@@ -17,21 +20,22 @@ from notistream.settings.model import Settings
 
 log = logging.getLogger(__name__)
 
-PAUSED_S = 3600.0  # resuming makes them due at once
+PAUSED_S = 3600.0
+"""Messages of a pause are parked for so long; resuming makes them due at once."""
 SPEND_PATIENCE_S = 1.0
 TOKEN_S = 0.1
 PROBE_AFTER_S = 0.001
 FIRST = (*[Priority.HIGH] * 7, *[Priority.NORMAL] * 2, Priority.LOW)
-"""In how many of ten rounds a lane takes tokens first.
+"""The priority that takes tokens first in ten rounds; chosen at random.
 
-By chance, because a fixed order falls into step with slots.
+A fixed order would fall into step with the slots of the buckets.
 """
 STATE_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
 @dataclass(slots=True, eq=False)
-class Route:
-    """One provider of a channel, and what stands before it."""
+class ProviderRoute:
+    """One provider of a channel, with its breaker, bucket and pause."""
 
     provider: str
     breaker: Breaker
@@ -39,7 +43,7 @@ class Route:
     paused: str | None = None
 
     def blocked(self) -> Blocked | None:
-        """Why it cannot be called now, tokens left aside."""
+        """Why it cannot be called now, apart from tokens."""
         if self.paused is not None:
             return Blocked("pause", self.paused, PAUSED_S)
         wait = self.breaker.blocked_s
@@ -50,7 +54,7 @@ class Route:
 
 
 def _back_to_its_lane(blocked: Blocked) -> Blocked:
-    """A claimed message waits for no breaker: it is this worker's own, and the lane knows how to wait for it."""
+    """A claimed message does not wait for a breaker: it goes back to its lane, which waits."""
     return (
         replace(blocked, for_s=min(blocked.for_s, TOKEN_S))
         if blocked.gate == "breaker"
@@ -63,7 +67,7 @@ class RoutePermit:
     """Implements `delivery.ports.Permit` for one route of a channel."""
 
     channel: "ChannelAdmission"
-    chosen: Route
+    chosen: ProviderRoute
     token: Token | None
     probe: bool
     called: bool = False
@@ -88,11 +92,15 @@ class RoutePermit:
                 )
         return self.chosen.provider
 
-    def _target(self, preferred: str | None) -> Route | Blocked:
-        """The preferred provider, else the one that was admitted, else the first in the list that is not blocked."""
+    def _target(self, preferred: str | None) -> ProviderRoute | Blocked:
+        """The preferred provider, else the admitted one, else the first that is not blocked."""
         wanted = self.channel.find(preferred) if preferred else None
         blocked: Blocked | None = None
-        candidates: list[Route] = [*([wanted] if wanted else []), self.chosen, *self.channel.routes]
+        candidates: list[ProviderRoute] = [
+            *([wanted] if wanted else []),
+            self.chosen,
+            *self.channel.routes,
+        ]
         for route in candidates:
             stopped = route.blocked()
             if stopped is None:
@@ -135,13 +143,13 @@ class ChannelAdmission:
     """The routes of one channel in their order, and the lanes that wait for them."""
 
     name: str
-    routes: Sequence[Route] = ()
+    routes: Sequence[ProviderRoute] = ()
     _waiting: dict[Priority, Callable[[], None]] = field(default_factory=dict)
 
     def admit(self, wanted: int) -> RoutePermit | Blocked:
         """A permit for the first provider that can be called.
 
-        Tokens used up do not send it to the next one.
+        A provider without tokens is waited for, not skipped.
         """
         soonest: Blocked | None = None
         for route in self.routes:
@@ -156,15 +164,15 @@ class ChannelAdmission:
         assert soonest is not None, "a channel has a provider"
         return soonest
 
-    def begin(self, route: Route) -> bool:
-        """Let a call through; True where it is the probe."""
+    def begin(self, route: ProviderRoute) -> bool:
+        """Let a call through; True if it is the probe."""
         probe = route.breaker.begin()
         if probe:
             self._show(route)
         return probe
 
-    def door(self, priority: Priority) -> "LaneAdmission":
-        """The door of one lane."""
+    def lane(self, priority: Priority) -> "LaneAdmission":
+        """The admission of one lane."""
         return LaneAdmission(self, priority)
 
     def wait(self, priority: Priority, callback: Callable[[], None]) -> None:
@@ -172,25 +180,25 @@ class ChannelAdmission:
         self._waiting[priority] = callback
 
     def changed(self) -> None:
-        """Ask the lanes again: mostly the most urgent first, but each is now and then, so that none starves."""
+        """Ask the lanes again: mostly by priority, but each comes first now and then.
+
+        So no lane starves.
+        """
         first = random.choice(FIRST)  # noqa: S311
         for priority in (first, *(p for p in Priority if p is not first)):
             if callback := self._waiting.get(priority):
                 callback()
 
-    def find(self, provider: str) -> Route | None:
+    def find(self, provider: str) -> ProviderRoute | None:
         return next((route for route in self.routes if route.provider == provider), None)
 
-    def after(self, route: Route) -> str | None:
-        """The provider that follows in the list and could be called.
-
-        None where the list is at its end.
-        """
+    def after(self, route: ProviderRoute) -> str | None:
+        """The next provider in the list that could be called; None where there is none."""
         following = self.routes[self.routes.index(route) + 1 :]
         return next((other.provider for other in following if other.blocked() is None), None)
 
-    def breaker_changed(self, route: Route) -> None:
-        """Say that a breaker opened or closed, and come back when it admits a probe."""
+    def breaker_changed(self, route: ProviderRoute) -> None:
+        """Log that a breaker changed, and ask the lanes again when it admits a probe."""
         state = route.breaker.state
         log.log(
             logging.INFO if state is BreakerState.CLOSED else logging.WARNING,
@@ -210,7 +218,7 @@ class ChannelAdmission:
             )
         self.changed()
 
-    def _show(self, route: Route) -> None:
+    def _show(self, route: ProviderRoute) -> None:
         metrics.BREAKER_STATE.labels(self.name, route.provider).set(
             STATE_VALUES[route.breaker.state]
         )
@@ -218,17 +226,17 @@ class ChannelAdmission:
 
 @dataclass(frozen=True, slots=True)
 class LaneAdmission:
-    """Implements `delivery.ports.Door` for one lane."""
+    """Implements `delivery.ports.Admitter` for one lane."""
 
     channel: ChannelAdmission
     priority: Priority
 
     def admit(self, wanted: int) -> RoutePermit | Blocked:
-        """See `delivery.ports.Door`."""
+        """See `delivery.ports.Admitter`."""
         return self.channel.admit(wanted)
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """See `delivery.ports.Door`."""
+        """See `delivery.ports.Admitter`."""
         self.channel.wait(self.priority, callback)
 
 
@@ -245,7 +253,7 @@ class Admission:
             ]
 
     def pause(self, paused: Mapping[tuple[str, str | None], str]) -> None:
-        """Hold back what is paused, by channel and provider (None: all of the channel's), and nothing else."""
+        """Hold back exactly these: reasons by channel and provider (None: the whole channel)."""
         for name, channel in self.channels.items():
             reasons = [
                 paused.get((name, route.provider)) or paused.get((name, None))
@@ -256,8 +264,8 @@ class Admission:
                     route.paused = reason
                 channel.changed()
 
-    def troubled(self) -> Iterator[tuple[str, str, Breaker]]:
-        """Channel, provider and breaker wherever it is not closed."""
+    def tripped(self) -> Iterator[tuple[str, str, Breaker]]:
+        """Channel, provider and breaker of every breaker that is not closed."""
         for name, channel in self.channels.items():
             for route in channel.routes:
                 if route.breaker.state is not BreakerState.CLOSED:
@@ -273,7 +281,7 @@ class Admission:
 
 def _route(
     settings: Settings, channel: ChannelAdmission, provider: str, lease: LeaseTokens
-) -> Route:
+) -> ProviderRoute:
     metrics.BREAKER_STATE.labels(channel.name, provider).set(0)
     metrics.BREAKER_OPENED.labels(channel.name, provider)
     rates = settings.provider_rate_limits
@@ -287,4 +295,4 @@ def _route(
         if rate
         else None
     )
-    return Route(provider, breaker, bucket)
+    return ProviderRoute(provider, breaker, bucket)

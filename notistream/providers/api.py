@@ -1,4 +1,4 @@
-"""What a provider is, what it is built from, and the only two errors by which it says that it did not send."""
+"""The plug-in API: what a provider is, what it is built from, and the two errors of `send`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ __all__ = [
 
 
 class TemporaryError(Exception):
-    """Not now; later perhaps, and not before `retry_after_s` seconds.
+    """Not sent; it may be tried again, not before `retry_after_s` seconds.
 
-    `throttled`: it only wants fewer calls.
+    `throttled`: the provider works, and only wants fewer calls.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class TemporaryError(Exception):
 class PermanentError(Exception):
     """Refused; the same message would be refused again.
 
-    `dead_address`: so would any other message to it.
+    `dead_address`: any other message to this address would be refused too.
     """
 
     def __init__(self, reason: str, *, dead_address: bool = False) -> None:
@@ -58,10 +58,11 @@ class PermanentError(Exception):
 
 
 class ProviderSettings(BaseSettings):
-    """Base of a provider's settings: read from the environment and `.env`, as the product's own are.
+    """Base of a provider's settings; read from the environment and `.env` like the product's own.
 
-    A provider `acme` sets `model_config = SettingsConfigDict(env_prefix="NOTISTREAM_ACME_")`; each field has a
-    description, a secret is a SecretStr, and a provider counts as configured when all of it is valid.
+    A provider `acme` sets `model_config = SettingsConfigDict(env_prefix="NOTISTREAM_ACME_")`. Each
+    field has a description; a secret is a SecretStr. A provider counts as configured when all of
+    its settings are valid.
     """
 
     model_config = SettingsConfigDict(
@@ -74,7 +75,7 @@ class ProviderSettings(BaseSettings):
 
 
 Keep = Callable[[Message, str], Awaitable[None]]
-"""Keeps a message, and what was answered to it."""
+"""Keeps a message and the outcome that it got."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,28 +85,25 @@ class Context:
     timeout_s: float = 10.0
     """Seconds after which a call is given up from outside."""
     keep: Keep | None = None
-    """Where the sandbox puts messages; None in a process that delivers nothing."""
+    """Stores messages of the sandbox; None in a process that delivers nothing."""
     inbox: Callable[[Message], Awaitable[UUID]] | None = None
-    """Puts a message into its recipient's inbox, once however often it comes; its id there.
+    """Puts a message into its recipient's inbox once, however often it comes; returns its id there.
 
-    None as above.
+    None in a process that delivers nothing.
     """
     shows_addresses: bool = False
-    """Whether addresses and texts may stand in logs as they are."""
+    """Whether logs may show addresses and texts."""
     public_url: str | None = None
-    """Where the outside world reaches the API, without a slash at the end."""
+    """Public address of the API."""
 
     def callback_url(self, provider: str) -> str | None:
-        """What vendors are told to POST receipts to; None where nobody outside can reach us."""
+        """The address that vendors POST receipts to; None where none is public."""
         return f"{self.public_url.rstrip('/')}/callbacks/{provider}" if self.public_url else None
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One thing that `check` looked at; `remedy` says what to do where it is not ok.
-
-    Shows no secret.
-    """
+    """The result of one check; `remedy` says what to do if it is not ok. Shows no secret."""
 
     state: Literal["ok", "warning", "failed"]
     detail: str
@@ -139,14 +137,14 @@ class Provider(Protocol):
         """Send once.
 
         Raises:
-            TemporaryError: it was certainly not taken, and may be later.
+            TemporaryError: it was certainly not sent, and may be later.
             PermanentError: it was refused.
             TimeoutError, aiohttp.ClientError, OSError: judged by the guard; after the request went
                 out, the outcome is unknown.
         """
 
     async def check(self) -> Sequence[Checked]:
-        """Look whether the credentials are good, without sending; for `notistream doctor`.
+        """Check the credentials without sending; for `notistream doctor`.
 
         Never raises.
         """
@@ -157,13 +155,13 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """A request of a vendor to `/callbacks/{provider}`, of at most 1 MiB, as it came."""
+    """A vendor's raw request to `/callbacks/{provider}`, of at most 1 MiB."""
 
     headers: Mapping[str, str]
-    """Found by names in any case."""
+    """Looked up case-insensitively."""
     body: bytes
     query: str = ""
-    """What stood behind the `?`, raw."""
+    """The raw query string, without the `?`."""
 
 
 class CallbackRefusedError(Exception):
@@ -178,17 +176,17 @@ class CallbackRefusedError(Exception):
 
 
 class UnreadableCallbackError(Exception):
-    """Signed, and yet not what the vendor documents; answered with 400."""
+    """Signed by the vendor, but not as documented; answered with 400."""
 
 
 @runtime_checkable
 class ReceivesCallbacks(Protocol):
-    """What a provider has too whose vendor reports later what became of messages."""
+    """A provider whose vendor reports later what became of messages."""
 
     async def receipts(self, callback: Callback) -> Sequence[ProviderReceipt]:
         """Verify the signature, in constant time, then read the callback.
 
-        What is no receipt is left out.
+        Callbacks that are no receipts are left out.
 
         Raises:
             CallbackRefusedError: its signature is missing or wrong.

@@ -1,4 +1,4 @@
-"""AWS: credentials of the settings or of botocore's usual places, and requests signed by its Signature Version 4."""
+"""AWS: credentials from the settings or from where botocore looks, and signed requests."""
 
 import asyncio
 import logging
@@ -51,24 +51,24 @@ class Credentials:
                 async with asyncio.timeout(LOOK_S), self._lock:
                     found = await self._renewed()
             except TimeoutError:
-                raise TemporaryError("AWS credentials could not be had in time") from None
+                raise TemporaryError("no AWS credentials were found in time") from None
         return found.get_frozen_credentials()
 
     async def _renewed(self) -> Any:
         self._found = self._found or await asyncio.to_thread(_look)
         if self._found is None:
-            raise TemporaryError(f"no AWS credentials are found; {WHERE}")
+            raise TemporaryError(f"no AWS credentials were found; {WHERE}")
         if _ends(self._found):
             await asyncio.to_thread(_renew, self._found)
         return self._found
 
     def forget(self) -> None:
-        """They were refused: look for them anew at the next call."""
+        """Look for credentials again at the next call, because these were refused."""
         self._found = None
 
 
 def _ends(found: Any) -> bool:
-    """Whether they are for a time that is nearly over; what is static has no such time."""
+    """Whether the credentials expire soon; static ones never do."""
     refresh_needed = getattr(found, "refresh_needed", None)
     return bool(refresh_needed and refresh_needed())
 
@@ -81,20 +81,20 @@ def _look() -> Any:
     from botocore.session import Session  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
 
     logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it logs session tokens
-    return _had(Session().get_credentials)
+    return _read(Session().get_credentials)
 
 
 def _renew(found: Any) -> None:
-    _had(found.get_frozen_credentials)
+    _read(found.get_frozen_credentials)
 
 
-def _had(get: Callable[[], Any]) -> Any:
+def _read(get: Callable[[], Any]) -> Any:
     from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # noqa: PLC0415
 
     try:
         return get()
     except BotoCoreError as exc:
-        raise TemporaryError(f"AWS credentials cannot be had: {type(exc).__name__}") from None
+        raise TemporaryError(f"AWS credentials cannot be read: {type(exc).__name__}") from None
 
 
 class Signer:

@@ -1,6 +1,7 @@
-"""The circuit breaker of one channel and provider: aiobreaker holds the state, we admit one probe at a time.
+"""The circuit breaker of one channel and provider, which admits one probe at a time.
 
-aiobreaker alone would let every caller through once half-open, and raise its own error in place of the provider's.
+aiobreaker holds the state. Alone, it would let every caller through once half-open, and raise its
+own error instead of the provider's.
 """
 
 from collections.abc import Callable
@@ -33,10 +34,7 @@ class _FailedError(Exception):
 
 
 class Breaker:
-    """Opens after `failures` outages in a row.
-
-    `open_s` seconds later one call at a time may try if it is over.
-    """
+    """Opens after `failures` outages in a row; `open_s` seconds later it admits a probe."""
 
     def __init__(self, *, clock: Callable[[], float], failures: int, open_s: float) -> None:
         self._breaker = CircuitBreaker(
@@ -60,7 +58,7 @@ class Breaker:
         return 0.1 if self._probing else max(self._probe_at - self._clock(), 0.0)
 
     def begin(self) -> bool:
-        """Let one call through, after `blocked_s` said 0; True where it is the probe."""
+        """Let one call through, after `blocked_s` was 0; True if it is the probe."""
         if self.state is BreakerState.CLOSED:
             return False
         if self.state is BreakerState.OPEN:
@@ -69,13 +67,13 @@ class Breaker:
         return True
 
     def give_up_probe(self) -> None:
-        """The probe was not sent after all; the next one may be."""
+        """Allow another probe, because this one was not sent."""
         self._probing = False
 
     def report(self, result: ProviderResult, *, probe: bool) -> bool:
-        """Learn from a call; True where the state has changed.
+        """Count a result; True if the state has changed.
 
-        Late answers of an open breaker teach nothing.
+        Late results of an open breaker do not count.
         """
         before = self.state
         if probe:
@@ -83,7 +81,7 @@ class Breaker:
         elif before is not BreakerState.CLOSED:
             return False
         if isinstance(result, Temporary) and result.throttled and not probe:
-            return False  # the provider is there; it only wants fewer calls
+            return False  # the provider works, and only wants fewer calls
         self._feed(failed=is_outage(result))
         if self.state is BreakerState.OPEN:
             self._probe_at = self._clock() + self._open_s
@@ -104,7 +102,7 @@ def _succeed() -> None:
 
 
 def is_outage(result: ProviderResult) -> bool:
-    """Whether the provider is in trouble. A refusal is an answer, and so is `too many requests`."""
+    """Whether the provider is down. A refusal is an answer, and so is `too many requests`."""
     match result:
         case Temporary(throttled=throttled):
             return not throttled

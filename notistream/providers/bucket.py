@@ -1,7 +1,8 @@
-"""The token bucket of one channel and provider: small leases of tokens that all workers share, spaced by aiolimiter.
+"""The token bucket of one channel and provider: leases of tokens that all workers share.
 
-A lease is some tokens of one 100 ms slot of the database's clock, and lapses with it: so the sum over all workers
-keeps to the rate, what an idle worker leaves is there for the others, and a dead worker's share comes back at once.
+A lease is some tokens of one 100 ms slot of the database's clock, and expires with it. So all
+workers together keep to the rate, and nothing is lost when a worker is idle or dies. aiolimiter
+spaces the calls within a slot.
 """
 
 import asyncio
@@ -19,10 +20,10 @@ from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
 
-MORE_SHARE = 0.25  # of a slot's tokens, which may be leased before anybody asks for them
+MORE_SHARE = 0.25  # of a slot's tokens may be leased before they are wanted
 AHEAD = 2  # slots after the first one from which tokens may be taken
 SLOT_S = 0.1
-MARGIN_S = 0.01  # of a slot's end that is not used, because the call takes a moment to leave
+MARGIN_S = 0.01  # unused at a slot's end, because the call takes a moment to leave
 AGAIN_S = 0.05
 LONGEST_WAY_S = 0.3
 SPACING_S = 0.025
@@ -31,15 +32,14 @@ POLL_S = 0.005
 
 @dataclass(slots=True, eq=False)
 class Token:
-    """The right to one call within a slot: from `begins` to `ends` on this process's monotonic clock."""
+    """The right to one call, from `begins` to `ends` on this process's monotonic clock."""
 
     begins: float
     ends: float
 
 
 LeaseTokens = Callable[[str, float, int, int, float], Awaitable[Sequence[TokenGrant]]]
-"""(bucket, rate, wanted, slots ahead, seconds from now until the first token can be used) → tokens.
-"""
+"""(bucket, rate, wanted, slots ahead, seconds until the first token can be used) → tokens."""
 
 
 class Bucket:
@@ -88,7 +88,7 @@ class Bucket:
         return None
 
     def _drop_lapsed(self, now: float) -> None:
-        """Tokens that nobody took in time were leased too early: the next lease is smaller."""
+        """Drop tokens that nobody took in time, and make the next lease smaller."""
         if self._tokens and self._tokens[0].ends - MARGIN_S <= now:
             self._more = max(self._more // 2, 1)
             while self._tokens and self._tokens[0].ends - MARGIN_S <= now:
@@ -99,9 +99,9 @@ class Bucket:
         self._tokens.appendleft(token)
 
     async def spend(self, token: Token | None, *, patience_s: float) -> Token | None:
-        """Space the call inside the slot.
+        """Space the call inside the slot; wait for a token if this one is missing or has expired.
 
-        Without a token, or when its slot has passed meanwhile, wait for one.
+        None after `patience_s` seconds.
         """
         until = self._clock() + patience_s
         self._spending += 1
@@ -131,7 +131,10 @@ class Bucket:
             self._timer.cancel()
 
     async def _fetch_some(self, wanted: int) -> None:
-        """Lease what is wanted now, and more where all of the leases before were used: one question instead of many."""
+        """Lease what is wanted now; twice as many as before while all leased tokens are used.
+
+        Larger leases mean fewer queries.
+        """
         asked = max(wanted, self._more)
         began, grants = self._clock(), await self._granted(asked)
         ended = self._clock()
@@ -169,7 +172,7 @@ class Bucket:
             if self._announces_at <= at:
                 return
             self._timer.cancel()
-        self._announces_at = at  # uvloop's handles do not always know their time
+        self._announces_at = at  # the handles of uvloop do not always know their time
         self._timer = loop.call_at(at, self._announce)
 
     def _announce(self) -> None:

@@ -49,7 +49,7 @@ class Vendor(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callbacks:
-    """A callback as the vendor signs it, what it must be read as, and some that the vendor did not sign."""
+    """A callback as the vendor signs it, the receipts it contains, and forged callbacks."""
 
     genuine: Callback
     receipts: Sequence[ProviderReceipt]
@@ -65,7 +65,7 @@ class Subject:
     message: Message
     """One that the vendor accepts; each send of a clause has its own key."""
     refusals: Sequence[tuple[Fault, ProviderResult]]
-    """Each class of error that the vendor has, and what it must be taken for."""
+    """Each class of the vendor's errors, and the result that it must give."""
     throttling: Callable[[str], Fault] = lambda retry_after: faulty.refused(
         429, retry_after=retry_after
     )
@@ -91,7 +91,7 @@ class Subject:
         return await guard.call(self.provider, message or self.fresh(), timeout_s=timeout_s)
 
     async def meet(self, fault: Fault) -> ProviderResult:
-        """One call that meets a fault; not for long, where no answer is to come."""
+        """One call that meets a fault; with a short time limit if no answer comes."""
         self.vendor.play(fault)
         return await self.send(timeout_s=IMPATIENT_S if fault in ENDLESS else TIMEOUT_S)
 
@@ -106,10 +106,10 @@ async def success(subject: Subject) -> None:
 
 
 async def each_error(subject: Subject) -> None:
-    """Each of the vendor's errors is taken for what it is, and the next message is sent all the same."""
+    """Each of the vendor's errors gets its result, and the next message is sent all the same."""
     for fault, expected in subject.refusals:
         found = await subject.meet(fault)
-        assert found == expected, f"{fault}: {found} in place of {expected}"
+        assert found == expected, f"{fault}: {found} instead of {expected}"
         assert isinstance(result := await subject.send(), Accepted), f"after {fault}: {result}"
 
 
@@ -124,20 +124,17 @@ async def retry_after(subject: Subject) -> None:
 
 
 async def timeout(subject: Subject) -> None:
-    """An answer that does not come leaves the outcome unknown.
-
-    The next message is sent all the same.
-    """
+    """A missing answer leaves the outcome unknown; the next message is sent all the same."""
     await _unknown(subject, faulty.STALLED)
 
 
 async def slow_headers(subject: Subject) -> None:
-    """So does one that drips in."""
+    """An answer that drips in leaves the outcome unknown."""
     await _unknown(subject, faulty.SLOW_HEADERS)
 
 
 async def reset(subject: Subject) -> None:
-    """So does a connection that breaks after the request."""
+    """A connection that breaks after the request leaves the outcome unknown."""
     await _unknown(subject, faulty.RESET)
 
 
@@ -148,12 +145,12 @@ async def _unknown(subject: Subject, fault: Fault) -> None:
 
 
 async def malformed(subject: Subject) -> None:
-    """What was accepted stays accepted, whatever the answer says besides."""
+    """An accepted message stays accepted, even if the answer's body is unreadable."""
     await _accepted(subject, faulty.MALFORMED)
 
 
 async def broken_answer(subject: Subject) -> None:
-    """So it does where the accepting answer breaks off."""
+    """An accepted message stays accepted, even if the answer breaks off."""
     await _accepted(subject, faulty.BROKEN_ANSWER)
 
 
@@ -163,7 +160,7 @@ async def _accepted(subject: Subject, fault: Fault) -> None:
 
 
 async def expiry(subject: Subject) -> None:
-    """Refused credentials are no message's fault: it waits, and is sent once they are good again."""
+    """A message waits while the credentials are refused, and is sent once they are good."""
     assert subject.expire is not None, "say how credentials expire, or leave this clause out"
     assert subject.renew is not None
     assert isinstance(await subject.send(), Accepted)
@@ -215,7 +212,7 @@ async def reuse(subject: Subject) -> None:
 
 
 async def callbacks(subject: Subject) -> None:
-    """Where any are received: one is read alike however often it comes, and what the vendor did not sign is refused."""
+    """A repeated callback gives the same receipts, and a forged one is refused."""
     if not isinstance(subject.provider, ReceivesCallbacks):
         return
     given = subject.callbacks
@@ -258,7 +255,7 @@ async def secrets(subject: Subject) -> None:
 
 @contextmanager
 def _logged() -> Iterator[list[str]]:
-    """Everything that is logged meanwhile, at whatever level, with all its extra fields and tracebacks."""
+    """Everything that is logged meanwhile: all levels, extra fields and tracebacks."""
     lines: list[str] = []
     formatter = logging.Formatter()
 

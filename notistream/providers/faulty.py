@@ -1,4 +1,4 @@
-"""A vendor's HTTP API that misbehaves on demand, for the tests of providers: faults in a given order, or by a seed."""
+"""A vendor's HTTP API that misbehaves on demand, in a given order or by a seed; for tests."""
 
 import asyncio
 import random
@@ -61,10 +61,7 @@ def refused(status: int, code: str = "", *, retry_after: str | None = None) -> F
 
 
 def retry_afters(now: datetime) -> Mapping[str, tuple[str, float]]:
-    """Values of Retry-After as they occur, each with the least seconds that it must come to.
-
-    An hour is the most.
-    """
+    """Values of Retry-After as they occur, each with its least seconds; the most is an hour."""
     date = format_datetime(now.astimezone(UTC) + timedelta(seconds=90), usegmt=True)
     return {
         "seconds": ("7", 7.0),
@@ -76,7 +73,7 @@ def retry_afters(now: datetime) -> Mapping[str, tuple[str, float]]:
 
 
 def plan(seed: int, *, of: Sequence[Fault], share: float = 0.3, burst: int = 3) -> Iterator[Fault]:
-    """An endless plan, the same for the same seed: `share` of the requests begin a burst of one of these faults."""
+    """An endless plan, fixed by the seed: `share` of the requests begin a burst of one fault."""
     dice = random.Random(seed)  # noqa: S311
     while True:
         if dice.random() < share:
@@ -88,7 +85,7 @@ def plan(seed: int, *, of: Sequence[Fault], share: float = 0.3, burst: int = 3) 
 
 
 def scattered(receipts: Sequence[R], seed: int) -> list[R]:
-    """Receipts as vendors deliver them, the same for the same seed: each at least once, some twice, in any order."""
+    """Receipts as vendors deliver them, fixed by the seed: some twice, in any order."""
     dice = random.Random(seed)  # noqa: S311
     sent = [*receipts, *(receipt for receipt in receipts if dice.random() < 0.5)]
     dice.shuffle(sent)
@@ -97,10 +94,7 @@ def scattered(receipts: Sequence[R], seed: int) -> list[R]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a faithful vendor makes of a request: whose it is, and the accepting answer.
-
-    Or its refusal.
-    """
+    """What a faithful vendor makes of a request: its key, and the answer."""
 
     key: str
     answer: web.Response
@@ -112,12 +106,12 @@ Refuse = Callable[[Fault], web.Response]
 
 
 def plain_refusal(fault: Fault) -> web.Response:
-    """An error for vendors whose errors are nothing but a status."""
+    """An error answer without a body."""
     return web.Response(status=fault.status, headers=fault.headers)
 
 
 class FaultyServer:
-    """`serve` answers as the vendor would, and `refuse` says no in its words.
+    """`serve` answers as the vendor would; `refuse` builds its error answers.
 
     Implements `contract.Vendor`.
     """
@@ -159,7 +153,7 @@ class FaultyServer:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
-        """Let go of all that hangs."""
+        """End all requests that hang, and stop."""
         self._ending.set()
         if self._runner:
             await self._runner.cleanup()

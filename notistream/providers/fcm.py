@@ -158,7 +158,7 @@ class FcmProvider:
             )
 
     async def check(self) -> Sequence[Checked]:
-        """Whether the account gets a token, and may send in the project: FCM validates a message without sending it."""
+        """Get a token, then let FCM validate a message without sending it."""
         try:
             await self._tokens.get()
         except TemporaryError as exc:
@@ -177,7 +177,7 @@ class FcmProvider:
                 Checked(
                     "warning",
                     f"FCM is not reachable: {type(exc).__name__}",
-                    "look at network and proxy",
+                    "check the network and the proxy",
                 ),
             )
         except TemporaryError as exc:

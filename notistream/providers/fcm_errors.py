@@ -26,7 +26,10 @@ ERRORS: Mapping[str, VendorError] = {
     ),
     "NOT_FOUND": VendorError(Kind.PERMANENT, "Requested entity was not found"),
 }
-"""SENDER_ID_MISMATCH and a bare NOT_FOUND come for every token when the wrong project is set: they remove none."""
+"""SENDER_ID_MISMATCH and a bare NOT_FOUND do not remove a token.
+
+With the wrong project they come for every token.
+"""
 INVALID_TOKEN = VendorError(
     Kind.DEAD, "The registration token is not a valid FCM registration token"
 )

@@ -1,6 +1,6 @@
-"""Google access tokens: renewed before they end, by one caller for all.
+"""Google access tokens, renewed before they end by one caller for all.
 
-Google-auth signs, our own session sends.
+google-auth signs; our own session sends.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Answer:
 
 
 class AccessTokens:
-    """The token of one service account. google-auth holds one as expired 3 min 45 s before its end."""
+    """The token of one service account; google-auth renews it 3 min 45 s before its end."""
 
     def __init__(self, credentials: Any, *, setting: str, timeout_s: float) -> None:
         self._credentials = credentials
@@ -86,10 +86,7 @@ class AccessTokens:
             headers: Mapping[str, str] | None = None,
             **_: object,
         ) -> Answer:
-            """Called by google-auth in its thread.
-
-            What can be tried again ends here: the pipeline retries.
-            """
+            """Called by google-auth in its thread; the pipeline retries, not google-auth."""
             try:
                 answer = asyncio.run_coroutine_threadsafe(
                     self._request(method, url, body, headers), loop
@@ -128,7 +125,7 @@ class AccessTokens:
             )
 
     async def aclose(self) -> None:
-        """Close the connections; a renewal under way ends first, as its thread cannot be stopped."""
+        """Close the connections, after a renewal under way: its thread cannot be stopped."""
         if self._renewal is not None:
             await asyncio.wait([self._renewal])
         if self._session is not None:

@@ -1,7 +1,4 @@
-"""The guard around a provider call: time limit, judgement of raw errors, metrics.
-
-It never raises.
-"""
+"""The guard around a provider call: time limit, judgement of raw errors, metrics. Never raises."""
 
 import asyncio
 import logging
@@ -65,7 +62,7 @@ async def _judged(provider: Provider, message: Message, timeout_s: float) -> Pro
         where = "".join(traceback.format_tb(exc.__traceback__))
         # Without the error's own words, which may have credentials in them.
         log.error(  # noqa: TRY400
-            "provider raised something unexpected",
+            "a provider raised an unexpected error",
             extra={
                 "provider": provider.name,
                 "error": type(exc).__name__,

@@ -37,11 +37,9 @@ def proxy_for(url: str) -> str | None:
 def open_session(url: str, *, timeout_s: float) -> aiohttp.ClientSession:
     """A pooled session for one vendor's address.
 
-    How long a whole call may take is the guard's to say.
-
-    The proxy is looked up here, once: with `trust_env` aiohttp reads the environment and `~/.netrc`
-    in a thread for every call (which took more time than all the rest of a delivery), and would
-    send what it finds there.
+    The guard limits how long a whole call may take. The proxy is looked up here, once: with
+    `trust_env` aiohttp reads the environment and `~/.netrc` in a thread for every call, which costs
+    more than the rest of a delivery, and it would send what it finds there.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
@@ -96,7 +94,10 @@ def retry_after_s(value: str | None, *, now: datetime) -> float | None:
 
 
 def answered_at(headers: Mapping[str, str]) -> datetime:
-    """When the other side answered, by its own clock where it says so: a date in Retry-After is one of that clock."""
+    """When the other side answered, by its own clock if it names it.
+
+    A date in Retry-After is of that clock too.
+    """
     try:
         at = parsedate_to_datetime(headers.get("Date", ""))
     except ValueError:
@@ -105,10 +106,7 @@ def answered_at(headers: Mapping[str, str]) -> datetime:
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> object:
-    """The JSON of an accepted answer.
-
-    None where it is something else, too long, broken or late: it was accepted.
-    """
+    """The JSON of an accepting answer; None if it is not JSON, too long, broken or late."""
     content, raw = response.content, bytearray()
     try:
         if content.is_eof():  # it came whole with its head, as small answers do
@@ -125,10 +123,7 @@ async def read_answer(response: aiohttp.ClientResponse) -> object:
 
 
 async def checked_connection(url: str, *, setting: str) -> Checked:
-    """Whether the host of an address takes connections, for `check`.
-
-    It may be down for now, so that is a warning.
-    """
+    """Whether the host of an address takes connections; if not, only a warning. For `check`."""
     good = "write it like https://example.com/path"
     try:
         parts = urlsplit(url)

@@ -19,10 +19,7 @@ class InAppProvider:
         self._inbox = context.inbox
 
     async def send(self, message: Message) -> Accepted:
-        """Keep the message.
-
-        Where nobody knows whether it was kept, it may come again, and is kept once.
-        """
+        """Keep the message; one that comes again is kept once."""
         if self._inbox is None:
             raise TemporaryError("this process has no inbox")
         try:

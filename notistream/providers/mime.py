@@ -1,4 +1,4 @@
-"""E-mail as bytes: text and HTML parts, safe header fields, and a Message-ID that is the same for the same key."""
+"""E-mail as bytes: text and HTML parts, safe header fields, a Message-ID made from the key."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from notistream.providers.api import PermanentError
 LONGEST_LINE = 998
 LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 ENCODED_WORD = re.compile(r"=(?=\?[^?\s]*\?[bq]\?)", re.IGNORECASE)
-"""What the library would decode again, line breaks and all."""
+"""The library would decode this again, with its line breaks."""
 FIELD_NAME = re.compile(r"[!-9;-~]{1,77}")
 FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 PLAIN_KEY = re.compile(r"[A-Za-z0-9:_-]{1,100}")
@@ -44,7 +44,7 @@ OURS = frozenset(
 
 
 class _Unfolded(EmailPolicy):
-    """Folds the subject only: the library would make encoded words of a long List-Unsubscribe, which nobody reads."""
+    """Folds the subject only: no client can read a List-Unsubscribe of encoded words."""
 
     def fold(self, name: str, value: Any) -> str:
         return str(self._of(name).fold(name, value))
@@ -63,7 +63,7 @@ UTF8_POLICY = POLICY.clone(utf8=True)
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A composed e-mail and its envelope; `utf8`: it can only be sent where SMTPUTF8 is spoken."""
+    """A composed e-mail and its envelope; `utf8`: the server must support SMTPUTF8."""
 
     sender: str
     recipient: str
@@ -98,7 +98,7 @@ def compose(message: Message, *, sender: str, now: datetime) -> Mail:
 
 
 def message_id(key: str, *, domain: str) -> str:
-    """A Message-ID made from the idempotency key alone, so that a receiver can tell a repetition."""
+    """A Message-ID made from the idempotency key, so that receivers recognise a repetition."""
     word = key.replace(":", ".") if PLAIN_KEY.fullmatch(key) else str(uuid5(NAMESPACE_URL, key))
     return f"<{word}@{domain}>"
 
@@ -119,7 +119,7 @@ def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
         if not FIELD_NAME.fullmatch(name) or not _is_plain(value):
             raise PermanentError("a header field has a name or value that no e-mail can have")
         if name.lower() in OURS or name.lower().startswith("content-"):
-            raise PermanentError(f"the header field {name} is not the sender's to set")
+            raise PermanentError(f"the header field {name} cannot be set")
     return headers
 
 
@@ -132,10 +132,7 @@ def _is_plain(value: str) -> bool:
 
 
 def _encoding(text: str) -> str:
-    """7bit only for what goes through every server as it is.
-
-    Base64 where most letters are not ASCII.
-    """
+    """7bit if every server passes it unchanged, base64 if most letters are not ASCII."""
     if text.isascii() and all(len(line) < LONGEST_LINE for line in text.splitlines()):
         return "7bit"
     return "quoted-printable" if sum(map(str.isascii, text)) * 2 > len(text) else "base64"

@@ -1,4 +1,4 @@
-"""Which provider serves which channel: found among those installed, built from the settings, checked at start."""
+"""Which provider serves which channel: finds, builds and checks the installed providers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +49,7 @@ def chosen(settings: Settings) -> Mapping[str, list[str]]:
     """Names of the providers of each channel, in order; all are installed and can serve it.
 
     Raises:
-        Misconfigured: NOTISTREAM_PROVIDERS names what is not there.
+        Misconfigured: NOTISTREAM_PROVIDERS names a channel or provider that does not exist.
     """
     if unknown := sorted(settings.providers.keys() - CHANNELS.keys()):
         raise Misconfigured(
@@ -69,7 +69,7 @@ def chosen(settings: Settings) -> Mapping[str, list[str]]:
 
 
 def _default(settings: Settings, channel: str) -> list[str]:
-    """A provider named as the channel is made for it; others go to the webhook where there is one."""
+    """The provider with the channel's name, else the webhook if it is set, else the console."""
     wanted = channel if channel in installed() else "webhook" if settings.webhook_url else "console"
     return [wanted if channel in provider_class(wanted).channels else "console"]
 
@@ -113,9 +113,7 @@ def _settings_fault(name: str, model: type[ProviderSettings]) -> str | None:
 
 
 def read_provider_settings(name: str, core: Settings) -> ProviderSettings:
-    """Settings of an installed provider.
-
-    One that the product has under the same name too is taken from there.
+    """Settings of an installed provider; a setting that the product has too is taken from there.
 
     Raises:
         Misconfigured: something is missing or wrong.
@@ -136,7 +134,7 @@ def read_all(core: Settings) -> Mapping[str, ProviderSettings]:
     """Settings of every provider that is chosen, and of the sandbox.
 
     Raises:
-        Misconfigured: all that is missing or wrong, of all of them.
+        Misconfigured: lists everything that is missing or wrong.
     """
     found: dict[str, ProviderSettings] = {}
     faults = []

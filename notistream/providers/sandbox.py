@@ -1,6 +1,6 @@
-"""Sandbox: keeps messages instead of sending them, and plays the failure that the recipient's address asks for.
+"""Sandbox: keeps messages of test keys instead of sending them.
 
-Whatever a test key accepts goes here.
+An address can ask for a failure.
 """
 
 from collections.abc import Sequence
@@ -24,24 +24,24 @@ RETRY_AFTER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
-    """A failure: the word and the digits at an address's end that ask for it, and the error that it is."""
+class RequestedFailure:
+    """An error, and the word or digits at an address's end that ask for it."""
 
     word: str
     digits: str
     error: Exception
 
 
-PLAYS: Sequence[Play] = (
-    Play("permanent", "0001", PermanentError("sandbox: refused for good")),
-    Play("dead", "0002", PermanentError("sandbox: no such address", dead_address=True)),
-    Play("temporary", "0003", TemporaryError("sandbox: not now")),
-    Play(
+FAILURES: Sequence[RequestedFailure] = (
+    RequestedFailure("permanent", "0001", PermanentError("sandbox: refused for good")),
+    RequestedFailure("dead", "0002", PermanentError("sandbox: no such address", dead_address=True)),
+    RequestedFailure("temporary", "0003", TemporaryError("sandbox: not now")),
+    RequestedFailure(
         "throttled",
         "0004",
         TemporaryError("sandbox: too many requests", retry_after_s=RETRY_AFTER_S, throttled=True),
     ),
-    Play("timeout", "0005", TimeoutError()),
+    RequestedFailure("timeout", "0005", TimeoutError()),
 )
 """E-mail: `anyone+permanent@…`; a token or recipient id: `…-permanent`.
 
@@ -61,16 +61,16 @@ class SandboxProvider:
         self._keep = context.keep
 
     async def send(self, message: Message) -> Accepted:
-        """Keep the message, whatever it plays; the same key is kept once."""
+        """Keep the message, then fail if the address asks for it; the same key is kept once."""
         if self._keep is None:
-            raise TemporaryError("the sandbox has nothing to keep messages in")
-        play = played(message.recipient)
+            raise TemporaryError("this process has no sandbox")
+        failure = failure_for(message.recipient)
         try:
-            await self._keep(message, play.word if play else "delivered")
+            await self._keep(message, failure.word if failure else "delivered")
         except Unavailable:
-            raise TemporaryError("the sandbox's store is away") from None
-        if play:
-            _raise(play.error)
+            raise TemporaryError("the sandbox cannot be reached") from None
+        if failure:
+            _raise(failure.error)
         return Accepted(f"sandbox-{uuid5(message.notification_id, message.idempotency_key)}")
 
     async def check(self) -> Sequence[Checked]:
@@ -81,17 +81,17 @@ class SandboxProvider:
         """Nothing to release."""
 
 
-def played(recipient: str) -> Play | None:
-    """What an address asks for; None: to be accepted."""
+def failure_for(recipient: str) -> RequestedFailure | None:
+    """The failure that an address asks for; None: it is accepted."""
     if recipient.startswith(NUMBERS):
-        return next((play for play in PLAYS if recipient == NUMBERS + play.digits), None)
+        return next((one for one in FAILURES if recipient == NUMBERS + one.digits), None)
     name, at, _ = recipient.partition("@")
     mark = "+" if at else "-"
-    return next((play for play in PLAYS if name.endswith(mark + play.word)), None)
+    return next((one for one in FAILURES if name.endswith(mark + one.word)), None)
 
 
 def _raise(error: Exception) -> NoReturn:
-    """Raise a fresh one: one object raised for ever would collect tracebacks."""
+    """Raise a copy, because an object that is raised again and again collects tracebacks."""
     match error:
         case PermanentError():
             raise PermanentError(error.reason, dead_address=error.dead_address)

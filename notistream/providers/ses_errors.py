@@ -8,9 +8,9 @@ QUOTA_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class SesError:
-    """`refused`: the message; else it waits.
+    """One error. `refused`: the message is refused, else it waits.
 
-    `credentials`: they were refused. `setting`: what to correct.
+    `credentials`: the keys were refused. `setting`: the setting to correct.
     """
 
     words: str
@@ -81,7 +81,10 @@ ERRORS: Mapping[str, SesError] = {
 
 
 def code_of(header: str | None, answer: object) -> str:
-    """The error's name: `x-amzn-ErrorType: MessageRejected:http://…`, or `__type` or `code` of the body."""
+    """The error's name.
+
+    It is in `x-amzn-ErrorType: MessageRejected:http://…`, or in `__type` or `code` of the body.
+    """
     named = header
     if not named and isinstance(answer, dict):
         named = answer.get("__type") or answer.get("code") or answer.get("Code")

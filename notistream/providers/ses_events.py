@@ -1,4 +1,4 @@
-"""What SES tells through SNS: notifications of an identity and events of a configuration set, as receipts."""
+"""Receipts from SES: events of a configuration set or an identity that come through SNS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from notistream.providers.api import UnreadableCallbackError
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EventKind:
     """A type of event: what it means, and in which object of the event its details are."""
 
     state: ReceiptState
     details: str
 
 
-KINDS: Mapping[str, Kind] = {
-    "Delivery": Kind(ReceiptState.DELIVERED, "delivery"),
-    "DeliveryDelay": Kind(ReceiptState.DELAYED, "deliveryDelay"),
-    "Bounce": Kind(ReceiptState.UNDELIVERED, "bounce"),
-    "Reject": Kind(ReceiptState.UNDELIVERED, "reject"),
-    "Complaint": Kind(ReceiptState.COMPLAINED, "complaint"),
-    "Open": Kind(ReceiptState.READ, "open"),
-    "Click": Kind(ReceiptState.READ, "click"),
+KINDS: Mapping[str, EventKind] = {
+    "Delivery": EventKind(ReceiptState.DELIVERED, "delivery"),
+    "DeliveryDelay": EventKind(ReceiptState.DELAYED, "deliveryDelay"),
+    "Bounce": EventKind(ReceiptState.UNDELIVERED, "bounce"),
+    "Reject": EventKind(ReceiptState.UNDELIVERED, "reject"),
+    "Complaint": EventKind(ReceiptState.COMPLAINED, "complaint"),
+    "Open": EventKind(ReceiptState.READ, "open"),
+    "Click": EventKind(ReceiptState.READ, "click"),
 }
 """Other types (Send, Rendering Failure, Subscription) say nothing about a delivery."""
 PERMANENT = "Permanent"
@@ -55,7 +55,7 @@ def read(message: str) -> Sequence[ProviderReceipt]:
     return (_receipt(event, kind),)
 
 
-def _receipt(event: Mapping[str, Any], kind: Kind) -> ProviderReceipt:
+def _receipt(event: Mapping[str, Any], kind: EventKind) -> ProviderReceipt:
     id_ = _object(event, "mail").get("messageId")
     if not isinstance(id_, str) or not id_:
         raise UnreadableCallbackError("mail.messageId is missing")

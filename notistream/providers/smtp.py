@@ -1,4 +1,4 @@
-"""SMTP: hands e-mails to a mail server over STARTTLS or TLS, on a few connections that are used again."""
+"""SMTP: hands e-mails to a mail server over STARTTLS or TLS, on pooled connections."""
 
 import socket
 import ssl
@@ -31,7 +31,7 @@ from notistream.providers.smtp_transaction import Deadline, begin, hand_over
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORTS = {"starttls": 587, "tls": 465, "off": 25}
 BEFORE_SHARE = 0.6
-"""Of the time for a call: what may pass before the message goes out, so that it is known not to have gone."""
+"""Share of a call's time in which the message must begin to go out; later it is not begun."""
 
 
 class SmtpSettings(ProviderSettings):
@@ -47,7 +47,7 @@ class SmtpSettings(ProviderSettings):
         description="From of every e-mail, such as NotiStream <no-reply@example.com>."
     )
     tls: Literal["starttls", "tls", "off"] = Field(
-        "starttls", description="How the connection is encrypted; starttls insists on it."
+        "starttls", description="How the connection is encrypted; starttls requires it."
     )
     ca_file: Path | None = Field(
         None,
@@ -76,7 +76,7 @@ class SmtpSettings(ProviderSettings):
 class SmtpProvider:
     """Serves e-mail.
 
-    A reply of the server decides; what it says in words is left out, as it may name the address.
+    The codes of the server's reply decide. Its text is left out, because it may name the address.
     """
 
     name = "smtp"
@@ -92,10 +92,7 @@ class SmtpProvider:
         )
 
     async def send(self, message: Message) -> Accepted:
-        """Hand over once.
-
-        A connection that was used before may have ended meanwhile, and is replaced by a new one.
-        """
+        """Hand over once; a pooled connection that has ended is replaced by a new one."""
         mail = compose(message, sender=self._settings.sender, now=datetime.now(UTC))
         before = Deadline(self._before_s)
         for fresh in (False, True):
@@ -172,7 +169,7 @@ class SmtpProvider:
 
 
 def _not_connected(error: Exception) -> Exception:
-    """In words of our own; a server's may say more than a log should."""
+    """The error in our own words, because a server's may hold what no log should."""
     if isinstance(error, SMTPAuthenticationError):
         return refusal(error.code, error.message, Stage.ACCOUNT)
     if isinstance(error, SMTPConnectError) and isinstance(error.__cause__, OSError):

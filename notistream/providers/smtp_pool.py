@@ -1,4 +1,4 @@
-"""Connections to one SMTP server: bounded, used again, looked at before that, and closed when nobody needs them."""
+"""A bounded pool of connections to one SMTP server; tested before reuse, closed when idle."""
 
 import asyncio
 from collections import deque
@@ -104,7 +104,7 @@ class SmtpPool:
             self._reaper = asyncio.get_running_loop().call_later(left, self._reap)
 
     async def aclose(self) -> None:
-        """Take leave of every idle connection; those at work are closed by who uses them."""
+        """Quit every idle connection; users close theirs."""
         if self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
@@ -113,10 +113,7 @@ class SmtpPool:
 
 
 async def _answers(client: SMTP) -> bool:
-    """False where it is not a good connection any more.
-
-    It is closed where nobody waits for the answer to the end.
-    """
+    """Whether the connection still works; it is closed if the caller is cancelled."""
     try:
         return (await client.noop(timeout=LOOK_S)).code == 250
     except (SMTPException, OSError):

@@ -1,4 +1,7 @@
-"""What a mail server's refusals mean, as data: by enhanced status code (RFC 3463, RFC 5248), else by reply code."""
+"""What a mail server's refusals mean, as data.
+
+By enhanced status code (RFC 3463, RFC 5248), else by reply code.
+"""
 
 import re
 from collections.abc import Mapping

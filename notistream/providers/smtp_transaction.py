@@ -1,4 +1,4 @@
-"""One mail transaction on a connection, step by step: what each way of failing says about the message."""
+"""One mail transaction on a connection, and what each failure means for the message."""
 
 import time
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SERVICE_CLOSING = 421
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """By when the message must have begun to go out; until then it is certain that it was not sent."""
+    """When the message must begin to go out; before that, it was certainly not sent."""
 
     seconds: float
     _began: float = field(default_factory=time.monotonic)
@@ -58,7 +58,7 @@ async def begin(connection: Connection, mail: Mail, before: Deadline) -> bool:
 
 
 async def hand_over(connection: Connection, mail: Mail, before: Deadline) -> None:
-    """RCPT TO and the message; without a reply to the message, nobody knows what became of it.
+    """RCPT TO and the message; without a reply to the message, the outcome is unknown.
 
     Raises:
         TemporaryError, PermanentError: it was refused, or the connection ended before the message
@@ -73,9 +73,8 @@ async def hand_over(connection: Connection, mail: Mail, before: Deadline) -> Non
     except (SMTPException, OSError) as exc:
         raise lost(exc) from None
     try:
-        await connection.client.data(
-            mail.content, timeout=None
-        )  # a filter may take its time: the caller's ends it
+        # A filter of the server may take long; the caller's time limit ends the call.
+        await connection.client.data(mail.content, timeout=None)
     except SMTPDataError as exc:
         if exc.code // 100 == 2:
             connection.fit = True
@@ -99,5 +98,5 @@ async def _take_back(connection: Connection) -> None:
 def lost(error: SMTPException | OSError) -> TemporaryError:
     """The connection ended, or did not answer, before the message went out."""
     return TemporaryError(
-        f"the mail server broke off before the message was sent: {type(error).__name__}"
+        f"the connection ended before the message was sent: {type(error).__name__}"
     )

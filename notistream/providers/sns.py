@@ -56,7 +56,7 @@ class SnsReader:
         self._keys: dict[str, tuple[float, Any]] = {}
 
     async def message(self, callback: Callback) -> str | None:
-        """The text that was published; None where SNS only spoke about the subscription.
+        """The text that was published; None for messages about the subscription itself.
 
         Raises:
             CallbackRefusedError, TemporaryError: see `ReceivesCallbacks`.
@@ -90,7 +90,7 @@ class SnsReader:
             raise CallbackRefusedError("the signature is wrong") from None
 
     async def _key(self, url: str) -> Any:
-        """The public key of a certificate, which is kept for a day and is good as long as it says."""
+        """The public key of a certificate, which is checked for its dates and kept for a day."""
         kept = self._keys.get(url)
         if kept is None or kept[0] < time.monotonic():
             kept = time.monotonic() + KEPT_S, _public_key(await self._get(url))
@@ -137,7 +137,7 @@ def _envelope(body: bytes) -> Mapping[str, str]:
 
 
 def _of_sns(url: str) -> str:
-    """Only SNS itself is asked for anything, and over TLS: the body names the address before it is trusted.
+    """The address, if it is one of SNS over TLS: the body that names it is not trusted yet.
 
     Raises:
         CallbackRefusedError: it is another address.
@@ -154,7 +154,7 @@ def _of_sns(url: str) -> str:
     except ValueError:
         ours = False
     if not ours:
-        raise CallbackRefusedError("it names an address that is not of SNS")
+        raise CallbackRefusedError("it names an address that is not one of SNS")
     return url
 
 

@@ -97,13 +97,11 @@ class TwilioProvider:
         return self._session
 
     def _auth(self) -> Mapping[str, str]:
-        """An API key where there is one: it can be revoked alone."""
-        key, secret = (
-            self._settings.api_key_sid,
-            self._settings.api_key_secret or self._settings.auth_token,
-        )
+        """Prefer an API key, because it can be revoked alone."""
+        settings = self._settings
+        secret = settings.api_key_secret or settings.auth_token
         assert secret is not None, "the settings are complete"
-        login = key or self._settings.account_sid
+        login = settings.api_key_sid or settings.account_sid
         return {"Authorization": aiohttp.encode_basic_auth(login, secret.get_secret_value())}
 
     async def send(self, message: Message) -> Accepted:
@@ -141,14 +139,14 @@ class TwilioProvider:
         )
 
     async def check(self) -> Sequence[Checked]:
-        """Whether the account is active and takes the credentials, the sender is its own, and receipts can come."""
+        """Check the account and its credentials, the sender, and whether receipts can come."""
         try:
             wrong = await self._account_fault() or await self._sender_fault()
         except (OSError, aiohttp.ClientError) as exc:
             wrong = Checked(
                 "warning",
                 f"Twilio is not reachable: {type(exc).__name__}",
-                "look at the network and the proxy",
+                "check the network and the proxy",
             )
         found = wrong or Checked("ok", "Twilio accepts the credentials and the sender")
         return [checked for checked in (found, self._receipts_fault()) if checked]
@@ -157,7 +155,7 @@ class TwilioProvider:
         if self._callback_url is None:
             return Checked(
                 "warning",
-                "there will be no receipts: Twilio is not told where to report to",
+                "Twilio has no address to send receipts to",
                 f"set NOTISTREAM_PUBLIC_URL or {P}STATUS_CALLBACK_URL",
             )
         if self._settings.auth_token is None:
@@ -182,7 +180,7 @@ class TwilioProvider:
         )
 
     async def _account_fault(self) -> Checked | None:
-        """The account itself is closed to API keys, its messages are not."""
+        """An API key may not read the account, so its messages are read instead."""
         by_key = self._settings.api_key_sid is not None
         status, account = await self._get("/Messages.json?PageSize=1" if by_key else ".json")
         named = f"{P}API_KEY_SID and {P}API_KEY_SECRET" if by_key else f"{P}AUTH_TOKEN"

@@ -71,7 +71,7 @@ ERRORS: Mapping[int, VendorError] = {
 def error_of(
     status: int, code: int | None, *, retry_after_s: float | None
 ) -> TemporaryError | PermanentError:
-    """What an error answer means: its code decides, and its HTTP status where the code is not in the table."""
+    """The error of an answer: by its code, else by its HTTP status."""
     return ERRORS.get(code or 0, by_status(status)).as_error(
         f"Twilio error {code or f'HTTP {status}'}",
         settings="the account or the sender of NOTISTREAM_TWILIO_…",

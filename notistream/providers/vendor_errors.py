@@ -13,11 +13,11 @@ class Kind(Enum):
     PERMANENT = auto()
     """This message would be refused again."""
     DEAD = auto()
-    """So would any other to this address."""
+    """Any other message to this address would be refused too."""
     TEMPORARY = auto()
     THROTTLED = auto()
     SETTINGS = auto()
-    """No message's fault: all wait until the credentials or the account are in order."""
+    """The credentials or the account are at fault; messages wait until they are corrected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class VendorError:
     def as_error(
         self, code: str, *, settings: str, retry_after_s: float | None = None
     ) -> TemporaryError | PermanentError:
-        """What `send` raises; `settings` are those to look at where they are at fault."""
+        """What `send` raises; `settings` names what to correct if the settings are at fault."""
         reason = f"{code}: {self.words}"
         match self.kind:
             case Kind.PERMANENT | Kind.DEAD:

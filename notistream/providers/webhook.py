@@ -1,4 +1,4 @@
-"""Webhook: POSTs `{"to", "channel", "content"}` to one address; any 2xx means that it was accepted."""
+"""Webhook: POSTs `{"to", "channel", "content"}` to one address; any 2xx means accepted."""
 
 from collections.abc import Sequence
 

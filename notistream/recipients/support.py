@@ -6,6 +6,7 @@ from uuid import UUID
 from notistream.db import audit_log, preferences, suppressions
 from notistream.db.pool import Database, Queryable
 from notistream.db.preferences import StoredPreferences
+from notistream.db.suppressions import Suppression
 from notistream.domain.suppression import SuppressionReason
 
 REFERENCE = 16
@@ -42,11 +43,13 @@ class RecipientSupport:
             await suppressions.put(
                 db,
                 self._tenant_id,
-                channel=channel,
-                address=address,
-                category=category,
-                reason=SuppressionReason.MANUAL,
-                note=note,
+                Suppression(
+                    channel=channel,
+                    address=address,
+                    category=category,
+                    reason=SuppressionReason.MANUAL,
+                    note=note,
+                ),
             )
             await self._note(db, "suppression.add", recipient_id, channel=channel)
 

@@ -4,6 +4,7 @@ import logging
 
 from notistream.db import preferences, suppressions
 from notistream.db.pool import Queryable
+from notistream.db.suppressions import Suppression
 from notistream.delivery.unsubscribe import OptOut
 from notistream.domain.suppression import SuppressionReason
 
@@ -20,9 +21,11 @@ async def unsubscribe(database: Queryable, wanted: OptOut) -> None:
         await suppressions.add(
             database,
             wanted.tenant_id,
-            channel=wanted.channel,
-            address=wanted.address,
-            category=wanted.category,
-            reason=SuppressionReason.UNSUBSCRIBE,
+            Suppression(
+                channel=wanted.channel,
+                address=wanted.address,
+                category=wanted.category,
+                reason=SuppressionReason.UNSUBSCRIBE,
+            ),
         )
     log.info("unsubscribed", extra={"tenant_id": str(wanted.tenant_id), "channel": wanted.channel})

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Sequence
 
 from notistream.db import device_tokens, suppressions
+from notistream.db.device_tokens import DeadTokens
 from notistream.db.pool import Database
 from notistream.db.records import storable
+from notistream.db.suppressions import Suppression
 from notistream.domain.notification import CHANNELS, AddressKind, Claimed
 from notistream.domain.outcome import Finish
 from notistream.domain.suppression import SuppressionReason
@@ -27,23 +29,24 @@ async def retire(database: Database, claimed: Claimed, end: Finish) -> Sequence[
         entries = await device_tokens.deactivate(
             database,
             claimed.tenant_id,
-            end.dead_addresses,
-            before=claimed.claimed_at,
-            suppress=not claimed.devices,
-            note=note,
-            notification_id=claimed.id,
+            DeadTokens(
+                tokens=end.dead_addresses,
+                before=claimed.claimed_at,
+                suppress=not claimed.devices,
+                note=note,
+                notification_id=claimed.id,
+            ),
         )
     else:
         entries = []
         for address in end.dead_addresses:
-            await suppressions.add(
-                database,
-                claimed.tenant_id,
+            refused = Suppression(
                 channel=claimed.channel,
                 address=address,
                 reason=SuppressionReason.BOUNCE,
                 note=note,
             )
+            await suppressions.add(database, claimed.tenant_id, refused)
     log.info(
         "dead addresses retired",
         extra={

@@ -121,7 +121,12 @@ class Webhooks:
         db = self._database.of(tenant_id)
         await _get(db, tenant_id, endpoint_id)
         return await webhook_deliveries.list_page(
-            db, tenant_id, endpoint_id, before=before, status=status, kind=kind, limit=limit
+            db,
+            tenant_id,
+            endpoint_id,
+            webhook_deliveries.Filter(status=status, type=kind),
+            before=before,
+            limit=limit,
         )
 
     async def delivery(
@@ -157,16 +162,12 @@ class Webhooks:
     ) -> int:
         """Work in portions, and skip deliveries that end in the meantime."""
         now, total = await webhook_deliveries.moment(db), 0
+        meant = webhook_deliveries.Ended(
+            since=span.since, until=span.until or now, statuses=span.statuses, ended_by=now
+        )
         while True:
             count = await webhook_deliveries.redeliver_range(
-                db,
-                tenant_id,
-                endpoint_id,
-                since=span.since,
-                until=span.until or now,
-                statuses=span.statuses,
-                ended_by=now,
-                limit=AT_ONCE,
+                db, tenant_id, endpoint_id, meant, limit=AT_ONCE
             )
             total += count
             if count < AT_ONCE:

@@ -24,7 +24,8 @@ WISHES = {
     },
     "categories": {"offers": False, "orders": True},
 }
-HTML = """<body style="font-family: sans-serif; color: #222"><h1 style="color: #0b6363">Welcome, {{ name }}</h1>
+HTML = """<body style="font-family: sans-serif; color: #222">
+<h1 style="color: #0b6363">Welcome, {{ name }}</h1>
 <p>Thank you for joining. Your account is ready.</p></body>"""
 
 

@@ -104,18 +104,22 @@ FROM (
     SELECT channel, minute,
         greatest(0, (size * (1 + 0.5 * sin(extract(epoch FROM minute) / 7000))
             + 9 * sin(extract(epoch FROM minute) / 131))::bigint) AS sent,
-        CASE WHEN extract(minute FROM minute)::integer % 13 = length(channel) THEN 2 ELSE 0 END AS failed,
+        CASE WHEN extract(minute FROM minute)::integer % 13 = length(channel)
+            THEN 2 ELSE 0 END AS failed,
         size * (1.5 + 0.3 * sin(extract(epoch FROM minute) / 311)) AS latency
     FROM (VALUES ('sms', 40), ('email', 65), ('push', 90), ('in_app', 25)) AS c(channel, size)
-    CROSS JOIN generate_series(date_trunc('hour', now()) - interval '25 hours', date_trunc('minute', now())
-        - interval '1 minute', interval '1 minute') AS minute
+    CROSS JOIN generate_series(
+        date_trunc('hour', now()) - interval '25 hours',
+        date_trunc('minute', now()) - interval '1 minute',
+        interval '1 minute'
+    ) AS minute
 ) made
 WINDOW hour AS (PARTITION BY channel, date_trunc('hour', minute) ORDER BY minute)
 """
 
 
 async def furnish(product: Stack, ledger: Receiver, database: asyncpg.Connection) -> None:
-    """What there is to look at: a day of deliveries, some that failed, a pause, and a few actions."""
+    """Something to look at: a day of deliveries, some failed, a pause, and a few actions."""
     await database.execute(HISTORY)
     await database.execute(
         "INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum) SELECT"

@@ -142,7 +142,7 @@ async def test_sending_again_is_shown_before_it_is_done(
     await expect(page.locator("#calls tbody tr")).to_have_count(2, timeout=30_000)
     await expect(page.locator("#timeline")).to_contain_text("sent again by an operator")
     await stale.get_by_role("button", name="Send it again").click()
-    await expect(stale.get_by_text("sent again since this form was shown")).to_be_visible()
+    await expect(stale.get_by_text("sent again after this form was shown")).to_be_visible()
     assert len(ledger.calls) == 2
     await local.open("/audit-log")
     await expect(page.locator("tr", has_text="notification.resend")).to_have_count(1)
@@ -167,7 +167,7 @@ async def test_a_held_unknown_is_resolved(
     await connection.close()
     page = local.page
     await local.open(f"/notifications/{held}")
-    await expect(page.locator("#state")).to_contain_text("held until somebody says")
+    await expect(page.locator("#state")).to_contain_text("held until an operator resolves")
     if button:
         await page.get_by_role("button", name=button, exact=True).click()
     else:

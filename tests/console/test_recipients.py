@@ -1,4 +1,4 @@
-"""Recipients in a real browser: masked, shown and noted, preferences changed, suppressed, erased."""
+"""Recipients in a real browser: masked contacts, preferences, suppressions, erasure."""
 
 import asyncpg
 import pytest
@@ -96,7 +96,7 @@ async def test_the_list_begins_where_it_is_told_to(
     await expect(page.locator("tbody tr")).to_have_count(50)
     await page.get_by_role("link", name="More").click()
     await expect(page.locator("tbody tr").first).to_contain_text("a-50")
-    await page.get_by_label("From this id on").fill("a-41")
+    await page.get_by_label("Starting at id").fill("a-41")
     await page.get_by_role("button", name="Show").click()
     await expect(page.locator("tbody tr").first).to_contain_text("a-41")
     await page.get_by_role("link", name="From the beginning").click()
@@ -175,7 +175,7 @@ async def test_erasing_asks_for_the_id_and_leaves_nothing(
     await page.get_by_label("To confirm").fill(ID)
     await page.get_by_role("button", name="Erase this recipient").click()
     await expect(page.get_by_role("status")).to_contain_text(
-        "erased, from 1 notifications; 1 of them still waited"
+        "erased from 1 notifications; 1 waiting ones were cancelled"
     )
     found = await product.get(one)
     assert found["status"] == "cancelled"

@@ -11,7 +11,8 @@ from tests.receiver import Receiver
 from tests.stack import Stack, until
 
 pytestmark = [pytest.mark.integration, needs_chromium]
-HTML = """<p id="said">Hello <b>Ada</b></p><script>document.getElementById("said").textContent = "hacked"</script>
+HTML = """<p id="said">Hello <b>Ada</b></p>
+<script>document.getElementById("said").textContent = "hacked"</script>
 <img src="http://elsewhere.example/spy.png" onerror="document.title='hacked'" alt="">
 <form action="/console/sign-out" method="post"><button>go</button></form>"""
 
@@ -38,9 +39,7 @@ async def test_what_a_test_key_sends_arrives_and_is_shown(
     product, page = running[0], local.page
     key = await issue_test_key(product)
     await local.open("/sandbox")
-    await expect(page.locator("#messages")).to_contain_text(
-        "Nothing was sent with a test key of default"
-    )
+    await expect(page.locator("#messages")).to_contain_text("No messages of test keys of default")
     await local.accessible()
     await product.worker()
     one = await send(
@@ -56,7 +55,7 @@ async def test_what_a_test_key_sends_arrives_and_is_shown(
         "permanent", timeout=30_000
     )
 
-    await page.get_by_label("Recipient, exactly").fill("+905000000001")
+    await page.get_by_label("Exact recipient").fill("+905000000001")
     await page.get_by_role("button", name="Show").click()
     await expect(page.locator("tbody tr")).to_have_count(1)
     await page.get_by_role("link", name="Your code is").click()
@@ -65,9 +64,7 @@ async def test_what_a_test_key_sends_arrives_and_is_shown(
     await local.accessible()
     await product.run("tenants", "create", "demo")
     await local.open("/sandbox?tenant=demo")
-    await expect(page.locator("#messages")).to_contain_text(
-        "Nothing was sent with a test key of demo"
-    )
+    await expect(page.locator("#messages")).to_contain_text("No messages of test keys of demo")
 
 
 async def test_html_of_others_is_shown_and_does_nothing(

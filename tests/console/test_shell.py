@@ -113,7 +113,7 @@ async def test_the_overview_is_live_and_says_when_it_is_not(
     local.expected = "Failed to load resource"
     await product.processes[0].kill()
     await expect(page.get_by_role("alert")).to_contain_text(
-        "The server does not answer. What you see is from"
+        "The server does not answer. The figures are from"
     )
     await expect(page.locator("body")).to_have_class("stale")
     await product.processes[0].start()
@@ -155,8 +155,8 @@ async def test_a_channel_is_paused_and_resumed(running: tuple[Stack, Receiver], 
     await local.open()
     page = local.page
     await page.get_by_text("Pause a channel or a provider…").click()
-    await page.get_by_label("What", exact=True).select_option("sms/webhook")
-    await page.get_by_label("Why, for the others").fill("maintenance of the relay")
+    await page.get_by_label("Channel or provider", exact=True).select_option("sms/webhook")
+    await page.get_by_label("Reason, for other operators").fill("maintenance of the relay")
     await page.get_by_role("button", name="Pause").click()
     await expect(page.get_by_text("Paused sms/webhook.")).to_be_visible()
     await expect(page.locator("#pauses")).to_contain_text("maintenance of the relay")

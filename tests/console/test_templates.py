@@ -40,7 +40,7 @@ async def test_a_template_is_written_with_a_preview_as_one_types(
     await page.get_by_role("link", name="New template").click()
     await page.get_by_label("Tenant").fill("default")
     await page.get_by_label("Channel").select_option("sms")
-    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("button", name="Continue").click()
     await page.get_by_label("Name").fill("code")
     await page.get_by_label("Text", exact=True).first.fill("Your code is {{ code }}")
     await expect(preview).to_contain_text("Missing")
@@ -54,8 +54,8 @@ async def test_a_template_is_written_with_a_preview_as_one_types(
     await page.get_by_label("Text", exact=True).first.fill("{{ code ")
     await expect(preview.locator(".note.bad")).to_contain_text("body")
     await page.get_by_label("Text", exact=True).first.fill("Code {{ code }}")
-    await page.get_by_role("button", name="Store").click()
-    await saved(page, "The template code was stored")
+    await page.get_by_role("button", name="Create").click()
+    await saved(page, "The template code was created")
     status, answer = await running[0].call("GET", "/api/v1/templates?name=code")
     assert (status, answer["data"][0]["body"]) == (200, "Code {{ code }}")
     await local.open("/audit-log")
@@ -87,7 +87,7 @@ async def test_an_email_is_edited_and_its_versions_compared(
     )
     await expect(page.locator("h3", has_text="body in tr")).to_be_visible()
     await local.accessible()
-    await page.get_by_role("link", name="take version 1 up again").click()
+    await page.get_by_role("link", name="restore version 1").click()
     await expect(page.locator("#body-0")).to_have_value("Dear {{ name }},\nthank you.")
     _, answer = await product.call("GET", f"/api/v1/templates/{template}")
     assert sorted(answer["variants"]) == ["pt", "tr"]
@@ -102,10 +102,8 @@ async def test_nobody_undoes_the_work_of_another_without_knowing(
     running: tuple[Stack, Receiver], local: Tab
 ) -> None:
     product, _ = running
-    template, page = (
-        await stored(product, channel="sms", subject=None, html=None, variants={}),
-        local.page,
-    )
+    template = await stored(product, channel="sms", subject=None, html=None, variants={})
+    page = local.page
     await local.open(f"/templates/{template}")
     status, _ = await product.call(
         "PUT", f"/api/v1/templates/{template}", {"body": "of somebody else"}
@@ -114,7 +112,7 @@ async def test_nobody_undoes_the_work_of_another_without_knowing(
     await page.locator("#body-0").fill("mine")
     local.expected = "Failed to load resource"  # 409, and later 422
     await page.get_by_role("button", name="Save as version 2").click()
-    await expect(page.get_by_role("alert").filter(has_text="has saved version 2")).to_be_visible()
+    await expect(page.get_by_role("alert").filter(has_text="saved version 2")).to_be_visible()
     await expect(page.locator("#body-0")).to_have_value("mine")
     await page.get_by_role("button", name="Save as version 3").click()
     await saved(page, "Version 3 was saved")
@@ -152,13 +150,13 @@ async def test_a_starter_is_made_a_tenants_own_and_deleted(
     page = local.page
     await local.open("/templates?channel=push")
     await page.locator("#starters-title ~ ul").get_by_role("link", name="welcome").click()
-    await expect(page.get_by_text("A starter: part of the product")).to_be_visible()
+    await expect(page.get_by_text("This starter is part of the product")).to_be_visible()
     await local.accessible()
-    await page.get_by_role("link", name="Make a tenant's own").click()
+    await page.get_by_role("link", name="Copy it for a tenant").click()
     await page.get_by_label("Tenant").fill("default")
     await page.get_by_label("Name").fill("mine")
-    await page.get_by_role("button", name="Store").click()
-    await saved(page, "was stored")
+    await page.get_by_role("button", name="Create").click()
+    await saved(page, "was created")
     page.on("dialog", lambda dialog: dialog.accept())
     await page.get_by_role("button", name="Delete").click()
     await saved(page, "was deleted")

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.integration, needs_chromium]
 async def make(one: Tab, name: str) -> None:
     await one.open("/tenants")
     await one.page.get_by_label("Name", exact=True).fill(name)
-    await one.page.get_by_role("button", name="Make tenant").click()
+    await one.page.get_by_role("button", name="Create tenant").click()
     await expect(one.page.get_by_role("heading", name=name)).to_be_visible()
 
 
@@ -83,7 +83,7 @@ async def test_what_is_wrong_is_said_beside_the_form(
     await make(local, "acme")
     await local.open("/tenants")
     await page.get_by_label("Name", exact=True).fill("acme")
-    await page.get_by_role("button", name="Make tenant").click()
+    await page.get_by_role("button", name="Create tenant").click()
     await expect(page.get_by_role("alert")).to_contain_text("there is a tenant 'acme'")
     await page.get_by_role("link", name="acme").click()
     await page.get_by_label("Name").fill("late")
@@ -115,7 +115,7 @@ async def test_a_reader_looks_and_narrow_windows_are_enough(
     one = await tab(browser, api.url, color_scheme="dark", viewport=NARROW)
     await one.open("/tenants")
     await sign_in(one, READER)
-    await expect(one.page.get_by_role("button", name="Make tenant")).to_be_disabled()
+    await expect(one.page.get_by_role("button", name="Create tenant")).to_be_disabled()
     await one.accessible()
     await one.page.get_by_role("link", name="default").click()
     await expect(one.page.get_by_role("button", name="Issue key")).to_be_disabled()

@@ -47,7 +47,7 @@ async def test_an_endpoint_is_tried_out_and_a_failed_call_is_seen_and_repeated(
     page = local.page
     receiver.answer = lambda _call: (503, {}, "<b>busy</b>")
     await enter(local)
-    await expect(page.locator("#deliveries")).to_contain_text("told nothing yet")
+    await expect(page.locator("#deliveries")).to_contain_text("No deliveries yet")
     await page.get_by_role("button", name="Send a test event").click()
     await expect(page.get_by_role("heading", name="Webhook delivery")).to_be_visible()
     await expect(page.locator("#delivery tbody tr").last).to_contain_text(
@@ -66,9 +66,9 @@ async def test_an_endpoint_is_tried_out_and_a_failed_call_is_seen_and_repeated(
     await expect(page.locator("#delivery .badge").first).to_have_text("delivered", timeout=30_000)
     await page.get_by_role("link", name="/hook").click()
     await expect(page.locator("#state")).not_to_contain_text("failing")
-    await page.get_by_label("Status").select_option("failed")
+    await page.get_by_label("Status", exact=True).select_option("failed")
     await page.get_by_role("button", name="Show").click()
-    await expect(page.locator("#deliveries")).to_contain_text("No delivery is like this")
+    await expect(page.locator("#deliveries")).to_contain_text("No delivery matches")
 
 
 async def test_a_span_is_sent_again_and_switching_is_noted(
@@ -89,7 +89,7 @@ async def test_a_span_is_sent_again_and_switching_is_noted(
     await expect(page.get_by_role("alert")).to_contain_text("must lie after the beginning")
     await page.get_by_label("Since (UTC)").fill("2020-01-01T00:00")
     await page.get_by_label("Until (UTC)").fill("")
-    await page.get_by_label("That ended").select_option("all")
+    await page.get_by_label("Final status").select_option("all")
     await page.get_by_role("button", name="Send again").click()
     await expect(page.get_by_role("status")).to_contain_text("3 deliveries are queued again")
     await expect(page.locator("#deliveries tbody .good")).to_have_count(3, timeout=30_000)

@@ -7,7 +7,7 @@ import asyncio
 from notistream.delivery.ports import Blocked
 from notistream.domain.notification import Priority
 from notistream.domain.outcome import Temporary
-from notistream.providers.admission import ChannelAdmission, Route
+from notistream.providers.admission import ChannelAdmission, ProviderRoute
 from notistream.providers.breaker import Breaker
 from notistream.providers.bucket import Bucket
 from tests.core.token_slots import TokenSlots
@@ -23,11 +23,11 @@ class ChannelBench:
         self.slots = TokenSlots()
         self.channel = ChannelAdmission("sms")
         self.channel.routes = [
-            Route(p, Breaker(clock=now, failures=5, open_s=30.0), self._bucket(p, rate))
+            ProviderRoute(p, Breaker(clock=now, failures=5, open_s=30.0), self._bucket(p, rate))
             for p in providers
         ]
         self.changes = 0
-        self.channel.door(Priority.HIGH).on_change(self._changed)
+        self.channel.lane(Priority.HIGH).on_change(self._changed)
 
     def _bucket(self, provider, rate):
         name = f"sms/{provider}"

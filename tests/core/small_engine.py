@@ -74,7 +74,7 @@ class SmallEngine:
                 name=f"sms.{priority}",
                 limit=limit,
                 ledger=self,
-                door=self.bench.channel.door(priority),
+                door=self.bench.channel.lane(priority),
                 deliver=pipeline.deliver,
                 clock=now,
             )

@@ -139,7 +139,7 @@ async def test_the_gauge_follows_the_state_of_the_breaker():
 async def test_the_most_urgent_lane_is_served_first_and_no_lane_starves():
     bench, served = ChannelBench("a", rate=100), Counter()
     for priority in Priority:
-        door = bench.channel.door(priority)
+        door = bench.channel.lane(priority)
 
         def pump(door=door, priority=priority):
             while not isinstance(permit := door.admit(64), Blocked):
@@ -176,9 +176,9 @@ async def test_the_settings_say_which_rate_holds_and_operators_what_is_paused():
     admission.pause({})
     assert {route.paused for route in sms.routes} == {None}
 
-    assert list(admission.troubled()) == []
+    assert list(admission.tripped()) == []
     for _ in range(5):
         email.routes[0].breaker.report(OUTAGE, probe=False)
-    ((channel, provider, breaker),) = admission.troubled()
+    ((channel, provider, breaker),) = admission.tripped()
     assert (channel, provider, breaker.reason) == ("email", "b", "HTTP 503")
     admission.close()

@@ -42,14 +42,10 @@ def say(module: Any, statement: str, words: str, instead: str) -> None:
         SystemExit: there is no such statement, or it does not hold the words.
     """
     former = module.SQL.get(statement)
-    text = former if isinstance(former, str) else getattr(former, "text", "")
-    if words not in text:
-        raise SystemExit(
-            f"mutant: {statement} of {module.__name__} does not say {words!r} any more"
-        )
-    changed = text.replace(words, instead)
-    new = changed if isinstance(former, str) else replace(former, text=changed)
-    module.SQL = {**module.SQL, statement: new}
+    if former is None or words not in former.text:
+        raise SystemExit(f"mutant: {statement} of {module.__name__} does not say {words!r} any more")
+    changed = replace(former, text=former.text.replace(words, instead))
+    module.SQL = {**module.SQL, statement: changed}
 
 
 def outbox() -> None:

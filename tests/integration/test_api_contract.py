@@ -263,7 +263,9 @@ async def test_tenants_do_not_see_each_other(database_url: str) -> None:
             tenant, _ = await tenants.create(runtime.database, name)
             key, prefix, hashed = new_key("live")
             await tenants.issue_key(
-                runtime.database, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed
+                runtime.database,
+                tenant.id,
+                tenants.NewKey(name="k", kind="live", prefix=prefix, hash=hashed),
             )
             keys.append({"X-API-Key": key})
         mine, other = keys

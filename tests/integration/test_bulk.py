@@ -276,11 +276,10 @@ async def test_the_counts_of_a_batch_are_one_query_of_its_own_rows(
     )
     await connection.execute("ANALYZE notifications")
     batch = shown["batch"]
-    plan = orjson.loads(
-        await connection.fetchval(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {batches.SQL['get']}", batch["tenant_id"], batch["id"]
-        )
-    )[0]["Plan"]
+    get, *given = batches.SQL["get"](tenant_id=batch["tenant_id"], id=batch["id"])
+    plan = orjson.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {get}", *given))[
+        0
+    ]["Plan"]
     scans = [node for node in nodes(plan) if node.get("Relation Name") == "notifications"]
     indexes = [
         node["Index Name"]

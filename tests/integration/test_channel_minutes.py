@@ -45,14 +45,14 @@ class Clock:
     async def sample(self, at: datetime) -> None:
         await self.connection.execute(
             SQL["sample"]
-            .replace("now()", f"'{at.isoformat()}'::timestamptz")
+            .text.replace("now()", f"'{at.isoformat()}'::timestamptz")
             .replace("$1", "ARRAY['sms']")
         )
 
     async def series(
         self, *, since: datetime, every: timedelta = MINUTE
     ) -> dict[datetime, tuple[int, int, int]]:
-        rows = await self.connection.fetch(SQL["series"], since, every)
+        rows = await self.connection.fetch(*SQL["series"](since=since, every=every))
         return {
             row["at"]: (row["sent"], row["failed"], row["minutes"])
             for row in rows

@@ -148,7 +148,9 @@ async def test_ws_is_opened_with_a_key_or_a_token_and_its_frames_have_these_fiel
         tenant, _ = await tenants.create(runtime.database, "a")
         key, prefix, hashed = new_key("live")
         await tenants.issue_key(
-            runtime.database, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed
+            runtime.database,
+            tenant.id,
+            tenants.NewKey(name="k", kind="live", prefix=prefix, hash=hashed),
         )
         with_key = {"X-API-Key": key}
         await problem_of(await client.post("/api/v1/ws-token", json={"recipient_id": "ann"}), 401)

@@ -11,6 +11,7 @@ from tests.integration.test_plans import looked_at
 pytestmark = pytest.mark.integration
 MANY, PAGE = 60_000, 51
 ROWS = """
+<<<<<<< HEAD
 INSERT INTO recipients (tenant_id, id) SELECT $1, 'user-' || n
     FROM generate_series(1, $2::integer) n;
 INSERT INTO device_tokens (tenant_id, recipient_id, digest, token)
@@ -29,6 +30,25 @@ INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, 
 SELECT webhook_id(now() - n * interval '1 s', gen_random_uuid(), $1), $1, $1, gen_random_uuid(),
     'x',
     now() - n * interval '1 s', '{}',
+=======
+INSERT INTO recipients (tenant_id, id)
+SELECT $1, 'user-' || n FROM generate_series(1, $2::integer) n;
+INSERT INTO device_tokens (tenant_id, recipient_id, digest, token)
+SELECT $1, 'user-' || n, sha256(convert_to('t' || n, 'UTF8')), 't' || n
+FROM generate_series(1, $2::integer) n;
+INSERT INTO suppressions (tenant_id, channel, address, reason)
+SELECT $1, 'email', 'u' || n || '@example.com', 'manual' FROM generate_series(1, $2::integer) n;
+INSERT INTO sandbox_messages
+    (id, tenant_id, notification_id, key, channel, recipient, content, outcome)
+SELECT gen_random_uuid(), $1, gen_random_uuid(), n::text, 'sms', 'r' || n % 1000, 'x', 'delivered'
+FROM generate_series(1, $2::integer) n;
+INSERT INTO webhook_endpoints (id, tenant_id, url, secret)
+VALUES ($1, $1, 'https://example.com', 's');
+INSERT INTO webhook_deliveries
+    (id, tenant_id, endpoint_id, event_id, type, at, data, status, due_at, ended_at)
+SELECT webhook_id(now() - n * interval '1 s', gen_random_uuid(), $1), $1, $1,
+    gen_random_uuid(), 'x', now() - n * interval '1 s', '{}',
+>>>>>>> main_now
     CASE n % 20000 WHEN 0 THEN 'failed' WHEN 1 THEN 'pending' ELSE 'delivered' END,
     CASE n % 20000 WHEN 1 THEN now() END, now()
 FROM generate_series(1, $2::integer) n"""
@@ -43,33 +63,49 @@ async def test_lists_of_the_console_look_at_a_page_only(database_url: str) -> No
         given = (tenant, MANY) if "$2" in statement else (tenant,)
         await connection.execute(statement, *given)
     await connection.execute("ANALYZE")
-    addresses = ["email", "sms", "in_app"], ["U77@example.com", "+905321112233", "user-77"]
+    addresses = [
+        {"channel": "email", "address": "U77@example.com"},
+        {"channel": "sms", "address": "+905321112233"},
+        {"channel": "in_app", "address": "user-77"},
+    ]
+    mine, page = {"tenant_id": tenant}, {"before": None, "limit": PAGE}
+    endpoint = {**mine, "endpoint_id": tenant, "type": None, **page}
     for stem, name, table, arguments in (
-        ("recipients", "list_from", "recipients", (tenant, "user-5", PAGE)),
-        ("recipients", "list_from", "recipients", (tenant, "", PAGE)),
-        ("device_tokens", "list_of", "device_tokens", (tenant, "user-77")),
-        ("suppressions", "of_addresses", "suppressions", (tenant, *addresses)),
-        ("sandbox", "list", "sandbox_messages", (tenant, None, None, None, PAGE)),
-        ("sandbox", "list", "sandbox_messages", (tenant, None, "r77", None, PAGE)),
+        ("recipients", "list_from", "recipients", {**mine, "first": "user-5", "limit": PAGE}),
+        ("recipients", "list_from", "recipients", {**mine, "first": "", "limit": PAGE}),
+        ("device_tokens", "list_of", "device_tokens", {**mine, "recipient_id": "user-77"}),
+        ("suppressions", "of_addresses", "suppressions", {**mine, "addresses": addresses}),
+        (
+            "sandbox",
+            "list",
+            "sandbox_messages",
+            {**mine, "recipient": None, "channel": None, **page},
+        ),
+        (
+            "sandbox",
+            "list",
+            "sandbox_messages",
+            {**mine, "recipient": "r77", "channel": None, **page},
+        ),
         (
             "webhook_deliveries",
             "list",
             "webhook_deliveries",
-            (tenant, tenant, None, None, None, PAGE),
+            {**endpoint, "status": None},
         ),
         (
             "webhook_deliveries",
             "list_failed",
             "webhook_deliveries",
-            (tenant, tenant, None, None, PAGE),
+            endpoint,
         ),
         (
             "webhook_deliveries",
             "list_pending",
             "webhook_deliveries",
-            (tenant, tenant, None, None, PAGE),
+            endpoint,
         ),
     ):
-        rows = await looked_at(connection, load(stem)[name], *arguments, table=table)
+        rows = await looked_at(connection, *load(stem)[name](**arguments), table=table)
         assert rows <= 2 * PAGE, f"{stem}.{name} looked at {rows:g} rows"
     await connection.close()

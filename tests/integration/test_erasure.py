@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from notistream.db import deliveries, queries, tenants
+from notistream.db import deliveries, tenants
 from notistream.db.deliveries import Finishing
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import Status
@@ -89,11 +89,6 @@ async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
-
-
-async def test_every_query_prepares(sql: asyncpg.Connection) -> None:
-    for query in queries.load("erasure").values():
-        await sql.prepare(query)
 
 
 async def create(client: Client, status: int = 202, **fields: Any) -> str:

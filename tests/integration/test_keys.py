@@ -418,7 +418,7 @@ async def test_seeding_twice_leaves_one_lasting_key(office: Office, run: Any) ->
     assert "welcome (email)" in first
     assert await office.status(key) == 200
     second = await run("seed")
-    assert "The tenant was there" in second
+    assert "The tenant existed already" in second
     assert [await office.status(k) for k in (key, _key_in(second))] == [200, 200]
     demo = await tenants.get_by_name(office.runtime.database, "demo")
     assert demo is not None

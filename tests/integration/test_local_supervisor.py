@@ -64,7 +64,7 @@ async def test_a_child_that_refuses_its_settings_stops_all_and_is_not_started_ag
     assert supervisor.refused
     assert lines == [
         " wrong | error: so not",
-        "wrong does not start like this; what it said is above",
+        "wrong cannot start with these settings; its output is above",
     ]
 
 

@@ -87,44 +87,53 @@ async def test_a_page_looks_at_no_more_than_a_stretch(planted):
     await connection.execute(
         "SET plan_cache_mode = force_generic_plan"
     )  # as after the fifth search
-    everything = (search.LAST, search.FIRST)
-    end = await connection.fetchval(SQL["end_of_stretch"], LARGE, *everything, True, STRETCH)
+    everything = {"below": search.LAST, "above": search.FIRST}
+    anyone = dict.fromkeys(("status", "channel", "recipient", "template"))
+
+    def page(**asked):
+        return {**everything, **anyone, "limit": 51, **asked}
+
+    def stretch(tenant_id):
+        whose = {"tenant_id": tenant_id, "is_of_tenant": tenant_id is not None}
+        return {**everything, **whose, "stretch": STRETCH}
+
+    end = await connection.fetchval(*SQL["end_of_stretch"](**stretch(LARGE)))
     cases = {
-        "newest of all": ("of_all", (*everything, None, None, None, None, 51), 51),
+        "newest of all": ("of_all", page(), 51),
         "newest of a small tenant": (
             "of_tenant",
-            (SMALL, *everything, None, None, None, None, 51),
+            page(tenant_id=SMALL),
             51,
         ),
         "a recipient of a tenant": (
             "of_tenant",
-            (LARGE, search.LAST, end, None, None, "+905000000123", None, 51),
+            page(tenant_id=LARGE, above=end, recipient="+905000000123"),
             STRETCH,
         ),
         "a recipient of a small tenant": (
             "of_tenant",
-            (SMALL, *everything, None, None, "+905000000123", None, 51),
+            page(tenant_id=SMALL, recipient="+905000000123"),
             200,
         ),
         "a status of all": (
             "of_all",
-            (search.LAST, end, "expired", None, None, None, 51),
+            page(above=end, status="expired"),
             STRETCH + 100,
         ),
         "where it ends, of a tenant": (
             "end_of_stretch",
-            (LARGE, *everything, True, STRETCH),
+            stretch(LARGE),
             STRETCH,
         ),
-        "where it ends, of all": ("end_of_stretch", (None, *everything, False, STRETCH), STRETCH),
+        "where it ends, of all": ("end_of_stretch", stretch(None), STRETCH),
         "where it ends, of a small tenant": (
             "end_of_stretch",
-            (SMALL, *everything, True, STRETCH),
+            stretch(SMALL),
             200,
         ),
     }
     for what, (query, arguments, most) in cases.items():
-        assert await looked_at(connection, SQL[query], *arguments) <= most, what
+        assert await looked_at(connection, *SQL[query](**arguments)) <= most, what
 
 
 async def test_the_first_id_of_a_moment_is_below_all_of_it(planted):

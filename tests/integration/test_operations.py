@@ -3,11 +3,10 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
-from notistream.db import batches, deliveries, notifications, queries, tenants
+from notistream.db import batches, deliveries, notifications, tenants
 from notistream.db.operations import Selection
 from notistream.delivery.ports import Turn
 from notistream.errors import InvalidRequest, NotFound, NotReschedulable
@@ -22,16 +21,6 @@ pytestmark = pytest.mark.integration
 async def hand(database_url):
     async with acting(database_url) as found:
         yield found
-
-
-@pytest.mark.parametrize("stem", ["operations", "pauses", "preview", "trace"])
-async def test_every_query_prepares_on_the_migrated_schema(database_url, stem):
-    connection = await asyncpg.connect(database_url)
-    try:
-        for query in queries.load(stem).values():
-            await connection.prepare(query)
-    finally:
-        await connection.close()
 
 
 # Recall and cancel

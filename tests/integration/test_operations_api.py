@@ -268,7 +268,9 @@ async def test_another_tenants_are_not_there(database_url):
             tenant, _ = await tenants.create(runtime.database, name)
             key, prefix, hashed = new_key("live")
             await tenants.issue_key(
-                runtime.database, tenant.id, name="k", kind="live", prefix=prefix, digest=hashed
+                runtime.database,
+                tenant.id,
+                tenants.NewKey(name="k", kind="live", prefix=prefix, hash=hashed),
             )
             keys.append({"X-API-Key": key})
         mine, other = keys

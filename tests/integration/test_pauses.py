@@ -102,35 +102,6 @@ async def test_resume_against_a_worker_that_parks(hand, resume_first):
     assert await pauses.release(hand.db, "sms", limit=10) == 0
 
 
-async def test_a_worker_releases_what_it_parked_before_it_noticed(hand):
-    sms, both = frozenset({Pause("sms")}), frozenset({Pause("sms"), Pause("email", "console")})
-
-    async def parked():
-        notification_id = await hand.create()
-        await hand.park(notification_id, gate="pause", reason="paused: sms")
-        return notification_id
-
-    async def is_held(notification_id):
-        return (await hand.status(notification_id)).reason == "paused: sms"
-
-    left_by_another_process = await parked()
-    await hand.pauses.catch_up(frozenset())
-    assert not await is_held(left_by_another_process)
-    await hand.pauses.catch_up(both)
-    held = await parked()
-    for paused in (both, sms, sms):  # another channel's pause is over; this one's goes on
-        await hand.pauses.catch_up(paused)
-        assert await is_held(held)
-    await hand.pauses.catch_up(frozenset())
-    under_way = await parked()
-    assert not await is_held(held)
-    await hand.pauses.catch_up(frozenset())
-    assert not await is_held(under_way)
-    later = await parked()
-    await hand.pauses.catch_up(frozenset())
-    assert await is_held(later)  # nobody looks for ever
-
-
 async def test_many_are_released_in_portions(hand, monkeypatch):
     from notistream.operating import pauses as service
 

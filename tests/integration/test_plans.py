@@ -50,11 +50,13 @@ async def test_the_scheduler_looks_at_what_is_due_only(database_url: str, due: i
     await connection.execute("ANALYZE notifications")
     rows = await looked_at(
         connection,
-        SQL["queue_due"],
-        timedelta(seconds=5),
-        ["sms"] * 3,
-        ["high", "normal", "low"],
-        [1000] * 3,
+        *SQL["queue_due"](
+            grace=timedelta(seconds=5),
+            lanes=[
+                {"channel": "sms", "priority": priority, "room": 1000}
+                for priority in ("high", "normal", "low")
+            ],
+        ),
     )
     assert rows <= 3 * due + 10
     await connection.close()

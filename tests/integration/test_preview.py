@@ -355,7 +355,7 @@ async def test_wishes_of_another_tenants_recipient_are_not_ours(database_url):
         other, _ = await tenants.create(api.db, "other")
         key, prefix, hashed = new_key("live")
         await tenants.issue_key(
-            api.db, other.id, name="k", kind="live", prefix=prefix, digest=hashed
+            api.db, other.id, tenants.NewKey(name="k", kind="live", prefix=prefix, hash=hashed)
         )
         await api.wishes({"sms": {"enabled": False}})
         assert (await api.client.post(PREVIEW, json=STORED)).status == 401

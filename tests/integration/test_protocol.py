@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -16,7 +15,6 @@ from notistream.db import (
     notifications,
     operations,
     outbox,
-    queries,
     tenants,
 )
 from notistream.db.deliveries import Finishing
@@ -125,23 +123,6 @@ async def world(database_url):
     tenant, _ = await tenants.create(db, "default")
     yield World(db, tenant.id)
     await db.close()
-
-
-@pytest.mark.parametrize(
-    "stem",
-    sorted(
-        path.name.removesuffix(".sql") for path in resources.files("notistream.db.sql").iterdir()
-    ),
-)
-async def test_every_query_prepares_on_the_migrated_schema(database_url, stem):
-    import asyncpg
-
-    connection = await asyncpg.connect(database_url)
-    try:
-        for query in queries.load(stem).values():
-            await connection.prepare(query)
-    finally:
-        await connection.close()
 
 
 async def test_migrations_up_down_up_leave_the_same_schema(database_url):

@@ -112,10 +112,12 @@ async def test_what_the_survey_says_happens(world):
     await suppressions.put(
         world.db,
         world.tenant_id,
-        channel="email",
-        address="gone@example.org",
-        reason=SuppressionReason.BOUNCE,
-        note=None,
+        suppressions.Suppression(
+            channel="email",
+            address="gone@example.org",
+            reason=SuppressionReason.BOUNCE,
+            note=None,
+        ),
     )
     await world.db.fetch(
         "INSERT INTO preferences (tenant_id, recipient_id, channels, categories)"
@@ -229,11 +231,9 @@ async def test_the_range_is_by_time_channel_tenant_and_status(world):
         page = await stored.page(
             world.db,
             meant,
+            stored.Portion(after=None, scan=1000, take=1000),
             until=meant.until or datetime.now(UTC) + timedelta(minutes=1),
             replay_id=uuid7(),
-            after=None,
-            scan=1000,
-            take=1000,
         )
         return {item.notification_id for item in page.items}
 

@@ -114,7 +114,7 @@ class World:
 
     async def suppressed(self):
         found = await suppressions.list_page(
-            self.db, self.tenant, after=None, channel=None, address=None, limit=10
+            self.db, self.tenant, suppressions.Filter(), after=None, limit=10
         )
         return [(s.channel, s.address, s.reason, s.note) for s in found]
 
@@ -218,10 +218,12 @@ async def test_a_manual_suppression_stays_as_it_is(world):
     await suppressions.put(
         world.db,
         world.tenant,
-        channel="email",
-        address=JANE,
-        reason=SuppressionReason.MANUAL,
-        note="mine",
+        suppressions.Suppression(
+            channel="email",
+            address=JANE,
+            reason=SuppressionReason.MANUAL,
+            note="mine",
+        ),
     )
     await world.say(said(S.COMPLAINED))
     assert await world.suppressed() == [("email", JANE.lower(), "manual", "mine")]
@@ -360,9 +362,11 @@ async def test_a_receipt_is_found_by_an_index(world):
     await world.db.fetch("ANALYZE attempts")
     async with world.db.transaction() as db:
         await db.fetch("SET LOCAL plan_cache_mode = force_generic_plan")
-        plan = await db.fetch(
-            f"EXPLAIN {receipts.SQL['apply']}", "acme", "x-1", None, None, {}, [], None, None
+        nothing = dict.fromkeys(("notification_id", "chain", "suppression", "address"))
+        apply, *given = receipts.SQL["apply"](
+            **nothing, provider="acme", message_id="x-1", receipt={}, outweighed=[]
         )
+        plan = await db.fetch(f"EXPLAIN {apply}", *given)
     text = "\n".join(row[0] for row in plan)
     assert "attempts_message" in text
     assert "Seq Scan on attempts" not in text

@@ -170,14 +170,15 @@ async def test_a_deleted_template_goes_when_no_notification_names_it(world):
 async def test_an_inbox_counts_what_is_left_unread(world):
     ids = [uuid4() for _ in range(3)]
     await world.db.fetch(
-        inbox.SQL["keep"],
-        ids,
-        [world.tenant_id] * 3,
-        ["u-1", "u-1", "u-2"],
-        ids,
-        [None] * 3,
-        ["b"] * 3,
-        [{}] * 3,
+        *inbox.SQL["keep"](
+            ids=ids,
+            tenants=[world.tenant_id] * 3,
+            recipients=["u-1", "u-1", "u-2"],
+            notifications=ids,
+            titles=[None] * 3,
+            bodies=["b"] * 3,
+            payloads=[{}] * 3,
+        )
     )
     await world.db.fetch(
         "UPDATE inbox_messages SET created_at = now() - interval '91 days' WHERE seq = 1"

@@ -90,8 +90,8 @@ async def all_plans(url: str) -> Mapping[str, list[dict[str, Any]]]:
     found = {}
     for path in resources.files("notistream.db.sql").iterdir():
         stem = path.name.removesuffix(".sql")
-        for name, sql in queries.load(stem).items():
-            found[f"{stem}.{name}"] = await plan(connection, sql)
+        for query in queries.load(stem).values():
+            found[query.name] = await plan(connection, query.text)
     await connection.close()
     return found
 

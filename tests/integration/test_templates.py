@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
-from notistream.db import deliveries, queries, tenants
+from notistream.db import deliveries, tenants
 from notistream.delivery.ports import Turn
 from notistream.delivery.rendering import Text
 from notistream.domain.notification import Claimed
@@ -53,15 +52,6 @@ async def text_of(runtime: Runtime, notification: Any) -> Text:
     text = await runtime.renderer.text(await claimed(runtime, notification))
     assert isinstance(text, Text), text
     return text
-
-
-async def test_every_query_prepares_on_the_migrated_schema(database_url: str) -> None:
-    connection = await asyncpg.connect(database_url)
-    try:
-        for query in queries.load("templates").values():
-            await connection.prepare(query)
-    finally:
-        await connection.close()
 
 
 @pytest.mark.parametrize("route", TEMPLATES, ids=lambda r: f"{r.method} {r.path}")

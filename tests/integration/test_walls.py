@@ -227,9 +227,10 @@ async def test_a_request_has_no_right_that_it_does_not_need(world: World, statem
 
 async def test_what_a_tenant_did_is_noted_under_its_own_name_only(world: World) -> None:
     insert = queries.load("audit_log")["record"]
-    await world.db.of(world.a).fetch(insert, str(world.a), "notification.resend", "x", {})
+    noted = insert(actor=str(world.a), action="notification.resend", target="x", details={})
+    await world.db.of(world.a).fetch(*noted)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await world.db.of(world.b).fetch(insert, str(world.a), "notification.resend", "x", {})
+        await world.db.of(world.b).fetch(*noted)
 
 
 MANY = """
@@ -262,14 +263,16 @@ async def test_a_scoped_read_still_uses_the_indexes(world: World) -> None:
         await notifications.list_page(world.db.of(world.b), world.b, Filter(), limit=1)
     ).notifications
     sql, scoped = queries.load("notifications"), world.db.of(world.b)
+    span = {"below": page[0].id, "above": notifications.FIRST}
+    anything = dict.fromkeys(("statuses", "channel", "template", "date_from", "date_to"))
     cases = [
-        (sql["get"], (world.b, own), 1),
-        (sql["trace_steps"], (own,), 1),
-        (sql["attempts"], (own,), 0),
-        (sql["list"], (world.b, page[0].id, notifications.FIRST, *[None] * 5, 20, 20), 20),
-        (queries.load("batches")["get"], (world.b, batch), 1),
+        (sql["get"](tenant_id=world.b, id=own), 1),
+        (sql["trace_steps"](notification_id=own), 1),
+        (sql["attempts"](notification_id=own), 0),
+        (sql["list"](tenant_id=world.b, **span, **anything, stretch=20, limit=20), 20),
+        (queries.load("batches")["get"](tenant_id=world.b, id=batch), 1),
     ]
-    for statement, arguments, rows in cases:
+    for (statement, *arguments), rows in cases:
         row = await scoped.fetchrow(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *arguments)
         assert row is not None
         plan = orjson.loads(row[0])[0]["Plan"]

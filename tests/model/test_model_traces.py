@@ -1,5 +1,6 @@
 """The model and the code in step: the model's traces, taken on the real database."""
 
+from dataclasses import replace as replace_fields
 from types import ModuleType
 
 import pytest
@@ -43,7 +44,7 @@ async def test_the_database_follows_the_model(name: str, database_url: str) -> N
     [
         ("stale copies", deliveries, "claim", " AND n.seq = m.seq", ""),
         ("zombies", deliveries, "finish", " AND n.lease_token = f.token", ""),
-        ("zombies", deliveries, "finish_late", " AND attempts = $3", ""),
+        ("zombies", deliveries, "finish_late", " AND attempts = $6", ""),
         ("answers", deliveries, "queue", " AND n.due_at <= now()", ""),
         ("answers", deliveries, "finish", "- (f.outcome = 'not_called')::integer", ""),
         ("reschedule", notifications, "cancel", "'deferred')", "'deferred', 'processing')"),
@@ -70,9 +71,9 @@ async def test_a_statement_that_loses_its_guard_is_noticed(
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert guard in module.SQL[query]
-    monkeypatch.setattr(
-        module, "SQL", {**module.SQL, query: module.SQL[query].replace(guard, instead)}
-    )
+    statement = module.SQL[query]
+    assert guard in statement.text
+    broken = replace_fields(statement, text=statement.text.replace(guard, instead))
+    monkeypatch.setattr(module, "SQL", {**module.SQL, query: broken})
     with pytest.raises(AssertionError, match="create"):
         await follow(name, database_url)

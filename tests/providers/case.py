@@ -1,4 +1,4 @@
-"""What a contract test needs of a provider: a subject, and the clauses that say nothing about it."""
+"""What a contract test needs of a provider: a subject, and the clauses that do not apply."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager

@@ -63,7 +63,7 @@ def pem() -> str:
 
 @dataclass
 class Google:
-    """Issues tokens for assertions that it verifies, and takes messages for tokens that it issued."""
+    """Issues tokens for verified assertions, and takes messages with tokens that it issued."""
 
     lifetime_s: int = 3600
     permitted: bool = True
@@ -92,7 +92,7 @@ class Google:
         return Taken(message["android"]["notification"]["tag"], name)
 
     def _token(self, request: web.Request, body: bytes) -> web.Response:
-        """The assertion is verified as Google does it: with the public key of the service account."""
+        """Verify the assertion as Google does: with the public key of the service account."""
         if self.token_fault:
             return web.json_response(
                 {"error": self.token_fault.code}, status=self.token_fault.status

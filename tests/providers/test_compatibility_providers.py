@@ -32,7 +32,7 @@ from tests.providers.case import SMS
     ],
 )
 async def test_webhook_provider(status, body, fault, message_id):
-    """| webhook provider | any 2xx is delivered, whatever the body; `messageId` is kept when there |"""
+    """Webhook provider: any 2xx is delivered, whatever the body; `messageId` is kept if given."""
 
     async def serve(request: web.Request, _body: bytes) -> Taken:
         return Taken(request.headers["Idempotency-Key"], web.Response(status=status, text=body))

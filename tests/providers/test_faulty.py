@@ -91,9 +91,8 @@ async def test_a_seed_is_a_run_and_no_outcome_is_a_lie():
     assert (kinds, accepted) == await outcomes(11)
     assert set(kinds) == {Accepted, Temporary, Ambiguous}
     for kind, times in zip(kinds, accepted, strict=True):
-        assert times == {Accepted: 1, Temporary: 0}.get(kind, 1), (
-            kind
-        )  # an unknown one was taken here, and says unknown
+        # The vendor took a message of unknown outcome too.
+        assert times == {Accepted: 1, Temporary: 0}.get(kind, 1), kind
 
 
 async def test_what_was_accepted_is_counted_and_connections_are():

@@ -52,13 +52,12 @@ async def test_200_at_once_whose_token_was_revoked_ask_for_one_more():
 
 
 async def test_a_token_is_renewed_before_it_ends_and_nobody_waits_for_that():
-    """google-auth holds a token as due 225 s before its end: one of 200 s is good, and due at once."""
+    """google-auth renews 225 s before a token ends: one of 200 s is good and renewed at once."""
     google = Google(lifetime_s=200)
     async with google_and_us(google) as (ours, _, vendor, tokens):
         await ours.send(PUSH)
-        google.token_fault = refused(
-            503
-        )  # the renewal fails, and the token that is still good goes on
+        # The renewal fails; the token that is still good is used.
+        google.token_fault = refused(503)
         for _ in range(20):
             await ours.send(PUSH)
         await until(lambda: len(tokens.keys) == 2, what="the renewal")

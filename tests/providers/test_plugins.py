@@ -1,4 +1,4 @@
-"""Discovery of providers, their settings, and the package that `notistream providers new` writes."""
+"""Discovery of providers, their settings, and the package of `notistream providers new`."""
 
 import json
 import os

@@ -175,9 +175,8 @@ def test_a_date_to_wait_for_is_measured_by_the_clock_that_wrote_it(date, expecte
         "Retry-After": "Sun, 22 Nov 2015 12:00:07 GMT",
         **({} if date is None else {"Date": date}),
     }
-    assert (
-        retry_after_s(headers["Retry-After"], now=answered_at(headers)) == expected
-    )  # by ours, it is long over
+    # By our own clock the date is long past.
+    assert retry_after_s(headers["Retry-After"], now=answered_at(headers)) == expected
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,8 @@ async def test_connections_are_encrypted_and_the_certificate_is_verified(tmp_pat
     async with mail_server(
         **{"starttls": context} if tls == "starttls" else {"tls": context}
     ) as server:
-        trusting, distrusting = (
-            smtp_to(server, tls=tls, ca_file=authority),
-            smtp_to(server, tls=tls),
-        )
+        trusting = smtp_to(server, tls=tls, ca_file=authority)
+        distrusting = smtp_to(server, tls=tls)
         assert isinstance(await send(trusting), Accepted)
         refused = await send(distrusting)
         assert isinstance(refused, Temporary)

@@ -51,12 +51,8 @@ async def test_none_lost_connections_reused_nothing_grows(case, most):
         async def half():
             await asyncio.gather(*(sender(VOLUME // 2 // AT_ONCE) for _ in range(AT_ONCE)))
             server = getattr(getattr(vendor, "_serve", None), "__self__", vendor)
-            for kept in (
-                "mails",
-                "bodies",
-                "envelopes",
-                "messages",
-            ):  # what the server keeps is not the provider's
+            # What the server keeps is not the provider's.
+            for kept in ("mails", "bodies", "envelopes", "messages"):
                 getattr(server, kept, []).clear()
             gc.collect()
 

@@ -1,4 +1,4 @@
-"""The providers that send nothing over a wire: the log and the sandbox's store are their vendors."""
+"""Providers that send nothing over a wire: the log and the sandbox's store are their vendors."""
 
 import logging
 from collections import Counter
@@ -95,8 +95,6 @@ async def in_app():
     )
 
 
-CONSOLE, SANDBOX, IN_APP_CASE = (
-    Case(console, NO_WIRE),
-    Case(sandbox, NO_WIRE),
-    Case(in_app, NO_WIRE),
-)
+CONSOLE = Case(console, NO_WIRE)
+SANDBOX = Case(sandbox, NO_WIRE)
+IN_APP_CASE = Case(in_app, NO_WIRE)

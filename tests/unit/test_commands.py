@@ -102,7 +102,7 @@ def api(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "status", "shown"),
     [
-        (("sms", "+905000000001"), 0, "accepted n-1\nwhat becomes of it: notistream trace n-1\n"),
+        (("sms", "+905000000001"), 0, "accepted n-1\nto follow it: notistream trace n-1\n"),
         (("sms", "+905000000001", "--json"), 0, '{"id": "n-1", "status": "pending"}\n'),
         (("email", "ann"), 1, "Error: /recipient: is not an e-mail address\n"),
         (("fax", "1"), 1, "Error: <h1>Bad Gateway</h1>\n"),

@@ -1,12 +1,16 @@
+<<<<<<< HEAD
 """How values read and charts are drawn: nothing is rounded up, gaps stay gaps."""
+=======
+"""Formats and charts: nothing is rounded to a better figure, and gaps stay gaps."""
+>>>>>>> main_now
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from multidict import MultiDict
 
-from notistream.console import charts, filters, formats
-from notistream.console.health import _words
+from notistream.console.health.handlers import _words
+from notistream.console.shell import charts, formats, query
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
@@ -109,12 +113,12 @@ def test_values_over_a_fixed_scale_stay_inside():
     ],
 )
 def test_fields_that_were_filled_in(given, kept):
-    assert dict(filters.filled(MultiDict(given))) == kept
+    assert dict(query.filled_fields(MultiDict(given))) == kept
 
 
 def test_addresses():
-    assert filters.address("/x", {"a": "1", "b": ""}, a=None) == "/x"
-    assert filters.address("/x", {"a": "1&2"}, b=3) == "/x?a=1%262&b=3"
+    assert query.url("/x", {"a": "1", "b": ""}, a=None) == "/x"
+    assert query.url("/x", {"a": "1&2"}, b=3) == "/x?a=1%262&b=3"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
-"""The parts of the people's pages that decide: the form of preferences, states in words, what hides
-an address.
-"""
+"""Decisions of the pages of people: the preferences form, states in words, hidden addresses."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from multidict import MultiDict
 
-from notistream.console import tenants, webhooks
-from notistream.console.preference_form import read, sent_form, stored_form
-from notistream.console.recipient_view import RecipientView
+from notistream.console.recipients.preference_form import form_of, read, submitted
+from notistream.console.recipients.view import RecipientView
+from notistream.console.tenants import handlers as tenants
+from notistream.console.webhooks import handlers as webhooks
 from notistream.db.preferences import StoredPreferences
 from notistream.db.tenants import StoredTenant
 from notistream.errors import InvalidRequest
@@ -31,7 +30,7 @@ ON = {f"{channel}.enabled": "1" for channel in ("sms", "email", "push", "in_app"
 
 
 def test_what_is_stored_comes_back_from_its_form_with_its_defaults_said() -> None:
-    found = read(stored_form(STORED_WISHES))
+    found = read(form_of(STORED_WISHES))
     assert found.channels == {
         **STORED_WISHES.channels,
         "email": {"enabled": True},
@@ -62,7 +61,7 @@ def test_what_is_stored_comes_back_from_its_form_with_its_defaults_said() -> Non
 def test_a_channel_is_read_from_the_form(
     sent: dict[str, str], channel: str, wanted: dict[str, object]
 ) -> None:
-    assert read(sent_form(MultiDict(sent))).channels[channel] == wanted
+    assert read(submitted(MultiDict(sent))).channels[channel] == wanted
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_a_channel_is_read_from_the_form(
 )
 def test_what_is_wrong_is_said_of_its_field(sent: dict[str, str], pointer: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        read(sent_form(MultiDict({**ON, **sent})))
+        read(submitted(MultiDict({**ON, **sent})))
     assert [error.pointer for error in caught.value.errors] == [pointer]
 
 
@@ -97,7 +96,7 @@ def test_a_category_is_kept_turned_off_or_forgotten() -> None:
             ("wish", "wanted"),
         ]
     )
-    assert read(sent_form(form)).categories == {"orders": True, "news": False}
+    assert read(submitted(form)).categories == {"orders": True, "news": False}
 
 
 DAY = timedelta(days=1)
@@ -160,10 +159,10 @@ def test_quiet_hours_are_said_with_what_holds_now(
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime(2026, 1, 1, hour, tzinfo=UTC)
 
-    monkeypatch.setattr("notistream.console.recipient_view.datetime", Clock)
+    monkeypatch.setattr("notistream.console.recipients.view.datetime", Clock)
     view = RecipientView(
         StoredTenant(TENANT, "acme", NOW), "u-1", None, [], STORED_WISHES, [], [], "UTC"
     )
-    sms = view.wishes[0]
+    sms = view.channels[0]
     assert sms.words == ["quiet from 22:00 to 08:00 of the next day", "at most 5 per day"]
     assert (sms.quiet_until is not None) == quiet

@@ -93,7 +93,7 @@ def test_what_others_wrote_does_not_steer_the_terminal():
         ),
         (
             {"dry_run": False, "begin": 9, "end": 9, "produced": 0, "replayed": 0, "skipped": {}},
-            ["Kafka has nothing"],
+            ["Kafka has no records"],
         ),
         ({"dry_run": False, "entries": {ENTRY: "replayed"}}, [f"{ENTRY}  replayed"]),
     ],

@@ -3,18 +3,20 @@
 from datetime import UTC, datetime, timedelta
 
 from notistream.kafka.positions import Unacknowledged
-from notistream.operating.gauges import Progress, _since
+from notistream.operating.gauges import StallDetector, _since
 
 PLACE, OTHER = ("sms.high", 0), ("sms.high", 1)
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
-def look(progress: Progress, now: float, begin: int, end: int, waits: tuple[str, ...] = ()) -> dict:
+def look(
+    progress: StallDetector, now: float, begin: int, end: int, waits: tuple[str, ...] = ()
+) -> dict:
     return dict(progress.stalled({PLACE: Unacknowledged(begin, end)}, waits=waits, now=now))
 
 
 def test_no_progress_for_long_enough_is_a_stall_and_progress_ends_it():
-    progress = Progress(60.0)
+    progress = StallDetector(60.0)
     assert look(progress, 0, 5, 9) == {}
     assert look(progress, 59, 5, 12) == {}
     assert look(progress, 60, 5, 12) == {PLACE: 60}
@@ -25,7 +27,7 @@ def test_no_progress_for_long_enough_is_a_stall_and_progress_ends_it():
 
 
 def test_nothing_to_do_is_progress():
-    progress = Progress(60.0)
+    progress = StallDetector(60.0)
     assert look(progress, 0, 9, 9) == {}
     assert look(progress, 100, 9, 9) == {}
     assert look(progress, 101, 9, 10) == {}, "its time begins when it has something to do"
@@ -33,7 +35,7 @@ def test_nothing_to_do_is_progress():
 
 
 def test_a_declared_wait_is_progress():
-    progress = Progress(60.0)
+    progress = StallDetector(60.0)
     look(progress, 0, 5, 9)
     assert look(progress, 100, 5, 9, waits=("sms.high",)) == {}
     assert look(progress, 159, 5, 9) == {}
@@ -41,7 +43,7 @@ def test_a_declared_wait_is_progress():
 
 
 def test_a_partition_that_was_away_begins_again():
-    progress = Progress(60.0)
+    progress = StallDetector(60.0)
     look(progress, 0, 5, 9)
     progress.stalled({OTHER: Unacknowledged(1, 2)}, waits=(), now=30)
     assert look(progress, 70, 5, 9) == {}

@@ -10,8 +10,12 @@ from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
 from notistream.errors import DatabaseUnavailable
 from notistream.providers import guard
 from notistream.providers.api import Context, ProviderSettings
+<<<<<<< HEAD
 from notistream.providers.sandbox import PLAYS, SandboxProvider
 from tests.core.delivery_fakes import CLAIMED, FakePermit, World
+=======
+from notistream.providers.sandbox import FAILURES, SandboxProvider
+>>>>>>> main_now
 from tests.providers.case import SMS
 
 TEST = replace(CLAIMED, test=True, next_provider="webhook")
@@ -27,9 +31,9 @@ RESULTS = {
 @pytest.mark.parametrize(
     ("recipient", "word"),
     [
-        *((f"+1500555{play.digits}", play.word) for play in PLAYS),
-        *((f"anyone+{play.word}@example.com", play.word) for play in PLAYS),
-        *((f"device-{play.word}", play.word) for play in PLAYS),
+        *((f"+1500555{one.digits}", one.word) for one in FAILURES),
+        *((f"anyone+{one.word}@example.com", one.word) for one in FAILURES),
+        *((f"device-{one.word}", one.word) for one in FAILURES),
         ("+15005550009", None),
         ("+905550000001", None),
         ("permanent@example.com", None),

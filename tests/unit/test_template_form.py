@@ -3,7 +3,7 @@
 import pytest
 from multidict import MultiDict
 
-from notistream.console.template_form import filled, number, read
+from notistream.console.templates.form import TemplateHead, filled, number, read
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import InvalidRequest
 
@@ -22,7 +22,9 @@ def test_what_is_shown_comes_back_as_it_was():
         TemplateText("S {{ n }}", "line\nline", "<p>"),
         {"pt": TemplateText(None, "Olá"), "tr": TemplateText("T", "b", "<i>")},
     )
-    shown = filled(content, tenant="t", name="n", channel="email", version=3, sample={"n": "n"})
+    shown = filled(
+        TemplateHead(tenant="t", name="n", channel="email", version=3), content, {"n": "n"}
+    )
     assert shown.content() == content
     assert shown.expected() == 3
     assert shown.values() == ({"n": "n"}, None)

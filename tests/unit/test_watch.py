@@ -13,7 +13,7 @@ from notistream.domain.notification import Priority
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Unacknowledged
 from notistream.observability import metrics
-from notistream.operating.gauges import Progress
+from notistream.operating.gauges import StallDetector
 
 ASSIGNED = [SimpleNamespace(topic="n.sms.high", partition=0)]
 
@@ -50,7 +50,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "LOOK_S", 0.0)
 
 
-class Hurried(Progress):
+class Hurried(StallDetector):
     """Ten seconds pass between two looks."""
 
     def __init__(self) -> None:

@@ -1,19 +1,20 @@
 -- name: page
--- One page of accepted notifications in the order of their ids: how many by tenant and hour, and those that nothing
--- seems to wake. $6 and $7: per lane the moment from which on a queued one has its record waiting on Kafka. Only ids
--- in entries that overlap the page are looked up; `still_missing` looks again, exactly, at the few that are left.
+-- One page of accepted notifications in the order of their ids: how many by tenant and hour, and
+-- those that nothing seems to wake. @horizons says for each lane from which moment on a queued one
+-- still has its record on Kafka. Only ids in entries that overlap the page are looked up;
+-- `still_missing` looks again, exactly, at the few that are left.
 WITH scanned AS MATERIALIZED (
-    SELECT id, tenant_id, channel, priority, status, seq, recipient, recipient_id, lease_token, due_at, queued_at,
-        created_at, updated_at, date_trunc('hour', created_at, 'UTC') AS hour
+    SELECT id, tenant_id, channel, priority, status, seq, recipient, recipient_id, lease_token,
+        due_at, queued_at, created_at, updated_at, date_trunc('hour', created_at, 'UTC') AS hour
     FROM notifications
-    WHERE id > $1 AND id <= $2 AND ($3::uuid IS NULL OR tenant_id = $3)
-    ORDER BY id LIMIT $4
+    WHERE id > @after AND id <= @last_id AND (@tenant_id::uuid IS NULL OR tenant_id = @tenant_id)
+    ORDER BY id LIMIT @limit
 ), counted AS (
     SELECT tenant_id, hour, count(*) AS accepted,
-        count(*) FILTER (WHERE status IN ('delivered', 'failed', 'cancelled', 'suppressed', 'expired')) AS terminal,
-        count(*) FILTER (WHERE status IN ('scheduled', 'retrying', 'deferred')
+        count(*) FILTER (WHERE {{has_ended}}) AS terminal,
+        count(*) FILTER (WHERE {{is_delayed}}
             AND due_at < now() - interval '2 minutes') AS overdue
-    FROM scanned WHERE created_at >= $8 GROUP BY tenant_id, hour
+    FROM scanned WHERE created_at >= @since GROUP BY tenant_id, hour
 ), entries AS MATERIALIZED (
     SELECT DISTINCT unnest(o.ids) AS id FROM outbox o
     WHERE EXISTS (SELECT FROM scanned WHERE status = 'pending')
@@ -22,45 +23,54 @@ WITH scanned AS MATERIALIZED (
 ), suspects AS (
     SELECT s.* FROM scanned s
     LEFT JOIN entries e ON e.id = s.id
-    LEFT JOIN unnest($6::text[], $7::timestamptz[]) AS h(topic, at) ON h.topic = s.channel || '.' || s.priority
-    WHERE s.created_at >= $8 AND (
-        s.status = 'pending' AND s.queued_at < least(now() - interval '1 minute', h.at) AND e.id IS NULL
-        OR s.status = 'processing' AND s.updated_at < now() - interval '1 minute' AND NOT EXISTS (
-            SELECT FROM leases l WHERE l.token = s.lease_token AND l.until > now() - 2 * $5::interval)
-        OR s.status IN ('scheduled', 'retrying', 'deferred') AND s.due_at IS NULL
-            AND s.updated_at < now() - interval '1 minute')
+    LEFT JOIN @horizons::records AS h(topic text, at timestamptz)
+        ON h.topic = s.channel || '.' || s.priority
+    WHERE s.created_at >= @since AND ({{seems_lost}})
 )
 SELECT (SELECT count(*) FROM scanned) AS scanned,
     (SELECT id FROM scanned ORDER BY id DESC LIMIT 1) AS last_id,
-    (SELECT jsonb_agg(jsonb_build_array(tenant_id, extract(epoch FROM hour), accepted, terminal, overdue)
+    (SELECT jsonb_agg(
+        jsonb_build_array(tenant_id, extract(epoch FROM hour), accepted, terminal, overdue)
         ORDER BY hour, tenant_id) FROM counted) AS hours,
     (SELECT jsonb_agg(jsonb_build_array(id, tenant_id, channel || '.' || priority, status, seq,
         record_key(tenant_id, recipient_id, recipient), extract(epoch FROM hour),
-        extract(epoch FROM coalesce(queued_at, created_at))) ORDER BY id) FROM suspects) AS suspects;
+        extract(epoch FROM coalesce(queued_at,
+            created_at))) ORDER BY id) FROM suspects) AS suspects;
+
+-- fragment: seems_lost
+-- Nothing seems to wake `s`: a queued one is in no entry `e`, a claimed one has no lease, a delayed
+-- one has no time.
+s.status = 'pending' AND s.queued_at < least(now() - interval '1 minute', h.at) AND e.id IS NULL
+        OR s.status = 'processing' AND s.updated_at < now() - interval '1 minute' AND NOT EXISTS (
+            SELECT FROM leases l
+            WHERE l.token = s.lease_token AND l.until > now() - 2 * @lease::interval)
+        OR s.{{is_delayed}} AND s.due_at IS NULL AND s.updated_at < now() - interval '1 minute'
 
 -- name: still_missing
 -- Those of the suspects that are as they were, and in no outbox entry.
 WITH m AS MATERIALIZED (
-    SELECT n.id, n.status FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS w(id, seq, status)
+    SELECT n.id, n.status FROM @suspects::records AS w(id uuid, seq integer, status text)
     JOIN notifications n ON n.id = w.id AND n.seq = w.seq AND n.status = w.status
 )
 SELECT m.id FROM m LEFT JOIN (SELECT DISTINCT unnest(ids) AS id FROM outbox) e ON e.id = m.id
 WHERE m.status <> 'pending' OR e.id IS NULL;
 
 -- name: repair
--- Pending ones are queued again, those without a time become due; each at most once in a minute, then two, four, …
+-- Pending ones are queued again, those without a time become due; each at most once in a minute,
+-- then two, four, …
 WITH w AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS w(id, seq, status)
+    SELECT * FROM @suspects::records AS w(id uuid, seq integer, status text)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN w ON w.id = n.id
     WHERE n.seq = w.seq AND n.status = w.status
-        AND (n.status = 'pending' OR n.status IN ('scheduled', 'retrying', 'deferred') AND n.due_at IS NULL)
+        AND (n.status = 'pending' OR n.{{is_delayed}} AND n.due_at IS NULL)
     ORDER BY n.id FOR UPDATE OF n
 ), allowed AS (
     INSERT INTO repairs AS r (notification_id, next_at)
     SELECT id, now() + interval '1 minute' FROM locked
     ON CONFLICT (notification_id) DO UPDATE
-        SET times = r.times + 1, next_at = now() + interval '1 minute' * power(2, least(r.times, 10))
+        SET times = r.times + 1,
+            next_at = now() + interval '1 minute' * power(2, least(r.times, 10))
         WHERE r.next_at <= now()
     RETURNING notification_id
 ), woken AS (
@@ -70,27 +80,27 @@ WITH w AS (
     RETURNING n.*
 ), timed AS (
     UPDATE notifications n SET due_at = greatest(n.scheduled_at, now()), updated_at = now()
-    FROM allowed a WHERE n.id = a.notification_id AND n.status IN ('scheduled', 'retrying', 'deferred')
+    FROM allowed a WHERE n.id = a.notification_id AND n.{{is_delayed}}
     RETURNING n.id, n.due_at
 ), traced AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason, next_eligible_at)
-    SELECT id, 'audit', 'queued', 'it was in no outbox entry and its record was not on Kafka', NULL FROM woken
+    SELECT id, 'audit', 'queued', 'it was in no outbox entry and its record was not on Kafka', NULL
+    FROM woken
     UNION ALL
     SELECT id, 'audit', 'due', 'it waited without a time', due_at FROM timed
 ), queued AS (
     INSERT INTO outbox (tenant_id, topic, messages, ids, publish_after)
-    SELECT tenant_id, channel || '.' || priority,
-        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
-        array_agg(id ORDER BY id), now()
+    SELECT {{queue_entry}}, now()
     FROM woken GROUP BY tenant_id, channel, priority
 )
 SELECT notification_id AS id FROM allowed;
 
 -- name: restore_leases
--- A claim whose lease is gone gets one that has just ended: the sweeper settles it like any other ended lease.
+-- A claim whose lease is gone gets one that has just ended: the sweeper settles it like any other
+-- ended lease.
 WITH locked AS (
     SELECT n.id, n.lease_token FROM notifications n
-    JOIN unnest($1::uuid[], $2::integer[]) AS w(id, seq) ON w.id = n.id
+    JOIN @suspects::records AS w(id uuid, seq integer) ON w.id = n.id
     WHERE n.status = 'processing' AND n.seq = w.seq AND n.lease_token IS NOT NULL
     ORDER BY n.id FOR UPDATE OF n
 ), restored AS (
@@ -110,9 +120,9 @@ SELECT id FROM found;
 DELETE FROM repairs WHERE next_at < now() - interval '7 days';
 
 -- name: try_lock
-SELECT pg_try_advisory_xact_lock($1) AS locked;
+SELECT pg_try_advisory_xact_lock(@lock) AS locked;
 
 -- name: last_run
 -- The newest finished audit of the last two days, as the audit log has it.
 SELECT at, details, now() - at AS age FROM audit_log
-WHERE action = $1 AND at > now() - interval '2 days' ORDER BY at DESC LIMIT 1;
+WHERE action = @action AND at > now() - interval '2 days' ORDER BY at DESC LIMIT 1;

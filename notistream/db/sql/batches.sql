@@ -1,9 +1,10 @@
 -- name: create
-INSERT INTO batches (id, tenant_id, total_count, rejected_count) VALUES ($1, $2, $3, $4) RETURNING created_at;
+INSERT INTO batches (id, tenant_id, total_count, rejected_count)
+VALUES (@id, @tenant_id, @total_count, @rejected_count) RETURNING created_at;
 
 -- name: get
 SELECT b.*, (
     SELECT coalesce(jsonb_object_agg(status, n), '{}')
     FROM (SELECT status, count(*) AS n FROM notifications WHERE batch_id = b.id GROUP BY status) s
 ) AS statuses
-FROM batches b WHERE b.tenant_id = $1 AND b.id = $2;
+FROM batches b WHERE b.tenant_id = @tenant_id AND b.id = @id;

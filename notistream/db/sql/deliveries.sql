@@ -1,160 +1,185 @@
 -- name: claim
--- pending → processing for the messages whose seq is still current; the rest return no row.
+-- pending → processing for the turns whose seq is still current. The others return no row.
 WITH m AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[]) AS m(id, seq)
+    SELECT * FROM @turns::records AS m(id uuid, seq integer)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN m ON m.id = n.id
     WHERE n.status = 'pending' AND n.seq = m.seq ORDER BY n.id FOR UPDATE OF n
 ), lease AS (
     INSERT INTO leases (token, owner, until, ids)
-    SELECT $3, $4, now() + $5::interval, array_agg(id) FROM locked HAVING count(*) > 0
+    SELECT @lease_token, @owner, now() + @lease::interval, array_agg(id) FROM locked
+    HAVING count(*) > 0
 ), claimed AS (
     UPDATE notifications n
-    SET status = 'processing', attempts = n.attempts + 1, lease_token = $3, claimed_at = now(), updated_at = now()
+    SET status = 'processing', attempts = n.attempts + 1, lease_token = @lease_token,
+        claimed_at = now(), updated_at = now()
     FROM m, locked l
     WHERE n.id = m.id AND l.id = n.id AND n.status = 'pending' AND n.seq = m.seq
     RETURNING n.*
 )
-SELECT c.id, c.tenant_id, c.channel, c.priority, c.recipient, c.recipient_id, c.content, c.subject, c.template_id,
-    c.template_name, c.template_version, c.template_variables, c.expires_at, c.category, c.on_unknown,
-    c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token, c.claimed_at, c.next_provider, c.test,
-    coalesce(c.locale, r.locale) AS locale, r.email, r.phone, r.timezone, p.channels AS wishes,
-    p.categories AS category_wishes, c.erased, d.tokens AS push_tokens,
-    coalesce(
-        (SELECT min(s.why) FROM suppressions_of(c.tenant_id, c.channel, c.category,
-            address_of(c.channel, c.recipient, c.recipient_id, r.email, r.phone)) s),
-        CASE WHEN d.tokens IS NULL THEN d.suppressed END) AS suppressed,
-    CASE WHEN c.attempts > 1 AND d.tokens IS NOT NULL THEN ARRAY(
-        SELECT s -> 'inputs' ->> 'device' FROM attempts a, jsonb_array_elements(a.steps) s
-        WHERE a.notification_id = c.id AND a.chain = c.chain AND s ->> 'gate' = 'device'
-            AND s ->> 'verdict' = 'permanent') END AS refused_devices
+SELECT c.id, c.tenant_id, c.channel, c.priority, c.recipient, c.recipient_id, c.content, c.subject,
+    c.template_id, c.template_name, c.template_version, c.template_variables, c.expires_at,
+    c.category, c.on_unknown, c.correlation_id, c.traceparent, c.chain, c.attempts, c.lease_token,
+    c.claimed_at, c.next_provider, c.test, coalesce(c.locale, r.locale) AS locale, c.erased,
+    {{recipient_facts}},
+    CASE WHEN c.attempts > 1 AND d.tokens IS NOT NULL THEN {{refused_devices}} END
+        AS refused_devices
 FROM claimed c
-LEFT JOIN recipients r ON r.tenant_id = c.tenant_id AND r.id = c.recipient_id
-LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.recipient_id = c.recipient_id
-CROSS JOIN LATERAL devices_of(
-    c.channel = 'push' AND c.recipient IS NULL, c.tenant_id, c.recipient_id, c.category) d;
+{{join_recipient}};
+
+-- fragment: refused_devices
+-- Marks of the devices that refused notification `c` for good in this chain.
+ARRAY(
+    SELECT s -> 'inputs' ->> 'device' FROM attempts a, jsonb_array_elements(a.steps) s
+    WHERE a.notification_id = c.id AND a.chain = c.chain AND s ->> 'gate' = 'device'
+        AND s ->> 'verdict' = 'permanent')
 
 -- name: finish
--- processing → its next status where the lease is still ours, with the attempt, the dead letter, the retry
--- record and the totals in the same transaction. A stale worker changes nothing here; see finish_late. Of what was
--- erased meanwhile no word is written back.
+-- processing → its next status, where the lease is still ours; with the attempt, the dead letter,
+-- the retry record and the totals in one transaction. A stale worker changes nothing here: see
+-- `finish_late`. Of a notification that was erased meanwhile no text is written back.
 WITH f AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::double precision[], $6::text[],
-        $7::text[], $8::text[], $9::text[], $10::real[], $11::text[], $12::text[], $13::text[], $14::uuid[],
-        $15::text[], $16::text[], $17::integer[], $18::bigint[])
-    AS f(id, token, status, reason, delay, outcome, error, provider, provider_message_id, duration_ms, subject,
-        content, steps, dead_letter_id, next_provider, topic, partition, "offset")
+    SELECT * FROM @ends::records AS f(
+        id uuid, token uuid, status text, reason text, delay double precision, outcome text,
+        error text, provider text, provider_message_id text, duration_ms real, subject text,
+        content text, steps text, dead_letter_id uuid, next_provider text, topic text,
+        partition integer, "offset" bigint)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN f ON f.id = n.id
     WHERE n.status = 'processing' AND n.lease_token = f.token ORDER BY n.id FOR UPDATE OF n
-), done AS (
-    UPDATE notifications n
-    SET status = f.status, reason = CASE WHEN n.erased THEN 'the recipient was erased' ELSE f.reason END,
-        error_message = CASE WHEN NOT n.erased THEN f.error END, lease_token = NULL,
-        attempts = n.attempts - (f.outcome = 'not_called')::integer,
-        due_at = CASE WHEN f.delay IS NOT NULL THEN least(now() + f.delay * interval '1 second', n.expires_at) END,
-        provider = coalesce(f.provider, n.provider), next_provider = f.next_provider,
-        provider_message_id = CASE WHEN NOT n.erased THEN coalesce(f.provider_message_id, n.provider_message_id) END,
-        subject = CASE WHEN NOT n.erased THEN coalesce(f.subject, n.subject) END,
-        content = CASE WHEN NOT n.erased THEN coalesce(f.content, n.content) END,
-        sent_at = CASE f.status WHEN 'delivered' THEN now() ELSE n.sent_at END,
-        failed_at = CASE f.status WHEN 'failed' THEN now() ELSE n.failed_at END,
-        updated_at = now()
-    FROM f, locked l
-    WHERE n.id = f.id AND l.id = n.id AND n.status = 'processing' AND n.lease_token = f.token
-    RETURNING n.id, n.tenant_id, n.channel, n.priority, n.status, n.seq, n.chain, n.attempts, n.recipient,
-        n.recipient_id, n.traceparent, n.correlation_id, n.due_at, n.created_at, n.sent_at, n.claimed_at,
-        f.outcome, n.error_message AS error, n.reason, f.provider AS attempt_provider, f.duration_ms,
-        CASE WHEN n.erased THEN '[]' ELSE f.steps END AS steps,
-        CASE WHEN NOT n.erased THEN f.provider_message_id END AS attempt_message_id, f.dead_letter_id, f.topic,
-        f.partition, f."offset", status_event(n) AS event
+), changed AS (
+    {{end_claims}}
 ), attempted AS (
-    INSERT INTO attempts (notification_id, chain, number, provider, started_at, duration_ms, outcome, error,
-        provider_message_id, steps)
-    SELECT id, chain, attempts + (outcome = 'not_called')::integer, attempt_provider, claimed_at, duration_ms,
-        outcome, error, attempt_message_id, steps::jsonb
-    FROM done
+    INSERT INTO attempts (notification_id, chain, number, provider, started_at, duration_ms,
+        outcome, error, provider_message_id, steps)
+    SELECT id, chain, attempts + (outcome = 'not_called')::integer, attempt_provider, claimed_at,
+        duration_ms, outcome, error, attempt_message_id, steps::jsonb
+    FROM changed
 ), failed AS (
-    SELECT d.*, coalesce((
-            SELECT jsonb_agg(jsonb_build_object('number', a.number, 'provider', a.provider, 'outcome', a.outcome,
-                'error', a.error, 'started_at', a.started_at, 'duration_ms', a.duration_ms) ORDER BY a.number)
-            FROM attempts a WHERE a.notification_id = d.id AND a.chain = d.chain AND a.outcome <> 'not_called'
-        ), '[]') || jsonb_build_array(jsonb_build_object('number', d.attempts, 'provider', d.attempt_provider,
-            'outcome', d.outcome, 'error', d.error, 'started_at', d.claimed_at, 'duration_ms', d.duration_ms)) AS history
-    FROM done d WHERE d.status = 'failed'
+    {{failures}}
 ), buried AS (
-    INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason, attempts, chain, topic, partition,
-        "offset", key, history)
-    SELECT dead_letter_id, id, tenant_id, channel, coalesce(reason, 'failed'), attempts, chain, topic, partition,
-        "offset", convert_to(record_key(tenant_id, recipient_id, recipient), 'UTF8'), history
-    FROM failed
-    ON CONFLICT (notification_id, chain) WHERE notification_id IS NOT NULL DO NOTHING
+    {{bury_failures}}
 ), uncounted AS (
-    DELETE FROM cap_uses u USING done d
-    WHERE u.notification_id = d.id AND d.status IN ('failed', 'suppressed', 'expired')
+    {{uncount_changed}} AND c.status IN ('failed', 'suppressed', 'expired')
 ), counted AS (
-    INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, failed, latency_ms_sum)
-    SELECT tenant_id, channel, date_trunc('hour', now()), count(*) FILTER (WHERE status = 'delivered'),
-        count(*) FILTER (WHERE status = 'failed'),
-        coalesce(sum(extract(epoch FROM sent_at - created_at) * 1000) FILTER (WHERE status = 'delivered'), 0)
-    FROM done WHERE status IN ('delivered', 'failed') GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (tenant_id, channel, hour) DO UPDATE
-        SET sent = t.sent + excluded.sent, failed = t.failed + excluded.failed,
-            latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum
+    {{count_ended}}
 ), published AS (
     INSERT INTO outbox (tenant_id, topic, messages, ids)
-    SELECT tenant_id, channel || '.retry',
-        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id, due_at) ORDER BY id),
-        array_agg(id ORDER BY id)
-    FROM done WHERE status IN ('retrying', 'deferred') AND due_at <= now() + interval '60 seconds'
+    SELECT {{retry_entry}}
+    FROM changed
+    WHERE status IN ('retrying', 'deferred') AND due_at <= now() + interval '60 seconds'
     GROUP BY tenant_id, channel
     UNION ALL
-    SELECT tenant_id, channel || '.dlq',
-        jsonb_agg(jsonb_build_array(record_key(tenant_id, recipient_id, recipient),
-            jsonb_build_object('v', 1, 'id', dead_letter_id, 'notification_id', id, 'tenant_id', tenant_id,
-                'channel', channel, 'reason', coalesce(reason, 'failed'), 'attempts', attempts, 'chain', chain,
-                'topic', topic, 'partition', partition, 'offset', "offset", 'history', history, 'created_at', now()),
-            jsonb_strip_nulls(jsonb_build_object('traceparent', traceparent, 'correlation_id', correlation_id)))),
-        array_agg(id)
-    FROM failed GROUP BY tenant_id, channel
+    SELECT {{failure_entry}} FROM failed GROUP BY tenant_id, channel
     RETURNING id, topic, messages
 ), told AS (
-    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM done), ARRAY(SELECT event FROM done))
+    {{tell_changed}}
 )
-SELECT ARRAY(SELECT id FROM done) AS finished,
-    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
-        FROM (TABLE published UNION ALL TABLE told) e) AS entries;
+SELECT ARRAY(SELECT id FROM changed) AS finished,
+    (SELECT {{entries}} FROM (TABLE published UNION ALL TABLE told) e) AS entries;
+
+-- fragment: end_claims
+-- Writes how claims `f` end, and returns the rows with what the attempt and the dead letter need.
+UPDATE notifications n
+SET status = f.status,
+    reason = CASE WHEN n.erased THEN 'the recipient was erased' ELSE f.reason END,
+    error_message = CASE WHEN NOT n.erased THEN f.error END, lease_token = NULL,
+    attempts = n.attempts - (f.outcome = 'not_called')::integer,
+    due_at = CASE WHEN f.delay IS NOT NULL
+        THEN least(now() + f.delay * interval '1 second', n.expires_at) END,
+    provider = coalesce(f.provider, n.provider), next_provider = f.next_provider,
+    provider_message_id = CASE WHEN NOT n.erased
+        THEN coalesce(f.provider_message_id, n.provider_message_id) END,
+    subject = CASE WHEN NOT n.erased THEN coalesce(f.subject, n.subject) END,
+    content = CASE WHEN NOT n.erased THEN coalesce(f.content, n.content) END,
+    sent_at = CASE f.status WHEN 'delivered' THEN now() ELSE n.sent_at END,
+    failed_at = CASE f.status WHEN 'failed' THEN now() ELSE n.failed_at END,
+    updated_at = now()
+FROM f, locked l
+WHERE n.id = f.id AND l.id = n.id AND n.status = 'processing' AND n.lease_token = f.token
+RETURNING n.id, n.tenant_id, n.channel, n.priority, n.status, n.seq, n.chain, n.attempts,
+    n.recipient, n.recipient_id, n.traceparent, n.correlation_id, n.due_at, n.created_at, n.sent_at,
+    n.claimed_at, f.outcome, n.error_message AS error, n.reason, f.provider AS attempt_provider,
+    f.duration_ms, CASE WHEN n.erased THEN '[]' ELSE f.steps END AS steps,
+    CASE WHEN NOT n.erased THEN f.provider_message_id END AS attempt_message_id, f.dead_letter_id,
+    f.topic, f.partition, f."offset", status_event(n) AS event
+
+-- fragment: failures
+-- Those of `changed` that failed, with the history of their chain, the last call included.
+SELECT d.*, coalesce((
+        SELECT {{past_calls}} FROM attempts a
+        WHERE a.notification_id = d.id AND a.chain = d.chain AND a.outcome <> 'not_called'
+    ), '[]') || jsonb_build_array(jsonb_build_object('number', d.attempts,
+        'provider', d.attempt_provider, 'outcome', d.outcome, 'error', d.error,
+        'started_at', d.claimed_at, 'duration_ms', d.duration_ms)) AS history
+FROM changed d WHERE d.status = 'failed'
+
+-- fragment: bury_failures
+-- One dead letter for each of `failed` and its chain.
+INSERT INTO dead_letters (id, notification_id, tenant_id, channel, reason, attempts, chain, topic,
+    partition, "offset", key, history)
+SELECT dead_letter_id, id, tenant_id, channel, coalesce(reason, 'failed'), attempts, chain, topic,
+    partition, "offset", convert_to(record_key(tenant_id, recipient_id, recipient), 'UTF8'), history
+FROM failed
+ON CONFLICT (notification_id, chain) WHERE notification_id IS NOT NULL DO NOTHING
+
+-- fragment: count_ended
+-- Adds those of `changed` that were delivered or failed to the totals of the hour.
+INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, failed, latency_ms_sum)
+SELECT tenant_id, channel, date_trunc('hour', now()), count(*) FILTER (WHERE status = 'delivered'),
+    count(*) FILTER (WHERE status = 'failed'),
+    coalesce(sum(extract(epoch FROM sent_at - created_at) * 1000)
+        FILTER (WHERE status = 'delivered'), 0)
+FROM changed WHERE status IN ('delivered', 'failed') GROUP BY 1, 2 ORDER BY 1, 2
+{{add_totals}}
+
+-- fragment: retry_entry
+-- Columns of an outbox entry for the retry topic, from which a timer wakes notifications when due.
+tenant_id, channel || '.retry',
+jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id, due_at)
+    ORDER BY id),
+array_agg(id ORDER BY id)
+
+-- fragment: failure_entry
+-- Columns of an outbox entry that announces `failed` on the dead-letter topic.
+tenant_id, channel || '.dlq',
+jsonb_agg(jsonb_build_array(record_key(tenant_id, recipient_id, recipient),
+    jsonb_build_object('v', 1, 'id', dead_letter_id, 'notification_id', id, 'tenant_id', tenant_id,
+        'channel', channel, 'reason', coalesce(reason, 'failed'), 'attempts', attempts,
+        'chain', chain, 'topic', topic, 'partition', partition, 'offset', "offset",
+        'history', history, 'created_at', now()),
+    {{trace_headers}})),
+array_agg(id)
 
 -- name: finish_late
--- A stale worker's outcome goes to its attempt; a success is still accepted while nobody has claimed it again.
+-- The outcome of a stale worker goes to its attempt. A success is still accepted while nobody has
+-- claimed the notification again.
 WITH noted AS (
-    UPDATE attempts SET late_outcome = $4, late_at = now(), provider = coalesce($5, provider),
-        provider_message_id = CASE WHEN NOT (SELECT erased FROM notifications WHERE id = $1) THEN $6 END
-    WHERE notification_id = $1 AND chain = $2 AND number = $3 AND outcome = 'unknown'
-), accepted AS (
+    UPDATE attempts SET late_outcome = @outcome, late_at = now(),
+        provider = coalesce(@provider, provider),
+        provider_message_id = CASE WHEN NOT (SELECT erased FROM notifications WHERE id = @id)
+            THEN @provider_message_id END
+    WHERE notification_id = @id AND chain = @chain AND number = @attempts AND outcome = 'unknown'
+), changed AS (
     UPDATE notifications n
-    SET status = 'delivered', reason = 'accepted by the provider, reported late', error_message = NULL, due_at = NULL,
-        sent_at = now(), provider = $5, provider_message_id = CASE WHEN NOT erased THEN $6 END, updated_at = now()
-    WHERE id = $1 AND chain = $2 AND attempts = $3 AND $4 = 'delivered'
+    SET status = 'delivered', reason = 'accepted by the provider, reported late',
+        error_message = NULL, due_at = NULL, sent_at = now(), provider = @provider,
+        provider_message_id = CASE WHEN NOT erased THEN @provider_message_id END, updated_at = now()
+    WHERE id = @id AND chain = @chain AND attempts = @attempts AND @outcome = 'delivered'
         AND status IN ('unknown', 'retrying', 'pending', 'deferred', 'scheduled')
     RETURNING tenant_id, channel, created_at, sent_at, status_event(n) AS event
 ), counted AS (
-    INSERT INTO channel_totals AS t (tenant_id, channel, hour, sent, latency_ms_sum)
-    SELECT tenant_id, channel, date_trunc('hour', now()), 1, extract(epoch FROM sent_at - created_at) * 1000
-    FROM accepted
-    ON CONFLICT (tenant_id, channel, hour) DO UPDATE
-        SET sent = t.sent + 1, latency_ms_sum = t.latency_ms_sum + excluded.latency_ms_sum
+    {{count_delivered}}
 ), told AS (
-    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM accepted), ARRAY(SELECT event FROM accepted))
+    {{tell_changed}}
 )
-SELECT EXISTS (SELECT FROM accepted) AS accepted,
-    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages)) FROM told) AS entries;
+SELECT EXISTS (SELECT FROM changed) AS accepted, (SELECT {{entries}} FROM told) AS entries;
 
 -- name: park
--- pending → deferred, before any claim: uses no attempt.
+-- pending → deferred, before any claim: no attempt is used.
 WITH m AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::double precision[], $4::text[], $5::text[])
-    AS m(id, seq, delay, gate, reason)
+    SELECT * FROM @turns::records AS m(
+        id uuid, seq integer, delay double precision, gate text, reason text)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN m ON m.id = n.id
     WHERE n.status = 'pending' AND n.seq = m.seq ORDER BY n.id FOR UPDATE OF n
@@ -164,112 +189,97 @@ WITH m AS (
         due_at = least(now() + m.delay * interval '1 second', n.expires_at)
     FROM m, locked l
     WHERE n.id = m.id AND l.id = n.id AND n.status = 'pending' AND n.seq = m.seq
-    RETURNING n.id, n.tenant_id, n.channel, n.seq, n.recipient, n.recipient_id, n.traceparent, n.correlation_id,
-        n.due_at, m.gate, m.reason
+    RETURNING n.id, n.tenant_id, n.channel, n.seq, n.recipient, n.recipient_id, n.traceparent,
+        n.correlation_id, n.due_at, m.gate, m.reason
 ), traced AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason, next_eligible_at)
     SELECT id, gate, 'deferred', reason, due_at FROM parked
 ), published AS (
     INSERT INTO outbox (tenant_id, topic, messages, ids)
-    SELECT tenant_id, channel || '.retry',
-        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id, due_at) ORDER BY id),
-        array_agg(id ORDER BY id)
+    SELECT {{retry_entry}}
     FROM parked WHERE due_at <= now() + interval '60 seconds' GROUP BY tenant_id, channel
     RETURNING id, topic, messages
 )
-SELECT ARRAY(SELECT id FROM parked) AS parked,
-    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id) FROM published) AS entries;
+SELECT ARRAY(SELECT id FROM parked) AS parked, (SELECT {{entries}} FROM published) AS entries;
 
 -- name: queue
--- waiting → pending for those that are due and whose seq is as read; says how early the others came.
+-- delayed → pending for the turns that are due and whose seq is current. Says of the other delayed
+-- ones in how many seconds they are due.
 WITH m AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[]) AS m(id, seq)
+    SELECT * FROM @turns::records AS m(id uuid, seq integer)
 ), locked AS (
     SELECT n.id FROM notifications n JOIN m ON m.id = n.id
-    WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at <= now()
+    WHERE n.{{is_delayed}} AND n.seq = m.seq AND n.due_at <= now()
     ORDER BY n.id FOR UPDATE OF n
-), woken AS (
-    UPDATE notifications n
-    SET status = CASE WHEN n.expires_at <= now() THEN 'expired' ELSE 'pending' END, seq = n.seq + 1,
-        reason = CASE WHEN n.expires_at <= now() THEN 'expired at ' || n.expires_at END,
-        queued_at = now(), due_at = NULL, updated_at = now()
+), changed AS (
+    {{wake}}
     FROM locked l
-    WHERE n.id = l.id AND n.status IN ('scheduled', 'retrying', 'deferred') AND n.due_at <= now()
-    RETURNING n.*, CASE n.status WHEN 'expired' THEN status_event(n) END AS event
-), expired AS (
-    INSERT INTO trace_steps (notification_id, gate, verdict, reason)
-    SELECT id, 'expiry', 'expired', reason FROM woken WHERE status = 'expired'
-), uncounted AS (
-    DELETE FROM cap_uses u USING woken w WHERE u.notification_id = w.id AND w.status = 'expired'
-), queued AS (
-    INSERT INTO outbox (tenant_id, topic, messages, ids)
-    SELECT tenant_id, channel || '.' || priority,
-        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
-        array_agg(id ORDER BY id)
-    FROM (SELECT w.*, outbox_chunk(row_number() OVER (PARTITION BY tenant_id, channel, priority ORDER BY id)) AS chunk
-        FROM woken w WHERE status = 'pending') w
-    GROUP BY tenant_id, channel, priority, chunk
-    RETURNING id, topic, messages
-), told AS (
-    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM woken WHERE event IS NOT NULL), ARRAY(SELECT event FROM woken WHERE event IS NOT NULL))
-)
-SELECT (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
-        FROM (TABLE queued UNION ALL TABLE told) e) AS entries,
+    WHERE n.id = l.id AND n.{{is_delayed}} AND n.due_at <= now()
+    {{woken}}
+), {{after_waking}}
+SELECT (SELECT {{entries}} FROM (TABLE queued UNION ALL TABLE told) e) AS entries,
     (SELECT jsonb_agg(jsonb_build_array(n.id, n.seq, extract(epoch FROM n.due_at - now())))
         FROM notifications n JOIN m ON m.id = n.id
-        WHERE n.status IN ('scheduled', 'retrying', 'deferred') AND n.seq = m.seq AND n.due_at > now()) AS early;
+        WHERE n.{{is_delayed}} AND n.seq = m.seq AND n.due_at > now()) AS early;
 
 -- name: queue_due
--- The scheduler: the same step for whatever is due, oldest first, in lanes $2, $3 as far as they have room ($4).
--- Waits that a timer holds get $1 of grace.
+-- The scheduler: the same step for whatever is due, oldest first, as many of each lane as it has
+-- room for. What a timer holds gets @grace first.
 WITH due AS (
-    SELECT d.id FROM unnest($2::text[], $3::text[], $4::integer[]) AS lane(channel, priority, room)
+    SELECT d.id FROM @lanes::records AS lane(channel text, priority text, room integer)
     CROSS JOIN LATERAL (
         SELECT n.id FROM notifications n
         WHERE n.channel = lane.channel AND n.priority = lane.priority
             AND n.due_at <= now()  -- for the index; the next line decides
-            AND n.due_at <= now() - CASE WHEN n.status = 'scheduled' THEN interval '0' ELSE $1::interval END
-            AND n.status IN ('scheduled', 'retrying', 'deferred')
+            AND n.due_at <= now()
+                - CASE WHEN n.status = 'scheduled' THEN interval '0' ELSE @grace::interval END
+            AND n.{{is_delayed}}
         ORDER BY n.due_at LIMIT lane.room FOR UPDATE SKIP LOCKED) d
-), woken AS (
-    UPDATE notifications n
-    SET status = CASE WHEN n.expires_at <= now() THEN 'expired' ELSE 'pending' END, seq = n.seq + 1,
-        reason = CASE WHEN n.expires_at <= now() THEN 'expired at ' || n.expires_at END,
-        queued_at = now(), due_at = NULL, updated_at = now()
+), changed AS (
+    {{wake}}
     FROM due WHERE n.id = due.id
-    RETURNING n.*, CASE n.status WHEN 'expired' THEN status_event(n) END AS event
-), expired AS (
+    {{woken}}
+), {{after_waking}}
+SELECT (SELECT count(*) FROM changed) AS count,
+    (SELECT {{entries}} FROM (TABLE queued UNION ALL TABLE told) e) AS entries;
+
+-- fragment: wake
+-- Makes delayed notifications `n` pending, or expired where it is too late.
+UPDATE notifications n
+SET status = CASE WHEN n.expires_at <= now() THEN 'expired' ELSE 'pending' END, seq = n.seq + 1,
+    reason = CASE WHEN n.expires_at <= now() THEN 'expired at ' || n.expires_at END,
+    queued_at = now(), due_at = NULL, updated_at = now()
+
+-- fragment: woken
+-- What `wake` returns: the rows, and the events of those that expired.
+RETURNING n.*, CASE n.status WHEN 'expired' THEN status_event(n) END AS event
+
+-- fragment: after_waking
+-- Queues those of `changed` that are pending, and traces and tells of those that expired.
+expired AS (
     INSERT INTO trace_steps (notification_id, gate, verdict, reason)
-    SELECT id, 'expiry', 'expired', reason FROM woken WHERE status = 'expired'
+    SELECT id, 'expiry', 'expired', reason FROM changed WHERE status = 'expired'
 ), uncounted AS (
-    DELETE FROM cap_uses u USING woken w WHERE u.notification_id = w.id AND w.status = 'expired'
+    {{uncount_changed}} AND c.status = 'expired'
 ), queued AS (
-    INSERT INTO outbox (tenant_id, topic, messages, ids)
-    SELECT tenant_id, channel || '.' || priority,
-        jsonb_agg(wake_up(id, seq, tenant_id, recipient_id, recipient, traceparent, correlation_id) ORDER BY id),
-        array_agg(id ORDER BY id)
-    FROM (SELECT w.*, outbox_chunk(row_number() OVER (PARTITION BY tenant_id, channel, priority ORDER BY id)) AS chunk
-        FROM woken w WHERE status = 'pending') w
-    GROUP BY tenant_id, channel, priority, chunk
-    RETURNING id, topic, messages
+    {{queue_changed}}
 ), told AS (
-    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM woken WHERE event IS NOT NULL), ARRAY(SELECT event FROM woken WHERE event IS NOT NULL))
+    SELECT * FROM tell(ARRAY(SELECT tenant_id FROM changed WHERE event IS NOT NULL),
+        ARRAY(SELECT event FROM changed WHERE event IS NOT NULL))
 )
-SELECT (SELECT count(*) FROM woken) AS count,
-    (SELECT jsonb_agg(jsonb_build_array(id, topic, messages) ORDER BY id)
-        FROM (TABLE queued UNION ALL TABLE told) e) AS entries;
 
 -- name: lock_ended_leases
--- Leases whose time has passed, or all of slot $2: what is still processing under them is nobody's.
+-- Leases whose time has passed, or all of a slot: what still processes under them is nobody's.
 SELECT token, ids FROM leases
-WHERE until <= now() OR owner = $2
-ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED;
+WHERE until <= now() OR owner = @owner
+ORDER BY until LIMIT @limit FOR UPDATE SKIP LOCKED;
 
 -- name: orphans
--- Each once: a notification that was claimed again soon is in its former lease too.
+-- Each once: a notification that was soon claimed again is in its former lease too.
 SELECT n.id, n.priority, n.attempts, n.chain, n.on_unknown, n.lease_token, n.next_provider
 FROM notifications n
-WHERE n.id = ANY ($1::uuid[]) AND n.status = 'processing' AND n.lease_token = ANY ($2::uuid[]);
+WHERE n.id = ANY (@ids::uuid[]) AND n.status = 'processing'
+    AND n.lease_token = ANY (@tokens::uuid[]);
 
 -- name: drop_leases
-DELETE FROM leases WHERE token = ANY ($1::uuid[]);
+DELETE FROM leases WHERE token = ANY (@tokens::uuid[]);

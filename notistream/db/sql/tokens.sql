@@ -1,2 +1,2 @@
 -- name: take
-SELECT begins_in, ends_in, tokens FROM take_tokens($1, $2, $3, $4, $5);
+SELECT begins_in, ends_in, tokens FROM take_tokens(@bucket, @rate, @wanted, @ahead, @after_s);

@@ -1,11 +1,11 @@
 """Request bodies of the suppression list, and the entries they become."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal, Required
 
 from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
+from notistream.db.suppressions import Suppression
 from notistream.domain.suppression import SuppressionReason, address_error, category_error
 from notistream.domain.validation import length_error, nul_error
 from notistream.web.server.fields import STRICT, ChannelName, channel_name, refuse_wrong
@@ -61,17 +61,6 @@ SUPPRESSED: TypeAdapter[Suppressed] = TypeAdapter(Suppressed)
 PUT_SUPPRESSION: TypeAdapter[PutSuppression] = TypeAdapter(PutSuppression)
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """An address that is to be on the suppression list."""
-
-    channel: str
-    address: str
-    category: str
-    reason: SuppressionReason
-    note: str | None
-
-
 def suppression(
     channel: str, address: str, listing: Listing | PutSuppression, *, place: str = ""
 ) -> Suppression:
@@ -86,5 +75,9 @@ def suppression(
         }
     )
     return Suppression(
-        name, address, category or "", SuppressionReason(listing.get("reason") or "manual"), note
+        channel=name,
+        address=address,
+        category=category or "",
+        reason=SuppressionReason(listing.get("reason") or "manual"),
+        note=note,
     )

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from notistream.db import suppressions
+from notistream.db.suppressions import Suppression
 from notistream.domain.validation import nul_error
 from notistream.errors import NotFound
 from notistream.web.server.body import parse, read_body
@@ -15,7 +16,6 @@ from notistream.web.suppressions.bodies import (
     LISTING,
     PUT_SUPPRESSION,
     SUPPRESSED,
-    Suppression,
     suppression,
 )
 
@@ -33,10 +33,8 @@ async def show_many(request: web.Request) -> web.Response:
     found = await suppressions.list_page(
         own(request),
         request[CALLER].tenant_id,
+        suppressions.Filter(channel=channel, address=address, category=category),
         after=(after[0], after[1], after[2]) if after else None,
-        channel=channel,
-        address=address,
-        category=category,
         limit=size + 1,
     )
     return answer(views.suppression_page(found, size))
@@ -58,15 +56,7 @@ async def put_of_path(request: web.Request) -> web.Response:
 
 
 async def _put(request: web.Request, wanted: Suppression) -> web.Response:
-    stored, created = await suppressions.put(
-        own(request),
-        request[CALLER].tenant_id,
-        channel=wanted.channel,
-        address=wanted.address,
-        category=wanted.category,
-        reason=wanted.reason,
-        note=wanted.note,
-    )
+    stored, created = await suppressions.put(own(request), request[CALLER].tenant_id, wanted)
     return answer(views.suppression(stored), status=201 if created else 200)
 
 

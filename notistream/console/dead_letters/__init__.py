@@ -1,0 +1,1 @@
+"""Dead letters: why deliveries failed, and their replay or deletion."""

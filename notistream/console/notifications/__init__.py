@@ -1,0 +1,1 @@
+"""The search, one notification with its timeline, and what operators do to it."""

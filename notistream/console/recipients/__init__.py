@@ -1,0 +1,1 @@
+"""Recipients: masked contacts, preferences, suppressions, erasure."""

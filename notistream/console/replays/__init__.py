@@ -1,0 +1,1 @@
+"""Replays of a time range: preview, start, progress, stop, resume."""

@@ -1,0 +1,1 @@
+"""Messages that test keys sent, as their recipients would have seen them."""

@@ -1,0 +1,1 @@
+"""Templates: the list, the editor with its preview, versions and their differences."""

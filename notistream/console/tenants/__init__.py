@@ -1,0 +1,1 @@
+"""Tenants, their API keys, and how a form names a tenant."""
