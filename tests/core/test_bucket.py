@@ -16,11 +16,7 @@ from tests.core.virtual_time import now, virtual_time
 
 
 class Customer:
-<<<<<<< HEAD:tests/core/test_bucket.py
-    """Takes all there is whenever the bucket calls, as a lane does, until it has enough."""
-=======
     """Takes all available tokens whenever the bucket calls, as a lane does, until it has enough."""
->>>>>>> main_now:tests/unit/test_bucket.py
 
     def __init__(self, slots, rate=100, wanted=64, name="sms/webhook"):
         self.slots = slots

@@ -43,7 +43,9 @@ def say(module: Any, statement: str, words: str, instead: str) -> None:
     """
     former = module.SQL.get(statement)
     if former is None or words not in former.text:
-        raise SystemExit(f"mutant: {statement} of {module.__name__} does not say {words!r} any more")
+        raise SystemExit(
+            f"mutant: {statement} of {module.__name__} does not say {words!r} any more"
+        )
     changed = replace(former, text=former.text.replace(words, instead))
     module.SQL = {**module.SQL, statement: changed}
 

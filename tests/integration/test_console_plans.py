@@ -11,26 +11,6 @@ from tests.integration.test_plans import looked_at
 pytestmark = pytest.mark.integration
 MANY, PAGE = 60_000, 51
 ROWS = """
-<<<<<<< HEAD
-INSERT INTO recipients (tenant_id, id) SELECT $1, 'user-' || n
-    FROM generate_series(1, $2::integer) n;
-INSERT INTO device_tokens (tenant_id, recipient_id, digest, token)
-SELECT $1, 'user-' || n, sha256(convert_to('t' || n, 'UTF8')), 't' || n
-    FROM generate_series(1, $2::integer) n;
-INSERT INTO suppressions (tenant_id, channel, address, reason)
-SELECT $1, 'email', 'u' || n || '@example.com', 'manual' FROM generate_series(1, $2::integer) n;
-INSERT INTO sandbox_messages (id, tenant_id, notification_id, key, channel, recipient, content,
-    outcome)
-SELECT gen_random_uuid(), $1, gen_random_uuid(), n::text, 'sms', 'r' || n % 1000, 'x', 'delivered'
-FROM generate_series(1, $2::integer) n;
-INSERT INTO webhook_endpoints (id, tenant_id, url, secret)
-    VALUES ($1, $1, 'https://example.com', 's');
-INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, status,
-    due_at, ended_at)
-SELECT webhook_id(now() - n * interval '1 s', gen_random_uuid(), $1), $1, $1, gen_random_uuid(),
-    'x',
-    now() - n * interval '1 s', '{}',
-=======
 INSERT INTO recipients (tenant_id, id)
 SELECT $1, 'user-' || n FROM generate_series(1, $2::integer) n;
 INSERT INTO device_tokens (tenant_id, recipient_id, digest, token)
@@ -48,7 +28,6 @@ INSERT INTO webhook_deliveries
     (id, tenant_id, endpoint_id, event_id, type, at, data, status, due_at, ended_at)
 SELECT webhook_id(now() - n * interval '1 s', gen_random_uuid(), $1), $1, $1,
     gen_random_uuid(), 'x', now() - n * interval '1 s', '{}',
->>>>>>> main_now
     CASE n % 20000 WHEN 0 THEN 'failed' WHEN 1 THEN 'pending' ELSE 'delivered' END,
     CASE n % 20000 WHEN 1 THEN now() END, now()
 FROM generate_series(1, $2::integer) n"""

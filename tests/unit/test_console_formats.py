@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""How values read and charts are drawn: nothing is rounded up, gaps stay gaps."""
-=======
 """Formats and charts: nothing is rounded to a better figure, and gaps stay gaps."""
->>>>>>> main_now
 
 from datetime import UTC, datetime, timedelta
 

@@ -10,12 +10,8 @@ from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
 from notistream.errors import DatabaseUnavailable
 from notistream.providers import guard
 from notistream.providers.api import Context, ProviderSettings
-<<<<<<< HEAD
-from notistream.providers.sandbox import PLAYS, SandboxProvider
-from tests.core.delivery_fakes import CLAIMED, FakePermit, World
-=======
 from notistream.providers.sandbox import FAILURES, SandboxProvider
->>>>>>> main_now
+from tests.core.delivery_fakes import CLAIMED, FakePermit, World
 from tests.providers.case import SMS
 
 TEST = replace(CLAIMED, test=True, next_provider="webhook")
