@@ -126,7 +126,7 @@ def the_map_draws_the_import_law(tree: Tree) -> Iterator[str]:
     for number, rooms in enumerate(expected):
         box = drawn[number] if number < len(drawn) else set()
         for room in sorted((rooms & there) ^ box):
-            yield f"docs/architecture.md:1: {room} is drawn in another layer than the import law has"
+            yield f"docs/architecture.md:1: {room} is drawn in another layer than in the import law"
 
 
 def boxes(page: str) -> list[dict[str, str]]:
