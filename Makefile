@@ -22,7 +22,7 @@ TEST_JOBS ?= 3
 TEST_ORDER := --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 # Plug-ins of other packages that no unit test uses, and whose import each test process would pay for.
-LEAN := -p no:schemathesis -p no:anyio
+LEAN := -p no:schemathesis -p no:anyio -p no:playwright
 # quick: small counts, minutes instead of three quarters of an hour.
 FAULTS ?= full
 # Per cent of the lines and branches that decide (COVERED) which the unit tests must reach.
@@ -39,7 +39,7 @@ run run-api run-worker seed migrate-up migrate-down bench size: export NOTISTREA
 endif
 
 .PHONY: help run run-api run-worker seed migrate-up migrate-down docker-up docker-up-infra docker-down e2e screenshots \
-	test test-unit coverage test-integration faults mutations fuzz lint typecheck format bench size generate docs build sbom \
+	test-core test test-all test-release test-unit coverage test-integration faults mutations fuzz lint typecheck format bench size generate docs build sbom \
 	licences vulnerabilities constraints clean-local clean
 
 help: ## List the targets
@@ -82,16 +82,25 @@ screenshots: $(DEV) ## Draw the console's pages into docs/images/ (needs Chromiu
 	@exec $(BIN)/python -m tests.console.screenshots
 
 ##@ Check
-test: $(DEV) ## Run the whole suite on a real Kafka and PostgreSQL, which it starts itself
+test-core: $(DEV) ## Run the decisions, the lanes and the pipeline: no service, in seconds
+	@exec $(BIN)/python -m pytest tests/core -n 2 --dist worksteal $(LEAN) $(PYTEST_ARGS)
+test: $(DEV) ## Run what a change can break: core, unit, providers, model, a real Kafka and PostgreSQL, console smoke
+	@exec $(BIN)/python -m pytest -m 'not full' -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
+test-all: $(DEV) ## Run everything: also faults, fuzz, every page of the console, what the docs show
 	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
+test-release: $(DEV) ## Run what takes hours: storms, mutants, misuse and sizes in full; goes on where it was ended
+	@mkdir -p build/release
+	@for step in test-all faults mutations fuzz size bench; do \
+		[ -e build/release/$$step ] || { $(MAKE) $$step && touch build/release/$$step; } || exit 1; done
+	@echo "every step has passed; make test-release begins anew" && rm -rf build/release
 test-unit: $(DEV) ## Run what needs nothing but Python: in seconds
-	@exec $(BIN)/python -m pytest tests/unit -n $(TEST_JOBS) --dist worksteal $(LEAN) $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest tests/core tests/unit -n $(TEST_JOBS) --dist worksteal $(LEAN) $(PYTEST_ARGS)
 coverage: $(DEV) ## Run it and tests/providers with every debug check on; a floor under the coverage of what decides
-	@PYTHONASYNCIODEBUG=1 PYTHONDEVMODE=1 $(BIN)/python -m pytest tests/unit tests/providers -n $(TEST_JOBS) --dist worksteal \
+	@PYTHONASYNCIODEBUG=1 PYTHONDEVMODE=1 $(BIN)/python -m pytest tests/core tests/unit tests/providers -n $(TEST_JOBS) --dist worksteal \
 		$(LEAN) --cov --cov-branch --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --include='$(COVERED)' --fail-under=$(COVERAGE_FLOOR)
-test-integration: $(DEV) ## Run only what needs Kafka or PostgreSQL
-	@exec $(BIN)/python -m pytest -m integration -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
+test-integration: $(DEV) ## Run what needs Kafka or PostgreSQL
+	@exec $(BIN)/python -m pytest -m 'integration and not full' -n $(TEST_JOBS) $(TEST_ORDER) $(PYTEST_ARGS)
 faults: $(DEV) ## Break everything at full size, three brokers and a storm included (45 minutes); fills docs/reliability.md
 	@mkdir -p build && rm -f build/faults.jsonl
 	@FAULTS=$(FAULTS) FAULTS_REPORT=$(CURDIR)/build/faults.jsonl $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
@@ -100,11 +109,12 @@ mutations: $(DEV) ## Switch each protection off, one at a time, and see that a f
 	@exec $(BIN)/python -m tests.faults.mutations
 fuzz: $(DEV) ## Misuse real API processes at full size (docs/fuzzing.md): bad requests, chains, guessed keys, slow clients
 	@FUZZ_EXAMPLES=200 FUZZ_REQUESTS=50000 FUZZ_SLOW=1000 FUZZ_GUESSES=20000 FUZZ_CHAINS=1000 $(BIN)/python -m pytest tests/fuzz -s $(PYTEST_ARGS)
-lint: $(DEV) ## Check style, import law, types, and that derived files are fresh
+lint: $(DEV) ## Check format, style, imports, types, the laws of the repository, and that derived files are fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/python -m tests.laws
 	$(BIN)/notistream generate --check
 typecheck: $(DEV) ## Check types
 	$(BIN)/mypy
@@ -115,8 +125,8 @@ size: $(DEV) ## Measure lists, counts and plans with SIZE_ROWS notifications in 
 
 ##@ Build
 format: $(DEV) ## Format the code and apply safe fixes
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .-fix .
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 generate: $(DEV) ## Rewrite what is derived: .env.example, the reference pages under docs/, the dashboards
 	@$(BIN)/python -B deploy/grafana/dashboards.py
 	@exec $(BIN)/notistream generate

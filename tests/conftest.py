@@ -1,23 +1,20 @@
-"""Fixtures that every test can ask for, whose services start when the first test does.
+"""Fixtures that every test can ask for.
 
-And the time of a run.
+Those of services are loaded where they are asked for: a test of a decision pays for no driver.
 """
 
+import asyncio
 import os
-import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.services import database_url, endpoints, topics_prefix
-from tests.stack import running
-
-__all__ = ["database_url", "endpoints", "running", "topics_prefix"]
-
-BEGIN_BY = float(os.environ.get("TEST_BEGIN_BY", "inf"))
-"""Seconds since 1970 after which no test begins: CI ends in time on a slow machine too, and says
-what it left out.
-"""
+if TYPE_CHECKING:
+    from notistream.local.services import Endpoints
+    from tests.receiver import Receiver
+    from tests.stack import Stack
 
 
 @pytest.fixture
@@ -30,8 +27,53 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
-    """Called by pytest before each test."""
-    if time.time() > BEGIN_BY:
-        pytest.skip("the time of this run is used up (TEST_BEGIN_BY)")
+@pytest.fixture(scope="session")
+def endpoints() -> "Iterator[Endpoints]":
+    """Addresses of the broker and the PostgreSQL of this run, which start when they are needed."""
+    from tests.databases import drop_all
+    from tests.services import session_services
+
+    with session_services() as addresses:
+        yield addresses
+        asyncio.run(drop_all(addresses))
+
+
+@pytest.fixture
+async def database_url(endpoints: "Endpoints") -> AsyncIterator[str]:
+    """URL of a migrated database without rows, which no other test uses at the same time."""
+    from tests.databases import database
+
+    async with database(endpoints) as url:
+        yield url
+
+
+@pytest.fixture
+async def topics_prefix(endpoints: "Endpoints") -> AsyncIterator[str]:
+    """First part of the names of this test's topics, which are deleted afterwards."""
+    from tests.services import delete_topics, topic_prefix
+
+    prefix = topic_prefix()
+    yield prefix
+    await delete_topics(endpoints.kafka_brokers, prefix)
+
+
+@pytest.fixture
+async def running(
+    endpoints: "Endpoints", database_url: str, topics_prefix: str, tmp_path: Path
+) -> "AsyncIterator[tuple[Stack, Receiver]]":
+    """A receiver, an API and a way to start workers."""
+    from tests.receiver import receiver
+    from tests.stack import stack
+
+    async with (
+        receiver() as ledger,
+        stack(
+            database_url=database_url,
+            brokers=endpoints.kafka_brokers,
+            prefix=topics_prefix,
+            folder=tmp_path,
+            WEBHOOK_URL=ledger.url,
+        ) as product,
+    ):
+        await product.api()
+        yield product, ledger

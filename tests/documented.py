@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of a request that was sent, and whether what was answered is so."""
+"""What the OpenAPI document says of a request, and whether the answer agrees."""
 
 import json
 import re

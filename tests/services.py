@@ -13,7 +13,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psutil
-import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from notistream.db import migrate
@@ -92,7 +91,8 @@ async def create_database(endpoints: Endpoints) -> str:
 
 async def _create_database(admin: asyncpg.Connection, url: str) -> str:
     name = f"test_{uuid.uuid4().hex[:16]}"
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {await _template(admin, url)}")
+    template = await _template(admin, url)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return name
 
 
@@ -156,25 +156,3 @@ def _stop_abandoned() -> None:
             and folder.stat().st_uid == os.geteuid()
         ):
             stop_unused(folder, delete=True)
-
-
-@pytest.fixture(scope="session")
-def endpoints() -> Iterator[Endpoints]:
-    """Addresses of the broker and the PostgreSQL of this run."""
-    with session_services() as addresses:
-        yield addresses
-
-
-@pytest.fixture
-async def database_url(endpoints: Endpoints) -> AsyncIterator[str]:
-    """URL of a migrated database of this test's own."""
-    async with fresh_database(endpoints) as url:
-        yield url
-
-
-@pytest.fixture
-async def topics_prefix(endpoints: Endpoints) -> AsyncIterator[str]:
-    """First part of the names of this test's topics, which are deleted afterwards."""
-    prefix = topic_prefix()
-    yield prefix
-    await delete_topics(endpoints.kafka_brokers, prefix)

@@ -1,4 +1,4 @@
-"""Real processes of the product for one test: API and workers, started, killed and asked over HTTP."""
+"""Real processes of the product: API and workers, started, killed and asked over HTTP."""
 
 import asyncio
 import re
@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from notistream.commands.seed import seed_demo
 from notistream.db.pool import Database
-from tests import nursery
+from tests import processes
 from tests.collector import Collector, collector
-from tests.receiver import Receiver, receiver
-from tests.services import Endpoints
 
-ROOT = nursery.ROOT
+ROOT = processes.ROOT
 PATIENCE_S = 60.0
 PRIVATE = re.compile(
     rb"\+\d{9,15}\b|[\w.+-]+@[\w-]+\.\w+|\bns_(?:live|test)_[\w-]{20,}|\bwhsec_[\w+/=]{8,}|\beyJ[\w-]+\.[\w-]+\."
@@ -39,9 +36,17 @@ def free_port() -> int:
 
 
 async def until(
-    condition: Callable[[], Awaitable[Any] | Any], *, what: str, patience_s: float = PATIENCE_S
+    condition: Callable[[], Awaitable[Any] | Any],
+    *,
+    what: str,
+    patience_s: float = PATIENCE_S,
+    instead: Callable[[], Awaitable[str]] | None = None,
 ) -> Any:
-    """Wait until the condition holds; its value."""
+    """Wait until the condition holds; its value.
+
+    Raises:
+        AssertionError: it did not in time; `what` was expected, and `instead` says what is there.
+    """
     deadline = asyncio.get_running_loop().time() + patience_s
     while True:
         value = condition()
@@ -50,7 +55,8 @@ async def until(
         if value:
             return value
         if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"waited {patience_s:g} s for: {what}")
+            found = await instead() if instead else repr(value)
+            raise AssertionError(f"expected within {patience_s:g} s: {what}; instead: {found}")
         await asyncio.sleep(0.05)
 
 
@@ -68,7 +74,7 @@ class Process:
         self.env = env
         self.port = port
         self.log = log
-        self.child: asyncio.subprocess.Process | nursery.Child | None = None
+        self.child: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
@@ -79,7 +85,7 @@ class Process:
         return self.child is not None and self.child.returncode is None
 
     async def start(self) -> None:
-        self.child = await nursery.start(*self.module, self.role, env=self.env, output=self.log)
+        self.child = await processes.start(*self.module, self.role, env=self.env, output=self.log)
 
     async def kill(self, signal_number: int = signal.SIGKILL, *, patience_s: float = 30.0) -> int:
         """Signal the process and wait for its end; its exit status."""
@@ -114,7 +120,7 @@ class Stack:
         self.database_url = database_url
         self._folder = folder
         self._env = {
-            **nursery.environment(),
+            **processes.environment(),
             "NOTISTREAM_DATABASE_URL": database_url,
             "NOTISTREAM_KAFKA_BROKERS": brokers,
             "NOTISTREAM_AUTH": "off",
@@ -131,7 +137,7 @@ class Stack:
         self._settings = settings
         self.processes: list[Process] = []
         self._commands = 0
-        self.module: Sequence[str] = (nursery.PRODUCT,)
+        self.module: Sequence[str] = (processes.PRODUCT,)
         self.http: aiohttp.ClientSession
         self._told: Collector
         self._exit = AsyncExitStack()
@@ -193,8 +199,8 @@ class Stack:
     async def run(self, *command: str) -> str:
         """Run a command of the product's CLI to its end; what it printed."""
         self._commands += 1
-        status, said = await nursery.run(
-            nursery.PRODUCT,
+        status, said = await processes.run(
+            processes.PRODUCT,
             *command,
             env=self._env,
             output=self._folder / f"command-{self._commands}.log",
@@ -327,9 +333,20 @@ class Stack:
             return found if found["final"] else None
 
         found: dict[str, Any] = await until(
-            final, what=f"{notification_id} to end", patience_s=patience_s
+            final,
+            what=f"notification {notification_id} to reach a final status",
+            patience_s=patience_s,
+            instead=lambda: self._story(notification_id),
         )
         return found
+
+    async def _story(self, notification_id: str) -> str:
+        """Where a notification has got to, in the words of its trace, and who is there to go on."""
+        found = await self.get(notification_id)
+        status, trace = await self.call("GET", f"/api/v1/notifications/{notification_id}/trace")
+        there = ", ".join(f"{p.role} {'runs' if p.alive else 'has ended'}" for p in self.processes)
+        steps = trace if status == 200 else "no trace"
+        return f"it is {found['status']} ({found.get('reason')}); {there}; trace: {steps}"
 
     async def batch_ended(self, batch_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
         """The batch once nothing of it is pending."""
@@ -338,8 +355,15 @@ class Stack:
             _, found = await self.call("GET", f"/api/v1/batches/{batch_id}")
             return dict(found) if found["pending_count"] == 0 else None
 
+        async def counts() -> str:
+            _, shown = await self.call("GET", f"/api/v1/batches/{batch_id}")
+            return ", ".join(f"{name} {shown[name]}" for name in shown if name.endswith("_count"))
+
         found: dict[str, Any] = await until(
-            final, what=f"batch {batch_id} to end", patience_s=patience_s
+            final,
+            what=f"no message of batch {batch_id} to be pending",
+            patience_s=patience_s,
+            instead=counts,
         )
         return found
 
@@ -365,25 +389,6 @@ async def stack(
         database_url=database_url, brokers=brokers, prefix=prefix, folder=folder, settings=names
     ) as running:
         yield running
-
-
-@pytest.fixture
-async def running(
-    endpoints: Endpoints, database_url: str, topics_prefix: str, tmp_path: Path
-) -> AsyncIterator[tuple[Stack, Receiver]]:
-    """A receiver, an API and a way to start workers."""
-    async with (
-        receiver() as ledger,
-        stack(
-            database_url=database_url,
-            brokers=endpoints.kafka_brokers,
-            prefix=topics_prefix,
-            folder=tmp_path,
-            WEBHOOK_URL=ledger.url,
-        ) as product,
-    ):
-        await product.api()
-        yield product, ledger
 
 
 def messages(

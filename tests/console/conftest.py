@@ -1,6 +1,7 @@
 """Fixtures of the console's tests: an installation, and a browser that looks at it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -10,6 +11,14 @@ from tests.receiver import Receiver
 from tests.stack import Stack
 
 expect.set_options(timeout=30_000)
+SMOKE = "test_smoke.py"
+"""What `make test` looks at; the other pages belong to `make test-all`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.path.name != SMOKE:
+            item.add_marker(pytest.mark.full)
 
 
 @pytest.fixture

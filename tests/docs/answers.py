@@ -14,7 +14,7 @@ PLACEHOLDER = re.compile(r"(?<![\w$-])(ID|KEY|TOKEN|SIGNING_KEY)(?![\w=-])|<(id)
 
 
 def agrees(shown: str, real: str) -> bool:
-    """Whether `real` has what is shown: `…` stands for anything; ids and times for any of theirs."""
+    """Whether `real` has what is shown: `…` is anything, an id any id, a time any time."""
     parts = [re.escape(part.strip()) for part in _plain(shown).split("…")]
     return re.search(r"\s*.*?\s*".join(parts), _plain(real), re.S) is not None
 
@@ -67,7 +67,7 @@ class Memory:
             self._known["KEY"] = key[0]
 
     def fill(self, text: str) -> str:
-        """The text with what its placeholders stand for; one that nothing was answered for stays."""
+        """The text with its placeholders filled in; one without an answer stays."""
         return PLACEHOLDER.sub(
             lambda found: self._known.get((found[1] or found[2]).upper(), found[0]), text
         )

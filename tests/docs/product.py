@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests import nursery
+from tests import processes
 from tests.docs.blocks import ROOT
 from tests.docs.session import PATIENCE_S
 from tests.services import Endpoints, delete_topics, fresh_database, topic_prefix
@@ -64,7 +64,7 @@ async def make_run(
         stack.push_async_callback(delete_topics, endpoints.kafka_brokers, prefix)
         port = free_port()
         env = {
-            **nursery.environment(),
+            **processes.environment(),
             "PYTHONPATH": str(ROOT),
             "NOTISTREAM_DATABASE_URL": database_url,
             "NOTISTREAM_KAFKA_BROKERS": endpoints.kafka_brokers,

@@ -1,1 +1,1 @@
-"""The fault suite: every promise broken on purpose, with real processes and an oracle that counts."""
+"""The fault suite: real processes are broken on purpose, and an oracle counts what is lost."""

@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass
 class Load:
-    """Sends through whichever API process is alive; an id that was answered with 202 is a promise."""
+    """Sends through any API process that is alive; an id answered with 202 is a promise."""
 
     product: Stack
     seed: int = 1

@@ -1,6 +1,7 @@
 """Mutants: the product with one protection switched off from outside.
 
-There is no setting for any of this.
+There is no setting for any of this. Each mutant names functions, and words of statements; one that
+is not there any more ends the process, so that no mutant does nothing without anybody knowing.
 
 `FAULTS_MUTANT=claim python -m tests.faults.mutants api` puts the change in place before the command
 line starts.
@@ -21,14 +22,40 @@ def chosen() -> Sequence[str]:
     return ("tests.faults.mutants",) if os.environ.get(MUTANT) else ("notistream",)
 
 
+def put(owner: Any, name: str, instead: Any) -> Any:
+    """Put something in the place of an attribute of a module or class; what was there.
+
+    Raises:
+        SystemExit: there is no such attribute.
+    """
+    if not hasattr(owner, name):
+        raise SystemExit(f"mutant: {owner} has no {name} any more")
+    former = getattr(owner, name)
+    setattr(owner, name, instead)
+    return former
+
+
+def say(module: Any, statement: str, words: str, instead: str) -> None:
+    """Let a statement of a module of `notistream.db` say something else.
+
+    Raises:
+        SystemExit: there is no such statement, or it does not hold the words.
+    """
+    former = module.SQL.get(statement)
+    if former is None or words not in former.text:
+        raise SystemExit(
+            f"mutant: {statement} of {module.__name__} does not say {words!r} any more"
+        )
+    changed = replace(former, text=former.text.replace(words, instead))
+    module.SQL = {**module.SQL, statement: changed}
+
+
 def outbox() -> None:
     """What is committed leaves nothing behind for Kafka: it is published once, by whoever accepted
     it, or never.
     """
     from notistream.db import notifications, outbox
     from notistream.db.pool import Database
-
-    create = notifications.create
 
     async def forgetful(db: Any, new: Any, **options: Any) -> Any:
         created = await create(db, new, **options)
@@ -38,18 +65,15 @@ def outbox() -> None:
             await db.fetch("SET LOCAL ROLE notistream_tenant")
         return created
 
-    notifications.create = forgetful
+    create = put(notifications, "create", forgetful)
 
 
 def claim() -> None:
     """Whatever a record says is sent, although it was claimed or sent before."""
     from notistream.db import deliveries
 
-    once = "n.status = 'pending' AND n.seq = m.seq"
-    claim = deliveries.SQL["claim"]
-    assert claim.text.count(once) == 2
-    text = claim.text.replace(once, "n.status IN ('pending', 'delivered', 'retrying')")
-    deliveries.SQL = {**deliveries.SQL, "claim": replace(claim, text=text)}
+    sendable = "n.status IN ('pending', 'delivered', 'retrying')"
+    say(deliveries, "claim", "n.status = 'pending' AND n.seq = m.seq", sendable)
 
 
 def acknowledgement() -> None:
@@ -60,15 +84,13 @@ def acknowledgement() -> None:
     from notistream.delivery import lanes
     from notistream.delivery.acknowledgement import InOrder
 
-    lanes.HELD_FOR_S = 600.0
-    InOrder.add = lambda _self, _partition, acknowledge, _abandon: acknowledge
+    put(lanes, "HELD_FOR_S", 600.0)
+    put(InOrder, "add", lambda _self, _partition, acknowledge, _abandon: acknowledge)
 
 
 def lease() -> None:
     """A claim never ends, and a slot does not take over what its former process had claimed."""
     from notistream.db import deliveries
-
-    claim, ended = deliveries.claim, deliveries.lock_ended_leases
 
     async def for_ever(db: Any, turns: Any, *, lease: Any, **options: Any) -> Any:
         return await claim(db, turns, lease=ENDLESS, **options)
@@ -76,18 +98,15 @@ def lease() -> None:
     async def nobodys(db: Any, *, limit: int, owner: int | None = None) -> Any:
         return await ended(db, limit=limit)
 
-    deliveries.claim, deliveries.lock_ended_leases = for_ever, nobodys
+    claim = put(deliveries, "claim", for_ever)
+    ended = put(deliveries, "lock_ended_leases", nobodys)
 
 
 def fence() -> None:
     """A delivery is finished by whoever comes, also under a token that is no longer its own."""
     from notistream.db import deliveries
 
-    token = "AND n.lease_token = f.token"
-    finish = deliveries.SQL["finish"]
-    assert finish.text.count(token) == 2
-    text = finish.text.replace(token, "")
-    deliveries.SQL = {**deliveries.SQL, "finish": replace(finish, text=text)}
+    say(deliveries, "finish", "AND n.lease_token = f.token", "")
 
 
 def sweeper() -> None:
@@ -97,12 +116,11 @@ def sweeper() -> None:
     async def nothing(_self: Any) -> int:
         return 0
 
-    end_leases = Upkeep.end_leases
-
     async def of_its_slot(self: Any, *, owner: int | None = None) -> int:
         return 0 if owner is None else await end_leases(self, owner=owner)
 
-    Upkeep.republish, Upkeep.end_leases = nothing, of_its_slot
+    put(Upkeep, "republish", nothing)
+    end_leases = put(Upkeep, "end_leases", of_its_slot)
 
 
 def scheduler() -> None:
@@ -112,7 +130,7 @@ def scheduler() -> None:
     async def nothing(_self: Any) -> int:
         return 0
 
-    Upkeep.queue_due = nothing
+    put(Upkeep, "queue_due", nothing)
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

@@ -20,7 +20,8 @@ from tests.faults.mutants import MUTANT, MUTANTS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "tests/faults"
-PATIENCE_S = "20"
+PATIENCE_S = os.environ.get("FAULTS_PATIENCE_S", "20")
+"""How long nothing at all may move; a busy machine needs more."""
 SAID = re.compile(r"^E +(?:AssertionError: )?(.+)$", re.MULTILINE)
 WATCHED: dict[str, Sequence[str]] = {
     "outbox": (

@@ -163,7 +163,7 @@ def _explained(rows: Mapping[str, Any]) -> Iterator[str]:
 def _repeated(
     site: Site, verdict: Verdict, unknown: Mapping[str, int], bound: int
 ) -> Iterator[str]:
-    """I3: duplicates are within the bound, and each is one of the attempts that are called unknown."""
+    """I3: duplicates are within the bound, and each is an attempt that is called unknown."""
     if verdict.duplicates > bound:
         yield f"I3: {verdict.duplicates} duplicates, at most {bound} may be"
     for key, times in site.ledger.accepted.items():

@@ -94,7 +94,7 @@ class Site:
         return fresh
 
     async def status(self, process: Process, path: str) -> int:
-        """What a process answers to a GET; raises aiohttp.ClientConnectionError where it does not."""
+        """What a process answers to a GET; aiohttp.ClientConnectionError if it does not."""
         async with self.product.http.get(f"{process.url}{path}") as answer:
             return answer.status
 

@@ -24,6 +24,12 @@ CREATE = "/api/v1/notifications"
 GOOD = {"channel": "sms", "recipient": "+905000000001", "content": "hi"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.full)
+
+
 @dataclass(frozen=True)
 class Target:
     """What is misused, and with which credentials."""

@@ -3,8 +3,9 @@ for them.
 
 A new route of tenants needs a line here, or the suite fails and says which:
 - PLACES, where its path has parameters: which object of A each of them names;
-- REACHES, where it takes a body: bodies that name A's objects, with the statuses that give nothing away;
-- OF_ITS_OWN, where B may well be answered with success, because the name that it uses is then its own.
+- REACHES, where it takes a body: bodies that name A's objects, with the statuses that give nothing
+  away;
+- OF_ITS_OWN, where B may succeed, because the name that it uses is then its own.
 A new query parameter needs one in QUERIES; a public route one in PUBLIC.
 """
 

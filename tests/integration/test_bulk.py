@@ -1,4 +1,4 @@
-"""Bulk: one message to many; scheduling, expiry, and what a batch costs to look at and to cancel."""
+"""Bulk: one message to many, schedules, expiry, and the cost to show or cancel a batch."""
 
 import io
 import json
@@ -260,9 +260,12 @@ async def test_the_counts_of_a_batch_are_one_query_of_its_own_rows(
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         """
-        INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, status, recipient, content)
-        SELECT gen_random_uuid(), gen_random_uuid(), b.id, 'sms', 'normal', 'delivered', '+905000000001', 'hi'
-        FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 50)) b, generate_series(1, 400)"""
+        INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, status, recipient,
+            content)
+        SELECT gen_random_uuid(), gen_random_uuid(), b.id, 'sms', 'normal', 'delivered',
+            '+905000000001', 'hi'
+        FROM (SELECT gen_random_uuid() AS id
+            FROM generate_series(1, 50)) b, generate_series(1, 400)"""
     )
     shown = await called(
         client,

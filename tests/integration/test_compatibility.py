@@ -136,7 +136,7 @@ async def test_queued_and_dropped_are_words_for_statuses(running: Product) -> No
 
 
 async def test_preferences_of_users(running: Product) -> None:
-    """B preferences under /users/{id}: aliases of ours; so a cap's window is any number of minutes."""
+    """B preferences under /users/{id}: aliases of ours; a cap's window is any minutes."""
     product, _ = running
     flat = {
         "channel": "email",
@@ -414,7 +414,7 @@ async def test_dead_letters_are_replayed_and_deleted(running: Product) -> None:
 
 
 async def test_health(running: Product) -> None:
-    """`{"status":"alive"}`; `{"status":"ready","checks":{"database":"healthy","kafka":"healthy"}}`."""
+    """The shapes of /health and /health/ready that clients of B read."""
     product, _ = running
     assert await product.call("GET", "/health") == (200, {"status": "alive"})
     status, shown = await product.call("GET", "/health/ready")
@@ -476,7 +476,7 @@ async def test_unsubscribe_by_the_link_in_a_message(running: Product) -> None:
 
 
 async def test_erasing_keeps_what_waits_from_being_sent(running: Product) -> None:
-    """Accepted and scheduled, then erased: cancelled with a reason, never sent, and still counted."""
+    """Scheduled, then erased: cancelled with a reason, never sent, still counted."""
     product, ledger = running
     await product.call("PUT", f"{V1}/recipients/gone", {"phone": "+905000000066"})
     waiting = await product.create(recipient=None, recipient_id="gone", scheduled_at=LATER)

@@ -85,8 +85,8 @@ async def test_ws_token_answers_token_and_expires_in(api: tuple[Client, Runtime,
 
 
 async def test_inbox_message_and_unread_count_and_reads(api: tuple[Client, Runtime, UUID]) -> None:
-    """| inbox message | `{id, notification_id, recipient_id, title, body, payload, read_at, created_at}`; unread count
-    `{"unread": n}`; reads answer 204 |
+    """| inbox message | `{id, notification_id, recipient_id, title, body, payload, read_at,
+    created_at}`; unread count `{"unread": n}`; reads answer 204 |
     """
     client, runtime, tenant_id = api
     one, _ = await delivered(runtime, tenant_id, "a", "b")
@@ -143,7 +143,7 @@ async def test_stream_takes_token_and_since(api: tuple[Client, Runtime, UUID]) -
 async def test_ws_is_opened_with_a_key_or_a_token_and_its_frames_have_these_fields(
     database_url: str, how: str
 ) -> None:
-    """| /ws frame | `{notification_id, status, timestamp, …}`; authenticated by `X-API-Key` or a ws-jwt |"""
+    """A frame of /ws: `notification_id`, `status`, `timestamp`; by `X-API-Key` or a ws-jwt."""
     async with serving(database_url, jwt_secret=SECRET, auth="on") as (client, runtime):
         tenant, _ = await tenants.create(runtime.database, "a")
         key, prefix, hashed = new_key("live")

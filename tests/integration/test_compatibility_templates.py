@@ -16,8 +16,8 @@ GO = "Hello {{.Name}}{{if .A.B}}, dear {{.A.B}}{{else}}!{{end}}{{range .Xs}} [{{
 
 
 async def test_template_fields_of_b(client: Client) -> None:
-    """| B `body_template`, `subject_template`, `metadata`, `is_active` on templates | accepted beside `body`,
-    `subject` |
+    """| B `body_template`, `subject_template`, `metadata`, `is_active` on templates |
+    accepted beside `body`, `subject` |
     """
     fields: dict[str, Any] = {
         "body_template": "Hello {{.Name}}",
@@ -60,8 +60,8 @@ async def test_template_fields_of_b(client: Client) -> None:
     ],
 )
 async def test_go_template_syntax(client: Client, values: Any, text: str) -> None:
-    """| Go template syntax | `{{.Name}}`, `{{.A.B}}`, `{{if .X}}…{{else}}…{{end}}`, `{{range .Xs}}…{{end}}`; other Go
-    syntax is 422 that shows the Jinja2 form |
+    """| Go template syntax | `{{.Name}}`, `{{.A.B}}`, `{{if .X}}…{{else}}…{{end}}`,
+    `{{range .Xs}}…{{end}}`; other Go syntax is 422 that shows the Jinja2 form |
     """
     shown = await called(
         client,
@@ -86,8 +86,8 @@ async def test_other_go_template_syntax_is_422_that_shows_the_jinja_form(
 
 
 async def test_starter_templates(client: Client) -> None:
-    """| starter templates | a fallback layer under a tenant's own: names are unique per tenant and channel, a tenant's
-    template wins, creating its own `welcome` is 201, creating it twice is 409 |
+    """| starter templates | a fallback layer under a tenant's own: names are unique per tenant and
+    channel, a tenant's template wins, creating its own `welcome` is 201, twice is 409 |
     """
     wanted = {
         "channel": "in_app",

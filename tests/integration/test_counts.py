@@ -26,9 +26,9 @@ import pytest
 from notistream.local.services import LocalServices
 from tests.receiver import receiver
 from tests.services import dedicated_services, fresh_database
-from tests.stack import ROOT, messages, stack
+from tests.stack import messages, stack
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 COUNT = 3_000
 STATEMENT = re.compile(
     r"^notistream-(?:api|worker)\S* LOG:  (?:statement|execute [^:]*): (.*?)(?=^\S* ?[A-Z]+:  |\Z)",
@@ -93,7 +93,6 @@ async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
     log = services.state_dir / "postgres" / "server.log"
     tasks = str(tmp_path / "tasks-{pid}")
     monkeypatch.setenv("COUNT_TASKS", tasks)
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'tests' / 'counting'}:{ROOT}")
     async with (
         receiver() as ledger,
         fresh_database(services.endpoints) as url,
@@ -108,6 +107,7 @@ async def test_a_delivery_takes_few_statements_few_requests_and_few_tasks(
         ) as product,
     ):
         await product.api()
+        product.module = ("tests.counting",)
         worker = await product.worker()
         before, began = log.stat().st_size, time.monotonic()
         for batch in [

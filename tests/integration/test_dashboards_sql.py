@@ -25,7 +25,8 @@ ROWS = """
     INSERT INTO channel_totals (tenant_id, channel, hour, sent, failed, latency_ms_sum)
         VALUES ('$tenant', 'sms', date_trunc('hour', now()), 90, 10, 1800);
     INSERT INTO notifications (id, tenant_id, channel, priority, status, recipient, due_at)
-        VALUES (gen_random_uuid(), '$tenant', 'sms', 'high', 'deferred', '+905551234567', now() + interval '1 hour');
+        VALUES (gen_random_uuid(), '$tenant', 'sms', 'high', 'deferred', '+905551234567',
+            now() + interval '1 hour');
     INSERT INTO outbox (tenant_id, topic, messages, ids, held)
         VALUES ('$tenant', 'sms.high', '[]', ARRAY[gen_random_uuid(), gen_random_uuid()], true);
     INSERT INTO dead_letters (id, tenant_id, channel, reason)

@@ -127,7 +127,7 @@ async def execute(product, query, *args):
         await connection.close()
 
 
-async def test_after_the_receiver_is_repaired_each_is_delivered_once_and_a_second_replay_sends_nothing(
+async def test_once_the_receiver_is_repaired_each_arrives_once_and_a_second_replay_sends_nothing(
     running,
 ):
     product, ledger, _ = running

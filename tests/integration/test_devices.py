@@ -234,7 +234,8 @@ async def test_tokens_of_before_move_to_their_table_and_back(database_url: str) 
         WITH t AS (INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 't') RETURNING id)
         INSERT INTO recipients (tenant_id, id, push_tokens, updated_at)
         SELECT t.id, r.id, r.tokens, now() + r.n * interval '1 minute'
-        FROM t, (VALUES ('ann', ARRAY['a', 'b', 'both'], 1), ('ben', ARRAY['c', 'both'], 2), ('cem', '{}', 3))
+        FROM t, (VALUES ('ann', ARRAY['a', 'b', 'both'], 1), ('ben', ARRAY['c', 'both'], 2), ('cem',
+            '{}', 3))
             AS r(id, tokens, n)""")
     await connection.execute(step.up)
     found = await connection.fetch("""

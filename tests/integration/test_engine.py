@@ -153,7 +153,7 @@ async def test_a_flood_of_one_tenant_does_not_delay_anothers_first_message(runni
     assert await ended(product, flood) == {"delivered_count": 4000}
 
 
-async def test_random_failures_use_exactly_the_attempts_of_their_priority_and_back_off_in_full_jitter(
+async def test_random_failures_use_exactly_the_attempts_of_their_priority_in_full_jitter(
     running,
 ):
     product, ledger = running
@@ -189,7 +189,8 @@ async def all_of(product, batch):
     while cursor is not None:
         _, page = await product.call(
             "GET",
-            f"/api/v1/notifications?batch_id={batch}&page_size=100{'&cursor=' + cursor if cursor else ''}",
+            f"/api/v1/notifications?batch_id={batch}&page_size=100"
+            + (f"&cursor={cursor}" if cursor else ""),
         )
         rows += page["data"]
         cursor = page["next_cursor"]

@@ -232,7 +232,8 @@ async def plant(client: Client, runtime: Runtime, sql: asyncpg.Connection) -> di
     )
     await sql.execute(
         """
-        UPDATE dead_letters SET value = $2, headers = jsonb_build_array($3::text) WHERE notification_id = $1""",
+        UPDATE dead_letters SET value = $2, headers = jsonb_build_array($3::text)
+        WHERE notification_id = $1""",
         ids["failed"],
         EMAIL.encode(),
         M,
@@ -251,12 +252,16 @@ async def plant(client: Client, runtime: Runtime, sql: asyncpg.Connection) -> di
         """
         WITH n AS (SELECT * FROM notifications WHERE id = $1), i AS (
             INSERT INTO inboxes (tenant_id, recipient_id) SELECT tenant_id, $2 FROM n), m AS (
-            INSERT INTO inbox_messages (id, tenant_id, recipient_id, seq, notification_id, title, body, payload)
-            SELECT gen_random_uuid(), tenant_id, $2, 1, id, $3, $3, jsonb_build_object('m', $3::text) FROM n), e AS (
+            INSERT INTO inbox_messages (id, tenant_id, recipient_id, seq, notification_id, title,
+                body, payload)
+            SELECT gen_random_uuid(), tenant_id, $2, 1, id, $3, $3, jsonb_build_object('m',
+                $3::text) FROM n), e AS (
             INSERT INTO webhook_endpoints (id, tenant_id, url, secret)
             SELECT gen_random_uuid(), tenant_id, 'https://h.example.com', 's' FROM n RETURNING id)
-        INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, error, history)
-        SELECT gen_random_uuid(), n.tenant_id, e.id, gen_random_uuid(), 'notification.failed', now(),
+        INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, error,
+            history)
+        SELECT gen_random_uuid(), n.tenant_id, e.id, gen_random_uuid(), 'notification.failed',
+            now(),
             jsonb_build_object('recipient_id', $2::text, 'reason', $3::text), $3,
             jsonb_build_array(jsonb_build_object('response', $3::text))
         FROM n, e""",
@@ -266,9 +271,11 @@ async def plant(client: Client, runtime: Runtime, sql: asyncpg.Connection) -> di
     )
     await sql.execute(
         """
-        INSERT INTO sandbox_messages (id, tenant_id, notification_id, key, channel, recipient, recipient_id, subject,
+        INSERT INTO sandbox_messages (id, tenant_id, notification_id, key, channel, recipient,
+            recipient_id, subject,
             content, html, headers, payload, outcome)
-        SELECT id, tenant_id, id, $2, channel, $2, $3, $2, $2, $2, jsonb_build_object('h', $2::text),
+        SELECT id, tenant_id, id, $2, channel, $2, $3, $2, $2, $2, jsonb_build_object('h',
+            $2::text),
             jsonb_build_object('m', $2::text), 'delivered' FROM notifications WHERE id = $1""",
         ids["delivered"],
         M,
@@ -439,7 +446,8 @@ async def test_a_long_history_is_erased_in_steps(
     tenant = await sql.fetchval("SELECT id FROM tenants")
     await sql.execute(
         """
-        INSERT INTO notifications (id, tenant_id, channel, priority, status, recipient, recipient_id, content)
+        INSERT INTO notifications (id, tenant_id, channel, priority, status, recipient,
+            recipient_id, content)
         SELECT gen_random_uuid(), $1, 'email', 'normal', (ARRAY['delivered', 'pending'])[n % 2 + 1],
             'x@example.com', CASE WHEN n % 20 = 0 THEN 'other' ELSE 'u' END, 'hi'
         FROM generate_series(1, 12000) n""",

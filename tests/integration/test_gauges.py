@@ -45,7 +45,7 @@ async def test_what_waits_is_seen_on_the_workers_metrics(running: tuple[Stack, R
 
 
 async def test_a_worker_that_does_not_get_on_ends_itself(running: tuple[Stack, Receiver]) -> None:
-    """Somebody holds the rows: no claim comes back, and nothing that the lanes know of explains it."""
+    """Somebody holds the rows: no claim returns, and no lane knows why."""
     product, _ = running
     batch = await product.batch(messages(20))
     holder = await asyncpg.connect(product.database_url)

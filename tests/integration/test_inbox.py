@@ -162,7 +162,7 @@ async def test_places_are_in_the_order_of_the_commits(post: Post) -> None:
 
 
 async def test_a_reader_that_follows_places_misses_nothing_while_many_write(post: Post) -> None:
-    """Eight writers with transactions of different lengths; counts and places are right at the end."""
+    """Eight writers with transactions of any length; counts and places are right at the end."""
     chance = random.Random(3)
     total, seen, last = 200, [], 0
 

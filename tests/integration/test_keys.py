@@ -71,7 +71,7 @@ class Office:
 
 @pytest.fixture
 def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a key is allowed is asked for every request, so that tests need not wait five seconds."""
+    """A key's rights are read for every request, so that tests need not wait five seconds."""
     monkeypatch.setattr(authentication, "CACHED_S", 0.0)
 
 

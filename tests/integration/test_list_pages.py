@@ -14,13 +14,17 @@ from notistream.db.pool import Database
 pytestmark = pytest.mark.integration
 COUNT = 60
 ROWS = f"""
-INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, recipient, recipient_id, template_name, content,
+INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, recipient, recipient_id,
+    template_name, content,
     status, created_at)
 SELECT (left(first_id(at)::text, 15) || substr(gen_random_uuid()::text, 16))::uuid, $1,
-    CASE WHEN n % 4 = 0 THEN $2::uuid END, CASE WHEN n % 3 = 0 THEN 'email' ELSE 'sms' END, 'normal',
-    CASE WHEN n % 5 > 0 THEN 'a' || n % 5 END, CASE WHEN n % 5 < 2 THEN 'u-' || n % 5 END, 't' || n % 6, n::text,
+    CASE WHEN n % 4 = 0 THEN $2::uuid END, CASE WHEN n % 3 = 0 THEN 'email' ELSE 'sms' END,
+        'normal',
+    CASE WHEN n % 5 > 0 THEN 'a' || n % 5 END, CASE WHEN n % 5 < 2 THEN 'u-' || n % 5 END, 't'
+        || n % 6, n::text,
     CASE WHEN n % 20 = 1 THEN 'failed' ELSE 'delivered' END, at
-FROM generate_series(1, {COUNT}) AS n, LATERAL (SELECT $3::timestamptz - n * interval '1 hour' AS at) a
+FROM generate_series(1, {COUNT}) AS n,
+    LATERAL (SELECT $3::timestamptz - n * interval '1 hour' AS at) a
 """
 BATCH = uuid4()
 NOW = datetime.now(UTC)

@@ -17,17 +17,17 @@ import pytest
 from notistream.local import ports
 from notistream.local.processes import alive, wait_for
 from notistream.local.services import LocalServices, stop_unused
-from tests import nursery
+from tests import processes
 from tests.services import dedicated_folder
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
     folder = dedicated_folder()
     folder.mkdir()
-    clean = nursery.environment()
+    clean = processes.environment()
     yield {
         **clean,
         "NOTISTREAM_STATE_DIR": str(folder),

@@ -22,7 +22,7 @@ from notistream.local.processes import alive, wait_for
 from notistream.local.services import LocalServices, attach_or_start, stop_unused
 from tests.services import dedicated_folder
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 HOLD = """
 import pathlib, sys

@@ -20,11 +20,16 @@ ROWS = 200_000
 SMALL, LARGE = UUID(int=1), UUID(int=2)
 # A notification per second; one in 1,000 is of the small tenant.
 PLANT = """
-INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status, template_name, created_at)
-SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid,
-    CASE WHEN n % 1000 = 0 THEN $1::uuid ELSE $2::uuid END, 'sms', 'normal', '+9050' || lpad((n % 50000)::text, 8, '0'),
-    'hi', CASE WHEN n % 10000 = 7 THEN 'failed' ELSE 'delivered' END, CASE WHEN n % 2 = 0 THEN 'welcome' END, at
-FROM (SELECT n, $3::timestamptz + n * interval '1 second' AS at FROM generate_series(1, $4::integer) n) made
+INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status,
+    template_name, created_at)
+SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008'
+    || lpad(to_hex(n), 15, '0'))::uuid,
+    CASE WHEN n % 1000 = 0 THEN $1::uuid ELSE $2::uuid END, 'sms', 'normal', '+9050'
+        || lpad((n % 50000)::text, 8, '0'),
+    'hi', CASE WHEN n % 10000 = 7 THEN 'failed' ELSE 'delivered' END,
+        CASE WHEN n % 2 = 0 THEN 'welcome' END, at
+FROM (SELECT n, $3::timestamptz + n * interval '1 second' AS at
+    FROM generate_series(1, $4::integer) n) made
 """
 
 

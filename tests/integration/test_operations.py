@@ -1,4 +1,4 @@
-"""Recalling, cancelling and rescheduling what waits: each race on a real database, in both orders."""
+"""Recall, cancel and reschedule what waits: each race on a real database, in both orders."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -21,7 +21,7 @@ from notistream.local.services import stop_unused
 from tests.services import dedicated_folder
 from tests.stack import ROOT, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.full, pytest.mark.timeout(240)]
 
 LINKED = ("agents", "tables")
 KINDS = {".py", ".sql", ".txt", ".html", ".css", ".js", ".typed"}

@@ -14,7 +14,8 @@ from notistream.db.deliveries import SQL
 pytestmark = pytest.mark.integration
 
 ROWS = """
-INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status, due_at, seq)
+INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status, due_at,
+    seq)
 SELECT gen_random_uuid(), $1, 'sms', 'normal', '+905000000001', 'hi', $2, now() + $3::interval, 1
 FROM generate_series(1, $4::integer)
 """

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import nursery
+from tests import processes
 from tests.receiver import receiver
 from tests.stack import ROOT, stack
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 PACKAGE = ROOT / "tests" / "plugins" / "carrier"
 
 
@@ -51,7 +51,7 @@ def installed(tmp_path_factory) -> Path:
 
 def notistream(*command, folder, site=None, **settings):
     """Run the command line in a folder without `.env`; its exit status and output."""
-    env = nursery.environment()
+    env = processes.environment()
     env["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, (site, ROOT))))
     env |= {f"NOTISTREAM_{name}": value for name, value in settings.items()}
     done = subprocess.run(

@@ -36,11 +36,13 @@ S = ReceiptState
 JANE = "Jane@Example.com"
 SENT = """
 WITH tenant AS (INSERT INTO tenants (id, name) VALUES ($1, $1::uuid::text) ON CONFLICT DO NOTHING)
-INSERT INTO notifications (id, tenant_id, channel, priority, recipient, recipient_id, content, status, chain, attempts)
+INSERT INTO notifications (id, tenant_id, channel, priority, recipient, recipient_id, content,
+    status, chain, attempts)
 VALUES ($2, $1, $3, 'normal', $4, $5, 'hi', 'delivered', 1, 1)
 """
 ATTEMPT = """
-INSERT INTO attempts (notification_id, chain, number, provider, started_at, outcome, provider_message_id)
+INSERT INTO attempts (notification_id, chain, number, provider, started_at, outcome,
+    provider_message_id)
 VALUES ($1, $2, $3, $4, now(), 'delivered', $5)
 """
 

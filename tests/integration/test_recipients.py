@@ -1,4 +1,4 @@
-"""Recipients, device tokens, preferences and suppressions over the real API and a real PostgreSQL."""
+"""Recipients, devices, preferences and suppressions over the API and a real PostgreSQL."""
 
 import asyncio
 from datetime import timedelta
@@ -61,7 +61,7 @@ async def register(client: Client, recipient_id: str, token: str) -> None:
     ids=lambda r: f"{r.method} {r.path}",
 )
 async def test_documented_examples_work(client: Client, route: Any) -> None:
-    """Each is sent to a recipient and an address that exist, as the examples themselves name them."""
+    """Each is sent to a recipient and an address that exist, as the examples name them."""
     await called(
         client,
         "PUT",

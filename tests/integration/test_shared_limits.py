@@ -18,7 +18,7 @@ from notistream.delivery.ports import Turn
 from notistream.domain.event import decode_events
 from notistream.domain.notification import NewNotification, Priority
 from notistream.domain.preference import FrequencyCap
-from tests.unit.delivery_fakes import CLAIMED
+from tests.core.delivery_fakes import CLAIMED
 
 pytestmark = pytest.mark.integration
 

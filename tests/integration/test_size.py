@@ -24,7 +24,7 @@ from tests.integration.test_plans import nodes
 from tests.integration.test_protocol import DELIVERED
 from tests.services import Endpoints, fresh_database
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 ROWS = 20_000
 LARGE = {
     "notifications",
@@ -179,14 +179,16 @@ UNDISTURBED = """
 DO $$
 DECLARE name regclass;
 BEGIN
-    FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+    FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r'
+        AND relnamespace = 'public'::regnamespace LOOP
         EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', name);
     END LOOP;
 END $$
 """
 PENDING = """
 INSERT INTO notifications (id, tenant_id, channel, priority, status, recipient, content, queued_at)
-SELECT id, $2, 'sms', 'normal', 'pending', '+905000000001', 'Your order has been shipped and will arrive soon.', now()
+SELECT id, $2, 'sms', 'normal', 'pending', '+905000000001',
+    'Your order has been shipped and will arrive soon.', now()
 FROM unnest($1::uuid[]) AS id
 """
 

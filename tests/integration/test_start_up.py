@@ -16,7 +16,7 @@ from rocksdict import Options, Rdict
 from tests.receiver import Receiver
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.full, pytest.mark.timeout(300)]
 KEYS = 20_000
 AT_ONCE = 5_000
 WINDOW_S = 600

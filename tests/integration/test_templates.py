@@ -1,4 +1,4 @@
-"""Templates over the real API and a real PostgreSQL: versions, languages, HTML, previews, starters."""
+"""Templates over the API and a real PostgreSQL: versions, languages, HTML, previews."""
 
 import asyncio
 from datetime import timedelta
@@ -14,8 +14,8 @@ from notistream.domain.notification import Claimed
 from notistream.runtime import Runtime
 from notistream.templates.starters import starters
 from notistream.web.templates.routes import TEMPLATES
+from tests.core.test_template_text import INJECTIONS
 from tests.integration.test_recipients import called
-from tests.unit.test_template_text import INJECTIONS
 from tests.unit.web_fakes import Client, pointers, problem_of
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ from notistream.kafka.topics import DEFAULT_PARTITIONS
 from tests.receiver import Receiver
 from tests.stack import Stack, messages
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 Running = tuple[Stack, Receiver]
 
 

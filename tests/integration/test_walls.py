@@ -152,10 +152,12 @@ async def walled(admin: Any) -> dict[str, bool]:
     """
     rows = await admin.fetch(
         """
-        SELECT c.relname, c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS walled
+        SELECT c.relname, c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p
+            WHERE p.polrelid = c.oid) AS walled
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
         WHERE c.relkind IN ('r', 'p') AND (c.relname = ANY ($1) OR EXISTS (
-            SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
+            SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id'
+                AND NOT a.attisdropped))
         """,
         list(CHILDREN),
     )
@@ -233,7 +235,8 @@ async def test_what_a_tenant_did_is_noted_under_its_own_name_only(world: World) 
 
 MANY = """
 INSERT INTO notifications (id, tenant_id, channel, priority, recipient, content, status)
-SELECT gen_random_uuid(), ($1::uuid[])[1 + g % 2], 'sms', 'normal', '+905000000001', 'hi', 'delivered'
+SELECT gen_random_uuid(), ($1::uuid[])[1 + g % 2], 'sms', 'normal', '+905000000001', 'hi',
+    'delivered'
 FROM generate_series(1, 20000) g
 """
 

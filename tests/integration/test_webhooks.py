@@ -471,8 +471,10 @@ async def test_taking_looks_at_what_is_due_only(world, database_url):
 
 
 ROWS = """
-INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, status, due_at)
-SELECT gen_random_uuid(), $1, $2, gen_random_uuid(), 'notification.failed', now(), '{}', $3, now() + $4::interval
+INSERT INTO webhook_deliveries (id, tenant_id, endpoint_id, event_id, type, at, data, status,
+    due_at)
+SELECT gen_random_uuid(), $1, $2, gen_random_uuid(), 'notification.failed', now(), '{}', $3,
+    now() + $4::interval
 FROM generate_series(1, $5::integer)
 """
 

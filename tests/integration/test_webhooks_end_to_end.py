@@ -19,8 +19,10 @@ pytestmark = pytest.mark.integration
 BASE = "/api/v1/webhooks"
 ADMIN = {"X-Admin-Token": "test-admin-token-0123456789"}
 POISON = [None, b"", b"{", b"null", b'{"v":1}', b'{"v":2,"tenant_id":"x","events":[]}']
-EVENT = """jsonb_build_object('id', gen_random_uuid(), 'type', 'notification.delivered', 'at', now(), 'data',
-    jsonb_build_object('notification_id', $2::uuid, 'status', 'delivered', 'channel', 'sms', 'priority', 'high',
+EVENT = """jsonb_build_object('id', gen_random_uuid(), 'type', 'notification.delivered', 'at',
+    now(), 'data',
+    jsonb_build_object('notification_id', $2::uuid, 'status', 'delivered', 'channel', 'sms',
+        'priority', 'high',
         'recipient_id', 'u-1', 'attempts', 1, 'chain', 1, 'provider', 'console'))"""
 
 

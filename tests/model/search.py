@@ -30,7 +30,7 @@ class Found:
 
 
 def explore(world: World, *, only: str | None = None) -> Found:
-    """Every reachable state, or as far as the first one that breaks a promise, or `only` this one."""
+    """Every reachable state up to the first that breaks a promise, or `only` this one."""
     first = start(world)
     found = Found(parents={first: None})
     queue = deque([first])

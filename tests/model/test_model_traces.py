@@ -1,4 +1,4 @@
-"""The model and the code in step: a covering set of the model's traces, taken on the real database."""
+"""The model and the code in step: the model's traces, taken on the real database."""
 
 from dataclasses import replace as replace_fields
 from types import ModuleType

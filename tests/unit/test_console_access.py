@@ -15,6 +15,7 @@ from notistream.console.routes import CONSOLE
 from notistream.console.shell import rendering, sessions
 from notistream.errors import Forbidden
 from notistream.web.server.route import Route
+from tests.tables import case
 from tests.unit.web_fakes import SERVED, Client, FakeRuntime, serving
 
 ADA, EVE = "a" * 16, "e" * 16
@@ -78,14 +79,15 @@ def test_every_page_is_behind_the_door():
     assert all(route.operation is None and not route.public for route in PAGES)
 
 
-@pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.path}")
-async def test_nothing_is_reachable_without_signing_in(route):
+async def test_nothing_is_reachable_without_signing_in():
     async with visitor(None) as nobody:
-        path = filled(route)
-        answer = await (nobody.get(path) if route.method == "GET" else nobody.post(path))
-        assert answer.status == 303
-        assert answer.headers["Location"].startswith(SIGN_IN)
-        assert answer.headers["Cache-Control"] == "no-store"
+        for route in PAGES:
+            with case(f"{route.method} {route.path}"):
+                path = filled(route)
+                answer = await (nobody.get(path) if route.method == "GET" else nobody.post(path))
+                assert answer.status == 303
+                assert answer.headers["Location"].startswith(SIGN_IN)
+                assert answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "a.b.c"])
@@ -105,7 +107,6 @@ async def test_a_link_from_elsewhere_asks_again_because_it_brings_no_cookie():
 ACTIONS = [route for route in PAGES if route.method == "POST"]
 
 
-@pytest.mark.parametrize("route", ACTIONS, ids=lambda route: route.path)
 @pytest.mark.parametrize(
     "sent",
     [
@@ -117,11 +118,13 @@ ACTIONS = [route for route in PAGES if route.method == "POST"]
     ],
     ids=str,
 )
-async def test_no_form_but_of_this_session_and_this_site_does_anything(route, sent):
+async def test_no_form_but_of_this_session_and_this_site_does_anything(sent):
     async with visitor() as ada:
-        answer = await ada.post(filled(route), **sent)
-        assert answer.status == 403
-        assert "form" in await answer.text()
+        for route in ACTIONS:
+            with case(route.path):
+                answer = await ada.post(filled(route), **sent)
+                assert answer.status == 403
+                assert "form" in await answer.text()
 
 
 async def test_a_form_of_another_session_does_nothing():
@@ -132,14 +135,13 @@ async def test_a_form_of_another_session_does_nothing():
         assert (await ada.post(SIGN_OUT, token=other.form_token(found))).status == 403
 
 
-@pytest.mark.parametrize(
-    "route", [route for route in ACTIONS if route.path != SIGN_OUT], ids=lambda route: route.path
-)
-async def test_a_reader_looks_but_does_not_act(route):
+async def test_a_reader_looks_but_does_not_act():
     async with visitor(EVE) as eve:
-        answer = await eve.post(filled(route))
-        assert answer.status == 403
-        assert "has read-only access" in await answer.text()
+        for route in (route for route in ACTIONS if route.path != SIGN_OUT):
+            with case(route.path):
+                answer = await eve.post(filled(route))
+                assert answer.status == 403
+                assert "has read-only access" in await answer.text()
 
 
 @pytest.mark.parametrize("token", [ADA, EVE])

@@ -10,8 +10,8 @@ import pytest
 
 from notistream.domain.notification import Priority, Status
 from notistream.domain.outcome import Accepted, Ambiguous, Permanent, Temporary
-from tests.unit.small_engine import SmallEngine
-from tests.unit.virtual_time import virtual_time
+from tests.core.small_engine import SmallEngine
+from tests.core.virtual_time import virtual_time
 
 OUTAGE = Temporary("HTTP 503")
 

@@ -1,4 +1,4 @@
-"""Fetch sessions: what travels to a broker that remembers, and what happens when it has forgotten."""
+"""Fetch sessions: what a broker that remembers is sent, and one that has forgotten."""
 
 import asyncio
 from types import SimpleNamespace

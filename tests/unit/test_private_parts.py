@@ -28,7 +28,9 @@ RELIED_ON = {
     "aiokafka.py": {
         "aiokafka:AIOKafkaConsumer._fetch_max_wait_ms": IN_INIT,
         "aiokafka:AIOKafkaConsumer._client": IN_INIT,
-        "aiokafka.client:AIOKafkaClient.send": "self, node_id, request, *, group=<ConnectionGroup.DEFAULT: 0>",
+        "aiokafka.client:AIOKafkaClient.send": (
+            "self, node_id, request, *, group=<ConnectionGroup.DEFAULT: 0>"
+        ),
         "aiokafka.protocol.fetch:FetchRequest._max_wait_ms": IN_INIT,
         "aiokafka.protocol.fetch:FetchRequest._topics": IN_INIT,
         "aiokafka.protocol.fetch:FetchRequest.topics": PROPERTY,

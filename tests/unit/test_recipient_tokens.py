@@ -51,7 +51,8 @@ def tampered(token: str, **fields: Any) -> str:
 
 
 def with_header(header: Any, signature: str | None = None) -> str:
-    return f"{part(header)}.{signed().split('.')[1]}.{signed().split('.')[2] if signature is None else signature}"
+    _, payload, own = signed().split(".")
+    return f"{part(header)}.{payload}.{own if signature is None else signature}"
 
 
 REFUSED: dict[str, Callable[[], str]] = {

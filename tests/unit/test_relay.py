@@ -1,4 +1,4 @@
-"""The relay: in order, held back where there is no room, and alive whatever Kafka's client raises."""
+"""The relay: in order, held back without room, alive whatever Kafka's client raises."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from notistream.errors import DatabaseUnavailable
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import OVERSIZE, OutboxEntry, Record
 from notistream.publishing.relay import AFTER_FAILURE_S, MAX_OUTSTANDING, Relay
-from tests.unit.virtual_time import virtual_time
+from tests.core.virtual_time import virtual_time
 
 
 class Producer:

@@ -17,7 +17,7 @@ from notistream.delivery.unsubscribe import (
 )
 from notistream.domain.draft import Draft
 from notistream.settings.model import Settings, secrets_of
-from tests.unit.delivery_fakes import CLAIMED, World
+from tests.core.delivery_fakes import CLAIMED, World
 from tests.unit.web_fakes import serving
 
 OLD, NEW, OTHER = "old-" * 8, "new-" * 8, "other-" * 6

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.tables import case
 from tests.unit.web_fakes import pointers, problem_of, serving
 
 GOOD: dict[str, Any] = {"channel": "sms", "recipient": "+905000000000", "content": "hi"}
@@ -44,11 +45,12 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("path", [CREATE, BATCH, TEMPLATES])
-@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-async def test_unreadable(path: str, body: bytes) -> None:
+async def test_unreadable(path: str) -> None:
     async with serving() as (client, fakes):
-        problem = await problem_of(await client.post(path, data=body, headers=JSON), 400)
-        assert problem["code"] == "unreadable_json"
+        for name, body in UNREADABLE.items():
+            with case(name):
+                problem = await problem_of(await client.post(path, data=body, headers=JSON), 400)
+                assert problem["code"] == "unreadable_json"
         assert not fakes.notifications.drafts
 
 
@@ -156,35 +158,53 @@ FIELDS = {
     **dict.fromkeys(("template_variables", "payload", "metadata"), dict),
     **dict.fromkeys(("scheduled_at", "expires_at", "on_unknown", "priority"), type(None)),
 }
-for _name, _kind in FIELDS.items():
-    for _value in WRONG:
-        if not isinstance(_value, _kind) and not (
-            _name == "priority" and type(_value) is int and _value
-        ):
-            INVALID[f"{_name} = {_value!r}"] = ({**GOOD, _name: _value}, [f"/{_name}"])
 
 
-@pytest.mark.parametrize(("body", "places"), INVALID.values(), ids=INVALID)
-async def test_invalid_notification(body: Any, places: list[str]) -> None:
+def of_wrong_type(name: str) -> dict[str, tuple[Any, list[str]]]:
+    """Every value that is of no type which the field takes."""
+    values = [value for value in WRONG if not isinstance(value, FIELDS[name])]
+    if name == "priority":
+        values = [value for value in values if type(value) is not int or not value]
+    return {repr(value): ({**GOOD, name: value}, [f"/{name}"]) for value in values}
+
+
+TABLES = {"bad values": INVALID, **{name: of_wrong_type(name) for name in FIELDS}}
+
+
+def raw(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_invalid_notification(table: str) -> None:
     async with serving() as (client, fakes):
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        problem = await problem_of(await client.post(CREATE, data=raw, headers=JSON), 422)
-        assert pointers(problem) == places
-        assert all(e["message"] for e in problem["errors"])
+        for name, (body, places) in TABLES[table].items():
+            with case(name):
+                answer = await client.post(CREATE, data=raw(body), headers=JSON)
+                problem = await problem_of(answer, 422)
+                assert pointers(problem) == places
+                assert all(e["message"] for e in problem["errors"])
         assert not fakes.notifications.drafts
 
 
-@pytest.mark.parametrize(("body", "places"), INVALID.values(), ids=INVALID)
-async def test_invalid_item_leaves_its_neighbours_alone(body: Any, places: list[str]) -> None:
+@pytest.mark.parametrize("table", TABLES)
+async def test_invalid_item_leaves_its_neighbours_alone(table: str) -> None:
+    good = orjson.dumps(GOOD)
     async with serving() as (client, fakes):
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        data = b'{"notifications":[%b,%b,%b]}' % (orjson.dumps(GOOD), raw, orjson.dumps(GOOD))
-        response = await client.post(BATCH, data=data, headers=JSON)
-        answer = await response.json()
-        assert response.status == 202, answer
-        assert [n["status"] for n in answer["notifications"]] == ["pending", 422, "pending"]
-        assert pointers(answer["notifications"][1]) == [f"/notifications/1{p}" for p in places]
-        assert len(fakes.notifications.drafts) == 2
+        for count, (name, (body, places)) in enumerate(TABLES[table].items(), 1):
+            with case(name):
+                data = b'{"notifications":[%b,%b,%b]}' % (good, raw(body), good)
+                response = await client.post(BATCH, data=data, headers=JSON)
+                answer = await response.json()
+                assert response.status == 202, answer
+                first, wrong, last = answer["notifications"]
+                assert (first["status"], wrong["status"], last["status"]) == (
+                    "pending",
+                    422,
+                    "pending",
+                )
+                assert pointers(wrong) == [f"/notifications/1{p}" for p in places]
+                assert len(fakes.notifications.drafts) == 2 * count
 
 
 @pytest.mark.parametrize(

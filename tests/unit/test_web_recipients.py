@@ -13,6 +13,7 @@ from yarl import URL
 
 from notistream.domain.recipient import LANGUAGE_TAG, locale_error, zone_error
 from notistream.web.server.query import text_cursor
+from tests.tables import case
 from tests.unit.web_fakes import pointers, problem_of, serving
 
 V1 = "/api/v1"
@@ -235,29 +236,27 @@ TABLES: dict[tuple[str, str], dict[str, tuple[Any, list[str]]]] = {
     ("PUT", USER): USERS,
     ("PUT", SUPPRESSIONS): ADDRESSES,
 }
-CASES = {
-    f"{method} {path} {name}": (method, path, *case)
-    for (method, path), table in TABLES.items()
-    for name, case in table.items()
-}
-
-
-@pytest.mark.parametrize(("method", "path", "body", "places"), CASES.values(), ids=CASES)
-async def test_invalid_body(method: str, path: str, body: Any, places: list[str]) -> None:
-    async with serving() as (client, _):
-        response = await client.request(method, path, data=json.dumps(body).encode(), headers=JSON)
-        problem = await problem_of(response, 422)
-        assert pointers(problem) == places
-        assert all(e["message"] for e in problem["errors"])
+UNREADABLE = [b"", b"{", b"{}{}", b'{"a":"\xff"}', b'{"token":"\\ud800"}', b"[" * 5000]
 
 
 @pytest.mark.parametrize(("method", "path"), TABLES)
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"{}{}", b'{"a":"\xff"}', b'{"token":"\\ud800"}', b"[" * 5000]
-)
-async def test_unreadable_body(method: str, path: str, body: bytes) -> None:
+async def test_invalid_body(method: str, path: str) -> None:
     async with serving() as (client, _):
-        await problem_of(await client.request(method, path, data=body, headers=JSON), 400)
+        for name, (body, places) in TABLES[method, path].items():
+            with case(name):
+                data = json.dumps(body).encode()
+                answer = await client.request(method, path, data=data, headers=JSON)
+                problem = await problem_of(answer, 422)
+                assert pointers(problem) == places
+                assert all(e["message"] for e in problem["errors"])
+
+
+@pytest.mark.parametrize(("method", "path"), TABLES)
+async def test_unreadable_body(method: str, path: str) -> None:
+    async with serving() as (client, _):
+        for body in UNREADABLE:
+            with case(body[:20]):
+                await problem_of(await client.request(method, path, data=body, headers=JSON), 400)
 
 
 GOOD: list[tuple[str, str, Any]] = [
