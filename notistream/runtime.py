@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -20,10 +19,10 @@ from notistream.db.pool import PLANNING, Database, open_database
 from notistream.db.stats import ChannelTotals
 from notistream.dead_letters.letters import DeadLetters
 from notistream.dead_letters.range_replay import RangeReplays
+from notistream.delivery.checks import Checks
 from notistream.delivery.dead_letter_limit import DeadLetterLimit
-from notistream.delivery.gates import GATES
 from notistream.delivery.limits import RecipientLimit
-from notistream.delivery.pipeline import Pipeline
+from notistream.delivery.pipeline import Pipeline, Timing
 from notistream.delivery.ports import Origin, RecipientUsage
 from notistream.delivery.rendering import Renderer
 from notistream.delivery.unsubscribe import UnsubscribeLinks
@@ -245,16 +244,18 @@ class Runtime:
         self._stack.callback(self.admission.close)
         self.pipeline = Pipeline(
             ledger=self.ledger,
-            renderer=self.renderer,
-            sender=self.providers,
-            gates=GATES,
-            caps=CapLedger(self.database),
-            recipient_limit=RecipientLimit(self.usage, parse_rate(settings.recipient_rate_limit)),
+            dispatcher=self.providers,
+            checks=Checks(
+                renderer=self.renderer,
+                caps=CapLedger(self.database),
+                recipient_limit=RecipientLimit(
+                    self.usage, parse_rate(settings.recipient_rate_limit)
+                ),
+                unsubscribe=self.unsubscribe,
+            ),
             dead_letter_limits=self.dead_letter_limits,
             count=self.count,
-            jitter=random.random,
-            clock=time.monotonic,
-            unsubscribe=self.unsubscribe,
+            timing=Timing(),
         )
         self.upkeep = Upkeep(
             self.database,

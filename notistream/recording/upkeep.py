@@ -7,7 +7,7 @@ from dataclasses import replace
 from notistream.db import caps, deliveries, idempotency, outbox, sandbox
 from notistream.db.deliveries import Finishing, Orphan
 from notistream.db.pool import Database
-from notistream.delivery.pipeline import conclude
+from notistream.delivery.conclusion import conclude
 from notistream.domain import retry
 from notistream.domain.notification import Status
 from notistream.domain.outcome import Ambiguous, AttemptOutcome

@@ -1,4 +1,4 @@
-"""Previews: what would become of a draft and why, with every gate asked, and nothing sent, stored or counted."""
+"""Previews: what would become of a draft and why. Every stage is asked; nothing is sent or stored."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from notistream.db import preview
 from notistream.db.pool import Database, Queryable
 from notistream.db.preview import BlockedProvider, Facts
 from notistream.db.records import StoredNotification
-from notistream.delivery.gates import GATE_NAMES, GATES, PASSED, Passed, Stopped
+from notistream.delivery.checks import SANDBOX, rendered
+from notistream.delivery.gates import PASSED, Passed, Stopped
 from notistream.delivery.limits import within_cap
-from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import CapUse
 from notistream.delivery.rendering import Renderer, Text, Unrenderable
-from notistream.delivery.unsaid import passed
+from notistream.delivery.stages import STAGES
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft
 from notistream.domain.notification import Claimed, NewNotification, OnUnknown, Priority, Status
@@ -49,7 +49,7 @@ STOPS: Mapping[Status, Would] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What would happen, why, when it would be looked at again, and what every gate says, in order."""
+    """What would happen and why, when it is looked at again, and what every stage says, in order."""
 
     would: Would
     reason: str
@@ -64,7 +64,7 @@ class Preview:
 
 
 class Previews:
-    """Asks the gates of delivery.
+    """Asks the stages of delivery.
 
     `check` is what a create does first, `providers` are those of each channel.
     """
@@ -108,40 +108,42 @@ class Previews:
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(self._unsubscribe.known_to(claimed))
-        provider, route = (
-            _sandboxed()
-            if new.test
-            else _route(
-                self._providers[claimed.channel],
-                await preview.blocked_providers(self._database, claimed.channel, at=facts.at),
-            )
+        provider, route = await self._route(claimed)
+        verdicts = _verdicts(
+            claimed,
+            {
+                "render": rendered(text),
+                "frequency_cap": await within_cap(claimed, _Peek(self._database.of(new.tenant_id))),
+                "provider": route,
+                "recipient_limit": self._recipient_limit(),
+            },
         )
-        verdicts = [
-            *_pure(claimed),
-            _rendered(text),
-            await within_cap(claimed, _Peek(self._database.of(new.tenant_id))),
-            route,
-            self._recipient_limit(),
-        ]
         stopped = next((verdict for verdict in verdicts if isinstance(verdict, Stopped)), None)
         would, reason, next_eligible_at = _outcome(new, facts, stopped)
+        made = text if isinstance(text, Text) else None
         return Preview(
             would=would,
             reason=reason,
             next_eligible_at=next_eligible_at,
-            subject=text.subject if isinstance(text, Text) else None,
-            content=text.content if isinstance(text, Text) else None,
+            subject=made.subject if made else None,
+            content=made.content if made else None,
             provider=provider,
-            html=text.html if isinstance(text, Text) else None,
-            segments=(
-                segments(text.content)
-                if isinstance(text, Text) and claimed.channel == "sms"
-                else None
-            ),
+            html=made.html if made else None,
+            segments=segments(made.content) if made and claimed.channel == "sms" else None,
             steps=[
-                verdict.step or passed(gate)
-                for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)
+                verdict.step or stage.silent
+                for stage, verdict in zip(STAGES, verdicts, strict=True)
             ],
+        )
+
+    async def _route(self, claimed: Claimed) -> tuple[str | None, Passed | Stopped]:
+        """The provider that would be called, and the verdict of its stage."""
+        if claimed.test:
+            reason = "a test key: the sandbox would keep it"
+            return SANDBOX, Passed(Step(gate="provider", verdict="sandbox", reason=reason))
+        return _route(
+            self._providers[claimed.channel],
+            await preview.blocked_providers(self._database, claimed.channel, at=claimed.claimed_at),
         )
 
     def _recipient_limit(self) -> Passed:
@@ -236,26 +238,20 @@ def _again(stored: StoredNotification) -> NewNotification:
     )
 
 
-def _pure(claimed: Claimed) -> list[Passed | Stopped]:
-    """The gates that need nothing else; raises InvalidRequest in the last days of the calendar."""
+def _verdicts(
+    claimed: Claimed, asked: Mapping[str, Passed | Stopped]
+) -> Sequence[Passed | Stopped]:
+    """What every stage says, in order; `asked` are those that need more than the claim.
+
+    Raises:
+        InvalidRequest: it is scheduled for the last days of the calendar.
+    """
     try:
-        return [gate(claimed) for gate in GATES]
+        return [stage.gate(claimed) if stage.gate else asked[stage.name] for stage in STAGES]
     except OverflowError:
         raise InvalidRequest(
             [FieldError("/scheduled_at", "is too far ahead to be previewed")]
         ) from None
-
-
-def _rendered(text: Text | Unrenderable) -> Passed | Stopped:
-    if isinstance(text, Unrenderable):
-        return Stopped(Step(gate="render", verdict="failed", reason=text.reason), Status.FAILED)
-    return Passed(text.step)
-
-
-def _sandboxed() -> tuple[str | None, Passed | Stopped]:
-    return SANDBOX, Passed(
-        Step(gate="provider", verdict="sandbox", reason="a test key: the sandbox would keep it")
-    )
 
 
 def _route(
