@@ -104,9 +104,9 @@ class UnsubscribeLinks:
 
 def with_link(draft: Draft, channel: str) -> Draft:
     """The draft as its template will see it at delivery, when there may be a link."""
-    if draft.template is None or not _has_links(channel) or VARIABLE in draft.variables:
+    if draft.template is None or not _has_links(channel) or VARIABLE in draft.template_variables:
         return draft
-    return replace(draft, variables={**draft.variables, VARIABLE: ""})
+    return replace(draft, template_variables={**draft.template_variables, VARIABLE: ""})
 
 
 NO_LINKS = UnsubscribeLinks((), "")

@@ -1,11 +1,10 @@
 """The draft: a parsed create request, and the rules that it must meet before it is accepted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, AddressKind, OnUnknown, Priority
+from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, AddressKind, Wanted
 from notistream.domain.recipient import locale_error
 from notistream.domain.validation import (
     ADDRESS_CHECKS,
@@ -19,27 +18,11 @@ from notistream.errors import FieldError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Wanted):
     """What a client asked for; types are checked, contents not yet."""
 
-    channel: str
-    recipient: str | None = None
-    recipient_id: str | None = None
-    content: str | None = None
-    subject: str | None = None
     template: str | None = None
     """Id or name of a template."""
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    locale: str | None = None
-    """Language of the text; None: the recipient's."""
-    priority: Priority = Priority.NORMAL
-    scheduled_at: datetime | None = None
-    expires_at: datetime | None = None
-    idempotency_key: str | None = None
-    category: str | None = None
-    type: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    on_unknown: OnUnknown = OnUnknown.RESEND
 
 
 def check(draft: Draft, *, now: datetime, limits: Mapping[str, int]) -> list[FieldError]:
@@ -101,7 +84,7 @@ def _nul_pointers(draft: Draft) -> list[str]:
     return [
         pointer
         for pointer, value in (
-            ("/template_variables", draft.variables),
+            ("/template_variables", draft.template_variables),
             ("/metadata", draft.metadata),
         )
         if _has_nul(value)

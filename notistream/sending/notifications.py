@@ -16,7 +16,7 @@ from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredBatch, StoredNotification
 from notistream.delivery.unsubscribe import with_link
 from notistream.domain.draft import Draft, check
-from notistream.domain.notification import CHANNEL_NAMES, NewNotification
+from notistream.domain.notification import CHANNEL_NAMES, NewNotification, Wanted, shared
 from notistream.errors import (
     Conflict,
     InvalidRequest,
@@ -156,31 +156,21 @@ class Notifications:
         key = draft.idempotency_key
         if key is None and sender.request_key is not None:
             key = f"\x1f{sender.request_key}\x1f{index}"
+        asked = shared(draft, Wanted)
+        asked["channel"] = channel
+        asked["category"] = draft.category or draft.type
+        asked["idempotency_key"] = key
         return NewNotification(
+            **asked,
             id=uuid7(),
             tenant_id=sender.tenant_id,
             batch_id=batch_id,
-            channel=channel,
-            priority=draft.priority,
-            recipient=draft.recipient,
-            recipient_id=draft.recipient_id,
-            content=draft.content,
-            subject=draft.subject,
             template_id=template.id if template else None,
             template_name=template.name if template else None,
             template_version=template.version if template else None,
-            template_variables=draft.variables,
-            scheduled_at=draft.scheduled_at,
-            expires_at=draft.expires_at,
-            idempotency_key=key,
-            category=draft.category or draft.type,
-            type=draft.type,
-            metadata=draft.metadata,
-            on_unknown=draft.on_unknown,
             correlation_id=sender.correlation_id,
             traceparent=sender.traceparent,
             test=sender.test,
-            locale=draft.locale,
         )
 
     async def _commit(

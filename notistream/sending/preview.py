@@ -1,7 +1,7 @@
 """Previews: what would become of a draft and why. Every stage is asked; nothing is sent or stored."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -19,7 +19,12 @@ from notistream.delivery.rendering import Renderer, Text, Unrenderable
 from notistream.delivery.stages import STAGES
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft
-from notistream.domain.notification import Claimed, NewNotification, OnUnknown, Priority, Status
+from notistream.domain.notification import (
+    Claimed,
+    NewNotification,
+    Notification,
+    Status,
+)
 from notistream.domain.outcome import Step
 from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate
@@ -104,7 +109,7 @@ class Previews:
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         return await self._renderer.text(self._unsubscribe.known_to(_claimed(new, facts)))
 
-    async def _judged(self, new: NewNotification) -> Preview:
+    async def _judged(self, new: Notification) -> Preview:
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(self._unsubscribe.known_to(claimed))
@@ -177,26 +182,18 @@ class _Peek:
         )
 
 
-def _claimed(new: NewNotification, facts: Facts) -> Claimed:
+CARRIED = [f.name for f in fields(Claimed) if f.name in {f.name for f in fields(Notification)}]
+
+
+def _claimed(new: Notification, facts: Facts) -> Claimed:
     """As if a worker had claimed it at that moment."""
     return Claimed(
-        id=new.id,
-        tenant_id=new.tenant_id,
-        channel=new.channel,
-        priority=new.priority,
-        recipient=facts.contact,
-        recipient_id=new.recipient_id,
-        content=new.content,
-        subject=new.subject,
-        template_id=new.template_id,
-        template_name=new.template_name,
-        template_version=new.template_version,
-        template_variables=new.template_variables,
-        expires_at=new.expires_at,
-        category=new.category,
-        on_unknown=new.on_unknown,
-        correlation_id=new.correlation_id,
-        traceparent=new.traceparent,
+        **{
+            **{name: getattr(new, name) for name in CARRIED},
+            "recipient": facts.contact,
+            "locale": facts.locale,
+        },
+        traceparent=None,
         chain=1,
         attempts=1,
         lease_token=uuid7(),
@@ -205,37 +202,13 @@ def _claimed(new: NewNotification, facts: Facts) -> Claimed:
         preferences=facts.preferences,
         preferences_fault=facts.preferences_fault,
         suppressed=facts.suppressed,
-        locale=facts.locale,
-        test=new.test,
     )
 
 
-def _again(stored: StoredNotification) -> NewNotification:
-    """As sending again takes it: due now, and what has expired expires no more."""
+def _again(stored: StoredNotification) -> StoredNotification:
+    """As sending again takes it: due now, and without an expiry that has passed."""
     expired = stored.expires_at is not None and stored.expires_at <= datetime.now(UTC)
-    return NewNotification(
-        id=stored.id,
-        tenant_id=stored.tenant_id,
-        batch_id=stored.batch_id,
-        channel=stored.channel,
-        priority=Priority(stored.priority),
-        recipient=stored.recipient,
-        recipient_id=stored.recipient_id,
-        content=stored.content,
-        subject=stored.subject,
-        template_id=stored.template_id,
-        template_name=stored.template_name,
-        template_version=stored.template_version,
-        template_variables=stored.template_variables,
-        expires_at=None if expired else stored.expires_at,
-        category=stored.category,
-        type=stored.type,
-        metadata=stored.metadata,
-        on_unknown=OnUnknown(stored.on_unknown),
-        correlation_id=stored.correlation_id,
-        locale=stored.locale,
-        test=stored.test,
-    )
+    return replace(stored, scheduled_at=None, expires_at=None if expired else stored.expires_at)
 
 
 def _verdicts(
@@ -293,7 +266,7 @@ def _end(obstacles: Sequence[BlockedProvider]) -> datetime | None:
 
 
 def _outcome(
-    new: NewNotification, facts: Facts, stopped: Stopped | None
+    new: Notification, facts: Facts, stopped: Stopped | None
 ) -> tuple[Would, str, datetime | None]:
     if new.scheduled_at is not None and new.scheduled_at == facts.at:
         then = stopped.step.reason if stopped else "it would be sent"

@@ -113,7 +113,7 @@ class TemplateChoice:
 
 
 def _render_errors(text: TemplateText, draft: Draft, limit: int) -> list[FieldError]:
-    variables = draft.variables
+    variables = draft.template_variables
     try:
         made = rendered(text, variables, subject=draft.subject)
     except (RenderError, InvalidTemplateError) as exc:

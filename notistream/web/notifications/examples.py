@@ -6,7 +6,7 @@ from uuid import UUID
 
 from notistream.db.records import StoredAttempt, StoredBatch, StoredNotification, StoredTemplate
 from notistream.db.stats import ChannelTotals
-from notistream.domain.notification import CHANNELS
+from notistream.domain.notification import CHANNELS, OnUnknown, Priority
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest
 from notistream.recording.trace import timeline
@@ -60,7 +60,7 @@ PENDING = StoredNotification(
     tenant_id=TENANT,
     batch_id=None,
     channel="sms",
-    priority="high",
+    priority=Priority.HIGH,
     status="pending",
     seq=1,
     chain=1,
@@ -76,7 +76,7 @@ PENDING = StoredNotification(
     category=None,
     type=None,
     metadata={},
-    on_unknown="resend",
+    on_unknown=OnUnknown.RESEND,
     idempotency_key=None,
     locale=None,
     test=False,
@@ -103,7 +103,7 @@ DELIVERED = replace(
 )
 CANCELLED = replace(PENDING, status="cancelled", reason="cancelled by the sender")
 IN_BATCH = replace(
-    PENDING, batch_id=BATCH_ID, channel="email", priority="normal", recipient="a@example.com"
+    PENDING, batch_id=BATCH_ID, channel="email", priority=Priority.NORMAL, recipient="a@example.com"
 )
 ATTEMPT = StoredAttempt(
     chain=1,
