@@ -160,7 +160,7 @@ class NotiStream(faust.App):
                 name=f"{channel}.{priority}",
                 limit=self.settings.worker_concurrency,
                 ledger=self.runtime.ledger,
-                door=self.runtime.admission.channels[channel].door(priority),
+                admitter=self.runtime.admission.channels[channel].door(priority),
                 deliver=self.runtime.pipeline.deliver,
                 clock=time.monotonic,
             )

@@ -213,7 +213,7 @@ class NotificationChanges:
         return stored
 
     async def resend(
-        self, sender: Caller, notification_id: UUID, *, actor: str | None = None
+        self, caller: Caller, notification_id: UUID, *, actor: str | None = None
     ) -> StoredNotification:
         """Send what has ended once more, as a new chain of attempts; once per Idempotency-Key.
 
@@ -221,7 +221,7 @@ class NotificationChanges:
             NotFound: no such notification.
             NotResendable: it has not ended.
         """
-        tenant_id, key = sender.tenant_id, sender.request_key
+        tenant_id, key = caller.tenant_id, caller.request_key
         replay_id = uuid5(RESENDS, f"{tenant_id} {notification_id} {key}") if key else uuid7()
         async with within(self._database, tenant_id, actor) as db:
             found = await _locked(db, tenant_id, notification_id)

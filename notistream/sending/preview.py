@@ -91,13 +91,13 @@ class Previews:
         self._unsubscribe = unsubscribe
         self._recipient_rate = recipient_rate
 
-    async def preview(self, draft: Draft, sender: Caller) -> Preview:
+    async def preview(self, draft: Draft, caller: Caller) -> Preview:
         """As of now, or of the moment for which it is scheduled.
 
         Raises:
             InvalidRequest: a create would be refused.
         """
-        return await self._judged(await self._check(draft, sender))
+        return await self._judged(await self._check(draft, caller))
 
     async def resend(self, stored: StoredNotification) -> Preview:
         """What sending it once more would come to, now and with the template version that it was accepted with."""

@@ -61,7 +61,7 @@ def acknowledgement() -> None:
     from notistream.delivery import lanes
     from notistream.delivery.acknowledgement import InOrder
 
-    lanes.HELD_FOR_S = 600.0
+    lanes.LONGEST_WAIT_S = 600.0
     InOrder.add = lambda _self, _partition, acknowledge, _abandon: acknowledge
 
 

@@ -74,7 +74,7 @@ class SmallEngine:
                 name=f"sms.{priority}",
                 limit=limit,
                 ledger=self,
-                door=self.bench.channel.door(priority),
+                admitter=self.bench.channel.door(priority),
                 deliver=pipeline.deliver,
                 clock=now,
             )
