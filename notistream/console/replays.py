@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from notistream.console.filters import address, asked, filled
 from notistream.console.rendering import OPERATOR, done, page
 from notistream.console.sessions import FORM
+from notistream.db import range_replays
 from notistream.db.range_replays import Range
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S
 from notistream.domain.notification import TERMINAL
@@ -57,7 +58,9 @@ def _rate(given: str | None) -> float:
 
 async def show_many(request: web.Request) -> web.Response:
     before = asked(request.query).cursor("before")
-    found = await request.app[RUNTIME].range_replays.list_page(before=before, limit=SIZE + 1)
+    found = await range_replays.list_page(
+        request.app[RUNTIME].database, before=before, limit=SIZE + 1
+    )
     return page(
         request,
         "replays.html",

@@ -167,10 +167,6 @@ class RangeReplays:
             raise NotFound(f"there is no replay {replay_id}")
         return found
 
-    async def list_page(self, *, before: UUID | None, limit: int) -> list[StoredReplay]:
-        """At most `limit`, newest first."""
-        return await stored.list_page(self._database, before=before, limit=limit)
-
     async def step(self, only: UUID | None = None) -> int:
         """Take the next step of a running replay (or of `only`) whose rate allows one.
 

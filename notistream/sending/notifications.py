@@ -11,9 +11,9 @@ from uuid_utils.compat import uuid7
 
 from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
-from notistream.db.notifications import Created, Filter, Page
+from notistream.db.notifications import Created
 from notistream.db.pool import Database, Queryable
-from notistream.db.records import StoredBatch, StoredNotification
+from notistream.db.records import StoredNotification
 from notistream.delivery.unsubscribe import with_link
 from notistream.domain.draft import Draft, check
 from notistream.domain.notification import CHANNEL_NAMES, NewNotification, Wanted, shared
@@ -221,12 +221,6 @@ class Notifications:
             raise NotFound(f"there is no notification {notification_id}")
         return found
 
-    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> Page:
-        """At most `limit`, newest first."""
-        return await notifications.list_page(
-            self._database.of(tenant_id), tenant_id, shown, limit=limit
-        )
-
     async def cancel(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Cancel what still waits.
 
@@ -249,10 +243,3 @@ class Notifications:
         return await timeline_of(
             self._database.of(tenant_id), await self.get(tenant_id, notification_id)
         )
-
-    async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
-        """Raises NotFound."""
-        found = await batches.get(self._database.of(tenant_id), tenant_id, batch_id)
-        if found is None:
-            raise NotFound(f"there is no batch {batch_id}")
-        return found

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.db import batches, notifications
 from notistream.db.notifications import Filter
 from notistream.db.records import StoredNotification
 from notistream.domain.notification import Status
@@ -16,7 +17,7 @@ from notistream.web.notifications.bodies import BATCH, CREATE, draft, drafts
 from notistream.web.notifications.views import NotificationView, Problem
 from notistream.web.server import problems
 from notistream.web.server.body import large_body, parse, read_body
-from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME
+from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME, own
 from notistream.web.server.idempotency import once
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer
@@ -100,9 +101,7 @@ async def show_many(request: web.Request) -> web.Response:
         date_to=query.moment("date_to"),
     )
     query.check()
-    page = await request.app[RUNTIME].notifications.list_page(
-        request[CALLER].tenant_id, shown, limit=size
-    )
+    page = await notifications.list_page(own(request), request[CALLER].tenant_id, shown, limit=size)
     return answer(
         {
             "data": [rendering.notification(stored) for stored in page.notifications],
@@ -126,7 +125,8 @@ async def trace(request: web.Request) -> web.Response:
 
 
 async def show_batch(request: web.Request) -> web.Response:
-    stored = await request.app[RUNTIME].notifications.batch(
-        request[CALLER].tenant_id, path_id(request)
-    )
+    batch_id = path_id(request)
+    stored = await batches.get(own(request), request[CALLER].tenant_id, batch_id)
+    if stored is None:
+        raise NotFound(f"there is no batch {batch_id}")
     return answer(rendering.batch(stored))
