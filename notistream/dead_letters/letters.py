@@ -1,7 +1,4 @@
-"""Dead letters as operators work with them: look, replay one or many, delete.
-
-And what the agents keep.
-"""
+"""Dead letters: operators look, replay and delete; agents store what they find."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -156,7 +153,7 @@ class DeadLetters:
     ) -> ReplayCount:
         """Queue again what matches and was not replayed, at most `limit`, oldest first, in chunks.
 
-        What fails again while this runs is left for the next call. `progress` is told the size of
+        What fails again while this runs is left for the next call. `progress` gets the size of
         each chunk; `after` is the `last_id` of the call that this one goes on with.
         """
         now = await dead_letters.clock(self._database)

@@ -1,4 +1,4 @@
-"""Range replay: what ended in a span of time is queued again, at a rate, once per replay, by whoever is running."""
+"""Range replay: queues again what ended in a span of time, at a rate, once per replay."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -207,5 +207,5 @@ def _end(meant: Range, made_at: datetime) -> datetime:
 
 
 def allowed(rate: float, rested_s: float) -> int:
-    """How many a step may queue: what the rate gave while the replay rested, at most two seconds of it."""
+    """How many a step may queue: the rate times the rest before it, of at most two seconds."""
     return max(1, min(int(rate * min(rested_s, BURST_S)), QUEUED_AT_ONCE))

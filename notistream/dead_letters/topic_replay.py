@@ -1,4 +1,4 @@
-"""Replay straight from Kafka: what a range of offsets of one of our topics holds is produced or queued again."""
+"""Replay straight from Kafka: produces or queues again what a range of offsets of a topic holds."""
 
 import asyncio
 from collections import Counter
@@ -60,7 +60,7 @@ class TopicOutcome:
 
 
 class TopicReplay:
-    """Reads without a consumer group, so nobody's place on the topic changes."""
+    """Reads without a consumer group, so that no group's position on the topic changes."""
 
     def __init__(
         self, database: Database, letters: DeadLetters, *, kafka: Kafka, prefix: str
@@ -78,7 +78,7 @@ class TopicReplay:
         dry_run: bool,
         on_read: Callable[[int, int], None] = lambda *_: None,
     ) -> TopicOutcome:
-        """Replay the range; `on_read` is told how many offsets are behind, and of how many.
+        """Replay the range; `on_read` gets how many offsets were read, and of how many.
 
         Raises:
             NotFound: no such topic of ours, or no such partition.

@@ -1,4 +1,4 @@
-"""Asks the stages in order; brings what some need beside the claim: a template, a count, a provider."""
+"""Asks the stages in order, with what some need beside the claim: template, count, provider."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Lanes: a bound on work in flight per channel and priority, and one turn at a time per recipient."""
+"""Lanes: bound the work in flight per channel and priority; one turn at a time per recipient."""
 
 import asyncio
 import logging
@@ -79,7 +79,7 @@ class Lane:
 
     @property
     def waits(self) -> bool:
-        """Whether the lane stands still for a known reason: admission, PostgreSQL, too many bad records."""
+        """Whether the lane stands still for a known reason: admission, PostgreSQL, bad records."""
         return self._blocked is not None or self._declared > 0
 
     @contextmanager
@@ -226,7 +226,7 @@ class Lane:
             del self._behind[key]
 
     def park_overdue(self) -> None:
-        """Park what has waited longer than about five seconds, for as long as its reason may last."""
+        """Park what has waited longer than about five seconds, as long as its reason may last."""
         now = self._clock()
         blocked = self._blocked or Blocked(
             "lane", f"the {self.name} lane was busy for {LONGEST_WAIT_S:g} s", PARK_S
@@ -251,7 +251,7 @@ class Lane:
             yield queued
 
     def release(self) -> None:
-        """Drop every turn that is not claimed, and take none until `resume`; claimed ones finish."""
+        """Drop the turns that are not claimed, and take none until `resume`; claimed ones end."""
         self._generation += 1
         self._open = False
         for queued in self._ready:

@@ -26,7 +26,7 @@ class Draft(Wanted):
 
 
 def check(draft: Draft, *, now: datetime, limits: Mapping[str, int]) -> list[FieldError]:
-    """Everything wrong with a draft, each with a JSON pointer; `limits` are characters per channel."""
+    """All that is wrong with a draft, with JSON pointers; `limits` are characters per channel."""
     name = CHANNEL_NAMES.get(draft.channel)
     if name is None:
         return [FieldError("/channel", f"must be one of {', '.join(CHANNELS)}")]

@@ -1,4 +1,4 @@
-"""The notification: its channels, priorities and statuses, and what is stored and delivered of it."""
+"""The notification: its channels, priorities and statuses, and its shapes from draft to claim."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The relay: carries outbox entries to Kafka and forgets them once the broker has acknowledged them."""
+"""The relay: publishes outbox entries to Kafka and deletes them once the broker has them."""
 
 import asyncio
 import logging
@@ -64,7 +64,7 @@ class Relay:
         self._spawn(self._watch())
 
     def publish(self, entries: Sequence[OutboxEntry]) -> None:
-        """Publish committed entries that their lanes have room for, and hold the rest; returns at once."""
+        """Publish committed entries that their lanes admit, and hold the rest; returns at once."""
         if self._producer is None or self._closing:
             return
         going: list[OutboxEntry] = []
@@ -180,7 +180,7 @@ class Relay:
 
     async def _connected(self) -> AIOKafkaProducer:
         while True:
-            # Not idempotent: aiokafka never recovers from a failed batch then, and repeating is safe.
+            # Not idempotent: with it, aiokafka never recovers from a failed batch.
             producer = AIOKafkaProducer(
                 **self._kafka.options,
                 acks="all",
@@ -264,7 +264,7 @@ async def _traced(
 async def _produce(
     producer: AIOKafkaProducer, topic: str, record: Record
 ) -> "asyncio.Future[object]":
-    """Send one record; one that is too large (a dead letter) without its bytes, which its row has."""
+    """Send one record; a dead letter that is too large goes without its bytes: a row has them."""
     headers = list(record.headers)
     try:
         sent: asyncio.Future[object] = await producer.send(

@@ -150,7 +150,7 @@ class Windows:
         await self._learn()
 
     async def _read_held(self) -> None:
-        """Read whose entries are held; what is not confirmed, or came during the read, counts too."""
+        """Read whose entries are held; those not confirmed, or held during the read, count too."""
         async with self._one_reader:
             self._since_read = set(self._unconfirmed)
             self._held = await outbox.held_lanes(self._database) | self._since_read
@@ -172,7 +172,7 @@ class Windows:
             )
 
     async def release(self) -> list[OutboxEntry]:
-        """Take held entries for lanes that have room again, tenant by tenant; they are to be published."""
+        """Take held entries for lanes with room, tenant by tenant; they are to be published."""
         await self._read_held()
         if not self.stale:
             return []

@@ -1,4 +1,4 @@
-"""The decision trace of a notification: every decision of all sources in one order of time, and every provider call."""
+"""The trace of a notification: every decision in order of time, and every provider call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Accepting, as values: who asks, what became of each item, and how a repeated request is recognised."""
+"""Acceptance as values: who asks, what became of each item, what a repeated request is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

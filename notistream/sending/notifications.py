@@ -1,7 +1,4 @@
-"""Accept notifications: check, render as a check, commit in groups, hand to the relay.
-
-And read them back.
-"""
+"""Accept notifications: check, render as a check, commit in groups, hand to the relay."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Previews: what would become of a draft and why. Every stage is asked; nothing is sent or stored."""
+"""Previews: what would become of a draft and why. All stages are asked; nothing is sent."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -54,7 +54,7 @@ STOPS: Mapping[Status, Would] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What would happen and why, when it is looked at again, and what every stage says, in order."""
+    """What would happen and why, when it is next eligible, and what each stage says, in order."""
 
     would: Would
     reason: str
@@ -100,11 +100,11 @@ class Previews:
         return await self._judged(await self._check(draft, caller))
 
     async def resend(self, stored: StoredNotification) -> Preview:
-        """What sending it once more would come to, now and with the template version that it was accepted with."""
+        """What a resend would come to now, with the template version of the acceptance."""
         return await self._judged(_again(stored))
 
     async def text(self, stored: StoredNotification) -> Text | Unrenderable:
-        """What it says, rendered as delivery renders it, in the recipient's language of today."""
+        """Its text as delivery would render it now, in the recipient's present language."""
         new = _again(stored)
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         return await self._renderer.text(self._unsubscribe.known_to(_claimed(new, facts)))
