@@ -75,6 +75,8 @@ class Checks:
             except DatabaseUnavailable:
                 reason = "PostgreSQL was away when it was needed"
                 return attempt.stop(stage.name, Status.DEFERRED, reason, DATABASE_DELAY_S)
+            if verdict is PASSED:
+                continue
             if verdict.step is not None:
                 attempt.steps.append(verdict.step)
             if isinstance(verdict, Stopped):
