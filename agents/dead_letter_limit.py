@@ -1,4 +1,4 @@
-"""The stop before a burial: while DLQ_LIMIT is used up a lane takes nothing, so no topic is poured into the DLQ."""
+"""The limit on dead letters: while DLQ_LIMIT is used up, a lane stops until somebody has looked."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ LOOK_S = 0.05
 
 
 async def room(app: NotiStream, lane: Lane, channel: str) -> bool:
-    """Wait until the channel may bury one more; False where the lane was let go meanwhile.
+    """Wait until the channel may have one more dead letter; False where the lane was released.
 
-    The record stays unacknowledged, and so do those behind it: whatever makes so many bad has to be
-    looked at first.
+    The record stays unacknowledged, and so do those behind it: somebody has to look at what makes
+    so many bad.
     """
     limit = app.runtime.dead_letter_limits[channel]
     if limit.take(time.monotonic()):

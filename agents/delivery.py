@@ -1,4 +1,4 @@
-"""One agent per channel and priority: decode a record, put it into its lane, acknowledge in offset order."""
+"""One agent per channel and priority: decodes records and hands them to their lane, in order."""
 
 import logging
 from collections.abc import Callable
@@ -35,9 +35,9 @@ def _declare(app: NotiStream, channel: str, priority: Priority) -> None:
     async def deliver(stream: StreamT[bytes]) -> None:
         # Raw bytes and manual acknowledgement: a record that is refused by a serializer, or whose
         # body raises, would be acknowledged on its own.
-        async for event in app.manual(stream).events():
+        async for event in app.unacknowledged(stream).events():
             await receive(app, app.lanes[channel, priority], channel, event)
-            del event  # the lane holds it now, or has let it go
+            del event  # the lane holds it now, or has released it
 
     app.agent(
         app.raw_topic(lane_topic(channel, priority)),
@@ -67,19 +67,19 @@ async def open_wake_up(
 ) -> tuple[WakeUp, Callable[[], None]] | None:
     """The message of a record and what settles it.
 
-    None where it was buried, or let go for a rebalance.
+    None where it became a dead letter, or was released for a rebalance.
     """
-    if not await app.takes(event, lane):
+    if not await app.admits(event, lane):
         return None
-    settle = app.open_record(event)
+    settle = app.track(event)
     try:
         return decode_wake_up(event.message.value), settle
     except UndecodableError as exc:
-        await bury(app, lane, channel, event, reason=str(exc), settle=settle)
+        await dead_letter_record(app, lane, channel, event, reason=str(exc), settle=settle)
         return None
 
 
-async def bury(
+async def dead_letter_record(
     app: NotiStream,
     lane: Lane,
     channel: str,
@@ -88,9 +88,29 @@ async def bury(
     reason: str,
     settle: Callable[[], None],
 ) -> None:
-    """Keep an undecodable record as a dead letter, byte for byte, then go on."""
+    """Store an undecodable record as a dead letter, byte for byte, then settle it."""
+    record = _bad_record(channel, event, reason)
+
+    async def store() -> bool:
+        app.runtime.relay.publish(await dead_letters.store_record(app.runtime.database, record))
+        return True
+
+    if await dead_letter_limit.room(app, lane, channel) and await lane.persist(store, settle):
+        metrics.UNDECODABLE.labels(channel).inc()
+        log.warning(
+            "undecodable record stored as a dead letter",
+            extra={
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+                "reason": reason,
+            },
+        )
+
+
+def _bad_record(channel: str, event: EventT[bytes], reason: str) -> BadRecord:
     message = event.message
-    record = BadRecord(
+    return BadRecord(
         id=uuid7(),
         channel=channel,
         reason=f"undecodable: {reason}",
@@ -102,22 +122,6 @@ async def bury(
         headers=headers_of(message.headers),
     )
 
-    async def keep() -> bool:
-        app.runtime.relay.publish(await dead_letters.store_record(app.runtime.database, record))
-        return True
-
-    if await dead_letter_limit.room(app, lane, channel) and await lane.persist(keep, settle):
-        metrics.UNDECODABLE.labels(channel).inc()
-        log.warning(
-            "undecodable record buried",
-            extra={
-                "topic": record.topic,
-                "partition": record.partition,
-                "offset": record.offset,
-                "reason": reason,
-            },
-        )
-
 
 def traced(headers: object) -> tuple[str | None, int | None]:
     """The traceparent of a record and the time now, where its trace is sampled."""
@@ -126,6 +130,6 @@ def traced(headers: object) -> tuple[str | None, int | None]:
 
 
 def headers_of(headers: object) -> list[tuple[str, bytes | None]]:
-    """Headers of a record as Faust hands them over: a mapping, pairs, or nothing."""
+    """Headers of a record, which Faust hands over as a mapping, as pairs, or as nothing."""
     pairs = headers.items() if isinstance(headers, dict) else headers or ()
     return [(str(name), value) for name, value in pairs]  # type: ignore[attr-defined]

@@ -1,17 +1,15 @@
-"""The agent of the topic `events`: queues what webhook endpoints are to be told.
+"""The agent of the topic `events`: queues webhook deliveries; and the loop that sends them."""
 
-And the loop that tells them.
-"""
-
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
-from faust.types import EventT, StreamT
+from faust.types import EventT
 
-from notistream.agents.delivery import bury, headers_of
+from notistream.agents.delivery import dead_letter_record, headers_of
 from notistream.agents.maintenance import one_round
+from notistream.agents.storing import AT_ONCE, RecordStore, Settle, Store
 from notistream.app import NotiStream
 from notistream.db import webhook_deliveries
 from notistream.db.group_commit import GroupCommit
@@ -22,80 +20,58 @@ from notistream.kafka.records import EVENTS, NO_WEBHOOKS
 from notistream.observability import metrics
 
 log = logging.getLogger(__name__)
-AT_ONCE = 100
-BURIED_WITH = "in_app"
-"""The channel whose dead letters keep what cannot be decoded: events have none of their own."""
+STORED_WITH = "in_app"
+"""The channel whose dead letters take undecodable events: these have no topic of their own."""
 
 
 def declare(app: NotiStream) -> None:
-    """Declare the agent and the sender, before the app starts; an API process runs neither."""
-    queue = Queue(app)
-
-    async def tell(stream: StreamT[bytes]) -> None:
-        async for event in app.manual(stream).events():
-            await queue.receive(event)
-            del event
-
-    app.agent(app.raw_topic(EVENTS), name="events", concurrency=1)(tell)
+    """Declare the agent and the sender, before the app starts."""
+    store = WebhookQueue(app).record_store()
+    app.agent(app.raw_topic(EVENTS), name="events", concurrency=1)(store.consume)
 
     async def send_webhooks() -> None:
-        while not app.api_only and not app.should_stop:
+        while not app.should_stop:
             await one_round("webhooks", app.runtime.webhook_sender.step)
             await app.runtime.webhook_sender.rest()
 
     app.task(send_webhooks)
 
 
-class Queue:
-    """Turns records into webhook deliveries; up to AT_ONCE records share a statement."""
+class WebhookQueue:
+    """Turns records of events into webhook deliveries."""
 
     def __init__(self, app: NotiStream) -> None:
         self._app = app
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._committed: GroupCommit[tuple[UUID, Sequence[str]], bool] = GroupCommit(
             self._enqueue, max_size=AT_ONCE
         )
 
-    async def receive(self, event: EventT[bytes]) -> None:
-        """Begin to queue one record's events; waits for room, never raises.
+    def record_store(self) -> RecordStore:
+        """What the agent consumes with."""
+        return RecordStore(self._app, self._lane, self._read)
 
-        Acknowledged once they are stored.
-        """
-        lane = self._app.lanes[BURIED_WITH, Priority.LOW]
-        if not await self._app.takes(event, lane):
-            return
-        settle = self._app.open_record(event)
+    def _lane(self) -> Lane:
+        return self._app.lanes[STORED_WITH, Priority.LOW]
+
+    async def _read(self, event: EventT[bytes], settle: Settle) -> Store | None:
         if NO_WEBHOOKS in headers_of(event.message.headers):
             settle()
-            return
+            return None
         try:
-            told = decode_events(event.message.value)
-            lines = webhook_deliveries.lines(told)
+            events = decode_events(event.message.value)
+            lines = webhook_deliveries.lines(events)
         except ValueError as exc:
-            await bury(self._app, lane, BURIED_WITH, event, reason=str(exc), settle=settle)
-            return
+            await dead_letter_record(
+                self._app, self._lane(), STORED_WITH, event, reason=str(exc), settle=settle
+            )
+            return None
         if not lines:
             settle()
-            return
-        await self._room.acquire()  # what holds it gives up when the lanes are let go
-        if not lane.is_open:
-            self._room.release()
-            return
-        task = asyncio.get_running_loop().create_task(
-            self._keep(lane, told.tenant_id, lines, settle)
-        )
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+            return None
+        return partial(self._store, events.tenant_id, lines, settle)
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        self._room.release()
-
-    async def _keep(
-        self, lane: Lane, tenant_id: UUID, lines: Sequence[str], settle: Callable[[], None]
-    ) -> None:
-        await lane.persist(lambda: self._committed.submit((tenant_id, lines)), settle)
+    async def _store(self, tenant_id: UUID, lines: Sequence[str], settle: Settle) -> None:
+        await self._lane().persist(lambda: self._committed.submit((tenant_id, lines)), settle)
 
     async def _enqueue(self, records: Sequence[tuple[UUID, Sequence[str]]]) -> Sequence[bool]:
         database = self._app.runtime.database

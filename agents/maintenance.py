@@ -7,9 +7,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from notistream.app import NotiStream
-from notistream.db import channel_minutes
+from notistream.db import breakers, channel_minutes, pauses
+from notistream.db.breakers import OpenBreaker
 from notistream.errors import Unavailable
 from notistream.observability import metrics
 
@@ -35,27 +37,51 @@ RECEIPTS_S = 2.0
 
 
 def declare(app: NotiStream) -> None:
-    """Declare the tasks, before the app starts; an API process runs none of them."""
+    """Declare the tasks, before the app starts."""
+    runtime, control = app.runtime, OperatorControl(app)
+    database = runtime.database
     tasks: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
-        "scheduler": (SCHEDULER_S, lambda: app.runtime.upkeep.queue_due()),
-        "leases": (LEASES_S, lambda: app.runtime.upkeep.end_leases()),
-        "outbox": (OUTBOX_S, lambda: app.runtime.upkeep.republish()),
-        "idempotency": (KEYS_S, lambda: app.runtime.upkeep.forget_keys()),
-        "gauges": (GAUGES_S, lambda: app.runtime.gauges.measure()),
-        "slot": (SLOT_S, lambda: keep_slot(app)),
-        "release": (RELEASE_S, lambda: release(app)),
-        "operators": (OPERATORS_S, lambda: app.runtime.obey()),
-        "lanes": (LANES_S, lambda: park_overdue(app)),
-        "audit": (AUDIT_S, lambda: audit(app)),
-        "minutes": (MINUTES_S, lambda: channel_minutes.sample(app.runtime.database)),
-        "minutes_retention": (KEYS_S, lambda: channel_minutes.forget(app.runtime.database)),
-        "webhook_gauges": (GAUGES_S, lambda: app.runtime.webhook_sender.measure()),
-        "retention": (RETENTION_S, lambda: app.runtime.retention.keep()),
-        "receipts": (RECEIPTS_S, lambda: app.runtime.receipts.match_early()),
-        "replays": (REPLAYS_S, lambda: app.runtime.range_replays.step()),
+        "scheduler": (SCHEDULER_S, runtime.upkeep.queue_due),
+        "leases": (LEASES_S, runtime.upkeep.end_leases),
+        "outbox": (OUTBOX_S, runtime.upkeep.republish),
+        "idempotency": (KEYS_S, runtime.upkeep.forget_keys),
+        "gauges": (GAUGES_S, runtime.gauges.measure),
+        "slot": (SLOT_S, partial(keep_slot, app)),
+        "release": (RELEASE_S, partial(release, app)),
+        "operators": (OPERATORS_S, control.step),
+        "lanes": (LANES_S, partial(park_overdue, app)),
+        "audit": (AUDIT_S, partial(audit, app)),
+        "minutes": (MINUTES_S, partial(channel_minutes.sample, database)),
+        "minutes_retention": (KEYS_S, partial(channel_minutes.forget, database)),
+        "webhook_gauges": (GAUGES_S, runtime.webhook_sender.measure),
+        "retention": (RETENTION_S, runtime.retention.keep),
+        "receipts": (RECEIPTS_S, runtime.receipts.match_early),
+        "replays": (REPLAYS_S, runtime.range_replays.step),
     }
     for name, (every_s, work) in tasks.items():
         _declare(app, name, every_s, work)
+
+
+class OperatorControl:
+    """Applies what operators have paused, and reports which breakers are not closed."""
+
+    def __init__(self, app: NotiStream) -> None:
+        self._runtime = app.runtime
+        self._reported = True  # by a former process of this slot, perhaps
+
+    async def step(self) -> None:
+        """Look once."""
+        runtime = self._runtime
+        paused = await pauses.current(runtime.database)
+        runtime.admission.pause({(p.channel, p.provider): f"paused: {p}" for p in paused})
+        await runtime.pauses.catch_up(paused)
+        troubled = [
+            OpenBreaker(channel, provider, breaker.state.value, breaker.reason, breaker.blocked_s)
+            for channel, provider, breaker in runtime.admission.troubled()
+        ]
+        if troubled or self._reported:
+            await breakers.replace(runtime.database, runtime.settings.worker_slot, troubled)
+        self._reported = bool(troubled)
 
 
 def _declare(
@@ -63,7 +89,7 @@ def _declare(
 ) -> None:
     async def task() -> None:
         quiet = 0
-        while not app.api_only and not app.should_stop:
+        while not app.should_stop:
             done = await one_round(name, work)
             quiet = 0 if done else quiet + 1
             await asyncio.sleep(0 if done >= FULL else pause_s(every_s, quiet))
@@ -73,7 +99,7 @@ def _declare(
 
 
 def pause_s(every_s: float, quiet: int) -> float:
-    """Until the next round: longer after each that found nothing, up to half a second or the task's own pause."""
+    """Seconds to the next round: longer after each that found nothing, up to QUIET_S."""
     return max(every_s, min(QUIET_S, every_s * quiet / 10))
 
 
@@ -114,9 +140,8 @@ async def audit(app: NotiStream) -> None:
 
 async def keep_slot(app: NotiStream) -> None:
     """Hold the slot's lock; when another process has taken it over, this one must not go on."""
-    for _ in range(
-        SLOT_TRIES
-    ):  # after a broken connection the server may hold the old lock for a moment
+    # After a broken connection the server may hold the old lock for a moment.
+    for _ in range(SLOT_TRIES):
         if await app.slot.take():
             return
         await asyncio.sleep(1)

@@ -1,7 +1,7 @@
-"""One agent per channel for short waits: sets a timer, acknowledges, and queues the notification when it is due.
+"""One agent per channel for short waits: a timer enqueues the notification when it is due.
 
-The agent never sleeps, and the timers are only a fast path: `due_at` in PostgreSQL is the truth, and the
-scheduler finds what a lost timer would have queued.
+The agent never sleeps, and timers are only the fast path: `due_at` in PostgreSQL is the truth, and
+the scheduler finds what a lost timer would have enqueued.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def declare(app: NotiStream) -> None:
 
 def _declare(app: NotiStream, channel: str) -> None:
     async def retry(stream: StreamT[bytes]) -> None:
-        async for event in app.manual(stream).events():
+        async for event in app.unacknowledged(stream).events():
             await receive(app, channel, event)
             del event
 
@@ -52,7 +52,7 @@ async def receive(app: NotiStream, channel: str, event: EventT[bytes]) -> None:
 def set_timer(
     app: NotiStream, turn: Turn, delay_s: float, span: tracing.Spanning = tracing.NOTHING
 ) -> None:
-    """Queue the turn in `delay_s` seconds; a longer wait than expected is left to the scheduler."""
+    """Enqueue the turn in `delay_s` seconds; the scheduler takes waits that are too long."""
     if delay_s > LONGEST_S:
         span.end()
         return

@@ -1,4 +1,4 @@
-"""Watching this process: whether its partitions get on, and how late its event loop runs."""
+"""Watches this process: whether its partitions advance, and how late its event loop runs."""
 
 import asyncio
 import logging
@@ -18,10 +18,10 @@ GIVE_UP = 2
 
 
 def declare(app: NotiStream) -> None:
-    """Declare both tasks, before the app starts: the loop is watched in every role, partitions where there are any."""
+    """Declare both tasks: every role watches its loop, a worker its partitions too."""
 
     async def watch_partitions() -> None:
-        if app.settings.watchdog_s and not app.api_only:
+        if app.settings.watchdog_s and app.role == "worker":
             await watch(app, Progress(app.settings.watchdog_s))
 
     async def watch_loop() -> None:
@@ -32,14 +32,14 @@ def declare(app: NotiStream) -> None:
 
 
 async def watch(app: NotiStream, progress: Progress) -> None:
-    """Report partitions of this worker that stand still, and end the process where that does not pass."""
+    """Report partitions of this worker that stand still; end the process if that lasts."""
     loop = asyncio.get_running_loop()
     while not app.should_stop:
         await asyncio.sleep(LOOK_S)
         try:
             spans = own(app, await app.runtime.positions.unacknowledged())
         except KafkaUnavailable:
-            continue  # nobody gets on without it, and a restart would not help
+            continue  # no worker advances without it, and a restart would not help
         except Exception:
             log.exception("the watchdog could not look")
             continue
@@ -48,22 +48,20 @@ async def watch(app: NotiStream, progress: Progress) -> None:
         ]
         stalled = progress.stalled(spans, waits=waits, now=loop.time())
         metrics.STALLED.set(len(stalled))
-        for (topic, partition), seconds in stalled.items():
-            log.error(
-                "partition stalled",
-                extra={
-                    "topic": topic,
-                    "partition": partition,
-                    "seconds": round(seconds),
-                    "lag": spans[topic, partition].end - spans[topic, partition].begin,
-                },
-            )
+        for place, seconds in stalled.items():
+            _report(place, spans[place], seconds)
         if any(seconds >= GIVE_UP * app.settings.watchdog_s for seconds in stalled.values()):
             metrics.WATCHDOG_RESTARTS.inc()
             await app.crash(
                 RuntimeError("a partition was stalled; this process ends, to be started again")
             )
             return
+
+
+def _report(place: Place, span: Unacknowledged, seconds: float) -> None:
+    topic, partition = place
+    fields = {"topic": topic, "partition": partition, "seconds": round(seconds)}
+    log.error("partition stalled", extra={**fields, "lag": span.end - span.begin})
 
 
 def own(app: NotiStream, spans: Mapping[Place, Unacknowledged]) -> Mapping[Place, Unacknowledged]:
@@ -76,7 +74,7 @@ def own(app: NotiStream, spans: Mapping[Place, Unacknowledged]) -> Mapping[Place
 
 
 async def measure_loop() -> None:
-    """Say every five seconds how late the loop was at worst, and whenever it is asked how many tasks it has."""
+    """Measure how late the loop was at worst, every five seconds, and how many tasks it has."""
     loop = asyncio.get_running_loop()
     metrics.LOOP_TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     while True:

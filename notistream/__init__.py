@@ -1,3 +1,3 @@
 """NotiStream: a multi-channel notification service on Faust, Kafka and PostgreSQL."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -238,7 +238,7 @@ class Overloaded(Unavailable):
 
 
 class TooManyConnections(Unavailable):
-    """As many WebSockets are open as are allowed here; connect again later, or to another process."""
+    """No more WebSockets are allowed here; connect again later, or to another process."""
 
     code = "too_many_connections"
     retry_after_s = 5

@@ -1,14 +1,12 @@
-"""The process around the app: how it logs, what it does when it is ready, and that its end comes in time."""
+"""The process around the app: how it logs, what it does once ready, and that its stop ends."""
 
 import gc
 import logging
 import os
 import threading
-from signal import Signals
 from typing import Any
 
-import faust
-
+from notistream.compat.faust import Worker
 from notistream.observability import logs
 
 log = logging.getLogger(__name__)
@@ -17,34 +15,32 @@ STOP_SLACK_S = 8.0
 """After half a lease, in which claimed messages may finish."""
 
 
-class Process(faust.Worker):
-    """A worker process that logs our way."""
+class Process(Worker):
+    """A process that runs a NotiStream app."""
 
-    app: Any  # a NotiStream, which is built on this
+    app: Any  # a NotiStream, which imports this module
 
-    def _setup_logging(self) -> None:
+    def configure_logging(self) -> None:
+        """As the settings say."""
         settings = self.app.settings
         logs.configure_logging(form=settings.log_format, level=settings.log_level)
 
-    def _schedule_shutdown(self, signal: Signals) -> None:
-        """End in time also where Kafka is away, for whose word on leaving the group Faust waits without end."""
+    def on_shutdown_asked(self) -> None:
+        """End in time also while Kafka is away: Faust waits without limit for its answer."""
         end = threading.Timer(self.app.settings.lease_s / 2 + STOP_SLACK_S, _give_up)
         end.daemon = True
         end.start()
-        super()._schedule_shutdown(signal)
 
-    def _on_startup_end_spinner(self) -> None:
+    def on_ready(self) -> None:
+        """Say so, and keep the garbage collector from what is loaded: a look took it 75 ms."""
         gc.collect()
-        gc.freeze()  # what is loaded now stays: to look through it took 75 ms, in which nobody was served
-        log.info(
-            "ready",
-            extra={"role": "api" if self.app.api_only else "worker", "url": self.app.address},
-        )
+        gc.freeze()
+        log.info("ready", extra={"role": self.app.role, "url": self.app.address})
 
 
 def _give_up() -> None:
     log.error(
-        "the stop took too long, Kafka may be away: ended; the slot's next process takes over what"
-        " is claimed"
+        "the stop took too long, Kafka may be away: this process ends now; the next process of the"
+        " slot takes over what is claimed"
     )
     os._exit(1)

@@ -1,6 +1,7 @@
-"""Live figures per channel: how deliveries ended in the last windows of ten seconds, on this worker's partitions."""
+"""Live figures per channel: how deliveries ended in the last ten seconds, here on this worker."""
 
 import time
+from collections.abc import Callable
 
 from faust.types import EventT
 
@@ -16,7 +17,7 @@ GATHER_S = 1.0  # nobody waits for it
 class ChannelStats:
     """Counts endings by channel and status; a figure of a restarted worker goes on where it was."""
 
-    def __init__(self, table: WindowCounter, partitions: int) -> None:
+    def __init__(self, table: WindowCounter, partitions: Callable[[], int]) -> None:
         self._table = table
         self._partitions = partitions
 
@@ -34,7 +35,7 @@ class ChannelStats:
         return (
             sum(
                 self._table.look(partition, f"{partition}:{channel}:{status}", at)
-                for partition in range(self._partitions)
+                for partition in range(self._partitions())
             )
             / WINDOW_S
         )
@@ -45,4 +46,4 @@ def declare(app: NotiStream, write: Write) -> ChannelStats:
     table = add_table(
         app, WindowCounter(app, name=STATS_TABLE, window_s=WINDOW_S, gather_s=GATHER_S, write=write)
     )
-    return ChannelStats(table, app.settings.topic_partitions)
+    return ChannelStats(table, lambda: app.partitions)

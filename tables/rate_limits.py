@@ -1,6 +1,7 @@
-"""Usage per tenant, recipient and channel in wall-clock windows: what the recipient limit decides by.
+"""Usage per tenant, recipient and channel in wall-clock windows, for the recipient limit.
 
-The key is that of the stream (tenant and recipient), so that a recipient's counts live where its messages arrive.
+The key is that of the stream (tenant and recipient), so a recipient's counts live on the partition
+where its messages arrive.
 """
 
 from faust.types import EventT
@@ -19,7 +20,7 @@ class RecipientUsageTable:
         self._table = table
 
     def take(self, channel: str, origin: Origin, rate: Rate, now_s: float) -> Usage | None:
-        """See `delivery.ports.RecipientUsage`; looking and counting are one step."""
+        """See `delivery.ports.RecipientUsage`; it looks and counts in one step."""
         if not self._table.owns(_event(origin)):
             return None
         key = f"{channel}:{origin.key.decode(errors='replace')}"
@@ -33,7 +34,7 @@ class RecipientUsageTable:
         return usage
 
     async def kept(self, origin: Origin) -> bool:
-        """See `delivery.ports.RecipientUsage`; False also where the partition has moved meanwhile."""
+        """See `delivery.ports.RecipientUsage`; False too once the partition has moved."""
         return await self._table.kept() and self._table.owns(_event(origin))
 
 

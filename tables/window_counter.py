@@ -16,6 +16,7 @@ from faust import Table
 from faust.types import TP, EventT, TableT
 
 from notistream.app import NotiStream
+from notistream.compat import rocksdict
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,11 @@ ROCKSDB = {
     "target_file_size_base": 4 << 20,
     "block_cache_size": 2 << 20,
     "max_open_files": 64,
-}  # per partition: about 4 MB, and the indexes of open files. Larger ones were no faster, Faust's own take gigabytes
+}
+"""Per partition: about 4 MB, and the indexes of open files.
+
+Larger ones were no faster; Faust's own options take gigabytes.
+"""
 
 Write = Callable[[str, int, Sequence[tuple[bytes, bytes]]], Awaitable[int]]
 """Appends (key, value) records to a topic's partition, answers the offset of the last.
@@ -50,7 +55,6 @@ class WindowCounter(Table[Any, int]):
             app,
             name=name,
             default=int,
-            partitions=app.settings.topic_partitions,
             options={**ROCKSDB, "ttl": KEPT_WINDOWS * window_s},
             beacon=app.tables.beacon,
         )
@@ -60,20 +64,22 @@ class WindowCounter(Table[Any, int]):
         self._gather_s = gather_s
         self._write = write
         self._dirty: dict[int, dict[bytes, bytes]] = {}
-        self._burst: asyncio.Task[bool] | None = None  # that takes what is dirty
-        self._sent: asyncio.Task[bool] | None = None  # the one before it
+        self._burst: asyncio.Task[bool] | None = None
+        """Takes what is dirty."""
+        self._sent: asyncio.Task[bool] | None = None
+        """The burst before."""
         self._appends: set[asyncio.Task[None]] = set()
         self._owned: tuple[int, frozenset[int]] = (-1, frozenset())
 
     def count(self, partition: int, key: str, at: float, *, add: int = 0) -> int:
-        """What was counted of a key in the window that holds `at` (seconds since 1970), after adding to it.
+        """Add to the count of a key in the window of `at` (seconds since 1970); the new count.
 
-        Only for partitions that are this worker's: see `owns`. Goes straight to the partition's RocksDB, because a
+        Only for partitions that are this worker's: see `owns`. Uses the partition's RocksDB: a
         `Table` would look a key up four times and encode it as often.
         """
         begin = int(at // self._window_s) * self._window_s
         name = orjson.dumps([key, [begin, begin + self._window_s]])
-        store = cast("Any", self.data)._db_for_partition(partition)  # noqa: SLF001
+        store = rocksdict.partition_store(self.data, partition)
         counted = int(store.get(name) or 0) + add
         if add:
             value = b"%d" % counted
@@ -83,8 +89,7 @@ class WindowCounter(Table[Any, int]):
 
     def look(self, partition: int, key: str, at: float) -> int:
         """What was counted of a key in one of this worker's partitions; 0 for those of others."""
-        opened = cast("Any", self.data)._dbs  # noqa: SLF001
-        return self.count(partition, key, at) if partition in opened else 0
+        return self.count(partition, key, at) if rocksdict.is_open(self.data, partition) else 0
 
     def owns(self, event: EventT[bytes]) -> bool:
         """Whether the event's partition is still this worker's.
@@ -97,7 +102,7 @@ class WindowCounter(Table[Any, int]):
         return message.partition in self._partitions(generation)
 
     def _partitions(self, generation: int) -> frozenset[int]:
-        """This worker's partitions of the table, which are the same for a whole generation of the group."""
+        """This worker's partitions of the table; a generation of the group never changes them."""
         if self._owned[0] != generation:
             topic = self.changelog_topic_name
             actives = self._notistream.assignor.assigned_actives()

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from notistream.commands.seed import seed_demo
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from tests import nursery
 from tests.collector import Collector, collector
 from tests.receiver import Receiver, receiver
@@ -151,7 +151,7 @@ class Stack:
         """As `notistream seed --demo`, without a process of its own: most of the suite's stacks
         begin so.
         """
-        database = await open_database(self.database_url, size=2, name="seed")
+        database = Database(self.database_url, size=2, name="seed")
         try:
             await seed_demo(database)
         finally:

@@ -20,7 +20,7 @@ from benchmarks import topics
 from benchmarks.product import Site
 from benchmarks.size.questions import known, questions, statements
 from benchmarks.size.rows import fill
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.local.services import attach_or_start
 from notistream.settings.reading import load_settings
 
@@ -111,7 +111,7 @@ async def _ask(site: FilledSite, http: aiohttp.ClientSession, requests: int) -> 
     figures: Figures = {}
     for name, path in paths.items():
         figures[name] = await _timed(partial(_get, http, site.api.url, path), requests)
-    database = await open_database(site.database_url, size=2, name="size")
+    database = Database(site.database_url, size=2, name="size")
     try:
         for name, statement in statements(database).items():
             figures[name] = await _timed(statement, requests)

@@ -1,76 +1,37 @@
-"""A client of the HTTP API, blocking and awaited.
+"""The former import path of the Python client, which is the package `notistream_client` now.
 
-It knows nothing of the server, and loads nothing of it.
+Each name and each module here is the one of `notistream_client`, not a copy.
 """
 
+import sys
+import warnings
+from typing import Any
+
 try:
-    from notistream.client.answers import (
-        Batch,
-        BatchAccepted,
-        Notification,
-        Page,
-        Preview,
-        Problem,
-        StatusUpdate,
-        Trace,
-    )
-    from notistream.client.clients import AsyncClient, Client
-    from notistream.client.errors import (
-        ApiError,
-        ClientError,
-        Conflict,
-        InvalidRequest,
-        InvalidSignature,
-        NotFound,
-        TokenExpired,
-        TooManyRequests,
-        Unauthorized,
-        Unavailable,
-        UnexpectedAnswer,
-        Unreachable,
-    )
-    from notistream.client.records import InboxMessage, Preferences, Recipient, Template, Webhook
-    from notistream.client.retries import NO_RETRIES, Retries
-    from notistream.client.signature import verify
-    from notistream.client.streams import START
+    import notistream_client
+    from notistream_client import *  # noqa: F403 - whatever the client offers
+    from notistream_client import __all__ as __all__
 except ModuleNotFoundError as exc:
-    missing = (exc.name or "").partition(".")[0]
-    if missing not in {"httpx", "websockets"}:
+    if exc.name != "notistream_client":
         raise
     raise ImportError(
-        f"notistream.client needs {missing}: pip install 'notistream[client]'", name=missing
+        "the Python client is a distribution of its own: pip install notistream-client"
+        " (in a checkout: pip install ./clients/python), then import notistream_client",
+        name=exc.name,
     ) from exc
 
-__all__ = [
-    "NO_RETRIES",
-    "START",
-    "ApiError",
-    "AsyncClient",
-    "Batch",
-    "BatchAccepted",
-    "Client",
-    "ClientError",
-    "Conflict",
-    "InboxMessage",
-    "InvalidRequest",
-    "InvalidSignature",
-    "NotFound",
-    "Notification",
-    "Page",
-    "Preferences",
-    "Preview",
-    "Problem",
-    "Recipient",
-    "Retries",
-    "StatusUpdate",
-    "Template",
-    "TokenExpired",
-    "TooManyRequests",
-    "Trace",
-    "Unauthorized",
-    "Unavailable",
-    "UnexpectedAnswer",
-    "Unreachable",
-    "Webhook",
-    "verify",
-]
+warnings.warn(
+    "notistream.client has moved: import notistream_client instead",
+    DeprecationWarning,
+    stacklevel=2,
+)
+
+# `import notistream.client.signature` then finds the loaded module. To load it again would make a
+# second set of classes, which `except` and `isinstance` would not recognise.
+for _name, _module in tuple(sys.modules.items()):
+    if _name.startswith("notistream_client."):
+        sys.modules[_name.replace("notistream_client", __name__, 1)] = _module
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(notistream_client, name)

@@ -69,6 +69,7 @@ AROUND = (
         "`migrations/`",
         "the schema, up and down; `make generate` makes [db-schema.md](db-schema.md) of it",
     ),
+    ("`clients/python/`", "the Python client, a distribution of its own: [client.md](client.md)"),
     (
         "`tests/unit/`",
         "needs nothing: decisions as tables, the web layer on fakes, the laws of this repository",

@@ -83,13 +83,12 @@ def _findings() -> Iterator[Finding]:
 
 
 async def _of_services(settings: Settings) -> list[Finding]:
-    wanted = topics.specs(settings)
     return [
         *[finding async for finding in diagnosis.of_database(settings.database_url or "")],
         *[
             finding
             async for finding in diagnosis.of_kafka(
-                settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted)
+                settings, report=lambda: topics.report(settings.kafka, settings)
             )
         ],
     ]

@@ -1,6 +1,6 @@
 """`notistream api` and `notistream worker`: the two roles of the app."""
 
-import os
+from typing import Literal
 
 import click
 import uvloop
@@ -16,30 +16,32 @@ from notistream.settings.model import PREFIX, Settings
 def api() -> None:
     """Serve the HTTP API on HOST:PORT; runs no agents, and answers while Kafka is away."""
     with settings_with_services() as settings:
-        _run(settings, serve_only=True)
+        port_refusal = ports.refusal(settings.host, settings.port, setting=f"{PREFIX}PORT")
+        _run(settings, "api", port_refusal)
 
 
 @click.command()
 def worker() -> None:
     """Deliver: run the agents, the scheduler and the sweeper of one worker slot."""
     with settings_with_services() as settings:
-        _run(settings, serve_only=False)
+        name = f"{PREFIX}WORKER_PORT"
+        port_refusal = ports.refusal(settings.host, settings.metrics_port, setting=name)
+        if port_refusal:
+            slot = f"{PREFIX}WORKER_SLOT={settings.worker_slot + 1}"
+            port_refusal = f"{port_refusal}; for one more worker, {slot}"
+        _run(settings, "worker", port_refusal)
 
 
-def _run(settings: Settings, *, serve_only: bool) -> None:
+def _run(settings: Settings, role: Literal["api", "worker"], port_refusal: str | None) -> None:
     # Before Faust starts, which would show what is wrong as a traceback.
     read_all(settings)
-    port, name = (settings.port, "PORT") if serve_only else (settings.metrics_port, "WORKER_PORT")
-    if why := ports.refusal(settings.host, port, setting=PREFIX + name):
-        slot = f"{PREFIX}WORKER_SLOT={settings.worker_slot + 1}"
-        raise Misconfigured(why if serve_only else f"{why}; for one more worker, {slot}")
-    _export(settings)
+    if port_refusal:
+        raise Misconfigured(port_refusal)
     uvloop.install()
-    # Building the app reads the settings that were exported just now.
-    from notistream.main import app  # noqa: PLC0415
+    # Loads every room of the product.
+    from notistream.main import create_app  # noqa: PLC0415
 
-    if serve_only:
-        app.serve_only()
+    app = create_app(settings, role)
     try:
         app.Worker(
             loglevel=settings.log_level, redirect_stdouts=False, quiet=True
@@ -48,8 +50,3 @@ def _run(settings: Settings, *, serve_only: bool) -> None:
         if app.refusal is not None:
             raise app.refusal from None
         raise
-
-
-def _export(settings: Settings) -> None:
-    os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url or ""
-    os.environ[f"{PREFIX}KAFKA_BROKERS"] = settings.kafka_brokers or ""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import click
 
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import Database
 from notistream.settings.model import Settings
 from notistream.settings.reading import load_settings
 
@@ -33,11 +33,8 @@ def settings_with_services() -> Iterator[Settings]:
         database_url=settings.database_url,
         kafka_brokers=settings.kafka_brokers,
     ) as endpoints:
-        yield settings.model_copy(
-            update={
-                "database_url": endpoints.database_url,
-                "kafka_brokers": endpoints.kafka_brokers,
-            }
+        yield load_settings(
+            database_url=endpoints.database_url, kafka_brokers=endpoints.kafka_brokers
         )
 
 
@@ -46,7 +43,7 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[R]]) 
 
     async def run() -> R:
         assert settings.database_url is not None
-        database = await open_database(settings.database_url, size=2, name="notistream-cli")
+        database = Database(settings.database_url, size=2, name="notistream-cli")
         try:
             return await work(database)
         finally:

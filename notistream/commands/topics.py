@@ -14,7 +14,8 @@ from notistream.kafka import topics as kafka_topics
 from notistream.settings.model import Settings
 
 PATIENCE_S = 3.0
-NEXT = """Now set NOTISTREAM_TOPIC_PARTITIONS={count} for every process, restart the API, then start the workers.
+NEXT = """If NOTISTREAM_TOPIC_PARTITIONS is set, set NOTISTREAM_TOPIC_PARTITIONS={count} for every process.
+Restart the API, then start the workers.
 Recipients who have moved to another partition: their limits begin anew, and what still waits for them on the old one
 may come after what is sent from now on."""
 
@@ -34,9 +35,9 @@ def topics(count: int | None) -> None:
     """Create missing topics; fails where one has other partitions or replicas than configured."""
     with settings_with_services() as settings:
         if count is None:
-            wanted = kafka_topics.specs(settings)
-            created = asyncio.run(kafka_topics.ensure(settings.kafka, wanted))
-            click.echo(f"{len(created)} topics created, {len(wanted) - len(created)} were there")
+            found = asyncio.run(kafka_topics.ensure(settings.kafka, settings))
+            created = len(found.names)
+            click.echo(f"{created} topics created, {found.topics - created} were there")
             return
         grown = with_database(settings, lambda database: _grow(settings, database, count))
     if not grown:
@@ -55,7 +56,7 @@ async def _grow(settings: Settings, database: Database, count: int) -> int:
         raise Conflict(
             f"stop the workers first: {', '.join(f'slot {slot}' for slot in running)} still runs"
         )
-    wanted = kafka_topics.specs(settings.model_copy(update={"topic_partitions": count}))
+    wanted = kafka_topics.specs(settings, count)
     grown = await kafka_topics.grow(settings.kafka, wanted, group=settings.topic_prefix)
     if grown:
         await audit_log.record(

@@ -91,7 +91,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def examine(runtime: Runtime) -> Sequence[Finding]:
     """All checks side by side, none of them for longer than a quarter of a minute."""
-    settings, wanted = runtime.settings, topics.specs(runtime.settings)
+    settings = runtime.settings
 
     async def database() -> Sequence[Finding]:
         return [finding async for finding in diagnosis.of_database(settings.database_url or "")]
@@ -100,7 +100,7 @@ async def examine(runtime: Runtime) -> Sequence[Finding]:
         return [
             finding
             async for finding in diagnosis.of_kafka(
-                settings, topics=len(wanted), faults=lambda: topics.faults(settings.kafka, wanted)
+                settings, report=lambda: topics.report(settings.kafka, settings)
             )
         ]
 

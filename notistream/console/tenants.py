@@ -15,6 +15,7 @@ from notistream.console.rendering import OPERATOR, done, page
 from notistream.console.sessions import FORM
 from notistream.console.tenant_field import chosen
 from notistream.console.tenant_shown import id_of
+from notistream.db import stats
 from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
 from notistream.web.server.context import RUNTIME
@@ -84,7 +85,7 @@ async def _one(request: web.Request, status: int = 200, **said: object) -> web.R
         keys=keys[:SIZE],
         older=older,
         first=before is None,
-        totals=await runtime.channel_totals(tenant_id),
+        totals=await stats.channel_totals(runtime.database.of(tenant_id), tenant_id),
         kinds=KINDS,
         overlaps=OVERLAPS,
         state=state,

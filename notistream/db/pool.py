@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -69,10 +70,34 @@ class Statements(ABC):
 
 
 class Database(Statements):
-    """A pool that connects when it is first used, so that a process starts without PostgreSQL."""
+    """A pool of at most `size` connections, opened at its first use.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    So a process starts without PostgreSQL. `name` is what pg_stat_activity shows.
+    """
+
+    def __init__(
+        self, url: str, *, size: int, name: str, planning: Mapping[str, str] = PLANNING
+    ) -> None:
+        self._create = partial(
+            asyncpg.create_pool,
+            url,
+            min_size=0,
+            max_size=size,
+            timeout=ACQUIRE_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            init=use_json,
+            server_settings={"application_name": name, **planning},
+            max_inactive_connection_lifetime=60,
+            reset=_nothing_to_reset,
+        )
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+
+    async def _opened(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await self._create()
+            return self._pool
 
     async def _fetch(self, query: str, args: Sequence[Any]) -> Sequence[asyncpg.Record]:
         async with self._connection() as connection:
@@ -107,13 +132,16 @@ class Database(Statements):
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            pool = self._pool or await self._opened()
+            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
         except UNAVAILABLE as exc:
             raise DatabaseUnavailable from exc
 
     async def close(self) -> None:
         """Close after at most a few seconds, even where a connection hangs."""
+        if self._pool is None:
+            return
         try:
             await asyncio.wait_for(self._pool.close(), timeout=5)
         except TimeoutError:
@@ -148,27 +176,6 @@ async def _roll_back(connection: Any) -> None:
     except BaseException:
         connection.terminate()
         raise
-
-
-async def open_database(
-    url: str, *, size: int, name: str, planning: Mapping[str, str] = PLANNING
-) -> Database:
-    """A Database of at most `size` connections, named `name` in pg_stat_activity.
-
-    Never waits for PostgreSQL.
-    """
-    pool = await asyncpg.create_pool(
-        url,
-        min_size=0,
-        max_size=size,
-        timeout=ACQUIRE_TIMEOUT_S,
-        command_timeout=COMMAND_TIMEOUT_S,
-        init=use_json,
-        server_settings={"application_name": name, **planning},
-        max_inactive_connection_lifetime=60,
-        reset=_nothing_to_reset,
-    )
-    return Database(pool)
 
 
 async def _nothing_to_reset(_connection: Any) -> None:

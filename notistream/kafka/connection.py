@@ -1,4 +1,4 @@
-"""How every client of ours reaches Kafka: where the brokers are, over TLS or not, and who we say we are."""
+"""The connection to Kafka: where the brokers are, over TLS or not, and who we log in as."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -155,7 +155,7 @@ def _present(context: ssl.SSLContext, access: ConnectionOptions) -> None:
 
 
 def _refuse_idle(given: dict[str, Any], protocol: Protocol, good: Protocol) -> None:
-    """What would not be used was meant to be: without this a forgotten protocol would speak in the clear."""
+    """Refuse what would not be used: else a forgotten protocol would send it all in the clear."""
     if idle := [name for name, value in given.items() if value]:
         raise ValueError(
             f"NOTISTREAM_KAFKA_{idle[0]} is set, but NOTISTREAM_KAFKA_SECURITY_PROTOCOL={protocol}"

@@ -1,7 +1,8 @@
-"""Fetch sessions (Kafka's KIP-227) for aiokafka, which names every partition in each fetch and gets each answered.
+"""Fetch sessions (Kafka's KIP-227), which aiokafka does not have: each fetch names all partitions.
 
-A worker reads 168 partitions, of which one or two have something new at a time: to write and read them all took most of
-what a fetch costs, here and in the broker. In a session the broker remembers what is fetched, and only changes travel.
+A worker reads some hundred partitions, of which one or two have something new at a time. To write
+and read them all was most of what a fetch cost, here and in the broker. In a session the broker
+remembers what is fetched, and only changes travel.
 """
 
 import asyncio
@@ -10,13 +11,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.protocol.fetch import FetchRequest, FetchRequestStruct
+from aiokafka.protocol.fetch import FetchRequest
 
-SESSIONS_SINCE = 7
-"""The version of the fetch request that has them."""
+from notistream.compat.aiokafka import SessionFetch
+
 CALM_AFTER = 100
+"""So many fetches in a row that asked for the same and found nothing make a session calm."""
 CALM_WAIT_MS = 500
-"""How long a broker may keep a fetch, after so many in a row that asked for the same and found nothing."""
+"""How long a broker may hold a fetch of a calm session."""
 
 Partition = tuple[str, int]
 Place = tuple[int, int]
@@ -27,7 +29,7 @@ Place = tuple[int, int]
 class Changes:
     """What the broker is to learn with the next fetch.
 
-    Epoch 0 begins a session, in place of `id` if it has one.
+    Epoch 0 begins a session, in place of `id` if that is one.
     """
 
     id: int
@@ -37,7 +39,7 @@ class Changes:
 
 
 class Session:
-    """What one broker remembers of this consumer's fetches, as far as its answers have told."""
+    """What one broker remembers of this consumer's fetches, as far as its answers have shown."""
 
     def __init__(self) -> None:
         self._id = 0
@@ -46,15 +48,12 @@ class Session:
         self._alike = 0
 
     @property
-    def calm(self) -> bool:
-        """Whether nothing has come or changed for a while: what comes next is the broker's, which answers at once."""
+    def is_calm(self) -> bool:
+        """Whether nothing has come or changed for a while; news are still answered at once."""
         return self._alike >= CALM_AFTER
 
     def changes(self, wanted: Mapping[Partition, Place]) -> Changes:
-        """What to send so that exactly `wanted` is fetched.
-
-        Its answer must be told before the next.
-        """
+        """What to send so that exactly `wanted` is fetched; call `answered` before the next."""
         known = self._known if self._epoch else {}
         fetched = {tp: place for tp, place in wanted.items() if known.get(tp) != place}
         forgotten = [tp for tp in known if tp not in wanted]
@@ -63,9 +62,9 @@ class Session:
         return Changes(self._id, self._epoch, fetched, forgotten)
 
     def answered(self, session_id: int, error_code: int, *, news: bool) -> None:
-        """Its answer: 0 where it keeps no session, an error where it lost this one.
+        """Note the broker's answer.
 
-        `news`: of any partition.
+        Id 0: it keeps no session. An error: it lost this one. `news`: a partition had something.
         """
         if news:
             self._alike = 0
@@ -79,46 +78,17 @@ class Session:
         self._epoch = 0
 
 
-class _Incremental(FetchRequest):  # type: ignore[misc] # aiokafka's types are not read
-    """A fetch within a session; for a broker that is too old for them, the whole one."""
-
-    def __init__(self, whole: FetchRequest, changes: Changes, *, calm: bool) -> None:
-        self.__dict__.update(whole.__dict__)
-        self._changes = changes
-        if calm:
-            self._max_wait_ms = CALM_WAIT_MS
-
-    def build(self, request_struct_class: type[FetchRequestStruct]) -> FetchRequestStruct:
-        if request_struct_class.API_VERSION < SESSIONS_SINCE:
-            return super().build(request_struct_class)
-        self._topics = [
-            (topic, [(partition, *place) for partition, place in places])
-            for topic, places in _by_topic(
-                (tp, place) for tp, place in self._changes.fetched.items()
-            )
-        ]
-        built: Any = super().build(request_struct_class)
-        built.session_id, built.session_epoch = self._changes.id, self._changes.epoch
-        built.forgotten_topics_data = [
-            (topic, [partition for partition, _ in partitions])
-            for topic, partitions in _by_topic((tp, None) for tp in self._changes.forgotten)
-        ]
-        return built
-
-
-def _by_topic(
-    items: Iterable[tuple[Partition, Any]],
-) -> Iterable[tuple[str, list[tuple[int, Any]]]]:
-    topics: dict[str, list[tuple[int, Any]]] = defaultdict(list)
+def _by_topic(items: Iterable[tuple[Partition, Any]]) -> list[tuple[str, list[Any]]]:
+    topics: dict[str, list[Any]] = defaultdict(list)
     for (topic, partition), value in items:
-        topics[topic].append((partition, value))
-    return topics.items()
+        topics[topic].append(partition if value is None else (partition, *value))
+    return list(topics.items())
 
 
 class FetchSessions:
-    """Stands before the `send` of an aiokafka client; every broker has a session of its own.
+    """Replaces the `send` of an aiokafka client; every broker has a session of its own.
 
-    There is one fetch per broker at a time, so the answer is always that to the last changes.
+    A client has one fetch per broker at a time, so each answer belongs to the last changes sent.
     """
 
     def __init__(self, send: Callable[..., Awaitable[Any]]) -> None:
@@ -126,10 +96,7 @@ class FetchSessions:
         self._sessions: dict[int, Session] = defaultdict(Session)
 
     async def send(self, node_id: int, request: Any, **options: Any) -> Any:
-        """As `AIOKafkaClient.send`.
-
-        The answer to a fetch has only those partitions of which there is something new.
-        """
+        """As `AIOKafkaClient.send`; the answer to a fetch holds only partitions with news."""
         if not isinstance(request, FetchRequest):
             return await self._send(node_id, request, **options)
         session = self._sessions[node_id]
@@ -138,11 +105,9 @@ class FetchSessions:
             for topic, partitions in request.topics
             for partition, offset, most in partitions
         }
-        changes = session.changes(wanted)
+        fetch = _fetch(request, session.changes(wanted), calm=session.is_calm)
         try:
-            response = await self._send(
-                node_id, _Incremental(request, changes, calm=session.calm), **options
-            )
+            response = await self._send(node_id, fetch, **options)
         except (Exception, asyncio.CancelledError):
             session.lost()
             raise
@@ -152,3 +117,13 @@ class FetchSessions:
             news=bool(response.topics),
         )
         return response
+
+
+def _fetch(whole: FetchRequest, changes: Changes, *, calm: bool) -> SessionFetch:
+    return SessionFetch(
+        whole,
+        (changes.id, changes.epoch),
+        _by_topic(changes.fetched.items()),
+        _by_topic((tp, None) for tp in changes.forgotten),
+        wait_ms=CALM_WAIT_MS if calm else None,
+    )

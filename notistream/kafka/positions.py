@@ -1,4 +1,4 @@
-"""Where our consumer group is on Kafka: per lane how far it has come, and since when the oldest record waits."""
+"""Where our consumer group is on Kafka: how far each lane is, and how old its oldest record is."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 
 from notistream.errors import KafkaUnavailable
+from notistream.kafka import clients
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import LANES, lane_topic
 
 TIMEOUT_S = 5.0
 BEGINNINGS_KEPT_S = 10.0
-REQUEST_TIMEOUT_MS = 5_000
 COORDINATOR_RETRY_S = 0.2
 RECORDS_AT_ONCE = 1000
 FETCHED_AT_ONCE = 8 * 1024 * 1024
@@ -45,14 +45,14 @@ class LanePosition:
 
 @dataclass(frozen=True, slots=True)
 class Unacknowledged:
-    """The records of a partition from `begin` (the next to be acknowledged) up to, not including, `end`."""
+    """Records of a partition: from `begin`, the next to be acknowledged, to before `end`."""
 
     begin: int
     end: int
 
 
 class Positions:
-    """Keeps its clients open; each question costs two round trips. Opened again after an error."""
+    """Answers with two round trips to Kafka; keeps its clients open, reopens them after errors."""
 
     def __init__(self, *, kafka: Kafka, prefix: str, group: str) -> None:
         self._kafka = kafka
@@ -117,7 +117,9 @@ class Positions:
     async def read(
         self, spans: Mapping[Place, Unacknowledged], wanted: set[Place]
     ) -> AsyncGenerator[tuple[Place, Sequence[ConsumerRecord]], None]:
-        """Records of the spans in portions, until `wanted` is empty: the caller may take a place out, its end does.
+        """Read the records of the spans, in portions, until `wanted` is empty.
+
+        The caller may take a place out of `wanted`; reaching the end of its span does so too.
 
         Raises:
             KafkaUnavailable: no answer, or a record did not arrive in time.
@@ -141,7 +143,7 @@ class Positions:
         self, consumer: AIOKafkaConsumer
     ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
         got: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(
-            timeout_ms=REQUEST_TIMEOUT_MS, max_records=RECORDS_AT_ONCE
+            timeout_ms=clients.REQUEST_TIMEOUT_MS, max_records=RECORDS_AT_ONCE
         )
         if not got:
             raise KafkaUnavailable(f"Kafka at {self._kafka} gave no record in time")
@@ -180,7 +182,7 @@ class Positions:
 
 
 class _Clients:
-    """The open clients and what they have learnt: the partitions, the group's coordinator, the beginnings."""
+    """The open clients, with the partitions, the coordinator and the beginnings they have found."""
 
     def __init__(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str) -> None:
         self.admin = admin
@@ -212,9 +214,8 @@ class _Clients:
         ] = await self.admin.list_consumer_group_offsets(
             self._group, self._coordinator if known else await self._find_coordinator()
         )
-        if (
-            not found and known
-        ):  # a broker that is no longer the coordinator gives an empty answer, not an error
+        # A broker that is no longer the coordinator gives an empty answer, not an error.
+        if not found and known:
             self._coordinator = None
             return await self._committed()
         return found
@@ -223,9 +224,8 @@ class _Clients:
         while True:
             try:
                 self._coordinator = int(await self.admin.find_coordinator(self._group))
-            except (
-                GroupCoordinatorNotAvailableError
-            ):  # a new broker makes its offsets topic when it is first asked
+            except GroupCoordinatorNotAvailableError:
+                # A new broker makes its offsets topic when it is first asked.
                 await asyncio.sleep(COORDINATOR_RETRY_S)
             else:
                 return self._coordinator
@@ -237,26 +237,24 @@ class _Clients:
 
 
 async def _open(kafka: Kafka, prefix: str, group: str) -> _Clients:
-    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=REQUEST_TIMEOUT_MS)
-    clients = _Clients(admin, _consumer(kafka), group)
+    admin = clients.admin(kafka)
+    opened = _Clients(admin, _consumer(kafka), group)
     try:
-        await clients.admin.start()
-        await clients.consumer.start()
-        clients.partitions = await _partitions(admin, prefix)
+        await opened.admin.start()
+        await opened.consumer.start()
+        opened.partitions = await _partitions(admin, prefix)
         # Side by side, because a consumer learns one topic per question and waits after each.
         await asyncio.gather(
-            *(clients.consumer.end_offsets([tp]) for tp in clients.partitions if tp.partition == 0)
+            *(opened.consumer.end_offsets([tp]) for tp in opened.partitions if tp.partition == 0)
         )
     except BaseException:
-        await clients.close()
+        await opened.close()
         raise
-    return clients
+    return opened
 
 
 async def _partitions(admin: AIOKafkaAdminClient, prefix: str) -> list[TopicPartition]:
-    # None: of all topics. Asking for one by name could create it with the broker's own number of
-    # partitions.
-    topics = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(None)}
+    topics = {t["topic"]: t["partitions"] for t in await clients.described_topics(admin)}
     names = [f"{prefix}.{lane_topic(channel, priority)}" for channel, priority in LANES]
     if missing := [name for name in names if name not in topics]:
         raise KafkaUnavailable(
@@ -266,11 +264,9 @@ async def _partitions(admin: AIOKafkaAdminClient, prefix: str) -> list[TopicPart
 
 
 def _consumer(kafka: Kafka) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        **kafka.options,
-        group_id=None,
-        enable_auto_commit=False,
+    return clients.consumer(
+        kafka,
         auto_offset_reset="earliest",
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        request_timeout_ms=clients.REQUEST_TIMEOUT_MS,
         fetch_max_bytes=FETCHED_AT_ONCE,
     )

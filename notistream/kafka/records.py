@@ -31,7 +31,7 @@ def retry_topic(channel: str) -> str:
 
 
 def changelog_topic(table: str) -> str:
-    """Topic that a table is rebuilt from, with Faust's own name for it: after the prefix comes a dash, not a dot."""
+    """Topic that a table is rebuilt from; Faust puts a dash, not a dot, after the prefix."""
     return f"{table}-changelog"
 
 
@@ -274,7 +274,7 @@ class Record:
 
     @property
     def payload(self) -> bytes | None:
-        """What is produced: the client refuses a record that has neither key nor value, so that gets no bytes."""
+        """What is produced: clients refuse a record without key and value, so that gets b""."""
         return b"" if self.key is None and self.value is None else self.value
 
 

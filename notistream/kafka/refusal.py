@@ -1,4 +1,4 @@
-"""Why Kafka does not let us in, in words, with what to do about it: clients say only that no broker would."""
+"""Why Kafka refuses us, in words, with the remedy: clients say only that no broker let them in."""
 
 import asyncio
 import ssl
@@ -34,7 +34,7 @@ class Refusal:
 
 
 async def refusal(kafka: Kafka) -> Refusal | None:
-    """What the brokers say to a client of ours, asked in turn: None when one lets it in, else the last refusal."""
+    """Ask the brokers in turn to let us in: None once one does, else the last refusal."""
     found = Refusal("no broker is named", "set NOTISTREAM_KAFKA_BROKERS, for example kafka:9092")
     for host, port, _ in collect_hosts(kafka.brokers, randomize=False):
         try:
@@ -80,11 +80,8 @@ def _unspoken(place: str, kafka: Kafka, error: BaseException) -> Refusal:
 
 
 def _closed(place: str, kafka: Kafka, error: BaseException) -> Refusal:
-    own = (
-        ""
-        if not kafka.tls
-        else ", NOTISTREAM_KAFKA_CERTIFICATE_FILE where it asks for a certificate"
-    )
+    wanted = ", NOTISTREAM_KAFKA_CERTIFICATE_FILE where it asks for a certificate"
+    own = wanted if kafka.tls else ""
     return Refusal(
         f"{place} is not reachable: it ended a conversation in {kafka.protocol} ({error})",
         f"set NOTISTREAM_KAFKA_SECURITY_PROTOCOL to what this port of the broker speaks{own}",
@@ -109,7 +106,7 @@ def _unsupported(place: str, kafka: Kafka, error: BaseException) -> Refusal:
     )
 
 
-# In this order: each is of a kind that a later one would take as well.
+# The order counts: each kind is also of a later one's kind.
 MEANINGS: tuple[tuple[type[BaseException], Callable[[str, Kafka, BaseException], Refusal]], ...] = (
     (ssl.SSLCertVerificationError, _untrusted),
     (ssl.SSLError, _unspoken),

@@ -1,8 +1,8 @@
-"""Every topic on one screen: created before Faust subscribes, and refused when it is not as configured.
+"""Topics: created before Faust subscribes, and refused when they are not as configured.
 
-Lanes `{channel}.{priority}`, retries `{channel}.retry`, dead letters `{channel}.dlq`, `events`, and the changelogs of
-the tables; all with the same partition count, so that one recipient's records of every kind, and its counts, meet in
-the same partition number.
+Lanes `{channel}.{priority}`, retries `{channel}.retry`, dead letters `{channel}.dlq`, `events`, and
+the changelogs of the tables. All have the same number of partitions, so that one recipient's
+records of every kind, and its counts, meet in the same partition.
 """
 
 import asyncio
@@ -18,11 +18,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from notistream.errors import KafkaUnavailable, Misconfigured
+from notistream.kafka import clients
 from notistream.kafka.connection import Kafka
 from notistream.kafka.records import CHANGELOGS, TOPICS
 from notistream.kafka.refusal import refusal
 
 log = logging.getLogger(__name__)
+DEFAULT_PARTITIONS = 4
+"""Of a fresh installation whose TOPIC_PARTITIONS is unset; see docs/decisions/0048."""
 SEEN_S = 5.0
 FORGET_S = 30.0
 """Longer than a session, after which a broker forgets a member that has gone."""
@@ -75,14 +78,23 @@ class Layout(Protocol):
     @property
     def topic_prefix(self) -> str: ...
     @property
-    def topic_partitions(self) -> int: ...
+    def topic_partitions(self) -> int | None: ...
     @property
     def topic_replication(self) -> int: ...
 
 
-def specs(layout: Layout) -> list[TopicSpec]:
-    """All topics of an installation."""
-    prefix, size = layout.topic_prefix, (layout.topic_partitions, layout.topic_replication)
+@dataclass(frozen=True, slots=True)
+class TopicReport:
+    """How many topics there are to be, of how many partitions, and what is wrong with them."""
+
+    topics: int
+    partitions: int
+    faults: Sequence[str]
+
+
+def specs(layout: Layout, partitions: int) -> list[TopicSpec]:
+    """All topics of an installation, of so many partitions each."""
+    prefix, size = layout.topic_prefix, (partitions, layout.topic_replication)
     return [
         *(TopicSpec(f"{prefix}.{name}", *size, _retention_ms(name)) for name in TOPICS),
         *(
@@ -92,48 +104,69 @@ def specs(layout: Layout) -> list[TopicSpec]:
     ]
 
 
-async def prepare(kafka: Kafka, wanted: Sequence[TopicSpec]) -> None:
-    """Wait for Kafka, then `ensure` the topics."""
+async def prepare(kafka: Kafka, layout: Layout) -> int:
+    """Wait for Kafka, then `ensure` the topics; how many partitions they have.
+
+    Raises:
+        Misconfigured: as `ensure`.
+    """
     while True:
         try:
-            await ensure(kafka, wanted)
+            created = await ensure(kafka, layout)
         except KafkaUnavailable as exc:
             log.warning("waiting for Kafka", extra={"error": exc.detail})
             await asyncio.sleep(RETRY_S)
         else:
-            return
+            return created.partitions
 
 
 def _retention_ms(name: str) -> int:
     return DLQ_RETENTION_MS if name.endswith(".dlq") else RETENTION_MS
 
 
-async def ensure(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
-    """Create what is missing; the names created.
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The topics that were missing, how many there are now, and of how many partitions."""
+
+    names: Sequence[str]
+    topics: int
+    partitions: int
+
+
+async def ensure(kafka: Kafka, layout: Layout) -> Created:
+    """Create what is missing.
 
     Raises:
         KafkaUnavailable: no broker answered.
         Misconfigured: a topic exists with other partitions or replicas; says which and what to do.
     """
     async with _admin(kafka) as admin:
+        wanted = await _wanted(admin, layout)
         created = await _create_missing(admin, wanted)
         _refuse_mismatches(await _states(admin, wanted), wanted)
-    return created
+    return Created(created, len(wanted), wanted[0].partitions)
 
 
-async def faults(kafka: Kafka, wanted: Sequence[TopicSpec]) -> list[str]:
+async def report(kafka: Kafka, layout: Layout) -> TopicReport:
     """What `ensure` would create or refuse, in words; changes nothing.
 
     Raises:
         KafkaUnavailable: no broker answered.
     """
     async with _admin(kafka) as admin:
+        wanted = await _wanted(admin, layout)
         states = await _seen(admin, wanted)
     there = {state.name for state in states}
-    return [
-        *(f"{spec.name} is missing" for spec in wanted if spec.name not in there),
-        *_mismatches(states, wanted),
-    ]
+    missing = [f"{spec.name} is missing" for spec in wanted if spec.name not in there]
+    return TopicReport(len(wanted), wanted[0].partitions, [*missing, *_mismatches(states, wanted)])
+
+
+async def _wanted(admin: AIOKafkaAdminClient, layout: Layout) -> list[TopicSpec]:
+    """The topics in the size that is set; else in that of those that exist; else in the default."""
+    if layout.topic_partitions is not None:
+        return specs(layout, layout.topic_partitions)
+    states = await _seen(admin, specs(layout, DEFAULT_PARTITIONS))
+    return specs(layout, max((s.partitions for s in states), default=DEFAULT_PARTITIONS))
 
 
 @asynccontextmanager
@@ -144,7 +177,7 @@ async def _admin(
 
     Where Kafka fails in it, KafkaUnavailable says why, also of a refusal.
     """
-    admin = AIOKafkaAdminClient(**kafka.options, request_timeout_ms=request_timeout_ms)
+    admin = clients.admin(kafka, request_timeout_ms=request_timeout_ms)
     try:
         await admin.start()
         yield admin
@@ -224,9 +257,9 @@ async def _states(
     *,
     at_least: Mapping[str, int] = MappingProxyType({}),
 ) -> list[TopicState]:
-    """Of the wanted topics, all of which are there: what was just created takes a broker a moment to know.
+    """The wanted topics as they are, once the broker knows all of them; it needs a moment.
 
-    So do partitions that were just added: `at_least` names how many a topic has by now.
+    It needs one for added partitions too: `at_least` names how many a topic has by now.
     """
     until = time.monotonic() + SEEN_S
     while True:
@@ -238,10 +271,10 @@ async def _states(
 
 
 async def _seen(admin: AIOKafkaAdminClient, wanted: Sequence[TopicSpec]) -> list[TopicState]:
-    # None: of all topics. Asking for one by name could create it with the broker's own number of
-    # partitions.
     names = {spec.name for spec in wanted}
-    return [state for state in _described(await admin.describe_topics(None)) if state.name in names]
+    return [
+        state for state in _described(await clients.described_topics(admin)) if state.name in names
+    ]
 
 
 def _described(described: Sequence[Mapping[str, Any]]) -> list[TopicState]:

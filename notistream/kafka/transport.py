@@ -1,7 +1,8 @@
-"""Faust's Kafka transport: fetch sessions, a shorter long poll, a way back to the beginning, no second watchdog.
+"""Faust's Kafka transport with fetch sessions, a shorter long poll, and seeking to the beginning.
 
-A partition that still has records in the consumer's buffer is left out of the next fetch, and there is one fetch per
-broker at a time: so when nothing else arrives, that partition waits for the whole long poll, and Faust makes it 1.5 s.
+A partition with records in the consumer's buffer is left out of the next fetch, and there is one
+fetch per broker at a time. So when nothing else arrives, that partition waits for the whole long
+poll, which Faust makes 1.5 s.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,56 +11,40 @@ from typing import Any
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from notistream.compat import aiokafka, faust
 from notistream.kafka.fetch_session import FetchSessions
 
 FETCH_MAX_WAIT_MS = 50
 
 
-class _ConsumerThread(driver.AIOKafkaConsumerThread):
-    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - Faust has no setting for it
-        client = consumer._client  # noqa: SLF001 - nor has aiokafka a place for this
-        client.send = FetchSessions(client.send).send
-        return consumer
+class _ConsumerThread(faust.ConsumerThread):
+    def prepare(self, consumer: Any) -> None:
+        aiokafka.set_long_poll(consumer, FETCH_MAX_WAIT_MS)
+        aiokafka.replace_send(consumer, lambda send: FetchSessions(send).send)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """See `seek_to_committed`; in the consumer's own thread."""
-        consumer, changelogs = self._ensure_consumer(), self.app.tables.changelog_topics
-        found: Mapping[TP, int] = await self.call_thread(seek_to_committed, consumer, changelogs)
+        found: Mapping[TP, int] = await self.ask(
+            seek_to_committed, self.app.tables.changelog_topics
+        )
         return found
 
 
 async def seek_to_committed(consumer: Any, changelogs: Collection[str]) -> Mapping[Any, Any]:
-    """Seek every partition to its committed offset, and to its beginning where nothing was committed yet.
+    """Seek every partition to its committed offset, or to its beginning where there is none.
 
-    aiokafka leaves those where they are. Faust seeks after a rebalance because it has dropped what it fetched
-    meanwhile: the records before the position would be passed over, and the next commit would call them settled.
+    aiokafka leaves partitions without a committed offset where they are. Faust seeks after a
+    rebalance because it has dropped what it fetched meanwhile. The records before the position
+    would be skipped, and the next commit would count them as acknowledged.
     """
     committed: Mapping[Any, Any] = await consumer.seek_to_committed()
-    if fresh := [
-        tp for tp, offset in committed.items() if not offset and tp.topic not in changelogs
-    ]:
+    if fresh := [tp for tp, at in committed.items() if not at and tp.topic not in changelogs]:
         await consumer.seek_to_beginning(*fresh)
     return committed
 
 
-class _Consumer(driver.Consumer):
-    async def verify_all_partitions_active(self) -> None:
-        """Nothing: Faust looks at each partition twice a second, and takes one that has nothing new for a broken one.
-
-        In a fetch session only what is new is answered. Partitions of lanes that stand still are found by
-        `agents.watch`; what waits in other topics is in PostgreSQL too, where scheduler, sweeper, audit see it.
-        """
-
-    def verify_recovery_event_path(self, now: float, tp: TP) -> None:
-        """Nothing, for the same reason.
-
-        While tables are read back the worker is not ready, and says so.
-        """
-
-    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+class _Consumer(faust.Consumer):
+    thread = _ConsumerThread
 
 
 class Transport(driver.Transport):

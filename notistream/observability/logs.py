@@ -39,7 +39,7 @@ _bound: ContextVar[Mapping[str, object]] = ContextVar(
 
 
 def bind(**fields: object) -> None:
-    """Fields of every line that the present task logs from now on, such as tenant_id and notification_id."""
+    """Set the fields of every line that this task logs from now on, such as notification_id."""
     _bound.set(fields)
 
 
@@ -52,7 +52,7 @@ def masked(address: str) -> str:
 
 
 class WorkFilter(logging.Filter):
-    """Adds what is bound to the work at hand, and the ids of its trace; the call's own fields win."""
+    """Adds the bound fields and the ids of the trace; the call's own fields win."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always true."""
@@ -66,7 +66,7 @@ class WorkFilter(logging.Filter):
 
 
 class PlainFilter(logging.Filter):
-    """Says what a person can use: errors of ours in their own words, and not each start and stop of Faust's parts."""
+    """Makes our errors one sentence, and leaves out each start and stop of Faust's parts."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this one is written."""
@@ -117,7 +117,7 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, logger, event, fields, and the error where there is one."""
+    """One JSON object per line: time, level, logger, event, fields, and any error."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

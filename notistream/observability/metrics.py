@@ -402,7 +402,7 @@ FIXED: tuple[tuple[Counter | Gauge, tuple[str, ...]], ...] = (
 def initialise(
     *, channels: Iterable[str], priorities: Iterable[str], statuses: Iterable[str]
 ) -> None:
-    """Make every series whose labels are known exist at zero, so that a first failure is an increase."""
+    """Begin every series with known labels at zero, so that a first failure is an increase."""
     priorities, statuses = tuple(priorities), tuple(statuses)
     for channel in channels:
         UNDECODABLE.labels(channel)

@@ -1,8 +1,8 @@
-"""Tracing: W3C trace context in and out, spans where a trace is sampled, and their export over OTLP.
+"""Tracing: W3C trace context in and out, spans of sampled traces, and their export over OTLP.
 
-Whether a trace is sampled is decided where it begins, and travels in the `traceparent` of its requests and records:
-what is not sampled costs a look at the last character. Spans are ours, not those of the instrumentation packages,
-because one statement or one fetch serves many traces at once; see docs/decisions.
+Whoever begins a trace decides whether it is sampled. The decision travels in the `traceparent` of
+requests and records, so what is not sampled costs a look at its last character. Spans are our own:
+one statement or one fetch serves many traces at once (docs/decisions/0030-tracing.md).
 """
 
 import socket
@@ -232,7 +232,7 @@ def below(
 
 
 def first(traceparent: str | None, name: str, *, attributes: Attributes | None = None) -> Spanning:
-    """The span of a request: below the caller's, or the beginning of a trace, which is kept or not by chance."""
+    """The span of a request: below the caller's, or the first of a trace that chance may keep."""
     if _tracer is None:
         return NOTHING
     context = _remote(traceparent) if traceparent else Context()
@@ -248,7 +248,7 @@ def link(traceparent: str | None) -> None:
 
 
 def link_some(records: Iterable[Iterable[tuple[str, bytes | None]]]) -> None:
-    """Say that what is being done now is about the traces of these records' headers, as far as there are few."""
+    """Link the current span to the traces of these records' headers, up to MAX_LINKS."""
     if _tracer is not None and trace.get_current_span().is_recording():
         for headers in islice(records, MAX_LINKS):
             link(carried(headers))

@@ -12,6 +12,7 @@ from notistream.db import migrate
 from notistream.errors import DatabaseUnavailable, KafkaUnavailable
 from notistream.kafka import refusal
 from notistream.kafka.connection import Kafka
+from notistream.kafka.topics import TopicReport
 from notistream.providers.api import Checked, Provider
 from notistream.providers.registry import Providers
 from notistream.settings.model import Settings
@@ -100,20 +101,21 @@ async def _schema(url: str) -> Finding:
 
 
 async def of_kafka(
-    settings: Settings, *, topics: int, faults: Callable[[], Awaitable[Sequence[str]]]
+    settings: Settings, *, report: Callable[[], Awaitable[TopicReport]]
 ) -> AsyncIterator[Finding]:
-    """Whether Kafka answers, and what is wrong with its topics, as `faults` finds it."""
+    """Whether Kafka answers, and what is wrong with its topics, as `report` finds it."""
     try:
         if refused := await refusal.refusal(settings.kafka):
             yield Finding("kafka", "failed", refused.detail, refused.remedy)
             return
-        wrong = await faults()
+        found = await report()
     except (KafkaUnavailable, ValueError) as exc:
         yield Finding("kafka", "failed", str(exc), "start it, or correct NOTISTREAM_KAFKA_BROKERS")
         return
     yield _let_in(settings.kafka)
+    wrong = found.faults
     if not wrong:
-        yield Finding("topics", "ok", f"{topics} topics of {settings.topic_partitions} partitions")
+        yield Finding("topics", "ok", f"{found.topics} topics of {found.partitions} partitions")
         return
     more = f" and {len(wrong) - TOPICS_SHOWN} more" if len(wrong) > TOPICS_SHOWN else ""
     yield Finding(

@@ -12,8 +12,12 @@ class Readiness:
     """Runs all checks side by side; answers are kept for half a second."""
 
     def __init__(self, checks: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
-        self._checks = checks
+        self._checks = dict(checks)
         self._last: tuple[float, Mapping[str, str]] | None = None
+
+    def require(self, name: str, check: Callable[[], Awaitable[None]]) -> None:
+        """Add a dependency; `check` raises, in words, while it is missing."""
+        self._checks[name] = check
 
     async def checks(self) -> Mapping[str, str]:
         """`healthy`, or what is wrong in words, for each dependency."""

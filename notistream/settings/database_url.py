@@ -1,4 +1,4 @@
-"""What DATABASE_URL says about TLS, judged before anything connects: a driver would find out only then."""
+"""DATABASE_URL and its TLS options, checked before anything connects."""
 
 import os
 import ssl

@@ -1,4 +1,4 @@
-"""What is set from outside, before it is read: names that nobody knows, and lines of `.env` that cannot be read."""
+"""The environment and `.env` before they are read: unknown names, and unreadable lines."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -36,7 +36,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
 def refuse_unknown(
     given: Mapping[str, str], known: Collection[str], *, prefix: str, place: str
 ) -> None:
-    """Raise Misconfigured for a name with the prefix that is no setting, and say which one may be meant."""
+    """Raise Misconfigured for an unknown name with the prefix, and suggest the nearest setting."""
     unknown = sorted(
         name for name in given if name.upper().startswith(prefix) and name.upper() not in known
     )

@@ -1,4 +1,4 @@
-"""Installed providers: what the entry points of `notistream.providers` lead to, ours by the same road as others'."""
+"""Installed providers: the entry points of `notistream.providers`, ours among them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ BUILT_IN: Mapping[str, str] = {
     "twilio": "notistream.providers.twilio:TwilioProvider",
     "webhook": "notistream.providers.webhook:WebhookProvider",
 }
-"""The same lines as in pyproject.toml: a checkout's installed metadata may be older or newer than its code."""
+"""As in pyproject.toml: the installed metadata of a checkout may differ from its code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An installed provider: its name, the package that brought it, and its class, or why it cannot be loaded."""
+    """An installed provider: its name, its package, and its class, or why that cannot be loaded."""
 
     name: str
     package: str

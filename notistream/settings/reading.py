@@ -18,7 +18,7 @@ M = TypeVar("M", bound=BaseSettings)
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings; raise Misconfigured that names each wrong setting and shows a good value."""
+    """Read the settings; raise Misconfigured, which names each wrong one and a good value."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     known.update(name for plugin in plugins.installed().values() for name in plugin.settings())
     for place, given in (("the environment", os.environ), (".env", read_dotenv(Path(".env")))):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from notistream.db import deliveries, notifications, tenants
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.delivery.ports import Parking, Turn
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
@@ -111,7 +111,7 @@ TERMINAL = ("delivered", "failed", "cancelled", "suppressed", "expired")
 @asynccontextmanager
 async def acting(url) -> AsyncIterator[Hand]:
     """A hand for the default tenant."""
-    db = await open_database(url, size=6, name="test")
+    db = Database(url, size=6, name="test")
     tenant, _ = await tenants.create(db, "default")
     try:
         yield Hand(db, tenant.id)

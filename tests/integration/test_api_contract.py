@@ -38,10 +38,10 @@ async def serving(database_url: str, **settings: Any) -> AsyncIterator[tuple[Cli
             database_url=database_url,
             kafka_brokers=NOBODY,
             **{"auth": "off", **settings},
-        )
+        ),
+        "api",
     )
-    runtime.usage = runtime.count = None  # of the tables, which an API process never asks
-    await runtime.open(name="test-api")
+    runtime.start()
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, runtime, SERVED)
     console.prepare(app)

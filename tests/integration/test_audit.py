@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from notistream.db import audit as stored
 from notistream.db import audit_log, deliveries, notifications, tenants
 from notistream.db.audit import Window
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import NewNotification, Priority
 from notistream.kafka import topics
@@ -131,8 +131,8 @@ class World:
 async def world(database_url, endpoints, topics_prefix):
     brokers = endpoints.kafka_brokers
     settings = Settings(_env_file=None, topic_prefix=topics_prefix, topic_partitions=PARTITIONS)
-    await topics.ensure(Kafka(brokers), topics.specs(settings))
-    db = await open_database(database_url, size=6, name="test")
+    await topics.ensure(Kafka(brokers), settings)
+    db = Database(database_url, size=6, name="test")
     tenant, _ = await tenants.create(db, "default")
     producer = AIOKafkaProducer(bootstrap_servers=brokers)
     await producer.start()
@@ -373,7 +373,7 @@ async def lost(endpoints, database_url, topics_prefix, tmp_path):
             KAFKA_BROKERS="127.0.0.1:1"
         )  # so that the entry stays until it is deleted
         notification_id = await product.create()
-        db = await open_database(database_url, size=2, name="test")
+        db = Database(database_url, size=2, name="test")
         await db.fetch("DELETE FROM outbox")
         await db.fetch("UPDATE notifications SET queued_at = queued_at - interval '10 minutes'")
         yield product, ledger, notification_id

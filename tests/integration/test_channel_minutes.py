@@ -10,7 +10,7 @@ import pytest
 
 from notistream.db import channel_minutes
 from notistream.db.channel_minutes import SQL
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 
 pytestmark = pytest.mark.integration
 
@@ -117,7 +117,7 @@ async def test_several_workers_sample_and_none_takes_back_what_another_noted(clo
 
 
 async def test_the_product_samples_every_channel_and_forgets(database_url: str) -> None:
-    database = await open_database(database_url, size=2, name="test")
+    database = Database(database_url, size=2, name="test")
     await channel_minutes.sample(database)
     await channel_minutes.sample(database)
     since = datetime.now(UTC).replace(second=0, microsecond=0) - MINUTE

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from notistream.client import (
+from notistream_client import (
     START,
     AsyncClient,
     Client,

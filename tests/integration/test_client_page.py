@@ -92,7 +92,7 @@ def test_its_python_is_typed(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     path.write_text(
-        'from notistream.client import Client\nClient().notifications.create(chanel="sms")\n',
+        'from notistream_client import Client\nClient().notifications.create(chanel="sms")\n',
         "utf-8",
     )
     done = subprocess.run(

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from notistream.db import audit_log, dead_letters, deliveries, outbox
 from notistream.db.dead_letters import Filter
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.db.replay import ReplayItem, replay
 from notistream.db.tenants import create as create_tenant
 from notistream.dead_letters.letters import DeadLetters, ReplayCount
@@ -118,7 +118,7 @@ def bad(**fields):
 
 @pytest.fixture
 async def desk(database_url):
-    db = await open_database(database_url, size=6, name="test")
+    db = Database(database_url, size=6, name="test")
     tenant, _ = await create_tenant(db, "default")
     yield Desk(db, tenant.id)
     await db.close()

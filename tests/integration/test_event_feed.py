@@ -59,7 +59,7 @@ async def test_begins_at_the_end_reads_every_partition_and_goes_on_after_kafka_w
             settings = Settings(
                 _env_file=None, kafka_brokers=brokers, topic_prefix=prefix, topic_partitions=2
             )
-            await topics.prepare(settings.kafka, topics.specs(settings))
+            await topics.prepare(settings.kafka, settings)
             await until(lambda: feed.reading, what="the feed to find its topic")
             first = [uuid4() for _ in range(4)]
             await produce(brokers, f"{prefix}.events", *map(record, first), b"not JSON", None)

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from notistream.db import notifications, tenants
 from notistream.db.idempotency import RequestKey
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import Database
 from notistream.domain.notification import NewNotification, Priority
 from notistream.errors import IdempotencyKeyReused, RequestInFlight
 from notistream.sending.idempotency import StoredAnswers
@@ -45,7 +45,7 @@ def expected(known: Known | None, body: bytes) -> object:
 @pytest.mark.parametrize("seed", range(4))
 async def test_header_keys_agree_with_the_oracle(seed: int, database_url: str) -> None:
     chance, oracle = random.Random(f"header {seed}"), dict[Place, Known]()
-    db = await open_database(database_url, size=2, name="test")
+    db = Database(database_url, size=2, name="test")
     try:
         owners = [(await tenants.create(db, name))[0].id for name in ("one", "two")]
         replays = StoredAnswers(db, window=WINDOW)
@@ -104,7 +104,7 @@ async def test_body_keys_agree_with_the_oracle(seed: int, database_url: str) -> 
     Each is held by the first that was stored within the window.
     """
     chance, holders = random.Random(f"body {seed}"), dict[tuple[int, str], object]()
-    db = await open_database(database_url, size=2, name="test")
+    db = Database(database_url, size=2, name="test")
     try:
         owners = [(await tenants.create(db, name))[0].id for name in ("one", "two")]
         for _ in range(60):

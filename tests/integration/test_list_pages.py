@@ -9,7 +9,7 @@ import pytest
 
 from notistream.db import notifications, tenants
 from notistream.db.notifications import Filter
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 
 pytestmark = pytest.mark.integration
 COUNT = 60
@@ -56,7 +56,7 @@ CASES = [
 @pytest.fixture
 async def tenant(database_url):
     """Two tenants with the same messages; what sees the database as the first does, and its id."""
-    db = await open_database(database_url, size=2, name="test")
+    db = Database(database_url, size=2, name="test")
     ids = [(await tenants.create(db, name))[0].id for name in ("one", "other")]
     for tenant_id, batch in zip(ids, (BATCH, uuid4()), strict=True):
         await db.fetch(ROWS, tenant_id, batch, NOW)

@@ -9,7 +9,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from notistream.db import deliveries, migrate, notifications, tenants
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import NewNotification, Priority
 
@@ -29,7 +29,7 @@ KEPT = (
 
 async def planted(url: str) -> dict[str, int]:
     """Rows in every table of KEPT, one of the notifications claimed; how many."""
-    db = await open_database(url, size=1, name="test")
+    db = Database(url, size=1, name="test")
     try:
         tenant, _ = await tenants.create(db, "default")
         new = [
@@ -97,7 +97,7 @@ async def test_what_was_pending_is_delivered_after_a_step_down_and_up(database_u
     await planted(database_url)
     await migrate.down(database_url, steps=len(migrate.known()) - 1)
     await migrate.up(database_url)
-    db = await open_database(database_url, size=1, name="test")
+    db = Database(database_url, size=1, name="test")
     try:
         rows = await db.fetch("SELECT id FROM notifications WHERE status = 'pending'")
         turns = [Turn(row["id"], 1) for row in rows]

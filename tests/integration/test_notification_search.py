@@ -9,7 +9,7 @@ import pytest
 from notistream.db import notification_search as search
 from notistream.db.ids import FIRST, id_at
 from notistream.db.notification_search import SQL, STRETCH, Wanted
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from tests.integration.test_plans import looked_at
 
 pytestmark = pytest.mark.integration
@@ -33,7 +33,7 @@ async def planted(database_url: str):
     connection = await asyncpg.connect(database_url)
     await connection.execute(PLANT, SMALL, LARGE, BEGIN, ROWS)
     await connection.execute("VACUUM ANALYZE notifications")
-    db = await open_database(database_url, size=2, name="test")
+    db = Database(database_url, size=2, name="test")
     yield db, connection
     await db.close()
     await connection.close()

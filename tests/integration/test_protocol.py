@@ -20,7 +20,7 @@ from notistream.db import (
     tenants,
 )
 from notistream.db.deliveries import Finishing
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.delivery.ports import Parking, Turn
 from notistream.domain.draft import Draft
 from notistream.domain.notification import CHANNELS, NewNotification, OnUnknown, Priority, Status
@@ -121,7 +121,7 @@ def unlimited(world, endpoints, prefix):
 
 @pytest.fixture
 async def world(database_url):
-    db = await open_database(database_url, size=6, name="test")
+    db = Database(database_url, size=6, name="test")
     tenant, _ = await tenants.create(db, "default")
     yield World(db, tenant.id)
     await db.close()
@@ -409,9 +409,7 @@ async def test_failing_writes_the_dead_letter_and_its_record_in_one_transaction(
 
 
 async def test_claiming_and_finishing_write_no_index(database_url):
-    db = await open_database(
-        database_url, size=1, name="test"
-    )  # one session, so that it sees its own figures
+    db = Database(database_url, size=1, name="test")  # one session, so that it sees its own figures
     try:
         tenant, _ = await tenants.create(db, "default")
         world = World(db, tenant.id)
@@ -519,7 +517,7 @@ async def test_the_relay_goes_on_after_a_record_that_kafka_cannot_take(
     settings = Settings(
         topic_prefix=topics_prefix, topic_partitions=1, kafka_brokers=endpoints.kafka_brokers
     )
-    await topics.ensure(settings.kafka, topics.specs(settings))
+    await topics.ensure(settings.kafka, settings)
     relay = Relay(
         kafka=settings.kafka,
         prefix=topics_prefix,

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from notistream.db import audit_log, notifications, suppressions, tenants
 from notistream.db import range_replays as stored
 from notistream.db.ids import id_at
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.db.range_replays import Range
 from notistream.dead_letters.range_replay import RangeReplays, allowed
 from notistream.domain.notification import NewNotification, Priority
@@ -93,7 +93,7 @@ class World:
 
 @pytest.fixture
 async def world(database_url):
-    db = await open_database(database_url, size=6, name="test")
+    db = Database(database_url, size=6, name="test")
     tenant, _ = await tenants.create(db, "default")
     yield World(db, tenant.id)
     await db.close()

@@ -11,7 +11,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from notistream.db import receipts, suppressions
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.domain.event import decode_events
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
 from notistream.domain.suppression import SuppressionReason
@@ -127,7 +127,7 @@ class World:
 
 @pytest.fixture
 async def world(database_url):
-    opened = await open_database(database_url, size=4, name="test")
+    opened = Database(database_url, size=4, name="test")
     yield World(opened)
     await opened.close()
 

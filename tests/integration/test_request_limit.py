@@ -16,7 +16,7 @@ import pytest
 from notistream.access.authentication import new_key
 from notistream.access.request_limit import RequestLimit, Standing
 from notistream.db import queries, request_windows, tenants
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import Database
 from notistream.domain.rate_limit import Rate, parse_rate
 from notistream.observability import metrics
 from tests.integration.test_api_contract import NOTIFICATIONS, serving
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 async def two(database_url: str) -> AsyncIterator[tuple[Database, Database]]:
     """Two processes' pools."""
-    pools = [await open_database(database_url, size=3, name=f"test-{n}") for n in range(2)]
+    pools = [Database(database_url, size=3, name=f"test-{n}") for n in range(2)]
     yield pools[0], pools[1]
     for pool in pools:
         await pool.close()

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from notistream.db import inbox, retention, stats, tenants
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.domain.notification import Status
 from notistream.observability import metrics
 from notistream.recording.retention import Retention, spans
@@ -102,7 +102,7 @@ class World:
 
 @pytest.fixture
 async def world(database_url):
-    db = await open_database(database_url, size=4, name="test")
+    db = Database(database_url, size=4, name="test")
     try:
         tenant, _ = await tenants.create(db, "t")
         yield World(db, tenant.id)

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from notistream.db import deliveries, notifications, outbox, tenants, tokens
 from notistream.db.caps import CapLedger
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from notistream.delivery.ports import Turn
 from notistream.domain.event import decode_events
 from notistream.domain.notification import NewNotification, Priority
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 async def db(database_url):
-    database = await open_database(database_url, size=8, name="test")
+    database = Database(database_url, size=8, name="test")
     yield database
     await database.close()
 

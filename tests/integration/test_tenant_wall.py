@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.integration
@@ -21,7 +21,7 @@ async def db(database_url: str):
     admin = await asyncpg.connect(database_url)
     await admin.execute(TABLE)
     await admin.close()
-    opened = await open_database(database_url, size=2, name="test")
+    opened = Database(database_url, size=2, name="test")
     yield opened
     await opened.close()
 
@@ -66,7 +66,7 @@ async def test_what_is_not_a_tenants_cannot_be_reached_in_its_role(db: Database)
 
 
 async def test_without_postgresql_it_says_so() -> None:
-    db = await open_database("postgresql://nobody@127.0.0.1:1/none", size=1, name="test")
+    db = Database("postgresql://nobody@127.0.0.1:1/none", size=1, name="test")
     with pytest.raises(DatabaseUnavailable):
         await db.of(uuid4()).fetch("SELECT 1")
     await db.close()

@@ -8,6 +8,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from notistream.kafka.records import CHANGELOGS, TOPICS
+from notistream.kafka.topics import DEFAULT_PARTITIONS
 from tests.receiver import Receiver
 from tests.stack import Stack, messages
 
@@ -73,3 +74,19 @@ async def test_a_worker_with_the_old_setting_is_refused_and_says_why(running: Ru
     assert worker.child is not None
     assert await worker.child.wait() != 0
     assert "Set NOTISTREAM_TOPIC_PARTITIONS" in worker.tail()
+
+
+@pytest.mark.parametrize(("existing", "expected"), [(None, DEFAULT_PARTITIONS), (8, 8)])
+async def test_without_the_setting_a_worker_takes_what_the_topics_have(
+    running: Running, endpoints, topics_prefix: str, existing: int | None, expected: int
+) -> None:
+    """An installation of a version whose default was 8 upgrades by a restart."""
+    product, receiver = running
+    if existing is not None:
+        await product.run("topics", "--grow", str(existing))
+    await product.worker(TOPIC_PARTITIONS="")
+    there = await partitions(endpoints.kafka_brokers, topics_prefix)
+    assert set(there.values()) == {expected}
+    ended = await product.batch_ended(await product.batch(messages(40)))
+    assert ended["delivered_count"] == 40
+    assert receiver.duplicates == 0

@@ -13,7 +13,7 @@ import pytest
 
 from notistream.db import migrate, notifications, queries, tenants
 from notistream.db.notifications import Filter
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import Database
 
 pytestmark = pytest.mark.integration
 
@@ -136,7 +136,7 @@ class World:
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    db = await open_database(database_url, size=2, name="test")
+    db = Database(database_url, size=2, name="test")
     admin = await asyncpg.connect(database_url)
     (a, _), (b, _) = [await tenants.create(db, name) for name in "ab"]
     for statement in ROWS.values():

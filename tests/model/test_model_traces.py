@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from notistream.db import deliveries, notifications, replay, tenants
-from notistream.db.pool import open_database
+from notistream.db.pool import Database
 from tests.model.follower import Follower
 from tests.model.traces import covering, walk
 from tests.model.worlds import TRACED
@@ -17,7 +17,7 @@ TABLES = "notifications, outbox, leases, attempts, trace_steps, dead_letters, re
 async def follow(name: str, database_url: str) -> None:
     """Take the world's traces; raises AssertionError with the steps up to the first difference."""
     world = TRACED[name]
-    db = await open_database(database_url, size=2, name="test")
+    db = Database(database_url, size=2, name="test")
     try:
         tenant, _ = await tenants.create(db, "default")
         for way in covering(world):

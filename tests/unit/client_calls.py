@@ -1,11 +1,11 @@
-"""Every operation of the client with arguments that use every field, by the name that callers use."""
+"""Every operation of the client by its name, with arguments that use every field."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from notistream.client import Client
+from notistream_client import Client
 
 ID = UUID("01970000-0000-7000-8000-0000000000aa")
 AT = datetime(2030, 1, 31, 9, 0, tzinfo=UTC)

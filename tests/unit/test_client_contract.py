@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from notistream.client import Client, answers, records
-from notistream.client.operation import Group, listing, operation
+from notistream_client import Client, answers, records
+from notistream_client.operation import Group, listing, operation
 from tests.documented import DOCUMENT, OPERATIONS, operation_of, resolved, validate
 from tests.unit.client_calls import CALLS
 
@@ -58,7 +58,7 @@ ALIAS_ANSWERS = {
 
 
 class Service:
-    """Answers each request as the document's example says, after checking it against the document."""
+    """Checks each request against the document and answers with the document's example."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, httpx.Request]] = []
@@ -181,7 +181,7 @@ def _compare(ours: Any, theirs: Any, place: str = "") -> None:
         (answers.Attempt, "AttemptView"),
         (answers.Step, "StepView"),
         (answers.Queue, "QueueView"),
-        (answers.Receipt, "ReceiptView"),
+        (answers.DeliveryReceipt, "ReceiptView"),
         (answers.Preview, "PreviewView"),
         (answers.Segments, "SegmentsView"),
         (answers.Recalled, "RecallView"),
@@ -194,7 +194,7 @@ def _compare(ours: Any, theirs: Any, place: str = "") -> None:
         (records.ChannelPreference, "ChannelPreferenceView"),
         (records.Suppression, "SuppressionView"),
         (records.Webhook, "WebhookView"),
-        (records.Delivery, "WholeDeliveryView"),
+        (records.WebhookDelivery, "WholeDeliveryView"),
         (records.WebhookCall, "WebhookCallView"),
         (records.InboxMessage, "InboxMessageView"),
         (records.Device, "DeviceTokenView"),

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from notistream.client import NO_RETRIES, AsyncClient, Client
-from notistream.client.errors import UnexpectedAnswer
+from notistream_client import NO_RETRIES, AsyncClient, Client
+from notistream_client.errors import UnexpectedAnswer
 
 RECIPIENT = {
     "timezone": "UTC",

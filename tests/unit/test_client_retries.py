@@ -10,7 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from notistream.client import (
+from notistream.errors import FieldError
+from notistream.errors import InvalidRequest as InvalidContent
+from notistream.web.notifications import examples
+from notistream.web.server import problems
+from notistream.web.server.respond import dump
+from notistream_client import (
     NO_RETRIES,
     ApiError,
     AsyncClient,
@@ -26,14 +31,9 @@ from notistream.client import (
     UnexpectedAnswer,
     Unreachable,
 )
-from notistream.client.call import Call, at
-from notistream.client.loading import nothing
-from notistream.client.retries import next_wait_s
-from notistream.errors import FieldError
-from notistream.errors import InvalidRequest as InvalidContent
-from notistream.web.notifications import examples
-from notistream.web.server import problems
-from notistream.web.server.respond import dump
+from notistream_client.call import Call, at
+from notistream_client.loading import nothing
+from notistream_client.retries import next_wait_s
 
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 GET = Call(method="GET", path=at("x"), read=nothing)

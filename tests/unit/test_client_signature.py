@@ -1,4 +1,4 @@
-"""Webhook calls are verified as Standard Webhooks has it, while secrets rotate and clocks differ."""
+"""Webhook calls are verified by Standard Webhooks, while secrets rotate and clocks differ."""
 
 import base64
 import json
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from notistream.client import InvalidSignature, verify
 from notistream.domain.webhook_signature import secret_of, signed_headers
+from notistream_client import InvalidSignature, verify
 
 BODY = json.dumps(
     {"type": "notification.delivered", "data": {"name": "Zoë"}}, ensure_ascii=False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from notistream.client import NO_RETRIES, AsyncClient, Client, Unreachable
+from notistream_client import NO_RETRIES, AsyncClient, Client, Unreachable
 from tests.certificates import certificate
 from tests.unit.test_client_streams import Script, message, sends, taken
 

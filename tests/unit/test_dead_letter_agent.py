@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from notistream.agents import dead_letter_limit
-from notistream.agents.dead_letter import AT_ONCE, Keeper
+from notistream.agents.dead_letter import record_store
+from notistream.agents.storing import AT_ONCE
 from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import Priority
@@ -32,7 +33,7 @@ class App:
             clock=asyncio.get_running_loop().time,
         )
         self.lanes = {("sms", Priority.LOW): self.lane}
-        self.kept, self.settled, self.let_go_of = [], [], []
+        self.kept, self.settled, self.released = [], [], []
         self.runtime = SimpleNamespace(
             dead_letters=SimpleNamespace(keep=keep or self.keep),
             dead_letter_limits={"sms": DeadLetterLimit(rate)},
@@ -42,15 +43,15 @@ class App:
         self.kept.append(letter)
         return True
 
-    async def takes(self, event, lane):
+    async def admits(self, event, lane):
         if not lane.is_open:
-            self.let_go(event)
+            self.release(event)
         return lane.is_open
 
-    def let_go(self, event):
-        self.let_go_of.append(event)
+    def release(self, event):
+        self.released.append(event)
 
-    def open_record(self, event):
+    def track(self, event):
         return lambda: self.settled.append(event.message.offset)
 
 
@@ -82,7 +83,7 @@ async def until(condition):
 @pytest.mark.parametrize("value", [None, b"", b"\xff", b"{}", b"null", b'{"v":1}', b"[" * 100_000])
 async def test_whatever_comes_is_kept_then_settled(value):
     app = App()
-    await Keeper(app, "sms").receive(event(1, value))
+    await record_store(app, "sms").receive(event(1, value))
     await until(lambda: app.settled == [1])
     assert [letter.value for letter in app.kept] == [value]
 
@@ -97,7 +98,7 @@ async def test_a_record_is_settled_only_when_it_is_in_the_table_however_long_tha
         return True
 
     app = App(keep)
-    await Keeper(app, "sms").receive(event(1))
+    await record_store(app, "sms").receive(event(1))
     await until(lambda: len(tries) == 3)
     assert app.settled == []
     await until(lambda: app.settled == [1])
@@ -109,21 +110,21 @@ async def test_a_release_ends_the_wait_for_the_table_and_settles_nothing():
         raise DatabaseUnavailable
 
     app = App(keep)
-    keeper = Keeper(app, "sms")
+    store = record_store(app, "sms")
     for offset in range(AT_ONCE):
-        await keeper.receive(event(offset))
-    more = asyncio.ensure_future(keeper.receive(event(AT_ONCE)))
+        await store.receive(event(offset))
+    more = asyncio.ensure_future(store.receive(event(AT_ONCE)))
     await asyncio.sleep(0.05)
     assert not more.done(), "there is no room for one more"
     app.lane.release()
     await asyncio.wait_for(more, 1)
-    await keeper.receive(event(AT_ONCE + 1))
-    assert [e.message.offset for e in app.let_go_of] == [AT_ONCE + 1]
-    await until(lambda: not keeper._tasks)
+    await store.receive(event(AT_ONCE + 1))
+    assert [e.message.offset for e in app.released] == [AT_ONCE + 1]
+    await until(lambda: not store._tasks)
     assert app.settled == []
     app.lane.resume()
     app.runtime.dead_letters.keep = app.keep
-    await keeper.receive(event(7))
+    await store.receive(event(7))
     await until(lambda: app.settled == [7])
 
 

@@ -41,8 +41,8 @@ HOSTS = {
     "example.com",
 }
 """Who an absolute link may lead to; a new one is a line here, and a thought."""
-NOT_OURS = {"notistream_tenant", "notistream_dashboards"}
-"""Names of ours that are no metrics: roles of PostgreSQL."""
+NOT_OURS = {"notistream_tenant", "notistream_dashboards", "notistream_client"}
+"""Names of ours that are no metrics: roles of PostgreSQL, and the package of the client."""
 NOT_RUN = {
     ("docs/dead-letters.md", "Kafka's own scripts are not part of the product"),
     ("docs/deployment.md", "after a restore"),

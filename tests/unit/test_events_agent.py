@@ -34,7 +34,7 @@ class App:
             clock=asyncio.get_running_loop().time,
         )
         self.lanes = {("in_app", Priority.LOW): self.lane}
-        self.settled, self.let_go_of, self.buried = [], [], []
+        self.settled, self.released, self.buried = [], [], []
         self.woken = 0
         self.runtime = SimpleNamespace(
             database=None,
@@ -46,12 +46,12 @@ class App:
     def wake(self):
         self.woken += 1
 
-    async def takes(self, event, lane):
+    async def admits(self, event, lane):
         if not lane.is_open:
-            self.let_go_of.append(event.message.offset)
+            self.released.append(event.message.offset)
         return lane.is_open
 
-    def open_record(self, event):
+    def track(self, event):
         return lambda: self.settled.append(event.message.offset)
 
 
@@ -106,7 +106,7 @@ async def until(condition):
 
 async def test_records_that_come_together_share_statements_and_wake_the_sender(tables):
     app = App()
-    queue = events.Queue(app)
+    queue = events.WebhookQueue(app).record_store()
     for offset in range(50):
         await queue.receive(record(offset, "notification.failed", "notification.processing"))
     await until(lambda: len(app.settled) == 50)
@@ -117,7 +117,7 @@ async def test_records_that_come_together_share_statements_and_wake_the_sender(t
 
 async def test_a_tenant_without_endpoints_costs_one_small_question(tables):
     app = App()
-    queue = events.Queue(app)
+    queue = events.WebhookQueue(app).record_store()
     for offset in range(50):
         await queue.receive(record(offset, "notification.failed", tenant=uuid4()))
     await until(lambda: len(app.settled) == 50)
@@ -131,32 +131,36 @@ async def test_a_tenant_without_endpoints_costs_one_small_question(tables):
 async def test_a_record_that_says_that_nobody_listens_is_settled_unread(tables, headers):
     app, event = App(), as_event(3, b"not read")
     event.message.headers = headers
-    await events.Queue(app).receive(event)
+    await events.WebhookQueue(app).record_store().receive(event)
     assert (app.settled, tables.asked) == ([3], 0)
 
 
 async def test_what_no_endpoint_can_want_asks_nothing(tables):
     app = App()
-    await events.Queue(app).receive(record(1, "notification.processing", "notification.retrying"))
+    await (
+        events.WebhookQueue(app)
+        .record_store()
+        .receive(record(1, "notification.processing", "notification.retrying"))
+    )
     assert (app.settled, tables.asked) == ([1], 0)
 
 
 async def test_a_record_is_settled_once_it_is_stored_however_long_that_takes(tables):
     app, tables.away = App(), 3
-    await events.Queue(app).receive(record(1, "notification.failed"))
+    await events.WebhookQueue(app).record_store().receive(record(1, "notification.failed"))
     await until(lambda: app.settled == [1])
     assert tables.asked == 4
 
 
 async def test_a_release_settles_nothing(tables):
     app, tables.away = App(), 10**6
-    queue = events.Queue(app)
+    queue = events.WebhookQueue(app).record_store()
     await queue.receive(record(1, "notification.failed"))
     await until(lambda: tables.asked > 1)
     app.lane.release()
     await until(lambda: not queue._tasks)
     await queue.receive(record(2, "notification.failed"))
-    assert (app.settled, app.let_go_of) == ([], [2])
+    assert (app.settled, app.released) == ([], [2])
 
 
 HUGE = record(7, "notification.failed", n=1).message.value.replace(b'"n":1', b'"n":1' + b"0" * 400)
@@ -171,5 +175,5 @@ async def test_what_cannot_be_read_or_stored_is_buried_then_settled(tables, monk
         return []
 
     monkeypatch.setattr(delivery.dead_letters, "store_record", store_record)
-    await events.Queue(app).receive(as_event(7, value))
+    await events.WebhookQueue(app).record_store().receive(as_event(7, value))
     assert (app.buried, app.settled, tables.asked) == ([("in_app", "t.events", value)], [7], 0)

@@ -16,10 +16,10 @@ from notistream.access.guesses import Guesses
 from notistream.access.operators import Operators
 from notistream.access.tenants import Tenancy
 from notistream.console import routes as console
-from notistream.db import batches, dead_letters, notifications
+from notistream.db import batches, dead_letters, notifications, stats
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter, Page
-from notistream.db.pool import Database, open_database
+from notistream.db.pool import Database
 from notistream.db.records import (
     StoredBatch,
     StoredNotification,
@@ -308,11 +308,12 @@ class FakeRuntime:
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
 
-    async def channel_totals(self, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
-        return {
-            name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals()
-            for name in CHANNELS
-        }
+
+async def channel_totals(_db: object, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
+    """Stands for the query: three sent and one failed over sms."""
+    return {
+        name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals() for name in CHANNELS
+    }
 
 
 Client = TestClient[web.Request, web.Application]
@@ -323,7 +324,7 @@ SERVED = (*ROUTES, *console.CONSOLE)
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     """A client of the real routes and middleware, and the fakes behind them."""
-    database = await open_database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
+    database = Database("postgresql://x@127.0.0.1:1/x", size=1, name="test")
     fakes = FakeRuntime(
         database=database,
         changes=NotificationChanges(database, publish=lambda _: None),
@@ -348,6 +349,7 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     install(app, cast("Runtime", fakes), SERVED)
     console.prepare(app)
     with (
+        patch.object(stats, "channel_totals", channel_totals),
         patch.object(notifications, "list_page", fakes.notifications.list_page),
         patch.object(batches, "get", fakes.notifications.batch),
         patch.object(dead_letters, "list_page", fakes.dead_letters.list_page),

@@ -3,10 +3,11 @@
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from notistream.db import stats
 from notistream.observability import metrics
 from notistream.operating.readiness import HEALTHY
 from notistream.web.notifications import rendering as render
-from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.context import CALLER, RUNTIME, own
 from notistream.web.server.respond import answer
 
 
@@ -23,7 +24,7 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def figures(request: web.Request) -> web.Response:
-    totals = await request.app[RUNTIME].channel_totals(request[CALLER].tenant_id)
+    totals = await stats.channel_totals(own(request), request[CALLER].tenant_id)
     return answer(render.figures(totals))
 
 

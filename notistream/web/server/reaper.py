@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 
 from aiohttp.web_protocol import RequestHandler
 
+from notistream.compat import aiohttp
+
 HEAD_S = 10.0
 IDLE_S = 75.0
 SWEEP_S = 2.0
@@ -31,9 +33,9 @@ class Reaper:
         since: dict[RequestHandler, tuple[int, float]] = {}
         closed = 0
         for connection in connections:
-            if connection._request_in_progress:  # noqa: SLF001 - aiohttp says it nowhere else
+            if aiohttp.is_serving(connection):
                 continue
-            served = connection._request_count  # noqa: SLF001 - as above
+            served = aiohttp.requests_served(connection)
             last_served, first_seen = self._since.get(connection, (-1, now))
             began = first_seen if last_served == served else now
             if now - began >= (self._idle_s if served else self._head_s):

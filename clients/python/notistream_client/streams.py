@@ -1,4 +1,4 @@
-"""WebSockets that are opened again when they end: status updates, and an inbox that misses nothing."""
+"""WebSockets that reconnect: status updates, and inbox messages without gaps."""
 
 import asyncio
 import json
@@ -14,34 +14,34 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from notistream.client.answers import StatusUpdate
-from notistream.client.bodies import Id
-from notistream.client.call import API
-from notistream.client.errors import TokenExpired, UnexpectedAnswer, Unreachable
-from notistream.client.inbox import Inbox, owner
-from notistream.client.loading import one
-from notistream.client.records import InboxMessage
-from notistream.client.retries import Retries, parsed_wait_s
-from notistream.client.senders import AsyncSender, refused
+from notistream_client.answers import StatusUpdate
+from notistream_client.bodies import Id
+from notistream_client.call import API
+from notistream_client.errors import TokenExpired, UnexpectedAnswer, Unreachable
+from notistream_client.inbox import Inbox, owner
+from notistream_client.loading import one
+from notistream_client.records import InboxMessage
+from notistream_client.requesters import AsyncRequester, refused
+from notistream_client.retries import Retries, parsed_wait_s
 
 log = logging.getLogger(__name__)
 
 TOKEN_ENDED = 4001
 PASSING = frozenset({429, 500, 502, 503, 504})
 START = "00000000-0000-0000-0000-000000000000"
-"""`since` of an inbox stream: from the first message on."""
+"""`since` of an inbox stream that begins with the first message."""
 Address = Callable[[], str]
 
 
 class _Connection(connect):
-    """A redirect is not followed: it would take the key to another host."""
+    """Does not follow redirects: they would send the key to another host."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
 
 class Streams:
-    """What comes, as it comes; each iterator ends only with an error, or when it is left."""
+    """Events as they happen. An iterator ends with an error or when the caller leaves it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Streams:
         timeout_s: float,
         retries: Retries,
         tls: ssl.SSLContext | None,
-        inbox: Inbox[AsyncSender],
+        inbox: Inbox[AsyncRequester],
     ) -> None:
         parts = urlsplit(base_url)
         self._base = urlunsplit(
@@ -70,10 +70,9 @@ class Streams:
         self._inbox = inbox
 
     async def statuses(self) -> AsyncGenerator[StatusUpdate, None]:
-        """Status updates from now on, the recipient's with a token, otherwise the tenant's.
+        """Status updates from now on: of the recipient with a token, of the tenant with a key.
 
-        What happens while the connection is away is not told later: what holds is what
-        `notifications.get` says.
+        Updates during an interruption are lost; ask `notifications.get` for the current status.
         """
         read = one(StatusUpdate)
         async with aclosing(self._frames(lambda: self._base + "/ws", {})) as frames:
@@ -85,9 +84,9 @@ class Streams:
     ) -> AsyncGenerator[InboxMessage, None]:
         """Messages after the one with the id `since` (START: all), or from now on.
 
-        Each once, in order.
+        Each message comes once and in order.
         """
-        # Without a place to go on from, what comes while the connection is away would be missed.
+        # Without a position, messages that arrive during an interruption would be missed.
         place = str(since) if since is not None else await self._newest(recipient_id)
         read = one(InboxMessage)
         path = f"{self._base}{API}/inbox/stream?"
@@ -122,7 +121,7 @@ class Streams:
             except ssl.SSLCertVerificationError as exc:
                 raise Unreachable(f"{self._base}: {exc}") from exc
             except (OSError, InvalidHandshake) as exc:
-                log.warning("no connection, trying again: %s", type(exc).__name__)
+                log.warning("the connection failed, trying again: %s", type(exc).__name__)
             failures += 1
             await asyncio.sleep(max(asked_s, self._retries.backoff_s(failures, random.random())))  # noqa: S311
 
@@ -147,11 +146,11 @@ def _object(frame: str | bytes) -> Any:
     try:
         return json.loads(frame)
     except ValueError as exc:
-        raise UnexpectedAnswer("a frame is not JSON") from exc
+        raise UnexpectedAnswer("a WebSocket message is not JSON") from exc
 
 
 def _refusal_wait_s(exc: InvalidStatus) -> float:
-    """How long to stay away; raises ApiError where coming again is of no use."""
+    """How long to wait before the next connection; raises ApiError if another is of no use."""
     response = exc.response
     asked_s = parsed_wait_s(response.headers.get("Retry-After"), now=datetime.now(UTC))
     if response.status_code in PASSING:

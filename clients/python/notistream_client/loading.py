@@ -1,4 +1,4 @@
-"""JSON values as frozen dataclasses: what is not known is left out, what is missing gets its default."""
+"""Reads JSON into frozen dataclasses; unknown fields are ignored, missing ones get defaults."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -7,8 +7,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from notistream.client.answers import Page
-from notistream.client.errors import UnexpectedAnswer
+from notistream_client.answers import Page
+from notistream_client.errors import UnexpectedAnswer
 
 T = TypeVar("T")
 Reader = Callable[[Any], T]
@@ -74,9 +74,9 @@ def _record(kind: Any, value: Any) -> Any:
 
 
 def _fitting(kinds: tuple[Any, ...], value: Any) -> Any:
-    """The first dataclass of which every field without a default is there.
+    """The first dataclass whose required fields are all present.
 
-    Else the first kind that is not None.
+    Otherwise the first kind that is not None.
     """
     some = [kind for kind in kinds if kind is not type(None)]
     if not isinstance(value, Mapping):
@@ -99,5 +99,5 @@ def _hints(kind: type) -> tuple[tuple[str, Any], ...]:
 
 @cache
 def _needed(kind: type) -> frozenset[str]:
-    """Optional fields have plain defaults; no field has a factory."""
+    """The fields without a default; no field has a default factory."""
     return frozenset(field.name for field in fields(kind) if field.default is field.default_factory)

@@ -1,22 +1,22 @@
-"""Operations on webhook endpoints and what they were told."""
+"""Operations on webhook endpoints and their deliveries."""
 
 from typing import Unpack
 
-from notistream.client import bodies
-from notistream.client.answers import Page
-from notistream.client.bodies import Id
-from notistream.client.call import Call, at
-from notistream.client.loading import nothing, one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import Delivery, Redelivered, Webhook
+from notistream_client import bodies
+from notistream_client.answers import Page
+from notistream_client.bodies import Id
+from notistream_client.call import Call, at
+from notistream_client.loading import nothing, one, page
+from notistream_client.operation import Group, R_co, listing, operation
+from notistream_client.records import Redelivered, Webhook, WebhookDelivery
 
 
-class Webhooks(Group[S_co]):
-    """Endpoints that are told what became of notifications."""
+class Webhooks(Group[R_co]):
+    """Endpoints that receive events about notifications."""
 
     @operation
     def create(self, **endpoint: Unpack[bodies.Endpoint]) -> Call[Webhook]:
-        """Register an endpoint; the secret is shown in this answer and never again."""
+        """Register an endpoint; only this answer contains the secret."""
         return Call(method="POST", path=at("webhooks"), body=endpoint, read=one(Webhook))
 
     @operation
@@ -38,7 +38,7 @@ class Webhooks(Group[S_co]):
 
     @operation
     def put(self, webhook_id: Id, **endpoint: Unpack[bodies.Endpoint]) -> Call[Webhook]:
-        """Replace an endpoint; a secret that is left out stays."""
+        """Replace an endpoint; without a secret, the old one stays."""
         return Call(method="PUT", path=at("webhooks", webhook_id), body=endpoint, read=one(Webhook))
 
     @operation
@@ -48,7 +48,7 @@ class Webhooks(Group[S_co]):
 
     @operation
     def rotate_secret(self, webhook_id: Id, *, secret: str | None = None) -> Call[Webhook]:
-        """Sign with a new secret; for 24 hours with the one before too."""
+        """Sign with a new secret, and for 24 hours also with the old one."""
         return Call(
             method="POST",
             path=at("webhooks", webhook_id, "rotate-secret"),
@@ -57,10 +57,13 @@ class Webhooks(Group[S_co]):
         )
 
     @operation
-    def test(self, webhook_id: Id) -> Call[Delivery]:
+    def test(self, webhook_id: Id) -> Call[WebhookDelivery]:
         """Send an event of the type `webhook.test`."""
         return Call(
-            method="POST", path=at("webhooks", webhook_id, "test"), body={}, read=one(Delivery)
+            method="POST",
+            path=at("webhooks", webhook_id, "test"),
+            body={},
+            read=one(WebhookDelivery),
         )
 
     @listing
@@ -72,12 +75,12 @@ class Webhooks(Group[S_co]):
         event_type: str | None = None,
         cursor: str | None = None,
         page_size: int | None = None,
-    ) -> Call[Page[Delivery]]:
-        """List what an endpoint was told, newest first."""
+    ) -> Call[Page[WebhookDelivery]]:
+        """List the deliveries to an endpoint, newest first."""
         return Call(
             method="GET",
             path=at("webhooks", webhook_id, "deliveries"),
-            read=page(Delivery),
+            read=page(WebhookDelivery),
             query={
                 "status": status,
                 "event_type": event_type,
@@ -87,17 +90,17 @@ class Webhooks(Group[S_co]):
         )
 
     @operation
-    def delivery(self, webhook_id: Id, delivery_id: Id) -> Call[Delivery]:
-        """Show what was sent, and every call."""
+    def delivery(self, webhook_id: Id, delivery_id: Id) -> Call[WebhookDelivery]:
+        """Show a delivery, its payload and every call."""
         return Call(
             method="GET",
             path=at("webhooks", webhook_id, "deliveries", delivery_id),
-            read=one(Delivery),
+            read=one(WebhookDelivery),
         )
 
     @operation
     def redeliver(self, webhook_id: Id, **which: Unpack[bodies.Redelivery]) -> Call[Redelivered]:
-        """Send a delivery again, or those of a span of time."""
+        """Repeat one delivery, or those of a span of time."""
         return Call(
             method="POST",
             path=at("webhooks", webhook_id, "redeliver"),

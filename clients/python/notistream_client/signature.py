@@ -1,4 +1,4 @@
-"""Whether a webhook call is NotiStream's: Standard Webhooks signatures, with every secret that is live."""
+"""Verifies webhook calls by their Standard Webhooks signatures."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from notistream.client.errors import InvalidSignature
+from notistream_client.errors import InvalidSignature
 
 PREFIX = "whsec_"
 VERSION = "v1"
@@ -24,23 +24,27 @@ def verify(
     tolerance_s: int = TOLERANCE_S,
     now_s: float | None = None,
 ) -> Any:
-    """The event of a call, if one of the secrets has signed it.
+    """The event of a call that one of the secrets has signed.
 
-    While one is rotated, pass the new and the old one.
-
-    `body` as it came, not parsed and written again. `now_s` is in seconds since 1970.
+    Pass `body` as it arrived, not parsed and serialized again. While a secret is rotated, pass
+    the new and the old one. `now_s` is the current time in seconds since 1970.
 
     Raises:
-        InvalidSignature: it is not signed so, or more than `tolerance_s` seconds ago or ahead.
+        InvalidSignature: No secret fits, or the timestamp is more than `tolerance_s` from now.
+        ValueError: A secret begins with `whsec_` but does not go on in base64.
     """
     given = {name.lower(): value for name, value in headers.items()}
     identity, moment, signatures = (
         given.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     )
     if not (moment.isascii() and moment.isdigit()):
-        raise InvalidSignature("the header webhook-timestamp is missing or no number of seconds")
+        raise InvalidSignature(
+            "the header webhook-timestamp is missing or is not a number of seconds"
+        )
     if abs((time.time() if now_s is None else now_s) - int(moment)) > tolerance_s:
-        raise InvalidSignature("the header webhook-timestamp is too old, or ahead of this clock")
+        raise InvalidSignature(
+            "the header webhook-timestamp is too far from the time of this clock"
+        )
     text = f"{identity}.{moment}.".encode() + body
     wanted = [
         _signature(text, _key(one)) for one in ([secrets] if isinstance(secrets, str) else secrets)
@@ -48,7 +52,7 @@ def verify(
     if not any(
         hmac.compare_digest(one.encode(), other) for one in signatures.split() for other in wanted
     ):
-        raise InvalidSignature("no signature of the call is one of these secrets'")
+        raise InvalidSignature("none of the secrets has signed the call")
     return json.loads(body)
 
 
@@ -57,7 +61,7 @@ def _signature(text: bytes, key: bytes) -> bytes:
 
 
 def _key(secret: str) -> bytes:
-    """The base64 after `whsec_`; of any other secret its UTF-8 bytes."""
+    """The decoded base64 after `whsec_`; the UTF-8 bytes of any other secret."""
     if not secret.startswith(PREFIX):
         return secret.encode()
     encoded = secret.removeprefix(PREFIX).rstrip("=")

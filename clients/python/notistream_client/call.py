@@ -1,4 +1,4 @@
-"""A call as a value: what is asked and how the answer is read, apart from who sends it."""
+"""A call as a value: the request and how to read its answer."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from notistream.client.loading import Reader
+from notistream_client.loading import Reader
 
 T = TypeVar("T")
 API = "/api/v1"
@@ -16,7 +16,7 @@ API = "/api/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """One request. With a `key` the service serves it once, however often it arrives."""
+    """One request. With a `key` the service carries it out once, however often it arrives."""
 
     method: str
     path: str
@@ -26,31 +26,31 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     key: str | None = None
     changes: bool = True
-    """Of a POST: whether repeating it would do more than sending it once."""
+    """False for a POST that has the same effect when it is repeated."""
 
     @property
     def safe(self) -> bool:
-        """Whether it may be sent again when nobody knows if it was served."""
+        """True when the call may be repeated although the first may have been carried out."""
         return self.method != "POST" or self.key is not None or not self.changes
 
 
 def at(*segments: str | UUID) -> str:
-    """The path of a resource; ids may hold any character."""
+    """The path of a resource; ids may contain any character."""
     return "/".join((API, *(_segment(str(segment)) for segment in segments)))
 
 
 def _segment(text: str) -> str:
-    """Escaped; an id of only dots must not lead to the folder above."""
+    """The escaped segment; an id of dots alone must not lead to the parent path."""
     return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
 
 
 def new_key() -> str:
-    """An Idempotency-Key for one call, however often that is sent."""
+    """A new Idempotency-Key; all attempts of one call share it."""
     return uuid4().hex
 
 
 def content_of(call: Call[Any]) -> bytes | None:
-    """The body as JSON: moments and ids as text."""
+    """The body as JSON, with datetimes and UUIDs as text."""
     return (
         None
         if call.body is None
@@ -59,7 +59,7 @@ def content_of(call: Call[Any]) -> bytes | None:
 
 
 def query_of(call: Call[Any]) -> list[tuple[str, str]]:
-    """The parameters; those that are None are left out, a sequence is repeated."""
+    """The query parameters: None is left out, a sequence repeats its name."""
     return [
         (name, _word(one))
         for name, value in call.query.items()
@@ -69,7 +69,7 @@ def query_of(call: Call[Any]) -> list[tuple[str, str]]:
 
 
 def headers_of(call: Call[Any]) -> list[tuple[bytes, bytes]]:
-    """Header fields; recipient ids may be beyond ASCII."""
+    """The header fields as bytes, because recipient ids need not be ASCII."""
     named = {**call.headers}
     if call.body is not None:
         named["Content-Type"] = "application/json"

@@ -1,11 +1,11 @@
-"""What the service answers about all else: templates, recipients, webhooks, inboxes; see `answers`."""
+"""What the service answers about templates, recipients, webhooks and inboxes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from notistream.client.answers import Segments
+from notistream_client.answers import Segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class TemplateVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Why a part of a template would not be sent."""
+    """Why a part of a template cannot be sent."""
 
     part: str
     message: str
@@ -58,9 +58,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatePreview:
-    """What a template makes of some values.
+    """A template rendered with given values.
 
-    `body` is None where `errors` says why it cannot be rendered.
+    `body` is None if it cannot be rendered; `errors` says why.
     """
 
     subject: str | None = None
@@ -78,7 +78,7 @@ class TemplatePreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Where a recipient can be reached."""
+    """The addresses of a recipient."""
 
     id: str
     email: str | None = None
@@ -92,7 +92,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """How many notifications have no personal data any more, and how many of those still waited."""
+    """How many notifications lost their personal data, and how many of them were cancelled."""
 
     notifications: int
     cancelled: int
@@ -100,7 +100,7 @@ class Erased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """From `start` to before `end` in the recipient's zone, as HH:MM."""
+    """From `start` until just before `end`, as HH:MM in the recipient's time zone."""
 
     start: str
     end: str
@@ -108,7 +108,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrequencyCap:
-    """At most `count` in any window of the length `per`: a word, or minutes."""
+    """At most `count` in any window of length `per`: a word, or minutes."""
 
     count: int
     per: str | int
@@ -116,7 +116,7 @@ class FrequencyCap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelPreference:
-    """What a recipient wishes of a channel."""
+    """A recipient's preferences for one channel."""
 
     enabled: bool
     quiet_hours: QuietHours | None = None
@@ -125,7 +125,7 @@ class ChannelPreference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What holds for a recipient: every channel, and the categories that were named."""
+    """A recipient's preferences: every channel, and the categories that were set."""
 
     channels: Mapping[str, ChannelPreference]
     categories: Mapping[str, bool]
@@ -133,7 +133,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A device token and whose it is."""
+    """A device token and its owner."""
 
     token: str
     recipient_id: str
@@ -142,7 +142,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """An address that is not sent to; without a category nothing is."""
+    """An address to which nothing is sent; with a category, nothing of that category."""
 
     channel: str
     address: str
@@ -154,7 +154,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """An endpoint that is told of events; the secret is only in the answers that set it."""
+    """An endpoint that receives events. Only the answers that set the secret contain it."""
 
     id: str
     url: str
@@ -184,10 +184,10 @@ class WebhookCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """An event on its way to an endpoint.
+class WebhookDelivery:
+    """The delivery of one event to an endpoint.
 
-    `payload` and `history` only where one delivery is asked for.
+    Only the answer about a single delivery has `payload` and `history`.
     """
 
     id: str
@@ -208,14 +208,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redelivered:
-    """How many deliveries will be sent again."""
+    """How many deliveries will be repeated."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A recipient's token for a browser or an app, and the seconds that it lives."""
+    """A recipient's token for a browser or an app; `expires_in` is in seconds."""
 
     token: str
     expires_in: int
@@ -244,7 +244,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxMessage:
-    """A message of a test key, kept instead of sent."""
+    """A message of a test key, which was kept instead of sent."""
 
     id: str
     notification_id: str

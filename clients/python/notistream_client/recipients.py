@@ -1,18 +1,18 @@
-"""Operations on recipients, their devices and wishes, and on the suppression list."""
+"""Operations on recipients, their devices and preferences, and on the suppression list."""
 
 from typing import Unpack
 
-from notistream.client import bodies
-from notistream.client.answers import Page
-from notistream.client.bodies import Channel
-from notistream.client.call import Call, at
-from notistream.client.loading import nothing, one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import Device, Erased, Preferences, Recipient, Suppression
+from notistream_client import bodies
+from notistream_client.answers import Page
+from notistream_client.bodies import Channel
+from notistream_client.call import Call, at
+from notistream_client.loading import nothing, one, page
+from notistream_client.operation import Group, R_co, listing, operation
+from notistream_client.records import Device, Erased, Preferences, Recipient, Suppression
 
 
-class Recipients(Group[S_co]):
-    """Contacts, by the sender's own ids."""
+class Recipients(Group[R_co]):
+    """Recipients and their addresses, by your own ids."""
 
     @operation
     def put(self, recipient_id: str, **contact: Unpack[bodies.Contact]) -> Call[Recipient]:
@@ -44,19 +44,19 @@ class Recipients(Group[S_co]):
         return Call(method="DELETE", path=at("recipients", recipient_id), read=one(Erased))
 
 
-class RecipientPreferences(Group[S_co]):
-    """What recipients wish for."""
+class RecipientPreferences(Group[R_co]):
+    """What recipients want to receive, and when."""
 
     @operation
     def get(self, recipient_id: str) -> Call[Preferences]:
-        """Show what holds for a recipient, who need not be stored."""
+        """Show the preferences of a recipient, who need not be stored."""
         return Call(
             method="GET", path=at("recipients", recipient_id, "preferences"), read=one(Preferences)
         )
 
     @operation
     def put(self, recipient_id: str, **wishes: Unpack[bodies.Wishes]) -> Call[Preferences]:
-        """Replace all that a recipient wishes."""
+        """Replace all preferences of a recipient."""
         return Call(
             method="PUT",
             path=at("recipients", recipient_id, "preferences"),
@@ -65,12 +65,15 @@ class RecipientPreferences(Group[S_co]):
         )
 
 
-class Devices(Group[S_co]):
+class Devices(Group[R_co]):
     """Device tokens for push messages."""
 
     @operation
     def register(self, **device: Unpack[bodies.NewDevice]) -> Call[Device]:
-        """Register or refresh a device token: it becomes the recipient's newest, and no other recipient's."""
+        """Register or refresh a device token.
+
+        It becomes the recipient's newest token; another recipient who had it loses it.
+        """
         return Call(
             method="POST", path=at("device-tokens"), body=device, changes=False, read=one(Device)
         )
@@ -81,8 +84,8 @@ class Devices(Group[S_co]):
         return Call(method="DELETE", path=at("device-tokens"), body={"token": token}, read=nothing)
 
 
-class Suppressions(Group[S_co]):
-    """Addresses that are not sent to."""
+class Suppressions(Group[R_co]):
+    """Addresses to which nothing is sent."""
 
     @listing
     def list(
@@ -94,7 +97,7 @@ class Suppressions(Group[S_co]):
         cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[Suppression]]:
-        """List them by channel, address and category."""
+        """List suppressed addresses."""
         return Call(
             method="GET",
             path=at("suppressions"),

@@ -1,32 +1,32 @@
-"""Lists that are walked through page by page, with `for` and with `async for`."""
+"""Lists that are read page by page, with `for` and with `async for`."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from notistream.client.answers import Page
-from notistream.client.call import Call
-from notistream.client.senders import AsyncSender, Sender
+from notistream_client.answers import Page
+from notistream_client.call import Call
+from notistream_client.requesters import AsyncRequester, Requester
 
 T = TypeVar("T")
 
 
 class Pages(Generic[T]):
-    """All entries of a list; a page is asked for when the walk reaches it."""
+    """All entries of a list; each page is requested when the iteration reaches it."""
 
-    def __init__(self, sender: Sender, call: Call[Page[T]]) -> None:
-        self._sender = sender
+    def __init__(self, requester: Requester, call: Call[Page[T]]) -> None:
+        self._requester = requester
         self._call = call
 
     def page(self) -> Page[T]:
         """Only the page at the cursor."""
-        return self._sender.send(self._call)
+        return self._requester.send(self._call)
 
     def pages(self) -> Iterator[Page[T]]:
-        """One page after the other."""
+        """Every page from the cursor on."""
         call: Call[Page[T]] | None = self._call
         while call is not None:
-            page = self._sender.send(call)
+            page = self._requester.send(call)
             yield page
             call = _following(call, page)
 
@@ -36,21 +36,21 @@ class Pages(Generic[T]):
 
 
 class AsyncPages(Generic[T]):
-    """All entries of a list; a page is asked for when the walk reaches it."""
+    """All entries of a list; each page is requested when the iteration reaches it."""
 
-    def __init__(self, sender: AsyncSender, call: Call[Page[T]]) -> None:
-        self._sender = sender
+    def __init__(self, requester: AsyncRequester, call: Call[Page[T]]) -> None:
+        self._requester = requester
         self._call = call
 
     async def page(self) -> Page[T]:
         """Only the page at the cursor."""
-        return await self._sender.send(self._call)
+        return await self._requester.send(self._call)
 
     async def pages(self) -> AsyncIterator[Page[T]]:
-        """One page after the other."""
+        """Every page from the cursor on."""
         call: Call[Page[T]] | None = self._call
         while call is not None:
-            page = await self._sender.send(call)
+            page = await self._requester.send(call)
             yield page
             call = _following(call, page)
 

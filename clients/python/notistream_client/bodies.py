@@ -1,4 +1,7 @@
-"""What is sent, as typed dictionaries: a field that is left out keeps its default, None says null."""
+"""Request bodies as typed dictionaries.
+
+A field that is left out keeps its default; None is sent as null.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,13 +9,13 @@ from typing import Any, Literal, Required, TypedDict
 from uuid import UUID
 
 Moment = datetime | str
-"""With a zone; as text, RFC 3339."""
+"""A datetime with a time zone, or text as RFC 3339."""
 Id = str | UUID
 Channel = Literal["sms", "email", "push", "in_app"]
 
 
 class Message(TypedDict, total=False):
-    """What to say, over which channel and when."""
+    """The message, its channel and when to send it."""
 
     channel: Required[Channel | str]
     content: str | None
@@ -31,7 +34,7 @@ class Message(TypedDict, total=False):
 
 
 class NewNotification(Message, total=False):
-    """A message to one recipient: an address, or a stored contact."""
+    """A message to one recipient: an address or a stored recipient."""
 
     recipient: str | None
     recipient_id: str | None
@@ -39,7 +42,7 @@ class NewNotification(Message, total=False):
 
 
 class BulkRecipient(TypedDict, total=False):
-    """One of those who get a message, with values of its own for the template."""
+    """One recipient of a bulk message, with its own values for the template."""
 
     recipient: str | None
     recipient_id: str | None
@@ -53,7 +56,10 @@ class NewBulk(Message):
 
 
 class Recall(TypedDict, total=False):
-    """Which notifications: all that match every field; at least a template, a batch or a category."""
+    """Which notifications to cancel: those that match every field.
+
+    At least one of `template`, `batch_id` and `category` is needed.
+    """
 
     template: Id | None
     batch_id: Id | None
@@ -62,14 +68,14 @@ class Recall(TypedDict, total=False):
 
 
 class Schedule(TypedDict, total=False):
-    """When a notification is due; `scheduled_at` None: now, `expires_at` None: never expires."""
+    """When a notification is due: `scheduled_at` None is now, `expires_at` None is never."""
 
     scheduled_at: Required[Moment | None]
     expires_at: Moment | None
 
 
 class NotificationFilter(TypedDict, total=False):
-    """Which notifications are listed."""
+    """Which notifications to list."""
 
     status: str | Sequence[str]
     channel: Channel | str
@@ -90,7 +96,7 @@ class VariantText(TypedDict, total=False):
 
 
 class TemplateText(TypedDict, total=False):
-    """A text with variables, for everybody and by language."""
+    """A text with variables, and its variants by language."""
 
     subject: str | None
     body: Required[str]
@@ -108,7 +114,7 @@ class NewTemplate(TemplateText, total=False):
 
 
 class NextTemplate(TemplateText, total=False):
-    """The next version; `version` is the one that it replaces, another one by now is a Conflict."""
+    """The next version. `version` is the one that it replaces; if it is outdated: Conflict."""
 
     version: int | None
     metadata: Mapping[str, Any] | None
@@ -116,20 +122,20 @@ class NextTemplate(TemplateText, total=False):
 
 
 class Values(TypedDict, total=False):
-    """Values to try a template with."""
+    """Values to render a template with."""
 
     template_variables: Mapping[str, Any] | None
     locale: str | None
 
 
 class UnsavedTemplate(TemplateText, Values, total=False):
-    """A template that is not stored, and values to try it with."""
+    """A template that is not stored, and values to render it with."""
 
     channel: Required[Channel | str]
 
 
 class Contact(TypedDict, total=False):
-    """Where a recipient can be reached; push tokens that are left out stay, all else is unset."""
+    """Addresses of a recipient. Push tokens that are left out stay; other fields are unset."""
 
     email: str | None
     phone: str | None
@@ -139,21 +145,21 @@ class Contact(TypedDict, total=False):
 
 
 class QuietHoursWish(TypedDict):
-    """From `start` to before `end`, as HH:MM in the recipient's zone."""
+    """From `start` until just before `end`, as HH:MM in the recipient's time zone."""
 
     start: str
     end: str
 
 
 class FrequencyCapWish(TypedDict):
-    """At most `count` in any window: `minute`, `hour`, `day` …, or minutes."""
+    """At most `count` in any window of length `per`: `minute`, `hour`, `day` … or minutes."""
 
     count: int
     per: str | int
 
 
 class ChannelWish(TypedDict, total=False):
-    """What a recipient wishes of a channel."""
+    """A recipient's preferences for one channel."""
 
     enabled: bool | None
     quiet_hours: QuietHoursWish | None
@@ -161,7 +167,7 @@ class ChannelWish(TypedDict, total=False):
 
 
 class Wishes(TypedDict, total=False):
-    """All that a recipient wishes; what is left out goes back to its default."""
+    """All preferences of a recipient; what is left out returns to its default."""
 
     channels: Mapping[str, ChannelWish | None] | None
     categories: Mapping[str, bool] | None
@@ -176,7 +182,7 @@ class NewDevice(TypedDict, total=False):
 
 
 class Suppressed(TypedDict, total=False):
-    """An address of a channel, for all messages or those of a category."""
+    """An address of a channel, for all messages or for those of one category."""
 
     channel: Required[Channel | str]
     address: Required[str]
@@ -184,14 +190,14 @@ class Suppressed(TypedDict, total=False):
 
 
 class NewSuppression(Suppressed, total=False):
-    """And why it is not to be sent to."""
+    """An address, and why nothing may be sent to it."""
 
     reason: Literal["bounce", "complaint", "unsubscribe", "manual"] | None
     note: str | None
 
 
 class Endpoint(TypedDict, total=False):
-    """An endpoint that is told of events; without `events` of all."""
+    """An endpoint that receives events; without `events` it receives all."""
 
     url: Required[str]
     description: str | None
@@ -201,7 +207,10 @@ class Endpoint(TypedDict, total=False):
 
 
 class Redelivery(TypedDict, total=False):
-    """One delivery, or those of a span of time that failed (or `delivered`, or `all`)."""
+    """One delivery, or those between `since` and `until` with the given status.
+
+    Without a status: those that failed.
+    """
 
     delivery_id: Id | None
     since: Moment | None

@@ -1,38 +1,38 @@
-"""How one description of an operation becomes a method of both clients."""
+"""Turns one description of an operation into a method of both clients."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from notistream.client.answers import Page
-from notistream.client.call import Call
-from notistream.client.pages import AsyncPages, Pages
-from notistream.client.senders import AsyncSender, Sender
+from notistream_client.answers import Page
+from notistream_client.call import Call
+from notistream_client.pages import AsyncPages, Pages
+from notistream_client.requesters import AsyncRequester, Requester
 
 P = ParamSpec("P")
 T = TypeVar("T")
-S_co = TypeVar("S_co", bound=Sender | AsyncSender, covariant=True)
+R_co = TypeVar("R_co", bound=Requester | AsyncRequester, covariant=True)
 
 
-class Group(Generic[S_co]):
-    """Operations on one kind of thing; the sender decides whether they block or are awaited."""
+class Group(Generic[R_co]):
+    """Operations on one kind of resource; the requester makes them blocking or asynchronous."""
 
-    def __init__(self, sender: S_co) -> None:
-        self.sender = sender
+    def __init__(self, requester: R_co) -> None:
+        self.requester = requester
 
 
 class operation(Generic[P, T]):  # noqa: N801 - used as a decorator, as `property` is
-    """A method that describes a Call, and for callers one that sends it."""
+    """A method that describes a Call; callers see a method that sends it."""
 
     def __init__(self, describe: Callable[Concatenate[Any, P], Call[T]]) -> None:
         self.describe = describe
         self.__doc__ = describe.__doc__
 
     @overload
-    def __get__(self, group: Group[Sender], owner: Any = None) -> Callable[P, T]: ...
+    def __get__(self, group: Group[Requester], owner: Any = None) -> Callable[P, T]: ...
     @overload
     def __get__(
-        self, group: Group[AsyncSender], owner: Any = None
+        self, group: Group[AsyncRequester], owner: Any = None
     ) -> Callable[P, Coroutine[Any, Any, T]]: ...
     @overload
     def __get__(self, group: None, owner: Any = None) -> "operation[P, T]": ...
@@ -42,23 +42,23 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator, as `propert
 
         @wraps(self.describe.__get__(group))
         def send(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return group.sender.send(self.describe(group, *args, **kwargs))
+            return group.requester.send(self.describe(group, *args, **kwargs))
 
         return send
 
 
 class listing(Generic[P, T]):  # noqa: N801
-    """The same for a Call of a page: callers get something to walk through."""
+    """The same for a Call of a page; callers get an iterable over all pages."""
 
     def __init__(self, describe: Callable[Concatenate[Any, P], Call[Page[T]]]) -> None:
         self.describe = describe
         self.__doc__ = describe.__doc__
 
     @overload
-    def __get__(self, group: Group[Sender], owner: Any = None) -> Callable[P, Pages[T]]: ...
+    def __get__(self, group: Group[Requester], owner: Any = None) -> Callable[P, Pages[T]]: ...
     @overload
     def __get__(
-        self, group: Group[AsyncSender], owner: Any = None
+        self, group: Group[AsyncRequester], owner: Any = None
     ) -> Callable[P, AsyncPages[T]]: ...
     @overload
     def __get__(self, group: None, owner: Any = None) -> "listing[P, T]": ...
@@ -70,9 +70,9 @@ class listing(Generic[P, T]):  # noqa: N801
         def walk(*args: P.args, **kwargs: P.kwargs) -> Any:
             call = self.describe(group, *args, **kwargs)
             return (
-                Pages(group.sender, call)
-                if isinstance(group.sender, Sender)
-                else AsyncPages(group.sender, call)
+                Pages(group.requester, call)
+                if isinstance(group.requester, Requester)
+                else AsyncPages(group.requester, call)
             )
 
         return walk

@@ -1,24 +1,24 @@
 """Operations on recipients' inboxes.
 
-With a recipient's token instead of a key no recipient is named.
+A recipient's token already says who the recipient is; with a key, pass `recipient_id`.
 """
 
 from collections.abc import Mapping
 
-from notistream.client.answers import Page
-from notistream.client.bodies import Id
-from notistream.client.call import Call, at
-from notistream.client.loading import nothing, one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import InboxMessage, Token, Unread
+from notistream_client.answers import Page
+from notistream_client.bodies import Id
+from notistream_client.call import Call, at
+from notistream_client.loading import nothing, one, page
+from notistream_client.operation import Group, R_co, listing, operation
+from notistream_client.records import InboxMessage, Token, Unread
 
 
 def owner(recipient_id: str | None) -> Mapping[str, str]:
-    """The header that says whose inbox is meant."""
+    """The header that names the owner of the inbox."""
     return {} if recipient_id is None else {"X-Recipient-ID": recipient_id}
 
 
-class Inbox(Group[S_co]):
+class Inbox(Group[R_co]):
     """In-app messages."""
 
     @listing
@@ -75,6 +75,9 @@ class Inbox(Group[S_co]):
 
     @operation
     def token(self, recipient_id: str, *, ttl_s: int | None = None) -> Call[Token]:
-        """Make a token that opens this recipient's inbox and status updates to a browser or an app."""
+        """Make a token for a browser or an app.
+
+        It opens this recipient's inbox and status updates.
+        """
         body = {"recipient_id": recipient_id, **({} if ttl_s is None else {"ttl": ttl_s})}
         return Call(method="POST", path=at("ws-token"), body=body, changes=False, read=one(Token))

@@ -2,21 +2,21 @@
 
 from typing import Unpack
 
-from notistream.client import bodies
-from notistream.client.answers import Page
-from notistream.client.bodies import Id
-from notistream.client.call import Call, at
-from notistream.client.loading import nothing, one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import Template, TemplatePreview, TemplateVersion
+from notistream_client import bodies
+from notistream_client.answers import Page
+from notistream_client.bodies import Id
+from notistream_client.call import Call, at
+from notistream_client.loading import nothing, one, page
+from notistream_client.operation import Group, R_co, listing, operation
+from notistream_client.records import Template, TemplatePreview, TemplateVersion
 
 
-class Templates(Group[S_co]):
-    """Texts with variables."""
+class Templates(Group[R_co]):
+    """Templates: texts with variables."""
 
     @operation
     def create(self, **template: Unpack[bodies.NewTemplate]) -> Call[Template]:
-        """Store a template; Conflict where there is one of this name in the channel."""
+        """Store a template; Conflict if the channel has one of this name."""
         return Call(method="POST", path=at("templates"), body=template, read=one(Template))
 
     @operation
@@ -43,14 +43,14 @@ class Templates(Group[S_co]):
 
     @operation
     def replace(self, template_id: Id, **template: Unpack[bodies.NextTemplate]) -> Call[Template]:
-        """Make the next version; what is left out of the text is gone in it."""
+        """Make the next version; it has only the texts that are given."""
         return Call(
             method="PUT", path=at("templates", template_id), body=template, read=one(Template)
         )
 
     @operation
     def delete(self, template_id: Id) -> Call[None]:
-        """Delete a template; what was accepted with it is still delivered with it."""
+        """Delete a template; notifications accepted with it are still delivered with it."""
         return Call(method="DELETE", path=at("templates", template_id), read=nothing)
 
     @listing

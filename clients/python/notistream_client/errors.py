@@ -1,38 +1,38 @@
-"""The errors of the client: what the service refused, with its code, and what kept it from answering."""
+"""The errors of the client: refusals with their codes, and calls without an answer."""
 
 from collections.abc import Mapping
 
-from notistream.client.answers import FieldProblem, Notification, Problem
+from notistream_client.answers import FieldProblem, Notification, Problem
 
 
 class ClientError(Exception):
-    """The call did not come to a good end."""
+    """The call failed."""
 
 
 class Unreachable(ClientError):
-    """No answer came, after all repetitions.
+    """No attempt got an answer.
 
     A call that changes something may have been carried out.
     """
 
 
 class UnexpectedAnswer(ClientError):
-    """What answered does not speak as NotiStream does: a proxy, another service, or another version."""
+    """The answer is not one of NotiStream: a proxy, another service or another version."""
 
 
 class TokenExpired(ClientError):
-    """A stream was closed because the recipient's token has expired; make a new one."""
+    """A stream ended because the recipient's token has expired; make a new one."""
 
 
 class InvalidSignature(ClientError):
-    """A webhook call is not signed with one of the secrets, or not now."""
+    """A webhook call has no valid signature, or its timestamp is too far from now."""
 
 
 class ApiError(ClientError):
     """The service refused the call.
 
-    `attempts` is how often it was sent. After more than one, a Conflict or NotFound may be about
-    what an earlier attempt has done, whose answer was lost.
+    `attempts` is how often it was sent. After more than one, a Conflict or NotFound may be the
+    effect of an earlier attempt whose answer was lost.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class ApiError(ClientError):
 
     @property
     def code(self) -> str:
-        """What went wrong, as a stable word; docs/errors of the service lists them."""
+        """The stable error code; docs/errors.md of the service lists all codes."""
         return self.problem.code
 
     @property
     def errors(self) -> tuple[FieldProblem, ...]:
-        """Every wrong place of the request."""
+        """Every fault of the request."""
         return self.problem.errors
 
     @property
     def pointer(self) -> str | None:
-        """JSON pointer to the first wrong place."""
+        """The JSON pointer of the first fault."""
         return self.problem.errors[0].pointer if self.problem.errors else None
 
 
@@ -73,24 +73,24 @@ class Unauthorized(ApiError):
 
 
 class NotFound(ApiError):
-    """There is no such thing, or it is another tenant's."""
+    """The resource does not exist, or it belongs to another tenant."""
 
 
 class Conflict(ApiError):
-    """The state of the thing does not allow it."""
+    """The state of the resource does not allow the call."""
 
     @property
     def notification(self) -> Notification | None:
-        """With code duplicate_idempotency_key: the one that has the key."""
+        """With code duplicate_idempotency_key: the notification that has the key."""
         return self.problem.notification
 
 
 class TooManyRequests(ApiError):
-    """More than the limit allows; `retry_after_s` says when there is room again."""
+    """The rate limit is reached; `retry_after_s` says how long to wait."""
 
 
 class Unavailable(ApiError):
-    """The service cannot serve the call at the moment: any 5xx."""
+    """The service cannot carry out the call now: any 5xx."""
 
 
 BY_STATUS: Mapping[int, type[ApiError]] = {
@@ -103,6 +103,6 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 def refusal(problem: Problem, *, attempts: int = 1, retry_after_s: float | None = None) -> ApiError:
-    """The error of the class that goes with the problem's status."""
+    """The error whose class fits the problem's status."""
     kind = BY_STATUS.get(problem.status, Unavailable if problem.status >= 500 else ApiError)
     return kind(problem, attempts=attempts, retry_after_s=retry_after_s)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
-from notistream.client import bodies
-from notistream.client.answers import (
+from notistream_client import bodies
+from notistream_client.answers import (
     Batch,
     BatchAccepted,
     Figures,
@@ -14,15 +14,15 @@ from notistream.client.answers import (
     Recalled,
     Trace,
 )
-from notistream.client.bodies import Id
-from notistream.client.call import Call, at, new_key
-from notistream.client.loading import one, page
-from notistream.client.operation import Group, S_co, listing, operation
-from notistream.client.records import SandboxMessage
+from notistream_client.bodies import Id
+from notistream_client.call import Call, at, new_key
+from notistream_client.loading import one, page
+from notistream_client.operation import Group, R_co, listing, operation
+from notistream_client.records import SandboxMessage
 
 
-class Notifications(Group[S_co]):
-    """Send, follow and cancel."""
+class Notifications(Group[R_co]):
+    """Send notifications, follow and cancel them."""
 
     @operation
     def create(
@@ -30,7 +30,7 @@ class Notifications(Group[S_co]):
     ) -> Call[Notification]:
         """Accept a notification.
 
-        `request_key` takes the place of the Idempotency-Key that is made for each call.
+        `request_key` replaces the Idempotency-Key that is otherwise made for each call.
         """
         return Call(
             method="POST",
@@ -48,7 +48,7 @@ class Notifications(Group[S_co]):
         atomic: bool = False,
         request_key: str | None = None,
     ) -> Call[BatchAccepted]:
-        """Accept up to 1000 notifications, each on its own; with `atomic` all or none."""
+        """Accept up to 1000 notifications, each on its own; with `atomic`, all or none."""
         return Call(
             method="POST",
             path=at("notifications", "batch"),
@@ -73,7 +73,7 @@ class Notifications(Group[S_co]):
 
     @operation
     def preview(self, **message: Unpack[bodies.NewNotification]) -> Call[Preview]:
-        """Say what would become of a notification, and why; nothing is sent or stored."""
+        """Say what a create would lead to, and why; nothing is sent or stored."""
         return Call(
             method="POST",
             path=at("notifications", "preview"),
@@ -112,7 +112,7 @@ class Notifications(Group[S_co]):
 
     @operation
     def cancel(self, notification_id: Id) -> Call[Notification]:
-        """Cancel a notification that still waits; otherwise Conflict."""
+        """Cancel a notification that still waits; Conflict if it does not."""
         return Call(
             method="PATCH",
             path=at("notifications", notification_id, "cancel"),
@@ -133,7 +133,7 @@ class Notifications(Group[S_co]):
 
     @operation
     def resend(self, notification_id: Id, *, request_key: str | None = None) -> Call[Notification]:
-        """Send once more what has ended."""
+        """Send a notification again that has ended."""
         return Call(
             method="POST",
             path=at("notifications", notification_id, "resend"),
@@ -146,7 +146,7 @@ class Notifications(Group[S_co]):
     def resolve(
         self, notification_id: Id, outcome: Literal["delivered", "failed", "resend"]
     ) -> Call[Notification]:
-        """Say what became of one whose outcome is unknown."""
+        """Decide the outcome of a notification whose outcome is unknown."""
         return Call(
             method="POST",
             path=at("notifications", notification_id, "resolve"),
@@ -156,7 +156,7 @@ class Notifications(Group[S_co]):
 
     @operation
     def recall(self, **which: Unpack[bodies.Recall]) -> Call[Recalled]:
-        """Cancel all that match and still wait."""
+        """Cancel all notifications that match and still wait."""
         return Call(
             method="POST", path=at("notifications", "recall"), body=which, read=one(Recalled)
         )
@@ -175,7 +175,7 @@ class Notifications(Group[S_co]):
         cursor: str | None = None,
         page_size: int | None = None,
     ) -> Call[Page[SandboxMessage]]:
-        """List what the sandbox kept of a test key's notifications instead of sending it, newest first."""
+        """List messages of test keys, which the sandbox keeps instead of sending; newest first."""
         return Call(
             method="GET",
             path=at("sandbox", "messages"),
@@ -189,17 +189,17 @@ class Notifications(Group[S_co]):
         )
 
 
-class Batches(Group[S_co]):
-    """Notifications that came together."""
+class Batches(Group[R_co]):
+    """Notifications that were created together."""
 
     @operation
     def get(self, batch_id: Id) -> Call[Batch]:
-        """Show how far a batch is."""
+        """Show the progress of a batch."""
         return Call(method="GET", path=at("batches", batch_id), read=one(Batch))
 
     @operation
     def cancel(self, batch_id: Id) -> Call[Batch]:
-        """Cancel what still waits of a batch."""
+        """Cancel those of a batch that still wait."""
         return Call(
             method="POST",
             path=at("batches", batch_id, "cancel"),

@@ -1,7 +1,4 @@
-"""The two ways a call is sent, blocking and awaited.
-
-Everything that can be decided is decided elsewhere.
-"""
+"""Send calls, blocking and asynchronous; what to repeat is decided in `retries`."""
 
 import asyncio
 import json
@@ -14,35 +11,35 @@ from typing import Any, TypeVar
 
 import httpx
 
-from notistream.client import loading
-from notistream.client.answers import Problem
-from notistream.client.call import Call, content_of, headers_of, query_of
-from notistream.client.errors import ApiError, UnexpectedAnswer, Unreachable, refusal
-from notistream.client.retries import Outcome, Retries, next_wait_s, retry_after_s
+from notistream_client import loading
+from notistream_client.answers import Problem
+from notistream_client.call import Call, content_of, headers_of, query_of
+from notistream_client.errors import ApiError, UnexpectedAnswer, Unreachable, refusal
+from notistream_client.retries import HttpResult, Retries, next_wait_s, retry_after_s
 
 T = TypeVar("T")
 SHOWN = 200
 
 
-class Sender:
-    """Sends calls, and blocks until their end."""
+class Requester:
+    """Sends calls and blocks until they end."""
 
     def __init__(self, http: httpx.Client, retries: Retries) -> None:
         self._http = http
         self._retries = retries
 
     def send(self, call: Call[T]) -> T:
-        """The answer; raises ClientError."""
+        """The answer. Raises ClientError."""
         request = self._http.build_request(**_prepared(call))
         for attempt in count(1):
-            outcome: Outcome
+            result: HttpResult
             try:
-                outcome = self._http.send(request)
+                result = self._http.send(request)
             except httpx.RequestError as exc:
-                outcome = exc
-            wait_s = _wait_s(call, outcome, attempt=attempt, retries=self._retries)
+                result = exc
+            wait_s = _wait_s(call, result, attempt=attempt, retries=self._retries)
             if wait_s is None:
-                return ended(call, outcome, attempts=attempt)
+                return ended(call, result, attempts=attempt)
             time.sleep(wait_s)
         raise AssertionError("counting has no end")
 
@@ -50,25 +47,25 @@ class Sender:
         self._http.close()
 
 
-class AsyncSender:
-    """Sends calls, and is awaited."""
+class AsyncRequester:
+    """Sends calls asynchronously."""
 
     def __init__(self, http: httpx.AsyncClient, retries: Retries) -> None:
         self._http = http
         self._retries = retries
 
     async def send(self, call: Call[T]) -> T:
-        """The answer; raises ClientError."""
+        """The answer. Raises ClientError."""
         request = self._http.build_request(**_prepared(call))
         for attempt in count(1):
-            outcome: Outcome
+            result: HttpResult
             try:
-                outcome = await self._http.send(request)
+                result = await self._http.send(request)
             except httpx.RequestError as exc:
-                outcome = exc
-            wait_s = _wait_s(call, outcome, attempt=attempt, retries=self._retries)
+                result = exc
+            wait_s = _wait_s(call, result, attempt=attempt, retries=self._retries)
             if wait_s is None:
-                return ended(call, outcome, attempts=attempt)
+                return ended(call, result, attempts=attempt)
             await asyncio.sleep(wait_s)
         raise AssertionError("counting has no end")
 
@@ -77,7 +74,7 @@ class AsyncSender:
 
 
 def _prepared(call: Call[Any]) -> Mapping[str, Any]:
-    """Made once per call: every attempt has the same body and key, byte for byte."""
+    """The request, made once per call: every attempt sends the same bytes and the same key."""
     return {
         "method": call.method,
         "url": call.path,
@@ -87,10 +84,10 @@ def _prepared(call: Call[Any]) -> Mapping[str, Any]:
     }
 
 
-def _wait_s(call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries) -> float | None:
+def _wait_s(call: Call[Any], result: HttpResult, *, attempt: int, retries: Retries) -> float | None:
     return next_wait_s(
         call,
-        outcome,
+        result,
         attempt=attempt,
         retries=retries,
         jitter=random.random(),  # noqa: S311
@@ -98,31 +95,31 @@ def _wait_s(call: Call[Any], outcome: Outcome, *, attempt: int, retries: Retries
     )
 
 
-def ended(call: Call[T], outcome: Outcome, *, attempts: int) -> T:
-    """What the call came to.
+def ended(call: Call[T], result: HttpResult, *, attempts: int) -> T:
+    """The value that the call returns.
 
     Raises:
-        ApiError: it was refused.
-        Unreachable: there was no answer.
-        UnexpectedAnswer: the answer cannot be read.
+        ApiError: The service refused the call.
+        Unreachable: There was no answer.
+        UnexpectedAnswer: The answer cannot be read.
     """
-    if isinstance(outcome, httpx.RequestError):
-        what = str(outcome) or type(outcome).__name__
-        raise Unreachable(f"{call.method} {call.path}: {what} (attempts: {attempts})") from outcome
-    if not outcome.is_success:
+    if isinstance(result, httpx.RequestError):
+        what = str(result) or type(result).__name__
+        raise Unreachable(f"{call.method} {call.path}: {what} (attempts: {attempts})") from result
+    if not result.is_success:
         raise refused(
-            outcome.status_code,
-            outcome.content,
+            result.status_code,
+            result.content,
             attempts=attempts,
-            retry_after_s=retry_after_s(outcome, now=datetime.now(UTC)),
+            retry_after_s=retry_after_s(result, now=datetime.now(UTC)),
         )
-    return call.read(_json(outcome.content) if outcome.content else None)
+    return call.read(_json(result.content) if result.content else None)
 
 
 def refused(
     status: int, content: bytes, *, attempts: int = 1, retry_after_s: float | None = None
 ) -> ApiError:
-    """The error that an answer stands for, also where a proxy gave it."""
+    """The error for a refusal, also if a proxy sent it."""
     try:
         problem = loading.one(Problem)(_json(content))
     except UnexpectedAnswer:

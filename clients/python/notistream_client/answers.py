@@ -1,6 +1,6 @@
 """What the service answers about notifications, as frozen values.
 
-Fields that a newer service adds are let be.
+Fields that a newer service adds are ignored.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """Some of a list, and where the next page begins; None: this is the last one."""
+    """A part of a list, and the cursor of the next page; None on the last page."""
 
     data: tuple[T, ...]
     next_cursor: str | None = None
@@ -26,8 +26,8 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What the vendor said after it had accepted the message."""
+class DeliveryReceipt:
+    """What the vendor reported after it had accepted the message."""
 
     state: str
     at: datetime
@@ -37,9 +37,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """A notification and where it is on its way.
+    """A notification and its current state.
 
-    `content` is the rendered text, once it is rendered.
+    `content` is the rendered text as soon as there is one.
     """
 
     id: str
@@ -58,17 +58,17 @@ class Notification:
     priority: str
     status: str
     final: bool
-    """Whether the status does not change on its own any more."""
+    """True when the service will not change the status any more."""
     reason: str | None = None
     next_eligible_at: datetime | None = None
     attempts: int
-    """Provider calls begun."""
+    """How many provider calls were started."""
     retry_count: int
     max_retries: int
     error_message: str | None = None
     provider: str | None = None
     provider_message_id: str | None = None
-    receipt: Receipt | None = None
+    receipt: DeliveryReceipt | None = None
     type: str | None = None
     category: str | None = None
     metadata: Mapping[str, Any]
@@ -86,7 +86,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldProblem:
-    """One wrong place of a request: a JSON pointer, and what is wrong there in words."""
+    """One fault of a request: where (a JSON pointer) and what (a sentence)."""
 
     pointer: str
     message: str
@@ -104,18 +104,16 @@ class Problem:
     errors: tuple[FieldProblem, ...] = ()
     trace_id: str = ""
     id: str | None = None
-    """With code duplicate_idempotency_key: the notification that has the key.
-
-    The whole of it is beside.
-    """
+    """With code duplicate_idempotency_key: the id of the notification that has the key."""
     notification: Notification | None = None
+    """That notification itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """How far a batch is: pending + delivered + failed + cancelled = total.
+    """The progress of a batch: pending + delivered + failed + cancelled = total.
 
-    Refused items are apart.
+    `rejected_count` counts the items that were refused; they are not part of the total.
     """
 
     id: str
@@ -133,7 +131,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchAccepted:
-    """A batch and, in the order of the request, each notification or the problem with it."""
+    """A batch and, in the order of the request, each notification or its problem."""
 
     batch: Batch
     notifications: tuple[Notification | Problem, ...]
@@ -144,7 +142,7 @@ class BatchAccepted:
 
     @property
     def refused(self) -> Mapping[int, Problem]:
-        """By their place in the request."""
+        """Problems by the index of the item in the request."""
         return {
             place: one for place, one in enumerate(self.notifications) if isinstance(one, Problem)
         }
@@ -152,7 +150,7 @@ class BatchAccepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One decision: which gate, what it said and why. Steps of a preview have no `at`."""
+    """One decision: the gate, its verdict and the reason. Steps of a preview have no `at`."""
 
     gate: str
     verdict: str
@@ -168,7 +166,7 @@ class Attempt:
 
     number: int
     chain: int
-    """1, and 1 more per replay."""
+    """1 for the first delivery; each replay adds 1."""
     provider: str | None = None
     started_at: datetime
     duration_ms: float | None = None
@@ -190,7 +188,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """Everything that was decided about a notification, in order of time, and every provider call."""
+    """All decisions about a notification in order of time, and every provider call."""
 
     notification_id: str
     status: str
@@ -203,7 +201,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
-    """How a text travels as SMS."""
+    """How many SMS segments a text needs, and in which encoding."""
 
     encoding: str
     units: int
@@ -214,7 +212,7 @@ class Segments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a create would come to: `would` is send, defer, suppress, expire, fail or wait."""
+    """What a create would lead to: `would` is send, defer, suppress, expire, fail or wait."""
 
     would: str
     reason: str
@@ -229,7 +227,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """How many were cancelled, and how many of those that match had been sent."""
+    """How many were cancelled, and how many matched but were sent or are being sent."""
 
     recalled: int
     too_late: int
@@ -237,7 +235,7 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFigures:
-    """Deliveries and final failures of a channel; the rate is in per cent."""
+    """Deliveries and final failures of a channel; `success_rate` is in per cent."""
 
     sent: int
     failed: int
@@ -247,14 +245,14 @@ class ChannelFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Every channel, zeros included."""
+    """Figures of every channel, also of those without messages."""
 
     channels: Mapping[str, ChannelFigures]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusUpdate:
-    """A notification has come to a status. It may be told twice, with the same `id`."""
+    """A notification changed its status. An update may arrive twice, with the same `id`."""
 
     id: str
     type: str

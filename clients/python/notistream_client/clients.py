@@ -1,4 +1,4 @@
-"""The two clients: the same operations, blocking and awaited."""
+"""The two clients: the same operations, blocking and asynchronous."""
 
 import ssl
 from collections.abc import Mapping
@@ -6,43 +6,43 @@ from typing import Generic, Self
 
 import httpx
 
-from notistream import __version__
-from notistream.client.inbox import Inbox
-from notistream.client.notifications import Batches, Notifications
-from notistream.client.operation import S_co
-from notistream.client.recipients import Devices, RecipientPreferences, Recipients, Suppressions
-from notistream.client.retries import Retries
-from notistream.client.senders import AsyncSender, Sender
-from notistream.client.streams import Streams
-from notistream.client.templates import Templates
-from notistream.client.webhooks import Webhooks
+from notistream_client.inbox import Inbox
+from notistream_client.notifications import Batches, Notifications
+from notistream_client.operation import R_co
+from notistream_client.recipients import Devices, RecipientPreferences, Recipients, Suppressions
+from notistream_client.requesters import AsyncRequester, Requester
+from notistream_client.retries import Retries
+from notistream_client.streams import Streams
+from notistream_client.templates import Templates
+from notistream_client.version import __version__
+from notistream_client.webhooks import Webhooks
 
 BASE_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 10.0
 
 
-class _Operations(Generic[S_co]):
-    """Every group of operations, over one sender."""
+class _Operations(Generic[R_co]):
+    """Every group of operations, over one requester."""
 
-    def __init__(self, sender: S_co) -> None:
-        self._sender = sender
-        self.notifications = Notifications(sender)
-        self.batches = Batches(sender)
-        self.templates = Templates(sender)
-        self.recipients = Recipients(sender)
-        self.preferences = RecipientPreferences(sender)
-        self.devices = Devices(sender)
-        self.suppressions = Suppressions(sender)
-        self.webhooks = Webhooks(sender)
-        self.inbox = Inbox(sender)
+    def __init__(self, requester: R_co) -> None:
+        self._requester = requester
+        self.notifications = Notifications(requester)
+        self.batches = Batches(requester)
+        self.templates = Templates(requester)
+        self.recipients = Recipients(requester)
+        self.preferences = RecipientPreferences(requester)
+        self.devices = Devices(requester)
+        self.suppressions = Suppressions(requester)
+        self.webhooks = Webhooks(requester)
+        self.inbox = Inbox(requester)
 
 
-class Client(_Operations[Sender]):
-    """Blocks until the answer is there; may be used by several threads.
+class Client(_Operations[Requester]):
+    """The blocking client. Several threads may share one.
 
-    `api_key` is a tenant's, or `token` a recipient's. `timeout_s` is for each attempt, not for the
-    whole call. `tls` says which certificates are trusted, where not the usual ones. `transport` is
-    httpx's, for tests and proxies.
+    `api_key` belongs to a tenant, `token` to a recipient; pass one of them. `timeout_s` limits each
+    attempt, not the whole call. `tls` trusts other certificates than the usual ones. `transport`
+    is a transport of httpx, for tests and proxies.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Client(_Operations[Sender]):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         super().__init__(
-            Sender(
+            Requester(
                 httpx.Client(
                     base_url=base_url,
                     headers=_headers(api_key, token),
@@ -76,12 +76,12 @@ class Client(_Operations[Sender]):
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._sender.close()
+        """Close the connections."""
+        self._requester.close()
 
 
-class AsyncClient(_Operations[AsyncSender]):
-    """Is awaited, and has streams besides; otherwise as Client."""
+class AsyncClient(_Operations[AsyncRequester]):
+    """The asynchronous client: as Client, and with `streams`."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class AsyncClient(_Operations[AsyncSender]):
     ) -> None:
         headers = _headers(api_key, token)
         super().__init__(
-            AsyncSender(
+            AsyncRequester(
                 httpx.AsyncClient(
                     base_url=base_url,
                     headers=headers,
@@ -123,8 +123,8 @@ class AsyncClient(_Operations[AsyncSender]):
         await self.close()
 
     async def close(self) -> None:
-        """Give the connections back."""
-        await self._sender.close()
+        """Close the connections."""
+        await self._requester.close()
 
 
 def _headers(api_key: str | None, token: str | None) -> Mapping[str, str]:
