@@ -42,8 +42,8 @@ from notistream.providers.registry import Providers
 from notistream.publishing.relay import Relay
 from notistream.publishing.windows import Windows
 from notistream.realtime.inbox import Inbox
-from notistream.realtime.listeners import Realtime
-from notistream.realtime.ws_tokens import WsTokens
+from notistream.realtime.listeners import ConnectionLimits, Realtime
+from notistream.realtime.recipient_tokens import RecipientTokens
 from notistream.recipients.erasure import Erasure
 from notistream.recording.audit import Audit
 from notistream.recording.ledger import DeliveryLedger
@@ -199,13 +199,14 @@ class Runtime:
         settings = self.settings
         self.realtime = Realtime(
             self.database,
-            inbox=self.inbox,
-            tokens=WsTokens(secrets_of(settings.jwt_secret)),
+            tokens=RecipientTokens(secrets_of(settings.jwt_secret)),
             kafka=settings.kafka,
             prefix=settings.topic_prefix,
-            queue=settings.ws_queue,
-            per_process=settings.ws_connections,
-            per_tenant=settings.ws_connections_per_tenant,
+            limits=ConnectionLimits(
+                queue=settings.ws_queue,
+                per_process=settings.ws_connections,
+                per_tenant=settings.ws_connections_per_tenant,
+            ),
         )
 
     def _build_webhooks(self) -> None:
@@ -259,7 +260,7 @@ class Runtime:
             parts.push_async_callback(self.providers.aclose)
             parts.push_async_callback(self.positions.close)
             parts.push_async_callback(self.relay.close)
-            parts.push_async_callback(self.authentication.use.close)
+            parts.push_async_callback(self.authentication.key_usage.close)
             parts.callback(self.admission.close)
             parts.push_async_callback(self.overviews.close)
             parts.push_async_callback(self.realtime.close)

@@ -1,4 +1,4 @@
-"""Access: whose key a request carries, and who may administer."""
+"""Authentication: the tenant of an API key, and the admin token."""
 
 import hashlib
 import hmac
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from notistream.access.guesses import Guesses
-from notistream.access.key_use import KeyUse
+from notistream.access.failed_logins import FailedLogins
+from notistream.access.key_usage import KeyUsage
 from notistream.db import tenants
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable, Unauthorized
@@ -25,22 +25,22 @@ KEY = re.compile(r"ns_(live|test)_[A-Za-z0-9_-]{43}\Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """For whom a request acts; `key_id` is None where AUTH=off lets it act without a key."""
+    """The tenant that a request acts for; `key_id` is None without a key (AUTH=off)."""
 
     tenant_id: UUID
     key_id: UUID | None = None
     test: bool = False
-    """With a test key: what is sent never reaches a real provider."""
+    """A test key: its messages never reach a real provider."""
 
 
 def new_key(kind: str) -> tuple[str, str, bytes]:
-    """A fresh key, the prefix that finds it, and the hash that is stored."""
+    """Make a key; return it, its lookup prefix and the hash to store."""
     key = f"ns_{kind}_{secrets.token_urlsafe(32)}"
     return key, key_prefix(key), digest(key)
 
 
 def key_prefix(key: str) -> str:
-    """What identifies a key without revealing it."""
+    """Return the part of a key that identifies it without revealing it."""
     return key[: len("ns_live_") + PREFIX_LENGTH]
 
 
@@ -50,9 +50,9 @@ def digest(key: str) -> bytes:
 
 
 class Authentication:
-    """Checks keys, remembering each answer for a few seconds.
+    """Checks keys and caches each answer for a few seconds.
 
-    So long a key that was revoked still works.
+    A revoked key works until its cached answer ends.
     """
 
     def __init__(self, database: Database, *, required: bool, admin_token: str | None) -> None:
@@ -62,22 +62,22 @@ class Authentication:
         self._known: dict[bytes, tuple[Principal, float]] = {}
         self._unknown: dict[
             bytes, float
-        ] = {}  # apart, so that who guesses does not push out those who know
+        ] = {}  # a cache of its own, so that guesses do not evict valid keys
         self._default: Principal | None = None
-        self.guesses = Guesses()
-        self.use = KeyUse(lambda ago: tenants.note_use(database, ago))
+        self.failed_logins = FailedLogins()
+        self.key_usage = KeyUsage(lambda ago: tenants.note_use(database, ago))
 
-    async def principal(self, api_key: str | None) -> Principal:
-        """For whom a request with this key acts.
+    async def authenticate(self, api_key: str | None) -> Principal:
+        """Return the principal of a request with this key.
 
         Raises:
-            Unauthorized: keys are required, and this is none that works.
+            Unauthorized: keys are required, and this one is missing or invalid.
         """
         if self._default is not None and api_key is None and not self._required:
             return self._default
         found = await self._lookup(api_key) if api_key else None
         if found is not None and found.key_id is not None:
-            self.use.note(found.key_id)
+            self.key_usage.note(found.key_id)
             return found
         if self._required:
             raise Unauthorized("send a valid key in the header X-API-Key")

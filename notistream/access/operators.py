@@ -1,4 +1,4 @@
-"""Operators of the console: whose token signs in, in which role, and the signed sessions that follow."""
+"""Operators of the console: their tokens, their roles and their signed sessions."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import jwt
 
-from notistream.access.guesses import Guesses
+from notistream.access.failed_logins import FailedLogins
 from notistream.errors import Unauthorized
 from notistream.settings.model import LOOPBACK, Settings
 
@@ -21,11 +21,11 @@ CLAIMS = ("aud", "sub", "jti", "iat", "exp")
 SESSION_S = 12 * 3600
 LEEWAY_S = 5
 WRONG_TOKENS = 10
-"""Wrong ones of one address in a minute, until it is told to wait."""
+"""Wrong tokens that one address may send in a minute."""
 
 
 class Role(StrEnum):
-    """What somebody may do."""
+    """What an operator may do."""
 
     READER = "reader"
     OPERATOR = "operator"
@@ -33,7 +33,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who is signed in, and with which session."""
+    """A signed-in operator and the session."""
 
     name: str
     role: Role
@@ -77,9 +77,9 @@ class _Holder:
 
 
 class Operators:
-    """Signs each session with a key made of the token that opened it, so all of them end when that is replaced.
+    """Signs each session with a key derived from its token, so replacing a token ends its sessions.
 
-    Nothing is stored: every process with the same settings takes the same sessions.
+    Nothing is stored: every process with the same settings accepts the same sessions.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Operators:
         *,
         local: str | None = None,
     ) -> None:
-        """With `local`, a secret, everybody who reaches this process is let in, as an operator of that name."""
+        """With the secret `local`, everybody who reaches this process is the operator `local`."""
         holders = [
             *(_Holder(name, Role.OPERATOR, token) for name, token in tokens.items()),
             *(_Holder(name, Role.READER, token) for name, token in (readers or {}).items()),
@@ -98,7 +98,7 @@ class Operators:
         self._holders = {
             holder.key_id: holder for holder in (*holders, *filter(None, [self._local]))
         }
-        self.guesses = Guesses(WRONG_TOKENS)
+        self.failed_logins = FailedLogins(WRONG_TOKENS)
 
     @property
     def is_open(self) -> bool:
@@ -106,12 +106,12 @@ class Operators:
         return self._local is not None
 
     def sign_in(self, token: str) -> str:
-        """A session for the holder of a token.
+        """Open a session for the holder of a token.
 
         Raises:
-            Unauthorized: it is nobody's.
+            Unauthorized: nobody holds this token.
         """
-        # All are compared, so that the time tells nothing.
+        # Compare all tokens, so that the time taken reveals nothing.
         found = [
             h
             for h in self._holders.values()
@@ -128,9 +128,9 @@ class Operators:
         return _issue(self._local)
 
     def verify(self, session: str | None) -> Operator | None:
-        """Whose session it is.
+        """Return the operator of a session.
 
-        None where it is none, was changed, has ended, or its token is no longer valid.
+        None if the session is malformed, changed or expired, or its token is no longer valid.
         """
         if not session:
             return None
@@ -150,7 +150,7 @@ class Operators:
         return Operator(holder.name, holder.role, key_id, str(claims["jti"]))
 
     def form_token(self, operator: Operator) -> str:
-        """What every form of this session carries, and no other site can know."""
+        """Return the CSRF token of this session's forms."""
         return self._tag(operator, "form")
 
     def is_form_token(self, operator: Operator, given: str) -> bool:
@@ -159,7 +159,8 @@ class Operators:
 
     def seal(self, operator: Operator, text: str) -> str:
         """A text for this session's own cookie, that nobody else could have put there."""
-        return f"{base64.urlsafe_b64encode(text.encode()).decode()}.{self._tag(operator, 'seal:' + text)}"
+        encoded = base64.urlsafe_b64encode(text.encode()).decode()
+        return f"{encoded}.{self._tag(operator, 'seal:' + text)}"
 
     def unseal(self, operator: Operator, sealed: str) -> str | None:
         """The text; None where it is not of this session."""
@@ -192,7 +193,7 @@ def _issue(holder: _Holder) -> str:
 
 
 def operators_of(settings: Settings) -> Operators:
-    """Those whom the settings name; everybody where no key is needed and only this machine can ask."""
+    """Build operators from the settings; without keys and on loopback, everybody is one."""
     tokens = {name: token.get_secret_value() for name, token in settings.console_tokens.items()}
     readers = {
         name: token.get_secret_value() for name, token in settings.console_read_tokens.items()

@@ -1,4 +1,4 @@
-"""The limit of HTTP requests per API key, over all API processes, without asking PostgreSQL for each of them."""
+"""The HTTP request limit per API key, shared by all API processes."""
 
 import asyncio
 import logging
@@ -15,18 +15,15 @@ from notistream.observability import metrics
 log = logging.getLogger(__name__)
 
 PARTS = 50
-"""A process reserves about this part of a limit at a time.
-
-What it does not use of that lapses with the window.
-"""
+"""A process reserves about 1/PARTS of a limit at a time; an unused share ends with the window."""
 PATIENCE_S = 1.5
 UNMETERED_S = 1.0
 MANY_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a key stands in a window: whether this request is within the limit, how many more are, as far as known."""
+class RateLimitState:
+    """A key's state in one window; `remaining` is an estimate of this process."""
 
     admitted: bool
     remaining: int
@@ -35,7 +32,7 @@ class Standing:
 
 
 class _Budget:
-    """What this process has reserved for one key in one window, and what nobody has reserved."""
+    """This process's share of one key's window, and what is still unreserved."""
 
     __slots__ = ("ends_at", "left", "refill", "unreserved", "window")
 
@@ -48,12 +45,10 @@ class _Budget:
 
 
 class RequestLimit:
-    """Never more requests than `rate` in a window of the database's clock.
+    """Admits at most `rate` requests per key in a window of the database's clock.
 
-    `reserve` takes a share of one.
-
-    While PostgreSQL does not answer, requests are let through uncounted: what they want of it is
-    refused anyway.
+    Each process reserves shares of a window with `reserve`, so most requests need no query. While
+    PostgreSQL does not answer, requests pass uncounted; their own queries fail anyway.
     """
 
     def __init__(
@@ -71,8 +66,8 @@ class RequestLimit:
         self._budgets: dict[UUID, _Budget] = {}
         self._unmetered_until = 0.0
 
-    async def take(self, key_id: UUID) -> Standing | None:
-        """Count a request of this key; None where it is not limited, or cannot be now."""
+    async def take(self, key_id: UUID) -> RateLimitState | None:
+        """Count a request of this key; None if there is no limit, or it cannot be enforced now."""
         if not self.rate.count:
             return None
         budget = self._budgets.get(key_id) or self._new_budget(key_id)
@@ -98,9 +93,9 @@ class RequestLimit:
         return self._budgets.setdefault(key_id, _Budget())
 
     async def _refilled(self, key_id: UUID, budget: _Budget) -> bool:
-        """Wait for a share; all requests that wait share one statement.
+        """Wait for a share; all waiting requests share one statement.
 
-        False where it did not come in time.
+        False if it did not come in time.
         """
         refill = budget.refill or self._refill(key_id, budget)
         await asyncio.wait({refill}, timeout=PATIENCE_S)
@@ -115,7 +110,9 @@ class RequestLimit:
         return budget.refill
 
     async def _fill(self, key_id: UUID, budget: _Budget) -> None:
-        asked_at = self._clock()  # before: so that the window never seems longer than it is
+        asked_at = (
+            self._clock()
+        )  # taken before the query, so that the window never seems longer than it is
         try:
             reserved = await self._reserve(key_id, self.rate, self._share)
         except DatabaseUnavailable:
@@ -131,5 +128,7 @@ class RequestLimit:
         budget.ends_at = asked_at + reserved.ends_in
 
 
-def _standing(budget: _Budget, now: float, *, admitted: bool) -> Standing:
-    return Standing(admitted, budget.left + budget.unreserved, budget.ends_at - now, budget.window)
+def _standing(budget: _Budget, now: float, *, admitted: bool) -> RateLimitState:
+    return RateLimitState(
+        admitted, budget.left + budget.unreserved, budget.ends_at - now, budget.window
+    )

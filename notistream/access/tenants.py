@@ -1,7 +1,4 @@
-"""Tenants and their keys, as an administrator sees to them.
-
-Each act is in the audit log, in its transaction.
-"""
+"""Tenants and their API keys; every change writes its audit entry in the same transaction."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,24 +18,24 @@ LONGEST_OVERLAP = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A new key; `secret` is the key itself, which is nowhere else and is shown once."""
+    """A new key; `secret` is the key itself, which is shown once and never stored."""
 
     secret: str
     stored: StoredKey
 
 
 class Tenancy:
-    """Use cases of an administrator; `actor` is CLI or ADMIN, see `audit_log`."""
+    """What an administrator does; `actor` is CLI or ADMIN, see `audit_log`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def create(self, name: str, *, actor: str) -> StoredTenant:
-        """Make a tenant.
+        """Create a tenant.
 
         Raises:
-            InvalidRequest: this is no name.
-            TenantExists: it is taken.
+            InvalidRequest: the name is not valid.
+            TenantExists: the name is taken.
         """
         _check(name)
         async with self._database.transaction() as db:
@@ -55,10 +52,6 @@ class Tenancy:
             raise NotFound(f"there is no tenant {tenant_id}")
         return found
 
-    async def list_page(self, *, before: UUID | None, limit: int) -> list[StoredTenant]:
-        """At most `limit`, newest first."""
-        return await tenants.list_page(self._database, before=before, limit=limit)
-
     async def keys(self, tenant_id: UUID, *, before: UUID | None, limit: int) -> list[StoredKey]:
         """At most `limit`, newest first, ended ones included; raises NotFound."""
         await self.get(tenant_id)
@@ -67,11 +60,11 @@ class Tenancy:
     async def issue(
         self, tenant_id: UUID, *, name: str, kind: str, expires_at: datetime | None, actor: str
     ) -> IssuedKey:
-        """Make a key.
+        """Create a key.
 
         Raises:
-            NotFound: no such tenant.
-            InvalidRequest: wrong name, or it would have expired before.
+            NotFound: there is no such tenant.
+            InvalidRequest: the name is not valid, or `expires_at` is in the past.
         """
         _check(name)
         _check_future(expires_at)
@@ -89,9 +82,9 @@ class Tenancy:
         prefix: str | None = None,
         actor: str,
     ) -> StoredKey:
-        """Stop a key, of this tenant where one is given, within seconds.
+        """Revoke a key, of this tenant if one is given; it stops working within seconds.
 
-        Repeating it does no harm; raises NotFound.
+        Repeating the call is safe. Raises NotFound.
         """
         async with self._database.transaction() as db:
             key, _ = await _locked(db, tenant_id, key_id, prefix)
@@ -109,14 +102,14 @@ class Tenancy:
         expires_at: datetime | None = None,
         actor: str,
     ) -> IssuedKey:
-        """Make a key to take the place of another, which works on for the overlap.
+        """Create a key that replaces another; the old one keeps working for `overlap`.
 
-        The new one expires when it is told to, or lives as long as the old one was meant to.
+        Without `expires_at`, the new key gets the lifetime of the old one.
 
         Raises:
-            NotFound: no such key.
-            KeyEnded: it does not work any more, or was rotated before.
-            InvalidRequest: the new one would have expired before.
+            NotFound: there is no such key.
+            KeyEnded: the key has ended, or was already rotated.
+            InvalidRequest: `expires_at` is in the past.
         """
         _check_future(expires_at)
         async with self._database.transaction() as db:

@@ -17,8 +17,8 @@ from notistream.db.dead_letters import Burials, Filter
 from notistream.dead_letters.letters import readable
 from notistream.domain.notification import CHANNELS
 from notistream.errors import FieldError, InvalidRequest, NotFound
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 
 HERE = "/console/dead-letters"
 SIZE = 25

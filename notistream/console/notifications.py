@@ -22,8 +22,8 @@ from notistream.errors import FieldError, InvalidRequest, NotFound, NotResendabl
 from notistream.recording.trace import timeline_of
 from notistream.sending.acceptance import Caller
 from notistream.sending.changes import Resolution
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import ROUTE_TABLE, RUNTIME
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 
 HERE = "/console/notifications"

@@ -18,8 +18,9 @@ from notistream.domain.validation import length_error, nul_error, recipient_id_e
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.observability.logs import masked
 from notistream.recipients.support import RecipientSupport
-from notistream.web.recipients.bodies import MAX_NOTE, refuse_wrong
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.fields import refuse_wrong
+from notistream.web.suppressions.bodies import MAX_NOTE
 
 HERE = "/console/recipients"
 SIZE = 50

@@ -15,8 +15,8 @@ from notistream.db.range_replays import Range
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S
 from notistream.domain.notification import TERMINAL
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 
 HERE = "/console/replays"
 SIZE = 25

@@ -35,7 +35,7 @@ async def enter(request: web.Request) -> web.Response:
         session = operators.sign_in(form.get("token", "").strip())
     except Unauthorized:
         try:
-            operators.guesses.count(request.remote)
+            operators.failed_logins.count(request.remote)
         except TooManyRequests as exc:
             metrics.KEYS_GUESSED.inc()
             return refusal(request, exc)

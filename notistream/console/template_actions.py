@@ -16,9 +16,9 @@ from notistream.domain.draft import Draft
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Caller
-from notistream.templates.library import TemplateChanged, TemplateExists
-from notistream.web.notifications.handlers import path_id
+from notistream.templates.library import TemplateChanged, TemplateDraft, TemplateExists
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 
 
 async def preview(request: web.Request) -> web.Response:
@@ -52,11 +52,12 @@ async def create(request: web.Request) -> web.Response:
         tenant = await tenant_field.chosen(runtime.database, form.tenant)
         stored = await runtime.templates.create(
             tenant.id,
-            name=form.name,
-            channel=form.channel,
-            content=form.content(),
-            metadata={},
-            is_active=form.is_active,
+            TemplateDraft(
+                name=form.name,
+                channel=form.channel,
+                content=form.content(),
+                is_active=form.is_active,
+            ),
             actor=request[OPERATOR].actor,
         )
     except InvalidRequest as exc:

@@ -19,8 +19,8 @@ from notistream.domain.notification import CHANNEL_NAMES
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.templates.starters import starters
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 
 SIZE = 50

@@ -15,7 +15,7 @@ from notistream.console.rendering import OPERATOR, done, page
 from notistream.console.sessions import FORM
 from notistream.console.tenant_field import chosen
 from notistream.console.tenant_shown import id_of
-from notistream.db import stats
+from notistream.db import stats, tenants
 from notistream.db.tenants import StoredKey
 from notistream.errors import FieldError, InvalidRequest, KeyEnded, NotFound, TenantExists
 from notistream.web.server.context import RUNTIME
@@ -40,7 +40,7 @@ async def _list(request: web.Request, status: int = 200, **said: object) -> web.
     if wanted:
         meant = await chosen(request.app[RUNTIME].database, wanted)
         return web.Response(status=302, headers={"Location": f"{HERE}/{meant.id}"})
-    found = await request.app[RUNTIME].tenancy.list_page(before=before, limit=SIZE + 1)
+    found = await tenants.list_page(request.app[RUNTIME].database, before=before, limit=SIZE + 1)
     older = address("", {"before": found[SIZE - 1].id}) if len(found) > SIZE else None
     return page(
         request,

@@ -9,7 +9,7 @@ from notistream.console.filters import address, asked, filled
 from notistream.console.rendering import OPERATOR, done, page
 from notistream.console.sessions import FORM
 from notistream.console.tenant_shown import choice, id_of
-from notistream.db.webhooks import StoredEndpoint
+from notistream.db.webhooks import StoredEndpoint, list_page
 from notistream.domain.webhook import EVENT_TYPES, FAILING_FOR, SCHEDULE_S, TEST_EVENT
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotFound
 from notistream.web.server.context import RUNTIME
@@ -47,8 +47,11 @@ async def show_many(request: web.Request) -> web.Response:
     found = (
         []
         if chosen.tenant is None
-        else await request.app[RUNTIME].webhooks.list_page(
-            chosen.tenant.id, before=None, limit=MOST
+        else await list_page(
+            request.app[RUNTIME].database.of(chosen.tenant.id),
+            chosen.tenant.id,
+            before=None,
+            limit=MOST,
         )
     )
     return page(

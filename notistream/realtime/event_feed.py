@@ -1,4 +1,4 @@
-"""The event feed: every record of the topic `events` from now on, for this process alone."""
+"""The event feed: reads new records of the topic `events` for the listeners of this process."""
 
 import asyncio
 import logging
@@ -24,12 +24,10 @@ ASSIGNMENT_POLL_S = 0.02
 
 
 class EventFeed:
-    """A consumer without a group, begun with the first who listens.
+    """A consumer without a group that starts with the first listener.
 
-    Comes back by itself after every failure.
-
-    While Kafka is away events are late. What was told between a failure of the consumer and its
-    next start is not read: who must not miss anything reads the database.
+    It reconnects after every failure. Records that arrive between a failure and the next start are
+    skipped, so a listener that must not miss anything also reads the database.
     """
 
     def __init__(self, *, kafka: Kafka, prefix: str, deliver: Callable[[Events], None]) -> None:
@@ -41,7 +39,7 @@ class EventFeed:
         self.reading = False
 
     async def begin(self) -> None:
-        """Return when events are read, or cannot be for now; from then on all are delivered."""
+        """Start reading; return when the consumer reads, or after the first failed try."""
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         with suppress(TimeoutError):
@@ -59,9 +57,12 @@ class EventFeed:
             try:
                 await self._read()
             except (KafkaError, OSError) as exc:
-                log.warning("no events", extra={"topic": self._topic, "error": repr(exc)})
+                log.warning(
+                    "event feed cannot read; retrying",
+                    extra={"topic": self._topic, "error": repr(exc)},
+                )
             except Exception:
-                log.exception("the event feed begins again")
+                log.exception("event feed failed; restarting")
             self._tried.set()
             await asyncio.sleep(RECONNECT_S)
 
@@ -84,17 +85,17 @@ class EventFeed:
                 for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                     for record in records:
                         self._take(record.value)
-                        await asyncio.sleep(
-                            0
-                        )  # those who were told send, before the next hundreds come
+                        await asyncio.sleep(0)  # let listeners send before the next record
                 metrics.EVENTS_LAG.set(await _lag(consumer))
         finally:
             self.reading = False
             await consumer.stop()
 
     async def _seek_end(self, consumer: AIOKafkaConsumer) -> None:
-        """Read every partition from its present end, and those that are added later."""
-        while self._topic not in await consumer.topics():  # asking for it alone could create it
+        """Start every partition at its end; partitions that are added later are read as well."""
+        while (
+            self._topic not in await consumer.topics()
+        ):  # a request for this topic alone could create it
             self._tried.set()
             await asyncio.sleep(RECONNECT_S)
         consumer.subscribe([self._topic])
@@ -107,11 +108,13 @@ class EventFeed:
         try:
             self._deliver(decode_events(value))
         except ValueError as exc:
-            log.warning("not an event", extra={"topic": self._topic, "error": str(exc)})
+            log.warning(
+                "record skipped: not an event", extra={"topic": self._topic, "error": str(exc)}
+            )
 
 
 async def _lag(consumer: AIOKafkaConsumer) -> int:
-    """Records that are there and not yet read."""
+    """Return how many records are not yet read."""
     behind = 0
     for tp in consumer.assignment():
         end = consumer.highwater(tp)

@@ -1,7 +1,4 @@
-"""The hub: which listener of this process is told of which event.
-
-Every listener has a bounded queue.
-"""
+"""The hub: passes each event to the listeners of this process that it concerns."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -19,16 +16,16 @@ INBOX_CHANNEL = "in_app"
 
 
 class Listener(Protocol):
-    """Who is told; `hear` never waits and never raises."""
+    """Receives events; `hear` never waits and never raises."""
 
     def hear(self, event: Event, frame: bytes) -> None:
-        """Take an event, and the same as a JSON object to be sent on."""
+        """Take an event, and its JSON frame to send."""
 
 
 class Hub:
     """Listeners by tenant, or by tenant and recipient.
 
-    Telling costs what those cost who are concerned.
+    The cost of an event grows only with the listeners that it concerns.
     """
 
     def __init__(self) -> None:
@@ -36,12 +33,12 @@ class Hub:
         self._tenants: defaultdict[UUID, int] = defaultdict(int)
 
     def join(self, listener: Listener, tenant_id: UUID, recipient_id: str | None) -> None:
-        """Tell this listener of the recipient's events from now on, or of all of the tenant."""
+        """Pass events of the recipient, or without one of the whole tenant, to this listener."""
         self._listeners[tenant_id, recipient_id].add(listener)
         self._tenants[tenant_id] += 1
 
     def leave(self, listener: Listener, tenant_id: UUID, recipient_id: str | None) -> None:
-        """Tell it no more."""
+        """Stop passing events to this listener."""
         listeners = self._listeners[tenant_id, recipient_id]
         listeners.discard(listener)
         if not listeners:
@@ -51,27 +48,27 @@ class Hub:
             del self._tenants[tenant_id]
 
     def publish(self, events: Events) -> None:
-        """Tell everybody here whom these events concern."""
+        """Pass events to every listener that they concern."""
         if events.tenant_id not in self._tenants:
             return
         for event in events.events:
             if event.type.startswith(STATUS_EVENTS):
-                self._tell(events.tenant_id, event)
+                self._pass_on(events.tenant_id, event)
 
-    def _tell(self, tenant_id: UUID, event: Event) -> None:
-        everybody = self._listeners.get((tenant_id, None), ())
+    def _pass_on(self, tenant_id: UUID, event: Event) -> None:
+        of_tenant = self._listeners.get((tenant_id, None), ())
         recipient = event.data.get("recipient_id")
-        concerned = (
+        of_recipient = (
             self._listeners.get((tenant_id, recipient), ()) if isinstance(recipient, str) else ()
         )
-        if everybody or concerned:
+        if of_tenant or of_recipient:
             frame = status_frame(event)
-            for listener in (*everybody, *concerned):
+            for listener in (*of_tenant, *of_recipient):
                 listener.hear(event, frame)
 
 
 def status_frame(event: Event) -> bytes:
-    """What a client of the status stream gets."""
+    """Encode an event for clients of the status stream."""
     return orjson.dumps(
         {"id": event.id, "type": event.type, **event.data, "timestamp": event.at},
         option=orjson.OPT_UTC_Z,
@@ -79,9 +76,9 @@ def status_frame(event: Event) -> bytes:
 
 
 class Frames:
-    """A listener whose frames wait to be sent.
+    """A listener that queues frames until they are sent.
 
-    With more than `limit` waiting it is too slow, and hears no more.
+    When `limit` frames wait, the client is too slow: `overrun` is set, and the queue is dropped.
     """
 
     def __init__(self, limit: int) -> None:
@@ -102,7 +99,7 @@ class Frames:
         self._wake.set()
 
     async def next(self) -> bytes:
-        """The frame that has waited longest."""
+        """Return the oldest frame, or wait for one."""
         while not self._waiting:
             self._wake.clear()
             await self._wake.wait()
@@ -110,15 +107,15 @@ class Frames:
 
 
 class InboxWakeup:
-    """A listener that rings when something came into one inbox.
+    """A listener that wakes the stream of one inbox when a message may have arrived.
 
-    `seq` is the place up to which that is known.
+    `seq` is the sequence number of the last message that was sent.
     """
 
     def __init__(self, owner: Owner, seq: int) -> None:
         self.owner = owner
         self.seq = seq
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
 
     def hear(self, event: Event, _frame: bytes) -> None:
         """See `Listener`."""
@@ -126,10 +123,10 @@ class InboxWakeup:
             self.wake()
 
     def wake(self) -> None:
-        """Wake who waits, or comes to wait next."""
-        self._rung.set()
+        """Wake the stream, or let its next `wait` return at once."""
+        self._woken.set()
 
     async def wait(self) -> None:
-        """Wait until it rings; what rang before this call counts."""
-        await self._rung.wait()
-        self._rung.clear()
+        """Wait for a wake-up; one that came before this call counts."""
+        await self._woken.wait()
+        self._woken.clear()

@@ -1,4 +1,4 @@
-"""The inbox watch: rings the bells of open inbox streams whose events were late or lost."""
+"""The inbox watch: wakes inbox streams whose events were late or lost."""
 
 import asyncio
 import logging
@@ -16,26 +16,26 @@ WATCH_S = 3.0
 
 
 class InboxWatch:
-    """Looks every few seconds, with one query for all streams of this process, while there are any."""
+    """Compares all open streams with the database every few seconds, in one query."""
 
     def __init__(self, database: Database, *, every_s: float = WATCH_S) -> None:
         self._database = database
         self._every_s = every_s
-        self._bells: defaultdict[Owner, set[InboxWakeup]] = defaultdict(set)
+        self._wakeups: defaultdict[Owner, set[InboxWakeup]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, bell: InboxWakeup) -> None:
-        """Ring this bell when its inbox is further than its stream."""
-        self._bells[bell.owner].add(bell)
+    def add(self, wakeup: InboxWakeup) -> None:
+        """Wake this stream when its inbox has newer messages."""
+        self._wakeups[wakeup.owner].add(wakeup)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
 
-    def remove(self, bell: InboxWakeup) -> None:
-        """Ring it no more."""
-        bells = self._bells[bell.owner]
-        bells.discard(bell)
-        if not bells:
-            del self._bells[bell.owner]
+    def remove(self, wakeup: InboxWakeup) -> None:
+        """Stop watching this stream."""
+        wakeups = self._wakeups[wakeup.owner]
+        wakeups.discard(wakeup)
+        if not wakeups:
+            del self._wakeups[wakeup.owner]
 
     async def close(self) -> None:
         """Stop looking."""
@@ -45,18 +45,18 @@ class InboxWatch:
                 await self._task
 
     async def _watch(self) -> None:
-        while self._bells:
+        while self._wakeups:
             await asyncio.sleep(self._every_s)
             try:
                 await self.look()
             except DatabaseUnavailable:
                 continue
             except Exception:
-                log.exception("the inbox watch goes on")
+                log.exception("inbox watch failed; retrying")
 
     async def look(self) -> None:
-        """Ring the bells of those streams that are behind."""
-        for owner, seq in (await inbox.last_seqs(self._database, list(self._bells))).items():
-            for bell in self._bells.get(owner, ()):
-                if bell.seq < seq:
-                    bell.wake()
+        """Wake the streams that are behind."""
+        for owner, seq in (await inbox.last_seqs(self._database, list(self._wakeups))).items():
+            for wakeup in self._wakeups.get(owner, ()):
+                if wakeup.seq < seq:
+                    wakeup.wake()

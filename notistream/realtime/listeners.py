@@ -1,8 +1,9 @@
-"""Real time: the listeners of this process, how many there may be, and what feeds them."""
+"""Real time: admits sockets of this process and connects them to events."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 from notistream.db.pool import Database
@@ -11,42 +12,43 @@ from notistream.kafka.connection import Kafka
 from notistream.observability import metrics
 from notistream.realtime.event_feed import EventFeed
 from notistream.realtime.hub import Frames, Hub, InboxWakeup
-from notistream.realtime.inbox import Inbox
 from notistream.realtime.inbox_watch import InboxWatch
-from notistream.realtime.ws_tokens import Reader, WsTokens
+from notistream.realtime.recipient_tokens import RecipientTokens
 
-__all__ = ["Reader", "Realtime"]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """How many sockets may be open, and how many frames may wait for each."""
+
+    per_process: int
+    per_tenant: int
+    queue: int
 
 
 class Realtime:
-    """What sockets are made of; nothing here runs before the first of them."""
+    """Admits sockets and connects them to events; it starts with the first socket."""
 
     def __init__(
         self,
         database: Database,
         *,
-        inbox: Inbox,
-        tokens: WsTokens,
+        tokens: RecipientTokens,
         kafka: Kafka,
         prefix: str,
-        queue: int,
-        per_process: int,
-        per_tenant: int,
+        limits: ConnectionLimits,
     ) -> None:
-        self.inbox = inbox
         self.tokens = tokens
         self.hub = Hub()
         self.feed = EventFeed(kafka=kafka, prefix=prefix, deliver=self.hub.publish)
         self._watch = InboxWatch(database)
-        self._queue = queue
-        self._per_process = per_process
-        self._per_tenant = per_tenant
+        self._limits = limits
         self._open: Counter[UUID] = Counter()
 
     @asynccontextmanager
-    async def place(self, tenant_id: UUID, stream: str) -> AsyncIterator[None]:
-        """A connection's place while the block lasts; raises TooManyConnections."""
-        if self._open.total() >= self._per_process or self._open[tenant_id] >= self._per_tenant:
+    async def admit(self, tenant_id: UUID, stream: str) -> AsyncIterator[None]:
+        """Count a connection while the block runs; raises TooManyConnections."""
+        limits = self._limits
+        if self._open.total() >= limits.per_process or self._open[tenant_id] >= limits.per_tenant:
             raise TooManyConnections
         self._open[tenant_id] += 1
         metrics.SOCKETS.labels(stream).inc()
@@ -61,8 +63,8 @@ class Realtime:
 
     @asynccontextmanager
     async def statuses(self, tenant_id: UUID, recipient_id: str | None) -> AsyncIterator[Frames]:
-        """Frames of a tenant's events, or only of one recipient's, while the block lasts."""
-        frames = Frames(self._queue)
+        """Collect frames of a tenant, or of one recipient, while the block runs."""
+        frames = Frames(self._limits.queue)
         self.hub.join(frames, tenant_id, recipient_id)
         try:
             yield frames
@@ -70,20 +72,20 @@ class Realtime:
             self.hub.leave(frames, tenant_id, recipient_id)
 
     @asynccontextmanager
-    async def bell(
+    async def wakeup(
         self, tenant_id: UUID, recipient_id: str, *, seq: int
     ) -> AsyncIterator[InboxWakeup]:
-        """A bell that rings when the inbox may be further than its `seq`, while the block lasts."""
-        bell = InboxWakeup((tenant_id, recipient_id), seq)
-        self.hub.join(bell, tenant_id, recipient_id)
-        self._watch.add(bell)
+        """Watch an inbox for messages after `seq` while the block runs."""
+        wakeup = InboxWakeup((tenant_id, recipient_id), seq)
+        self.hub.join(wakeup, tenant_id, recipient_id)
+        self._watch.add(wakeup)
         try:
-            yield bell
+            yield wakeup
         finally:
-            self._watch.remove(bell)
-            self.hub.leave(bell, tenant_id, recipient_id)
+            self._watch.remove(wakeup)
+            self.hub.leave(wakeup, tenant_id, recipient_id)
 
     async def close(self) -> None:
-        """Stop what feeds the listeners."""
+        """Stop the event feed and the inbox watch."""
         await self.feed.close()
         await self._watch.close()

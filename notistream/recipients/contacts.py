@@ -1,4 +1,4 @@
-"""Use cases around recipients that take more than one statement."""
+"""Changes of recipients that take more than one statement."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,9 @@ from notistream.domain.recipient import Contact
 async def put(
     database: Database | TenantDatabase, tenant_id: UUID, recipient_id: str, contact: Contact
 ) -> tuple[StoredRecipient, bool]:
-    """Create or replace; device tokens that are not given stay.
+    """Create or replace a recipient; device tokens that are not given stay.
 
-    What is stored now, and whether it is new.
+    Returns what is stored now, and whether it is new.
     """
     async with database.transaction() as db:
         if contact.push_tokens is not None:
@@ -37,7 +37,10 @@ async def register_device(
     *,
     platform: str | None = None,
 ) -> None:
-    """Make a token the newest of this recipient, who is created where needed, and take it from any other."""
+    """Make a token the newest of this recipient and take it from any other.
+
+    A missing recipient is created.
+    """
     async with database.transaction() as db:
         await device_tokens.lock(db, tenant_id)
         await device_tokens.register(db, tenant_id, recipient_id, token, platform=platform)
@@ -51,7 +54,7 @@ async def wish(
     channels: Mapping[str, Any],
     timezone: str | None,
 ) -> StoredPreferences:
-    """Replace what a recipient wishes of these channels and, where one is given, the zone that the wishes are in."""
+    """Replace a recipient's preferences for these channels, and the time zone if one is given."""
     async with database.transaction() as db:
         if timezone is not None:
             await recipients.put_timezone(db, tenant_id, recipient_id, timezone)

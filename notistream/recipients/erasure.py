@@ -21,17 +21,16 @@ log = logging.getLogger(__name__)
 LOOKED_AT_AT_ONCE = 5000
 ERASED_AT_ONCE = 500
 ANSWERS_AT_ONCE = 200
-SHORTEST_WORD = (
-    6  # shorter ones would be found in records that have nothing to do with the recipient
-)
+# Shorter words would match records of other recipients.
+SHORTEST_WORD = 6
 
 Eraser = Callable[[Queryable, UUID, str], Awaitable[int]]
-"""Erases what another part keeps of a recipient (tenant, recipient id); how many rows."""
+"""Erases a recipient's rows in another part (tenant, recipient id) and returns how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many notifications were erased, and how many of them were cancelled because they still waited."""
+    """How many notifications were erased, and how many of them were cancelled while waiting."""
 
     notifications: int
     cancelled: int
@@ -54,9 +53,9 @@ class Erasure:
     async def erase(
         self, tenant_id: UUID, recipient_id: str, *, actor: str | None = None
     ) -> Erased:
-        """Erase, as the tenant does itself unless an actor is named.
+        """Erase a recipient; `actor` is the operator who does it, if any.
 
-        What a crash leaves undone, a repetition does, because the recipient itself goes last.
+        The recipient's own row goes last, so the call can be repeated after a crash.
 
         Raises:
             NotFound: there is nothing of this recipient.
@@ -116,7 +115,7 @@ class Erasure:
                 return Erased(erased, cancelled)
 
     async def _elsewhere(self, tenant_id: UUID, recipient_id: str, addresses: Addresses) -> int:
-        """Undecodable records, stored answers, and what other parts keep."""
+        """Erase undecodable records, stored answers and the rows of other parts."""
         names = list({recipient_id, *(address for _, address in addresses)})
         words = [
             address
@@ -140,7 +139,7 @@ class Erasure:
 
 
 def addresses_of(recipient_id: str, known: Known) -> Addresses:
-    """Where each channel reaches the recipient."""
+    """Return the recipient's addresses, by channel."""
     contacts = {
         AddressKind.EMAIL: [known.email],
         AddressKind.PHONE: [known.phone],
@@ -156,7 +155,7 @@ def addresses_of(recipient_id: str, known: Known) -> Addresses:
 
 
 def opt_outs(known: Known, addresses: Addresses) -> Sequence[tuple[str, str, str]]:
-    """What the recipient had turned off, as (channel, address, category): it is not forgotten with the recipient."""
+    """Return what the recipient turned off, as (channel, address, category); this is kept."""
     categories = [category for category, wanted in known.categories.items() if not wanted]
     off = {name for name, wishes in known.channels.items() if not wishes.get("enabled", True)}
     return [

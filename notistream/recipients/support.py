@@ -1,7 +1,4 @@
-"""What operators do for a recipient.
-
-Each act is in the audit log, in its transaction, and names nobody there.
-"""
+"""What operators do for a recipient; the audit entry, in the same transaction, names nobody."""
 
 import hashlib
 from uuid import UUID
@@ -15,12 +12,12 @@ REFERENCE = 16
 
 
 def reference(*parts: object) -> str:
-    """What stands for a recipient or an address where it must not be read: the same for the same parts."""
+    """Return a stable hash that stands for a recipient or an address in the audit log."""
     return hashlib.sha256("\x00".join(map(str, parts)).encode()).hexdigest()[:REFERENCE]
 
 
 class RecipientSupport:
-    """The acts of an operator, named by `actor`, for recipients of one tenant."""
+    """Acts of the operator `actor` for recipients of one tenant."""
 
     def __init__(self, database: Database, tenant_id: UUID, *, actor: str) -> None:
         self._database = database
@@ -28,7 +25,7 @@ class RecipientSupport:
         self._actor = actor
 
     async def reveal(self, recipient_id: str) -> None:
-        """Note that somebody is about to read the contacts of a recipient."""
+        """Note in the audit log that the operator reads a recipient's contacts."""
         await self._note(self._database, "recipient.reveal", recipient_id)
 
     async def wish(self, recipient_id: str, wanted: StoredPreferences) -> None:
@@ -56,7 +53,7 @@ class RecipientSupport:
     async def unsuppress(
         self, recipient_id: str, *, channel: str, address: str, category: str
     ) -> bool:
-        """Take an address off the list; False where it was not on it."""
+        """Take an address off the suppression list; False if it was not on it."""
         async with self._database.transaction() as db:
             removed = await suppressions.remove(
                 db, self._tenant_id, channel=channel, address=address, category=category

@@ -1,4 +1,4 @@
-"""Unsubscribing by a link: the recipient's category is turned off, or its address is suppressed for the category."""
+"""Unsubscribing by a link: turns a category off for a recipient or an address."""
 
 import logging
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 async def unsubscribe(database: Queryable, wanted: OptOut) -> None:
-    """Take the category back; repeating it changes nothing."""
+    """Turn the category off; repeating the call changes nothing."""
     if wanted.recipient_id is not None:
         await preferences.turn_category_off(
             database, wanted.tenant_id, wanted.recipient_id, wanted.category

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 from uuid_utils.compat import uuid7
 
-from notistream.access.acting import who, within
+from notistream.access.actors import shown_actor, transaction_as
 from notistream.db import audit_log, batches, deliveries, operations, replay
 from notistream.db.operations import Candidates, Selection
 from notistream.db.pool import Database, Queryable
@@ -191,11 +191,11 @@ class NotificationChanges:
             NotFound: no such notification.
             NotResolvable: its outcome is known, also by a worker that came late.
         """
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             found = await _locked(db, tenant_id, notification_id)
             if found.status != "unknown":
                 raise NotResolvable(f"notification {notification_id} is {found.status}")
-            entries = await _resolve(db, found, outcome, f"resolved by {who(actor)}")
+            entries = await _resolve(db, found, outcome, f"resolved by {shown_actor(actor)}")
             await audit_log.record(
                 db,
                 actor or str(tenant_id),
@@ -220,7 +220,7 @@ class NotificationChanges:
         """
         tenant_id, key = caller.tenant_id, caller.request_key
         replay_id = uuid5(RESENDS, f"{tenant_id} {notification_id} {key}") if key else uuid7()
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             found = await _locked(db, tenant_id, notification_id)
             await operations.forget_expiry(db, tenant_id, notification_id)
             queued = await replay.replay(
@@ -228,7 +228,7 @@ class NotificationChanges:
                 replay_id=replay_id,
                 items=[ReplayItem(notification_id)],
                 statuses=sorted(TERMINAL),
-                reason=f"sent again by {who(actor)}",
+                reason=f"sent again by {shown_actor(actor)}",
             )
             if queued.ids:
                 await audit_log.record(

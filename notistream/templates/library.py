@@ -1,17 +1,15 @@
-"""Templates: create, replace, delete, find and preview them.
-
-The starters of the product lie below a tenant's own.
-"""
+"""Templates: create, replace, delete, find and preview; a tenant's own come before starters."""
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from notistream.access.acting import within
+from notistream.access.actors import transaction_as
 from notistream.db import audit_log, templates
 from notistream.db.pool import Database, Queryable
 from notistream.db.records import StoredTemplate, StoredTemplateVersion
@@ -35,7 +33,7 @@ class TemplateExists(Conflict):
 
 
 class TemplateChanged(Conflict):
-    """The template has another version by now than the one that was to be replaced."""
+    """The template is no longer at the version that was to be replaced."""
 
     code = "template_changed"
 
@@ -47,6 +45,17 @@ class StarterTemplate(Conflict):
     """
 
     code = "starter_template"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateDraft:
+    """A template that is to be stored; nothing in it has been checked."""
+
+    name: str
+    channel: str
+    content: TemplateVersion
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_active: bool = True
 
 
 class Templates:
@@ -63,15 +72,7 @@ class Templates:
         self._limits = limits
 
     async def create(
-        self,
-        tenant_id: UUID,
-        *,
-        name: str,
-        channel: str,
-        content: TemplateVersion,
-        metadata: Mapping[str, Any],
-        is_active: bool,
-        actor: str | None = None,
+        self, tenant_id: UUID, wanted: TemplateDraft, *, actor: str | None = None
     ) -> StoredTemplate:
         """Store a template as version 1.
 
@@ -79,9 +80,10 @@ class Templates:
             InvalidRequest: wrong channel, name, or template syntax.
             TemplateExists: the name is taken.
         """
-        wrong = await asyncio.to_thread(content_errors, content, channel)
+        name, channel = wanted.name, wanted.channel
+        wrong = await asyncio.to_thread(content_errors, wanted.content, channel)
         _refuse([*_name_errors(name), *_channel_errors(channel), *wrong])
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             created = await templates.create(
                 db,
                 NewTemplate(
@@ -89,9 +91,9 @@ class Templates:
                     tenant_id=tenant_id,
                     name=name,
                     channel=CHANNEL_NAMES[channel],
-                    content=content,
-                    metadata=metadata,
-                    is_active=is_active,
+                    content=wanted.content,
+                    metadata=wanted.metadata,
+                    is_active=wanted.is_active,
                 ),
             )
             if created is None:
@@ -110,12 +112,12 @@ class Templates:
         channel: str | None = None,
         actor: str | None = None,
     ) -> StoredTemplate:
-        """Store the next version; what was accepted keeps the version that it was accepted with.
+        """Store the next version; accepted notifications keep theirs.
 
         Raises:
-            NotFound, StarterTemplate: there is nothing of the tenant's own to replace.
+            NotFound, StarterTemplate: the tenant has no such template of its own.
             InvalidRequest: template syntax, or `name` or `channel` are not the template's.
-            TemplateChanged: somebody was faster.
+            TemplateChanged: somebody else replaced it first.
         """
         stored = await self._own(tenant_id, template_id)
         kept = [
@@ -131,7 +133,7 @@ class Templates:
             if given is not None and given != was
         ]
         _refuse([*kept, *await asyncio.to_thread(content_errors, wanted.content, stored.channel)])
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             replaced = await templates.replace(db, tenant_id, template_id, wanted)
             if replaced is not None:
                 await _note(db, actor, "template.replace", replaced)
@@ -144,15 +146,13 @@ class Templates:
         return replaced
 
     async def delete(self, tenant_id: UUID, template_id: UUID, *, actor: str | None = None) -> None:
-        """Nothing new can be made from it, and its name is free.
-
-        What was accepted keeps its version.
+        """Delete a template and free its name; accepted notifications keep their version.
 
         Raises:
-            NotFound, StarterTemplate: there is nothing of the tenant's own to delete.
+            NotFound, StarterTemplate: the tenant has no such template of its own.
         """
         stored = await self._own(tenant_id, template_id)
-        async with within(self._database, tenant_id, actor) as db:
+        async with transaction_as(self._database, tenant_id, actor) as db:
             if await templates.delete(db, tenant_id, template_id):
                 await _note(db, actor, "template.delete", stored)
         self._changed()
@@ -168,7 +168,7 @@ class Templates:
         return await self.get(tenant_id, template_id)
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
-        """A starter too. Raises NotFound."""
+        """Return a template of the tenant or a starter; raises NotFound."""
         starter = starters_by_id().get(template_id)
         found = (
             _as_stored(starter, tenant_id)
@@ -179,29 +179,10 @@ class Templates:
             raise NotFound(f"there is no template {template_id}")
         return found
 
-    async def list_page(
-        self,
-        tenant_id: UUID,
-        *,
-        before: UUID | None,
-        channel: str | None,
-        name: str | None,
-        limit: int,
-    ) -> list[StoredTemplate]:
-        """The tenant's own, newest first, at most `limit`; starters are found by name or id."""
-        return await templates.list_page(
-            self._database.of(tenant_id),
-            tenant_id,
-            before=before,
-            channel=channel,
-            name=name,
-            limit=limit,
-        )
-
     async def versions(
         self, tenant_id: UUID, template_id: UUID, *, before: int | None, limit: int
     ) -> list[StoredTemplateVersion]:
-        """At most `limit`, newest first. Raises NotFound."""
+        """Return at most `limit` versions, newest first; raises NotFound."""
         stored = await self.get(tenant_id, template_id)
         if template_id in starters_by_id():
             only = StoredTemplateVersion(stored.version, stored.content, stored.created_at)
@@ -218,7 +199,7 @@ class Templates:
         channel: str,
         locale: str | None,
     ) -> tuple[str | None, TemplatePreview]:
-        """The variant that the locale leads to, and what would be sent.
+        """Return the language variant that the locale selects, and the rendered message.
 
         Raises InvalidRequest for bad syntax.
         """
@@ -233,7 +214,7 @@ class Templates:
 
 
 async def _note(db: Queryable, actor: str | None, action: str, stored: StoredTemplate) -> None:
-    """A tenant's own changes are in the versions; an operator's are in the audit log too."""
+    """Write an operator's change to the audit log; the versions show a tenant's own changes."""
     if actor:
         await audit_log.record(
             db,
@@ -283,9 +264,9 @@ def _channel_errors(channel: str) -> list[tuple[str, str]]:
 
 
 def content_errors(content: TemplateVersion, channel: str) -> list[tuple[str, str]]:
-    """Everything wrong with a version, each with a JSON pointer.
+    """Return everything wrong with a version, as (JSON pointer, message).
 
-    Up to a second of work, so not for the event loop.
+    This takes up to a second, so it must not run on the event loop.
     """
     found = _text_errors(content.text, channel, "")
     for tag, error in variant_errors(tuple(content.variants)):

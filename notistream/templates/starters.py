@@ -1,4 +1,4 @@
-"""Starter templates: files `<channel>/<name>.txt` (and `.html`), a layer below every tenant's own."""
+"""Starter templates: files `<channel>/<name>.txt` (and `.html`) that every tenant has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class Starter:
 
 @cache
 def starters() -> Mapping[tuple[str, str], Starter]:
-    """Starter templates by channel and name.
+    """Return starters by channel and name.
 
-    A first line `Subject: …` is the subject, `<name>.html` the HTML.
+    A first line `Subject: …` is the subject; `<name>.html` is the HTML.
     """
     found = {}
     for channel in CHANNELS:
@@ -64,7 +64,7 @@ def starters_by_id() -> Mapping[UUID, Starter]:
 
 
 def uuid_of(text: str) -> UUID | None:
-    """The id that `text` is; None where it is a name."""
+    """Parse an id; None if `text` is a name."""
     try:
         return UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The HTTP client of webhooks: connects only to addresses that a tenant may name, follows nothing, reads little."""
+"""The HTTP client of webhooks: connects only to allowed addresses and follows no redirect."""
 
 import asyncio
 import logging
@@ -35,9 +35,9 @@ class AddressRefused(OSError):
 
 
 class Reach(Enum):
-    """Which addresses a session connects to: https to public ones, http to allowed ones only.
+    """Which addresses a session may connect to.
 
-    Any of a named host.
+    SECURE (https): public ones; ALLOWED (http): allowed ones; NAMED: any of an allowed host.
     """
 
     SECURE = "https"
@@ -47,7 +47,7 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call came to, and how long it took."""
+    """The result of a call, and its duration."""
 
     result: CallResult
     duration_ms: float
@@ -56,9 +56,9 @@ class Answer:
 class WebhookClient:
     """POSTs to tenants' URLs; `resolver` is for tests.
 
-    Each address is judged at the moment a socket is opened to it, after every look-up: a name that
-    answers otherwise than it did before gains nothing. No proxy is used, whatever the environment
-    says: it would connect in our place.
+    Each address is checked when a socket is opened to it, after the look-up, so a name that changes
+    its answer gains nothing (DNS rebinding). Proxies of the environment are ignored: a proxy would
+    connect in our place, without this check.
     """
 
     def __init__(self, allowed: Allowed, *, resolver: AbstractResolver | None = None) -> None:
@@ -67,9 +67,9 @@ class WebhookClient:
         self._sessions: dict[Reach, aiohttp.ClientSession] = {}
 
     async def refusal(self, url: str) -> str | None:
-        """Why this URL would be refused, as far as that can be told now.
+        """Return why this URL is refused, or None.
 
-        A name that does not resolve may yet.
+        A name that does not resolve now is accepted: it may resolve later.
         """
         try:
             target = target_of(url)
@@ -85,7 +85,7 @@ class WebhookClient:
         return reason
 
     async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Call once; every way that it can end is a value."""
+        """Call once; every outcome is a value, and nothing is raised."""
         started = time.perf_counter()
         result = await self._judged(url, body, headers)
         return Answer(result, (time.perf_counter() - started) * 1000)
@@ -173,7 +173,7 @@ class WebhookClient:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:
-    """The first bytes of an answer as text; how it ends is of no interest, its status is known."""
+    """Return the first bytes of an answer as text; errors while reading are ignored."""
     raw = bytearray()
     with suppress(aiohttp.ClientError, TimeoutError, OSError):
         async with asyncio.timeout(BODY_S):

@@ -1,4 +1,4 @@
-"""Webhook endpoints: registered, changed, given a new secret, tried out; and deliveries sent again."""
+"""Webhook endpoints: create, change, rotate the secret, test; and redeliver."""
 
 import secrets
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ TEST_DATA = {"message": "NotiStream can reach this endpoint."}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What happened from `since` to before `until` (None: now), and ended so."""
+    """Events from `since` to before `until` (None: now), with one of these delivery statuses."""
 
     since: datetime
     until: datetime | None
@@ -33,7 +33,7 @@ class Span:
 
 
 class Webhooks:
-    """What a tenant does with its endpoints; each statement runs in the tenant's own role."""
+    """What a tenant does with its endpoints; each statement runs in the tenant's database role."""
 
     def __init__(self, database: Database, client: WebhookClient) -> None:
         self._database = database
@@ -42,11 +42,11 @@ class Webhooks:
     async def create(
         self, tenant_id: UUID, wanted: Wanted, *, secret: str | None
     ) -> StoredEndpoint:
-        """Register an endpoint; without a secret one is made.
+        """Register an endpoint; without `secret`, one is generated.
 
         Raises:
-            InvalidRequest: the URL leads where no tenant may reach.
-            TooManyWebhooks: the tenant has MOST already.
+            InvalidRequest: the URL leads to an address that tenants may not reach.
+            TooManyWebhooks: the tenant already has MOST endpoints.
         """
         await self._check(wanted.url)
         async with self._database.of(tenant_id).transaction() as db:
@@ -60,7 +60,7 @@ class Webhooks:
     async def replace(
         self, tenant_id: UUID, endpoint_id: UUID, wanted: Wanted, *, secret: str | None
     ) -> StoredEndpoint:
-        """Change an endpoint; a secret that is given and new is rotated to.
+        """Change an endpoint; a new secret is rotated in.
 
         Raises as `create`, and NotFound.
         """
@@ -77,23 +77,15 @@ class Webhooks:
         """Raises NotFound."""
         return await _get(self._database.of(tenant_id), tenant_id, endpoint_id)
 
-    async def list_page(
-        self, tenant_id: UUID, *, before: UUID | None, limit: int
-    ) -> list[StoredEndpoint]:
-        """At most `limit`, newest first."""
-        return await webhooks.list_page(
-            self._database.of(tenant_id), tenant_id, before=before, limit=limit
-        )
-
     async def delete(self, tenant_id: UUID, endpoint_id: UUID) -> None:
-        """With its deliveries. Raises NotFound."""
+        """Delete an endpoint and its deliveries; raises NotFound."""
         if not await webhooks.delete(self._database.of(tenant_id), tenant_id, endpoint_id):
             raise _missing()
 
     async def rotate(
         self, tenant_id: UUID, endpoint_id: UUID, *, secret: str | None
     ) -> StoredEndpoint:
-        """Sign with a new secret, and for OVERLAP with the present one too. Raises NotFound."""
+        """Sign with a new secret, and for OVERLAP with the old one as well; raises NotFound."""
         return _there(
             await webhooks.rotate(
                 self._database.of(tenant_id),
@@ -144,11 +136,11 @@ class Webhooks:
         return found
 
     async def redeliver(self, tenant_id: UUID, endpoint_id: UUID, meant: UUID | Span) -> int:
-        """Send one delivery or a span of them again, from the schedule's beginning; how many.
+        """Queue one delivery or a span of them again, with a fresh schedule; return how many.
 
         Raises:
             NotFound: there is no such endpoint or delivery.
-            WebhookInactive: nothing would be sent.
+            WebhookInactive: the endpoint is switched off.
         """
         db = self._database.of(tenant_id)
         if not (await _get(db, tenant_id, endpoint_id)).is_active:
@@ -163,10 +155,7 @@ class Webhooks:
     async def _redeliver_span(
         self, db: Queryable, tenant_id: UUID, endpoint_id: UUID, span: Span
     ) -> int:
-        """In portions.
-
-        Those that end meanwhile, because they were sent again already, are not meant.
-        """
+        """Work in portions, and skip deliveries that end in the meantime."""
         now, total = await webhook_deliveries.moment(db), 0
         while True:
             count = await webhook_deliveries.redeliver_range(
@@ -189,7 +178,7 @@ class Webhooks:
 
 
 def new_secret() -> str:
-    """A secret of our own making."""
+    """Generate a secret."""
     return secret_of(secrets.token_bytes(KEY_BYTES))
 
 

@@ -1,4 +1,4 @@
-"""Look-ups of the names in tenants' URLs, in threads of their own: slow ones delay nobody else's."""
+"""DNS look-ups of tenants' URLs in threads of their own, so slow ones delay only webhooks."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ THREADS = 32
 
 
 class Names(AbstractResolver):
-    """As aiohttp's own resolver, which would use the threads that providers' names are looked up in."""
+    """Like aiohttp's threaded resolver, but not in the threads that providers use."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook-names")
@@ -19,7 +19,7 @@ class Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Every address; raises OSError."""
+        """Return every address; raises OSError."""
         found = await asyncio.get_running_loop().run_in_executor(
             self._threads,
             partial(

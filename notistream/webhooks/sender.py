@@ -1,4 +1,4 @@
-"""The sender of webhooks, in every worker: takes what is due, signs it, calls, and records what came of it."""
+"""The sender of webhooks in every worker: leases due deliveries, calls, records outcomes."""
 
 import asyncio
 import logging
@@ -42,9 +42,9 @@ class Client(Protocol):
 
 
 class WebhookSender:
-    """Calls, at most AT_ONCE and of one endpoint PER_ENDPOINT at a time.
+    """Makes at most AT_ONCE calls at a time, and PER_ENDPOINT to one endpoint.
 
-    Any number of workers may do so.
+    Any number of workers may run one.
     """
 
     def __init__(self, database: Database, client: Client) -> None:
@@ -59,13 +59,13 @@ class WebhookSender:
         self._took = False
 
     def wake(self) -> None:
-        """Something may be due now."""
+        """Look again now: something may be due."""
         self._wake.set()
 
     async def rest(self) -> None:
-        """Until something may be due; at most a second, in which a retry may have fallen due.
+        """Wait until something may be due, at most a second.
 
-        While calls are under way a few milliseconds more, so that rows and places for them gather.
+        While calls are open, wait a few milliseconds more, so that due rows gather.
         """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), LOOK_S)
@@ -73,7 +73,7 @@ class WebhookSender:
             await asyncio.sleep(GATHER_S)
 
     async def step(self) -> None:
-        """Take what is due, as far as there is room, and begin to call."""
+        """Lease what is due, up to the free places, and start the calls."""
         self._wake.clear()
         room = AT_ONCE - len(self._calls)
         if room <= 0:
@@ -121,14 +121,14 @@ class WebhookSender:
             answer.result, attempts=due.attempts, failing_since=due.failing_since, now=due.now
         )
         metrics.WEBHOOK_SECONDS.observe(answer.duration_ms / 1000)
-        if await self._insist(called(due, verdict, answer, began), until):
+        if await self._record_until_lease_ends(called(due, verdict, answer, began), until):
             metrics.WEBHOOK_CALLS.labels(OUTCOMES[type(verdict.delivery)]).inc()
         if verdict.disable:
             with suppress(DatabaseUnavailable):  # the next failure will do it
                 await self._disable(due, verdict.disable)
 
-    async def _insist(self, call: Called, until: float) -> bool:
-        """Record it, as long as the lease lasts; what is not recorded by then is called again."""
+    async def _record_until_lease_ends(self, call: Called, until: float) -> bool:
+        """Retry the record until the lease ends; a call that is not recorded is repeated."""
         while time.monotonic() < until:
             try:
                 return await self._recorded.submit(call)
@@ -171,7 +171,7 @@ class WebhookSender:
         metrics.WEBHOOK_OVERDUE.set(oldest_s)
 
     async def close(self) -> None:
-        """Let calls end that are under way, for a few seconds; another worker repeats what is left."""
+        """Give open calls a few seconds to end; another worker repeats the rest."""
         if self._calls:
             _, left = await asyncio.wait(self._calls, timeout=DRAIN_S)
             for task in left:
@@ -183,16 +183,16 @@ OUTCOMES = {Told: "delivered", TellAgain: "retrying", GiveUp: "failed"}
 
 
 def body_of(due: Due) -> bytes:
-    """What is sent; the same at every attempt."""
+    """Return the body of a call; every attempt sends the same."""
     return orjson.dumps(
         {"type": due.type, "timestamp": due.at, "data": due.data}, option=orjson.OPT_UTC_Z
     )
 
 
 def headers_of(due: Due, body: bytes, *, at_s: int) -> dict[str, str]:
-    """The headers of a call: signed with every live secret.
+    """Return the headers of a call, signed with every live secret.
 
-    The trace is the event's, whoever is told of it.
+    The trace is that of the event.
     """
     secrets = [due.secret, *([due.old_secret] if due.old_secret else [])]
     return {

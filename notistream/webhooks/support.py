@@ -1,7 +1,4 @@
-"""What operators do for a tenant's webhook endpoints.
-
-Each act is in the audit log, in its transaction.
-"""
+"""What operators do for a tenant's webhook endpoints, with an audit entry in each transaction."""
 
 from uuid import UUID, uuid4
 
@@ -15,14 +12,14 @@ from notistream.webhooks.endpoints import TEST_DATA, Span, Webhooks
 
 
 class WebhookSupport:
-    """The acts of tenants, done by operators and noted; looking is done with Webhooks."""
+    """Changes that operators make; reading is done with Webhooks."""
 
     def __init__(self, database: Database, tenants_acts: Webhooks) -> None:
         self._database = database
         self._acts = tenants_acts
 
     async def switch(self, tenant_id: UUID, endpoint_id: UUID, *, on: bool, actor: str) -> bool:
-        """Switch an endpoint on or off; False where it was so already. Raises NotFound."""
+        """Switch an endpoint on or off; False if nothing changed. Raises NotFound."""
         await self._acts.get(tenant_id, endpoint_id)
         async with self._database.transaction() as db:
             changed = await webhooks.switch(db, tenant_id, endpoint_id, on=on)
@@ -49,12 +46,12 @@ class WebhookSupport:
     async def redeliver(
         self, tenant_id: UUID, endpoint_id: UUID, delivery_id: UUID, *, actor: str
     ) -> None:
-        """Send one delivery again, from the schedule's beginning.
+        """Queue one delivery again, with a fresh schedule.
 
         Raises:
             NotFound: there is no such endpoint or delivery.
-            WebhookInactive: nothing would be sent.
-            Conflict: a call is under way.
+            WebhookInactive: the endpoint is switched off.
+            Conflict: a call is open.
         """
         await self._active(tenant_id, endpoint_id)
         await self._acts.delivery(tenant_id, endpoint_id, delivery_id)
@@ -68,7 +65,7 @@ class WebhookSupport:
     async def redeliver_span(
         self, tenant_id: UUID, endpoint_id: UUID, span: Span, *, actor: str
     ) -> int:
-        """Send a span again; noted before it begins, because it is done in portions.
+        """Queue a span again; the audit entry comes first, because the work is done in portions.
 
         Raises as `redeliver`.
         """

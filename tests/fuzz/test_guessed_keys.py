@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from notistream.access.authentication import new_key
-from notistream.access.guesses import ALLOWED, SPAN_S
+from notistream.access.failed_logins import ALLOWED, SPAN_S
 from tests.fuzz.conftest import CREATE, GOOD, PATIENCE_S, Target, served
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(PATIENCE_S)]

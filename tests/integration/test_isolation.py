@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
-from notistream.access.guesses import Guesses
+from notistream.access.failed_logins import FailedLogins
 from notistream.db import sandbox, tenants
 from notistream.delivery.ports import Message
 from notistream.runtime import Runtime
@@ -218,7 +218,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         client,
         runtime,
     ):
-        runtime.authentication.guesses = Guesses(allowed=10_000)
+        runtime.authentication.failed_logins = FailedLogins(allowed=10_000)
         keys, ids = {}, {}
         for name in "ab":
             tenant, _ = await tenants.create(runtime.database, name)

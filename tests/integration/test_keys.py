@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from notistream.access import authentication, key_use
-from notistream.access.guesses import Guesses
+from notistream.access import authentication, key_usage
+from notistream.access.failed_logins import FailedLogins
 from notistream.commands import cli
 from notistream.commands.seed import DEMO_RECIPIENT, seed_tenant
 from notistream.db import tenants
@@ -275,7 +275,7 @@ async def test_a_new_key_lives_as_long_as_the_old_one_was_meant_to(office: Offic
 async def test_last_use_is_written_behind_the_request(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_use, "LOOKS_EVERY_S", 0.05)
+    monkeypatch.setattr(key_usage, "LOOKS_EVERY_S", 0.05)
     tenant = await office.tenant()
     key, unused = await office.issue(tenant), await office.issue(tenant)
     path = f"{BASE}/{tenant}/api-keys"
@@ -294,7 +294,7 @@ async def test_last_use_is_written_behind_the_request(
     assert first[unused["id"]] is None
     for _ in range(5):
         assert await office.status(key["key"]) == 200
-    await office.runtime.authentication.use.flush()
+    await office.runtime.authentication.key_usage.flush()
     assert await used() == first, "not again within the minute"
 
 
@@ -313,7 +313,7 @@ async def test_what_a_test_key_sends_says_so(office: Office, kind: str, test: bo
 
 
 async def test_who_guesses_is_locked_out_and_who_knows_is_not(office: Office) -> None:
-    office.runtime.authentication.guesses = Guesses(allowed=5)
+    office.runtime.authentication.failed_logins = FailedLogins(allowed=5)
     key = await office.issue(await office.tenant())
     assert [await office.status(f"ns_live_{n:043}") for n in range(5)] == [401] * 5
     answer = await office.client.get(NOTIFICATIONS, headers={"X-API-Key": "x"})

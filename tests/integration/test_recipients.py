@@ -18,7 +18,9 @@ from notistream.domain.notification import CHANNELS, Claimed
 from notistream.domain.preference import FrequencyCap, preferences_from
 from notistream.domain.recipient import MAX_TOKENS
 from notistream.runtime import Runtime
-from notistream.web.recipients.routes import RECIPIENT_ROUTES
+from notistream.web.preferences import routes as preference_routes
+from notistream.web.recipients import routes as recipient_routes
+from notistream.web.suppressions import routes as suppression_routes
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, problem_of
 
@@ -60,7 +62,15 @@ async def test_every_query_prepares_on_the_migrated_schema(database_url: str, st
         await connection.close()
 
 
-@pytest.mark.parametrize("route", RECIPIENT_ROUTES, ids=lambda r: f"{r.method} {r.path}")
+@pytest.mark.parametrize(
+    "route",
+    [
+        *recipient_routes.RECIPIENTS,
+        *preference_routes.PREFERENCES,
+        *suppression_routes.SUPPRESSIONS,
+    ],
+    ids=lambda r: f"{r.method} {r.path}",
+)
 async def test_documented_examples_work(client: Client, route: Any) -> None:
     """Each is sent to a recipient and an address that exist, as the examples themselves name them."""
     await called(

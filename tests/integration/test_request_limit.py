@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from notistream.access.authentication import new_key
-from notistream.access.request_limit import RequestLimit, Standing
+from notistream.access.request_limit import RateLimitState, RequestLimit
 from notistream.db import queries, request_windows, tenants
 from notistream.db.pool import Database
 from notistream.domain.rate_limit import Rate, parse_rate
@@ -50,7 +50,7 @@ def limiters(two: tuple[Database, Database], rate: Rate) -> list[RequestLimit]:
 
 
 async def hammer(
-    limit: RequestLimit, key: UUID, seen: list[tuple[float, Standing]], *, until: float
+    limit: RequestLimit, key: UUID, seen: list[tuple[float, RateLimitState]], *, until: float
 ) -> None:
     while time.time() < until:
         started = time.time()

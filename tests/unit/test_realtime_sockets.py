@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
+from notistream.db import inbox
 from notistream.db.inbox import InboxMessage
 from notistream.domain.event import Event, Events
 from notistream.errors import DatabaseUnavailable
@@ -248,13 +249,15 @@ async def test_an_inbox_stream_outlives_an_outage_of_postgresql(
     monkeypatch.setattr(streams, "DATABASE_RETRY_S", 0.01)
     calls: list[int] = []
 
-    async def after(_tenant: UUID, _recipient: str, *, seq: int, limit: int) -> list[InboxMessage]:
+    async def after(
+        _db: object, _tenant: UUID, _recipient: str, *, seq: int, limit: int
+    ) -> list[InboxMessage]:
         calls.append(seq)
         if len(calls) < 3:
             raise DatabaseUnavailable
         return [message(seq + 1)] if seq < 2 and limit else []
 
-    monkeypatch.setattr(realtime_of(fakes).inbox, "after", after)
+    monkeypatch.setattr(inbox, "after", after)
     async with client.ws_connect(STREAM, headers=bearer(fakes)) as socket:
         assert (await next_of(socket)).json()["body"] == "1"
         tell(fakes, "u-2", "u-1")
@@ -272,7 +275,7 @@ async def test_a_stream_that_fails_is_closed_with_1011(
     async def broken(*_args: Any, **_options: Any) -> list[InboxMessage]:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(realtime_of(fakes).inbox, "after", broken)
+    monkeypatch.setattr(inbox, "after", broken)
     async with client.ws_connect(STREAM, headers=bearer(fakes)) as socket:
         closed = await next_of(socket)
     assert (closed.type, closed.data) == (WSMsgType.CLOSE, 1011)

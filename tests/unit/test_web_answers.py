@@ -1,19 +1,25 @@
 """Answers: the shapes that clients rely on, and how requests reach the use cases."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from notistream.db.records import StoredStep
-from notistream.domain.notification import OnUnknown, Priority
+from notistream.db import stats, templates
+from notistream.db.records import StoredStep, StoredTemplate
+from notistream.db.stats import ChannelTotals
+from notistream.domain.notification import CHANNELS, OnUnknown, Priority
 from notistream.domain.template_text import TemplateText, TemplateVersion
 from notistream.recording.trace import timeline
 from notistream.sending.acceptance import DuplicateKey
-from notistream.web.notifications import examples
-from notistream.web.notifications import rendering as render
+from notistream.web.batches import examples as batch_examples
+from notistream.web.batches import views as batch_views
+from notistream.web.notifications import examples, trace_views, views
 from notistream.web.notifications.bodies import CREATE, draft
+from notistream.web.templates import examples as template_examples
 from tests.unit.web_fakes import problem_of, serving
 
 NOTIFICATIONS = "/api/v1/notifications"
@@ -138,7 +144,7 @@ def test_notification_after_failures() -> None:
     failed = replace(
         examples.PENDING, status="failed", attempts=6, failed_at=NOW, error_message="HTTP 503"
     )
-    shown = render.notification(failed)
+    shown = views.notification(failed)
     assert (shown["attempts"], shown["retry_count"], shown["max_retries"], shown["final"]) == (
         6,
         5,
@@ -149,21 +155,20 @@ def test_notification_after_failures() -> None:
 
 def test_template_is_shown_by_id_or_name() -> None:
     starter = replace(examples.PENDING, template_name="welcome", template_version=1)
-    assert render.notification(starter)["template_id"] == "welcome"
-    own = replace(starter, template_id=examples.TEMPLATE_ID)
-    assert render.notification(own)["template_id"] == examples.TEMPLATE_ID
+    assert views.notification(starter)["template_id"] == "welcome"
+    own = replace(starter, template_id=template_examples.TEMPLATE_ID)
+    assert views.notification(own)["template_id"] == template_examples.TEMPLATE_ID
 
 
 def test_key_made_from_the_header_is_not_shown() -> None:
     assert (
-        render.notification(replace(examples.PENDING, idempotency_key="\x1fk\x1f0"))[
+        views.notification(replace(examples.PENDING, idempotency_key="\x1fk\x1f0"))[
             "idempotency_key"
         ]
         is None
     )
     assert (
-        render.notification(replace(examples.PENDING, idempotency_key="k"))["idempotency_key"]
-        == "k"
+        views.notification(replace(examples.PENDING, idempotency_key="k"))["idempotency_key"] == "k"
     )
 
 
@@ -181,8 +186,8 @@ def test_batch_counts_add_up() -> None:
         "suppressed": 1,
         "expired": 4,
     }
-    shown = render.batch(
-        replace(examples.STORED_BATCH, total_count=34, rejected_count=6, statuses=statuses)
+    shown = batch_views.batch(
+        replace(batch_examples.STORED_BATCH, total_count=34, rejected_count=6, statuses=statuses)
     )
     assert shown["pending_count"] == 14
     assert (shown["delivered_count"], shown["failed_count"], shown["cancelled_count"]) == (10, 3, 7)
@@ -223,7 +228,7 @@ def test_trace_merges_all_steps_in_order_of_time() -> None:
             },
         ],
     )
-    shown = render.trace(
+    shown = trace_views.trace(
         timeline(replace(examples.PENDING, due_at=due), [parked, cancelled], [attempt])
     )
     assert [s["gate"] for s in shown["steps"]] == ["accept", "lane", "expiry", "retry", "cancel"]
@@ -292,13 +297,13 @@ async def test_list_filters() -> None:
     async with serving() as (client, fakes):
         query = (
             "status=queued,dropped&status=failed&channel=inapp&recipient=%2B90500&recipient_id=u&template=welcome"
-            f"&batch_id={examples.BATCH_ID}&date_from=2026-01-31T09:00:00Z&date_to=2026-01-31T12:00:00+03:00"
+            f"&batch_id={batch_examples.BATCH_ID}&date_from=2026-01-31T09:00:00Z&date_to=2026-01-31T12:00:00+03:00"
         )
         assert (await client.get(f"{NOTIFICATIONS}?{query}")).status == 200
         shown, _ = fakes.notifications.filters[0]
         assert shown.statuses == ["pending", "suppressed", "expired", "failed"]
         assert (shown.channel, shown.recipient, shown.recipient_id) == ("in_app", "+90500", "u")
-        assert (shown.template, shown.batch_id) == ("welcome", examples.BATCH_ID)
+        assert (shown.template, shown.batch_id) == ("welcome", batch_examples.BATCH_ID)
         assert shown.date_from == shown.date_to == NOW
 
 
@@ -314,13 +319,17 @@ async def test_trace_and_batch() -> None:
     async with serving() as (client, _):
         trace = await (await client.get(f"{ONE}/trace")).json()
         assert trace["notification_id"] == str(examples.ID)
-        batch = await (await client.get(f"/api/v1/batches/{examples.BATCH_ID}")).json()
-        assert batch["id"] == str(examples.BATCH_ID)
+        batch = await (await client.get(f"/api/v1/batches/{batch_examples.BATCH_ID}")).json()
+        assert batch["id"] == str(batch_examples.BATCH_ID)
 
 
-async def test_templates() -> None:
+async def test_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def one(_db: object, _tenant_id: UUID, **_given: object) -> list[StoredTemplate]:
+        return [template_examples.STORED_TEMPLATE]
+
+    monkeypatch.setattr(templates, "list_page", one)
     async with serving() as (client, fakes):
-        response = await client.post("/api/v1/templates", json=examples.TEMPLATE)
+        response = await client.post("/api/v1/templates", json=template_examples.TEMPLATE)
         shown = await response.json()
         assert response.status == 201
         assert response.headers["Location"] == f"/api/v1/templates/{shown['id']}"
@@ -343,11 +352,17 @@ async def test_templates() -> None:
         }
         page = await (await client.get("/api/v1/templates?page_size=1&channel=sms&name=n")).json()
         assert (len(page["data"]), page["next_cursor"]) == (1, None)
-        assert (await client.get(f"/api/v1/templates/{examples.TEMPLATE_ID}")).status == 200
+        assert (
+            await client.get(f"/api/v1/templates/{template_examples.TEMPLATE_ID}")
+        ).status == 200
         await problem_of(await client.get("/api/v1/templates/welcome"), 404)
 
 
-async def test_figures() -> None:
+async def test_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def totals(_db: object, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
+        return {**dict.fromkeys(CHANNELS, ChannelTotals()), "sms": ChannelTotals(3, 1, 30.0)}
+
+    monkeypatch.setattr(stats, "channel_totals", totals)
     async with serving() as (client, _):
         channels = (await (await client.get("/api/v1/metrics")).json())["channels"]
         assert channels.keys() == {"sms", "email", "push", "in_app"}

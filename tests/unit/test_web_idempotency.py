@@ -7,6 +7,7 @@ import pytest
 from notistream.errors import DatabaseUnavailable
 from notistream.sending.acceptance import DuplicateKey
 from notistream.web.notifications import examples
+from notistream.web.templates import examples as template_examples
 from tests.unit.web_fakes import problem_of, serving
 
 CREATE = "/api/v1/notifications"
@@ -109,5 +110,5 @@ async def test_longest_key() -> None:
 async def test_templates_take_no_key() -> None:
     async with serving() as (client, fakes):
         for _ in range(2):
-            await client.post("/api/v1/templates", json=examples.TEMPLATE, headers=KEY)
+            await client.post("/api/v1/templates", json=template_examples.TEMPLATE, headers=KEY)
         assert len(fakes.templates.created) == 2

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from unittest.mock import patch
@@ -12,11 +12,11 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from notistream.access.authentication import Principal
-from notistream.access.guesses import Guesses
+from notistream.access.failed_logins import FailedLogins
 from notistream.access.operators import Operators
 from notistream.access.tenants import Tenancy
 from notistream.console import routes as console
-from notistream.db import batches, dead_letters, notifications, stats
+from notistream.db import batches, dead_letters, notifications
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter, Page
 from notistream.db.pool import Database
@@ -26,7 +26,6 @@ from notistream.db.records import (
     StoredTemplate,
     StoredTemplateVersion,
 )
-from notistream.db.stats import ChannelTotals
 from notistream.db.templates import Replacement
 from notistream.dead_letters.letters import ReplayCount
 from notistream.dead_letters.range_replay import RangeReplays
@@ -46,18 +45,21 @@ from notistream.errors import (
 )
 from notistream.kafka.connection import Kafka
 from notistream.operating.pauses import Pauses
-from notistream.realtime.inbox import Inbox
-from notistream.realtime.listeners import Realtime
-from notistream.realtime.ws_tokens import WsTokens
+from notistream.realtime.listeners import ConnectionLimits, Realtime
+from notistream.realtime.recipient_tokens import RecipientTokens
 from notistream.recording.receipts import Receipts
 from notistream.recording.trace import Timeline, timeline
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import BatchResult, Caller, DuplicateKey
 from notistream.sending.changes import NotificationChanges
 from notistream.sending.preview import Preview
+from notistream.templates.library import TemplateDraft
+from notistream.web.batches import examples as batch_examples
 from notistream.web.dead_letters import routes as dead_letter_routes
-from notistream.web.notifications import change_routes, examples
+from notistream.web.notifications import examples
+from notistream.web.previews.examples import QUIET
 from notistream.web.routes import MIDDLEWARES, ROUTES, install
+from notistream.web.templates import examples as template_examples
 from notistream.web.templates import routes as template_routes
 from notistream.webhooks.client import WebhookClient
 from notistream.webhooks.endpoints import Webhooks
@@ -98,7 +100,9 @@ class FakeNotifications:
         ]
         stored = sum(isinstance(i, StoredNotification) for i in items)
         return BatchResult(
-            replace(examples.STORED_BATCH, total_count=stored, rejected_count=len(items) - stored),
+            replace(
+                batch_examples.STORED_BATCH, total_count=stored, rejected_count=len(items) - stored
+            ),
             items,
         )
 
@@ -132,7 +136,7 @@ class FakeNotifications:
         return timeline(await self.get(tenant_id, notification_id), [], [examples.ATTEMPT])
 
     async def batch(self, _db: object, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
-        return replace(examples.STORED_BATCH, tenant_id=tenant_id, id=batch_id)
+        return replace(batch_examples.STORED_BATCH, tenant_id=tenant_id, id=batch_id)
 
 
 class FakeTemplates:
@@ -141,19 +145,20 @@ class FakeTemplates:
     def __init__(self) -> None:
         self.created: list[Mapping[str, Any]] = []
 
-    async def create(self, tenant_id: UUID, **given: Any) -> StoredTemplate:
+    async def create(self, tenant_id: UUID, wanted: TemplateDraft) -> StoredTemplate:
+        given = {f.name: getattr(wanted, f.name) for f in fields(wanted)}
         self.created.append(given)
-        return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, **given)
+        return replace(template_examples.STORED_TEMPLATE, tenant_id=tenant_id, **given)
 
     async def get(self, tenant_id: UUID, template_id: UUID) -> StoredTemplate:
-        return replace(examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
+        return replace(template_examples.STORED_TEMPLATE, tenant_id=tenant_id, id=template_id)
 
     async def replace(
         self, tenant_id: UUID, template_id: UUID, wanted: Replacement, **given: Any
     ) -> StoredTemplate:
         self.created.append({"wanted": wanted, **given})
         return replace(
-            examples.STORED_TEMPLATE,
+            template_examples.STORED_TEMPLATE,
             tenant_id=tenant_id,
             id=template_id,
             content=wanted.content,
@@ -177,9 +182,6 @@ class FakeTemplates:
         locale: str | None,
     ) -> tuple[str | None, TemplatePreview]:
         return None, preview(content.text, variables, channel=channel, limit=LIMITS[channel])
-
-    async def list_page(self, tenant_id: UUID, **_given: Any) -> list[StoredTemplate]:
-        return [replace(examples.STORED_TEMPLATE, tenant_id=tenant_id)]
 
 
 class FakeReplays:
@@ -255,7 +257,7 @@ class FakePreviews:
         errors = check(draft, now=datetime.now(UTC), limits=LIMITS)
         if errors:
             raise InvalidRequest(errors)
-        return change_routes.QUIET
+        return QUIET
 
 
 class FakeAccess:
@@ -263,9 +265,9 @@ class FakeAccess:
 
     def __init__(self) -> None:
         self.required = False
-        self.guesses = Guesses()
+        self.failed_logins = FailedLogins()
 
-    async def principal(self, api_key: str | None) -> Principal:
+    async def authenticate(self, api_key: str | None) -> Principal:
         if self.required and api_key != "good":
             raise Unauthorized
         return Principal(examples.TENANT)
@@ -300,20 +302,12 @@ class FakeRuntime:
     operators: Operators = field(
         default_factory=lambda: Operators({"ada": "a" * 16}, {"eve": "e" * 16})
     )
-    inbox: Inbox | None = None
     realtime: Realtime | None = None
     webhooks: Webhooks | None = None
     unsubscribe: UnsubscribeLinks = NO_LINKS
     receipts: Receipts | None = None
     database: Database | None = None
     """A real one without a server: what would reach PostgreSQL is answered with 503."""
-
-
-async def channel_totals(_db: object, _tenant_id: UUID) -> Mapping[str, ChannelTotals]:
-    """Stands for the query: three sent and one failed over sms."""
-    return {
-        name: ChannelTotals(3, 1, 30.0) if name == "sms" else ChannelTotals() for name in CHANNELS
-    }
 
 
 Client = TestClient[web.Request, web.Application]
@@ -334,22 +328,17 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
         receipts=Receipts(database, {}, publish=lambda _: None),
         pauses=Pauses(database, providers={"sms": ["console"]}),
     )
-    fakes.inbox = Inbox(database)
     fakes.realtime = Realtime(
         database,
-        inbox=fakes.inbox,
-        tokens=WsTokens(["s" * 32]),
+        tokens=RecipientTokens(["s" * 32]),
         kafka=Kafka("127.0.0.1:1"),
         prefix="test",
-        queue=10,
-        per_process=10,
-        per_tenant=5,
+        limits=ConnectionLimits(queue=10, per_process=10, per_tenant=5),
     )
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes), SERVED)
     console.prepare(app)
     with (
-        patch.object(stats, "channel_totals", channel_totals),
         patch.object(notifications, "list_page", fakes.notifications.list_page),
         patch.object(batches, "get", fakes.notifications.batch),
         patch.object(dead_letters, "list_page", fakes.dead_letters.list_page),

@@ -10,10 +10,10 @@ from notistream.db.dead_letters import Filter
 from notistream.dead_letters.letters import ReplayCount
 from notistream.errors import FieldError, InvalidRequest, NotFound
 from notistream.web.dead_letters import views
-from notistream.web.notifications.bodies import either
-from notistream.web.notifications.handlers import path_id
-from notistream.web.server.body import parse, read_body
+from notistream.web.server.body import parse, read_body, refuse_body
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.fields import either
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer
 
@@ -26,7 +26,7 @@ async def show_many(request: web.Request) -> web.Response:
         tenant_id=either(
             query.uuid("tenant_id"),
             tenant_of(request),
-            alias=f"header/{views.TENANT}",
+            alias=f"header/{views.TENANT_HEADER}",
             of="tenant_id",
         ),
         channel=query.channel(),
@@ -52,12 +52,14 @@ async def show_many(request: web.Request) -> web.Response:
 
 
 def tenant_of(request: web.Request) -> UUID | None:
-    """The optional filter of clients that send it with every request."""
-    given = request.headers.get(views.TENANT)
+    """Return the tenant of the optional header, which some clients send with every request."""
+    given = request.headers.get(views.TENANT_HEADER)
     try:
         return UUID(given) if given else None
     except ValueError:
-        raise InvalidRequest([FieldError(f"/header/{views.TENANT}", "must be a UUID")]) from None
+        raise InvalidRequest(
+            [FieldError(f"/header/{views.TENANT_HEADER}", "must be a UUID")]
+        ) from None
 
 
 async def show(request: web.Request) -> web.Response:
@@ -65,8 +67,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def replay(request: web.Request) -> web.Response:
-    if request.can_read_body and (body := await read_body(request)):
-        parse(views.NOTHING, body)
+    await refuse_body(request)
     found = await request.app[RUNTIME].dead_letters.replay(path_id(request), actor=ADMIN)
     return answer(views.whole_entry(found))
 

@@ -11,6 +11,7 @@ from notistream.web.server.parameters import (
     BODY_PROBLEMS,
     CHANNEL,
     CURSOR,
+    EMPTY_BODY,
     ITEM_PROBLEMS,
     LIST_PROBLEMS,
     MOMENT,
@@ -80,8 +81,8 @@ FILTERS = (
     CURSOR,
     SIZE,
 )
-TENANT = Parameter(
-    name=views.TENANT,
+TENANT_ID = Parameter(
+    name=views.TENANT_HEADER,
     description="The same as `tenant_id`; empty: any.",
     schema={"type": "string", "pattern": "^(|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"},
 )
@@ -97,7 +98,7 @@ DEAD_LETTERS = (
             tag="Administration",
             summary="List dead letters, newest first",
             query=FILTERS,
-            headers=(TENANT,),
+            headers=(TENANT_ID,),
             answers={
                 200: Answer(
                     description="A page.",
@@ -145,7 +146,7 @@ DEAD_LETTERS = (
                 " produced again, as it was, to the topic that it came from. The second replay of a"
                 " dead letter changes nothing."
             ),
-            body=Content(type=views.Nothing, examples={"nothing": {}}, required=False),
+            body=EMPTY_BODY,
             answers={
                 200: Answer(
                     description="Replayed, now or before.",
@@ -168,10 +169,10 @@ DEAD_LETTERS = (
             tag="Administration",
             summary="Replay all dead letters that match",
             description=(
-                "Without `dry_run` it begins at once. An empty object means every dead letter that"
+                "Without `dry_run` it starts at once. An empty object means every dead letter that"
                 " waits."
             ),
-            headers=(TENANT,),
+            headers=(TENANT_ID,),
             body=Content(
                 type=views.ReplayWanted,
                 examples={

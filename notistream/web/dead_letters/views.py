@@ -11,16 +11,15 @@ from typing_extensions import TypedDict
 
 from notistream.db.dead_letters import DeadLetter, Filter, Kinds, WholeDeadLetter
 from notistream.dead_letters.letters import Encoding, ReplayCount, readable
-from notistream.web.notifications.bodies import STRICT, either
-from notistream.web.server.fields import KnownChannel, Moment, Text
+from notistream.web.server.fields import STRICT, KnownChannel, Moment, Text, either
 
 AT_ONCE = 10_000
-TENANT = "X-Tenant-ID"
+TENANT_HEADER = "X-Tenant-ID"
 
 
 @with_config(STRICT)
 class ReplayWanted(TypedDict, total=False):
-    """Which dead letters to replay: all that match every field given and were not replayed yet."""
+    """Which dead letters to replay: those that match every given field and are not replayed yet."""
 
     tenant_id: UUID | None
     channel: Annotated[KnownChannel | None, Field(description="`inapp` is an alias of `in_app`.")]
@@ -42,20 +41,16 @@ class ReplayWanted(TypedDict, total=False):
     ]
 
 
-@with_config(STRICT)
-class Nothing(TypedDict):
-    """An empty object."""
-
-
 REPLAY_WANTED: TypeAdapter[ReplayWanted] = TypeAdapter(ReplayWanted)
-NOTHING: TypeAdapter[Nothing] = TypeAdapter(Nothing)
 FILTERS = tuple(f.name for f in fields(Filter) if f.name != "replayed")
 
 
 def wanted_filter(wanted: ReplayWanted, tenant_id: UUID | None) -> Filter:
-    """The part of the request that says which; `tenant_id` is that of its header."""
+    """Return the filter of the request; `tenant_id` comes from its header."""
     given: Mapping[str, Any] = wanted
-    tenant = either(wanted.get("tenant_id"), tenant_id, alias=f"header/{TENANT}", of="tenant_id")
+    tenant = either(
+        wanted.get("tenant_id"), tenant_id, alias=f"header/{TENANT_HEADER}", of="tenant_id"
+    )
     given = {**{name: given.get(name) for name in FILTERS}, "tenant_id": tenant}
     return Filter(**given)
 
@@ -104,7 +99,7 @@ class CallView(TypedDict, total=False):
 
 
 class WholeDeadLetterView(DeadLetterView):
-    """With its history, and with the bytes of an undecodable record: as text where they are UTF-8, else base64."""
+    """A dead letter with its history and the bytes of an undecodable record (UTF-8 or base64)."""
 
     history: Annotated[
         list[CallView], Field(description="Calls of this chain and of those before, oldest first.")
@@ -125,7 +120,7 @@ class DeadLetterPage(TypedDict):
 
 
 class KindView(TypedDict):
-    """So many of one channel have this reason."""
+    """How many dead letters of a channel have this reason."""
 
     channel: str
     reason: str

@@ -6,7 +6,7 @@ from prometheus_client.exposition import choose_encoder
 from notistream.db import stats
 from notistream.observability import metrics
 from notistream.operating.readiness import HEALTHY
-from notistream.web.notifications import rendering as render
+from notistream.web.health import views
 from notistream.web.server.context import CALLER, RUNTIME, own
 from notistream.web.server.respond import answer
 
@@ -25,7 +25,7 @@ async def ready(request: web.Request) -> web.Response:
 
 async def figures(request: web.Request) -> web.Response:
     totals = await stats.channel_totals(own(request), request[CALLER].tenant_id)
-    return answer(render.figures(totals))
+    return answer(views.figures(totals))
 
 
 async def prometheus(request: web.Request) -> web.Response:

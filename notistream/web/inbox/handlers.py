@@ -2,13 +2,14 @@
 
 from aiohttp import web
 
+from notistream.db import inbox
 from notistream.domain.validation import recipient_id_error
-from notistream.web.dead_letters.views import NOTHING
+from notistream.errors import NotFound
 from notistream.web.inbox import views
-from notistream.web.notifications.handlers import path_id
-from notistream.web.recipients.bodies import refuse_wrong
-from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.body import parse, read_body, refuse_body
+from notistream.web.server.context import CALLER, RUNTIME, own
+from notistream.web.server.fields import refuse_wrong
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.server.ws_credentials import meant_recipient
@@ -30,7 +31,8 @@ async def show_many(request: web.Request) -> web.Response:
     size, before = query.page_size("limit", "page_size"), query.cursor("after_id", "cursor")
     unread = query.switch("unread")
     query.check()
-    found = await request.app[RUNTIME].inbox.page(
+    found = await inbox.page(
+        own(request),
         request[CALLER].tenant_id,
         meant_recipient(request),
         before=before,
@@ -41,28 +43,19 @@ async def show_many(request: web.Request) -> web.Response:
 
 
 async def count_unread(request: web.Request) -> web.Response:
-    count = await request.app[RUNTIME].inbox.unread(
-        request[CALLER].tenant_id, meant_recipient(request)
-    )
+    count = await inbox.unread(own(request), request[CALLER].tenant_id, meant_recipient(request))
     return answer({"unread": count})
 
 
 async def mark_read(request: web.Request) -> web.Response:
-    await _no_body(request)
-    await request.app[RUNTIME].inbox.mark_read(
-        request[CALLER].tenant_id, meant_recipient(request), path_id(request)
-    )
+    await refuse_body(request)
+    recipient_id, message_id = meant_recipient(request), path_id(request)
+    if not await inbox.mark_read(own(request), request[CALLER].tenant_id, recipient_id, message_id):
+        raise NotFound(f"there is no message {message_id} in this inbox")
     return no_content()
 
 
 async def mark_all_read(request: web.Request) -> web.Response:
-    await _no_body(request)
-    await request.app[RUNTIME].inbox.mark_all_read(
-        request[CALLER].tenant_id, meant_recipient(request)
-    )
+    await refuse_body(request)
+    await inbox.mark_all_read(own(request), request[CALLER].tenant_id, meant_recipient(request))
     return no_content()
-
-
-async def _no_body(request: web.Request) -> None:
-    if request.can_read_body and (body := await read_body(request)):
-        parse(NOTHING, body)

@@ -1,13 +1,19 @@
-"""Rows of the route table: inboxes, status updates and the tokens that let recipients in, with their examples."""
+"""Rows of the route table for inboxes, status updates and recipient tokens."""
 
 from uuid import UUID
 
 from notistream.db.inbox import InboxMessage
 from notistream.domain.validation import MAX_RECIPIENT_ID
-from notistream.web.dead_letters.views import Nothing
 from notistream.web.inbox import handlers, streams, views
 from notistream.web.notifications import examples
-from notistream.web.server.parameters import BODY_PROBLEMS, CURSOR, LIST_PROBLEMS, SIZE, V1
+from notistream.web.server.parameters import (
+    BODY_PROBLEMS,
+    CURSOR,
+    EMPTY_BODY,
+    LIST_PROBLEMS,
+    SIZE,
+    V1,
+)
 from notistream.web.server.parameters import UUID as ANY_UUID
 from notistream.web.server.route import Answer, Content, Handler, Operation, Parameter, Route
 from notistream.web.server.ws_credentials import RECIPIENT_HEADER
@@ -81,7 +87,7 @@ def _done(identity: str, path: str, handler: Handler, *, summary: str, missing: 
             tag="Real time",
             summary=summary,
             headers=(OWNER,),
-            body=Content(type=Nothing, examples={"nothing": {}}, required=False),
+            body=EMPTY_BODY,
             answers={204: DONE},
             problems=(*BODY_PROBLEMS, 404) if missing else BODY_PROBLEMS,
         ),
@@ -96,7 +102,7 @@ REALTIME = (
         operation=Operation(
             id="issueToken",
             tag="Real time",
-            summary="Make a token for a recipient's browser or app",
+            summary="Issue a token for a recipient's browser or app",
             description=(
                 "It opens this recipient's inbox and status updates, and nothing else, until it"
                 " expires."
@@ -181,7 +187,7 @@ REALTIME = (
     Route(
         method="GET",
         path=BASE + "/stream",
-        handler=streams.inbox,
+        handler=streams.follow_inbox,
         token=True,
         operation=Operation(
             id="streamInbox",

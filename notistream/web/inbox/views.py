@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from notistream.db.inbox import InboxMessage
 from notistream.domain.validation import MAX_RECIPIENT_ID
-from notistream.web.notifications.bodies import STRICT
+from notistream.web.server.fields import STRICT
 
 TTL_S, LONGEST_TTL_S = 3600, 86_400
 
@@ -72,7 +72,7 @@ class UnreadView(TypedDict):
 class StatusFrame(TypedDict):
     """A notification has come to a status; fields that are not known are left out."""
 
-    id: Annotated[UUID, Field(description="Of the event; the same when it is told again.")]
+    id: Annotated[UUID, Field(description="Of the event; a repeated event has the same id.")]
     type: Annotated[str, Field(description="Such as `notification.delivered`.")]
     notification_id: UUID
     status: str

@@ -1,33 +1,30 @@
-"""Request bodies: their JSON shape as clients may send it, aliases included, and the way to a Draft."""
+"""The request body of a notification, aliases included, and how it becomes a Draft."""
 
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Required, TypeVar
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    with_config,
-)
+from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, with_config
 from typing_extensions import TypedDict
 
 from notistream.domain.draft import Draft
 from notistream.domain.notification import OnUnknown, Wanted
-from notistream.errors import FieldError, InvalidRequest
-from notistream.web.server.fields import ChannelName, JsonObject, Moment, Text, Urgency
+from notistream.web.server.fields import (
+    STRICT,
+    ChannelName,
+    JsonObject,
+    Moment,
+    Text,
+    Urgency,
+    either,
+)
 from notistream.web.server.pointers import refusal
 
 T = TypeVar("T")
 ASKED = frozenset(f.name for f in fields(Wanted))
-STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 @with_config(STRICT)
-class Said(TypedDict, total=False):
+class MessageFields(TypedDict, total=False):
     """What to say, over which channel and when."""
 
     channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
@@ -81,7 +78,7 @@ class Said(TypedDict, total=False):
 
 
 @with_config(STRICT)
-class Addressed(TypedDict, total=False):
+class RecipientFields(TypedDict, total=False):
     """Whom to reach."""
 
     recipient: Annotated[
@@ -106,7 +103,7 @@ class Addressed(TypedDict, total=False):
 
 
 @with_config(STRICT)
-class CreateNotification(Addressed, Said, total=False):
+class CreateNotification(RecipientFields, MessageFields, total=False):
     """One notification: a channel, whom to reach, and what to say."""
 
     idempotency_key: Annotated[
@@ -120,32 +117,21 @@ class CreateNotification(Addressed, Said, total=False):
     ]
 
 
-def apart(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """One bad item is a value beside its neighbours, a NotiStreamError, not the end of the batch."""
+def error_as_item(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Turn a bad item into an error value, so that the rest of the batch is still read."""
     try:
         return validate(value)
     except ValidationError as exc:
         return refusal(exc)
 
 
-@with_config(STRICT)
-class CreateBatch(TypedDict):
-    """1 to 1000 notifications, each accepted or refused on its own."""
-
-    notifications: Annotated[
-        list[Annotated[CreateNotification, WrapValidator(apart)]],
-        Field(min_length=1, max_length=1000),
-    ]
-
-
 CREATE: TypeAdapter[CreateNotification] = TypeAdapter(CreateNotification)
-BATCH: TypeAdapter[CreateBatch] = TypeAdapter(CreateBatch)
 
 
 def draft(wanted: CreateNotification) -> Draft:
-    """The parsed request with its aliases resolved.
+    """Return the draft of a request, with aliases resolved.
 
-    Raises InvalidRequest where an alias contradicts.
+    Raises InvalidRequest if an alias contradicts its field.
     """
     given: dict[str, Any] = {
         name: value for name, value in wanted.items() if name in ASKED and value is not None
@@ -168,28 +154,3 @@ def draft(wanted: CreateNotification) -> Draft:
         **{**given, "recipient": recipient, "template_variables": variables or {}},
         template=wanted.get("template_id"),
     )
-
-
-def drafts(wanted: CreateBatch) -> Sequence[Draft | InvalidRequest]:
-    """The items of a batch in order; what is wrong with one has pointers relative to that item."""
-    return [_draft_or_refusal(item) for item in wanted["notifications"]]
-
-
-def _draft_or_refusal(item: CreateNotification | InvalidRequest) -> Draft | InvalidRequest:
-    if isinstance(item, InvalidRequest):
-        return item
-    try:
-        return draft(item)
-    except InvalidRequest as exc:
-        return exc
-
-
-def either(value: T | None, aliased: T | None, *, alias: str, of: str) -> T | None:
-    """One of a field and its alias; both only where they say the same."""
-    if aliased is None:
-        return value
-    if value is not None and value != aliased:
-        raise InvalidRequest(
-            [FieldError(f"/{alias}", f"is an alias of `{of}` and says something else; send one")]
-        )
-    return aliased

@@ -1,24 +1,19 @@
-"""Handlers of notifications and their batches."""
+"""Handlers of notifications."""
 
 from collections.abc import Mapping
 from functools import partial
-from uuid import UUID
 
 from aiohttp import web
 
-from notistream.db import batches, notifications
+from notistream.db import notifications
 from notistream.db.notifications import Filter
-from notistream.db.records import StoredNotification
 from notistream.domain.notification import Status
-from notistream.errors import NotFound, NotiStreamError
-from notistream.sending.acceptance import Caller
-from notistream.web.notifications import rendering
-from notistream.web.notifications.bodies import BATCH, CREATE, draft, drafts
-from notistream.web.notifications.views import NotificationView, Problem
-from notistream.web.server import problems
-from notistream.web.server.body import large_body, parse, read_body
-from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME, own
+from notistream.web.notifications import trace_views, views
+from notistream.web.notifications.bodies import CREATE, draft
+from notistream.web.server.body import parse, read_body
+from notistream.web.server.context import CALLER, RUNTIME, own
 from notistream.web.server.idempotency import once
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer
 
@@ -27,14 +22,6 @@ STATUS_WORDS: Mapping[str, tuple[str, ...]] = {
     "queued": (Status.PENDING.value,),
     "dropped": (Status.SUPPRESSED.value, Status.EXPIRED.value),
 }
-
-
-def path_id(request: web.Request) -> UUID:
-    """The id in the path; what is not a UUID does not exist."""
-    try:
-        return UUID(request.match_info["id"])
-    except ValueError:
-        raise NotFound(f"there is nothing at {request.path[:200]}") from None
 
 
 async def create(request: web.Request) -> web.Response:
@@ -46,44 +33,15 @@ async def _create(request: web.Request, body: bytes) -> web.Response:
     wanted = draft(parse(CREATE, body))
     stored = await request.app[RUNTIME].notifications.create(wanted, request[CALLER])
     return answer(
-        rendering.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}"
+        views.notification(stored), status=202, location=f"/api/v1/notifications/{stored.id}"
     )
-
-
-async def create_batch(request: web.Request) -> web.Response:
-    async with large_body(request, request.app[LARGE_BODIES]) as body:
-        return await once(request, body, partial(_create_batch, request, body))
-
-
-async def _create_batch(request: web.Request, body: bytes) -> web.Response:
-    query, sender = Query(request.query), request[CALLER]
-    atomic = query.switch("atomic")
-    query.check()
-    result = await request.app[RUNTIME].notifications.create_batch(
-        drafts(parse(BATCH, body)), sender, atomic=atomic
-    )
-    items = [_item(item, index=index, sender=sender) for index, item in enumerate(result.items)]
-    return answer(
-        {"batch": rendering.batch(result.batch), "notifications": items},
-        status=202,
-        location=f"/api/v1/batches/{result.batch.id}",
-    )
-
-
-def _item(
-    item: StoredNotification | NotiStreamError, *, index: int, sender: Caller
-) -> NotificationView | Problem:
-    if isinstance(item, StoredNotification):
-        return rendering.notification(item)
-    trace_id = problems.trace_id(sender.correlation_id, sender.traceparent)
-    return problems.problem(item, trace_id=trace_id, below=f"/notifications/{index}")
 
 
 async def show(request: web.Request) -> web.Response:
     stored = await request.app[RUNTIME].notifications.get(
         request[CALLER].tenant_id, path_id(request)
     )
-    return answer(rendering.notification(stored))
+    return answer(views.notification(stored))
 
 
 async def show_many(request: web.Request) -> web.Response:
@@ -104,7 +62,7 @@ async def show_many(request: web.Request) -> web.Response:
     page = await notifications.list_page(own(request), request[CALLER].tenant_id, shown, limit=size)
     return answer(
         {
-            "data": [rendering.notification(stored) for stored in page.notifications],
+            "data": [views.notification(stored) for stored in page.notifications],
             "next_cursor": page.older,
         }
     )
@@ -114,19 +72,11 @@ async def cancel(request: web.Request) -> web.Response:
     stored = await request.app[RUNTIME].notifications.cancel(
         request[CALLER].tenant_id, path_id(request)
     )
-    return answer(rendering.notification(stored))
+    return answer(views.notification(stored))
 
 
 async def trace(request: web.Request) -> web.Response:
     found = await request.app[RUNTIME].notifications.trace(
         request[CALLER].tenant_id, path_id(request)
     )
-    return answer(rendering.trace(found))
-
-
-async def show_batch(request: web.Request) -> web.Response:
-    batch_id = path_id(request)
-    stored = await batches.get(own(request), request[CALLER].tenant_id, batch_id)
-    if stored is None:
-        raise NotFound(f"there is no batch {batch_id}")
-    return answer(rendering.batch(stored))
+    return answer(trace_views.trace(found))

@@ -1,15 +1,15 @@
-"""Answers: the JSON shapes that clients rely on.
-
-`render` fills them, and the OpenAPI document shows them.
-"""
+"""JSON shapes of notifications, and what fills them."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 from typing_extensions import TypedDict
+
+from notistream.db.records import StoredNotification
+from notistream.domain.notification import MAX_RETRIES, TERMINAL, Priority
 
 
 class ReceiptView(TypedDict):
@@ -105,152 +105,66 @@ class NotificationPage(TypedDict):
     next_cursor: str | None
 
 
-class BatchView(TypedDict):
-    """pending + delivered + failed + cancelled = total.
+FINAL = frozenset(status.value for status in TERMINAL)
 
-    Refused items are apart, in `rejected_count`.
-    """
-
-    id: UUID
-    tenant_id: UUID
-    total_count: int
-    pending_count: Annotated[int, Field(description="All that has not ended.")]
-    delivered_count: int
-    failed_count: int
-    cancelled_count: Annotated[int, Field(description="Suppressed and expired ones included.")]
-    suppressed_count: int
-    expired_count: int
-    rejected_count: int
-    created_at: datetime
+RETRIES: Mapping[str, int] = {priority.value: MAX_RETRIES[priority] for priority in Priority}
 
 
-class FieldProblem(TypedDict):
-    """One wrong place."""
-
-    pointer: Annotated[
-        str,
-        Field(
-            description=(
-                "JSON pointer into the body; /path/NAME, /query/NAME and /header/NAME for what is"
-                " not in it."
-            )
-        ),
-    ]
-    message: str
-
-
-class Problem(TypedDict):
-    """RFC 9457, with a stable `code`.
-
-    `error` repeats the detail for clients that look for it there.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[FieldProblem]
-    trace_id: str
-    error: str
-    id: NotRequired[
-        Annotated[UUID, Field(description="With code duplicate_idempotency_key: who has the key.")]
-    ]
-    notification: NotRequired[NotificationView]
-
-
-class BatchAccepted(TypedDict):
-    """The batch and, in the order of the request, each notification or the problem with it."""
-
-    batch: BatchView
-    notifications: list[NotificationView | Problem]
-
-
-class StepView(TypedDict):
-    """One decision: which gate, what it said and why."""
-
-    at: datetime
-    gate: str
-    verdict: str
-    reason: str
-    inputs: Mapping[str, Any]
-    next_eligible_at: datetime | None
+def notification(stored: StoredNotification) -> NotificationView:
+    """Fill the view; a key made from an Idempotency-Key header is not shown."""
+    key = stored.idempotency_key
+    return {
+        "id": stored.id,
+        "tenant_id": stored.tenant_id,
+        "batch_id": stored.batch_id,
+        "channel": stored.channel,
+        "recipient": stored.recipient,
+        "recipient_address": stored.recipient,
+        "recipient_id": stored.recipient_id,
+        "content": stored.content,
+        "subject": stored.subject,
+        "template_id": stored.template_id or stored.template_name,
+        "template_name": stored.template_name,
+        "template_version": stored.template_version,
+        "template_variables": stored.template_variables,
+        "payload": stored.template_variables,
+        "locale": stored.locale,
+        "priority": stored.priority,
+        "status": stored.status,
+        "final": stored.status in FINAL,
+        "reason": stored.reason,
+        "next_eligible_at": stored.due_at,
+        "attempts": stored.attempts,
+        "retry_count": max(stored.attempts - 1, 0),
+        "max_retries": RETRIES[stored.priority],
+        "error_message": stored.error_message,
+        "provider": stored.provider,
+        "provider_message_id": stored.provider_message_id,
+        "receipt": _receipt(stored),
+        "type": stored.type,
+        "category": stored.category,
+        "metadata": stored.metadata,
+        "on_unknown": stored.on_unknown,
+        "test": stored.test,
+        "idempotency_key": None if key is None or key.startswith("\x1f") else key,
+        "correlation_id": stored.correlation_id,
+        "scheduled_at": stored.scheduled_at,
+        "expires_at": stored.expires_at,
+        "sent_at": stored.sent_at,
+        "failed_at": stored.failed_at,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+    }
 
 
-class AttemptView(TypedDict):
-    """One provider call."""
-
-    number: int
-    chain: Annotated[int, Field(description="1, and 1 more per replay.")]
-    provider: str | None
-    started_at: datetime
-    duration_ms: float | None
-    outcome: str
-    error: str | None
-    late_outcome: Annotated[
-        str | None, Field(description="What was reported after the worker's time was over.")
-    ]
-    late_at: datetime | None
-
-
-class QueueView(TypedDict):
-    """Where a pending notification waits for a worker."""
-
-    lane: Annotated[str, Field(description="Channel and priority, such as sms.high.")]
-    queued_at: datetime
-    place: Annotated[
-        Literal["held", "outbox", "kafka"],
-        Field(
-            description=(
-                "held: until the lane has room for more of this tenant; outbox: to be published;"
-                " kafka: published, a worker takes it in its turn."
-            )
-        ),
-    ]
-    ahead: Annotated[
-        int, Field(description="Notifications of this tenant that are held back before it.")
-    ]
-
-
-class TraceView(TypedDict):
-    """Everything that was decided about a notification, in order of time, and every provider call."""
-
-    notification_id: UUID
-    status: str
-    reason: str | None
-    next_eligible_at: Annotated[
-        datetime | None, Field(description="When one that waits is looked at again.")
-    ]
-    queue: Annotated[QueueView | None, Field(description="While it is pending.")]
-    steps: list[StepView]
-    attempts: list[AttemptView]
-
-
-class ChannelFigures(TypedDict):
-    """Deliveries and final failures; latency from creation to acceptance by the provider."""
-
-    sent: int
-    failed: int
-    avg_latency_ms: float
-    success_rate: Annotated[
-        float, Field(description="Per cent of those that ended; 0 where none has.")
-    ]
-
-
-class Figures(TypedDict):
-    """Every channel, zeros included."""
-
-    channels: Mapping[str, ChannelFigures]
-
-
-class Liveness(TypedDict):
-    """The process answers."""
-
-    status: str
-
-
-class ReadinessView(TypedDict):
-    """Each dependency: `healthy`, or what is wrong."""
-
-    status: str
-    checks: Mapping[str, str]
+def _receipt(stored: StoredNotification) -> ReceiptView | None:
+    """Return the receipt of the current chain; one of an earlier chain is ignored."""
+    kept = stored.receipt
+    if kept is None or kept["chain"] != stored.chain:
+        return None
+    return {
+        "state": kept["state"],
+        "at": kept["at"],
+        "detail": kept["detail"],
+        "provider": kept["provider"],
+    }

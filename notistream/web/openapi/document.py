@@ -10,8 +10,8 @@ from pydantic.json_schema import JsonSchemaMode
 
 from notistream import __version__, errors
 from notistream.errors import FieldError, NotiStreamError
-from notistream.web.notifications.views import Problem
 from notistream.web.server import problems
+from notistream.web.server.problems import Problem
 from notistream.web.server.respond import dump
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
 
@@ -41,7 +41,7 @@ TAGS = {
     "Templates": "Texts with variables.",
     "Recipients": "Contacts, what they wish for, and addresses that must not be sent to.",
     "Real time": "Inboxes, status updates and the tokens that let browsers in.",
-    "Webhooks": "Endpoints of yours that are told what became of notifications.",
+    "Webhooks": "Your endpoints, which receive events of notifications.",
     "Operations": "Probes, figures and this document.",
     "Tenants": "For operators, with the admin token: tenants and their API keys.",
     "Administration": "For operators, with the admin token: dead letters and replays.",

@@ -1,4 +1,4 @@
-"""Handlers of the documentation: the OpenAPI document, a browsable page of it, and the catalogue of errors."""
+"""Handlers of the documentation: the OpenAPI document, its page and the list of errors."""
 
 from functools import lru_cache
 from html import escape

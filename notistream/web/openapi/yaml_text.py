@@ -1,4 +1,4 @@
-"""JSON values as block-style YAML: strings stay JSON strings (YAML 1.2 includes them), so no YAML library is needed."""
+"""JSON values as block-style YAML, without a YAML library: YAML 1.2 includes JSON strings."""
 
 import json
 import re

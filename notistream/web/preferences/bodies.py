@@ -1,4 +1,4 @@
-"""The request body of preferences, and the documents that are stored of it."""
+"""The request body of preferences, and the documents that are stored."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
 from notistream.domain.preference import CAP_WINDOWS_S
 from notistream.domain.validation import name_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT
+from notistream.web.server.fields import STRICT
 from notistream.web.server.pointers import pointer
 
 CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d\Z", re.ASCII)
@@ -117,7 +117,7 @@ PUT_PREFERENCES: TypeAdapter[PutPreferences] = TypeAdapter(PutPreferences)
 
 
 def preferences(wanted: PutPreferences) -> StoredPreferences:
-    """What is stored of a body: only what differs from the default, under the names of channels.
+    """Return what is stored of a body: what differs from the default, by channel.
 
     Raises:
         InvalidRequest: with a pointer to every wrong name.

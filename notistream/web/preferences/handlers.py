@@ -1,4 +1,4 @@
-"""Handlers of preferences: under recipients, and under users for clients of the second seed's system."""
+"""Handlers of preferences, under /recipients and under /users."""
 
 from aiohttp import web
 
@@ -6,13 +6,12 @@ from notistream.db import preferences, recipients
 from notistream.db.preferences import StoredPreferences
 from notistream.errors import NotFound
 from notistream.recipients.contacts import wish
-from notistream.web.preferences import bodies, user_bodies
+from notistream.web.preferences import bodies, user_bodies, views
 from notistream.web.preferences.user_bodies import Wishes
-from notistream.web.recipients import views
-from notistream.web.recipients.bodies import channel_name
 from notistream.web.recipients.handlers import recipient_of
 from notistream.web.server.body import parse, read_body
 from notistream.web.server.context import CALLER, own
+from notistream.web.server.fields import channel_name
 from notistream.web.server.respond import answer, no_content
 
 

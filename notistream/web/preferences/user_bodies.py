@@ -11,7 +11,6 @@ from notistream.db.preferences import StoredPreferences
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
 from notistream.domain.recipient import zone_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT
 from notistream.web.preferences.bodies import (
     MAX_COUNT,
     MAX_MINUTES,
@@ -21,7 +20,7 @@ from notistream.web.preferences.bodies import (
     preferences,
 )
 from notistream.web.server.body import parse
-from notistream.web.server.fields import ChannelName
+from notistream.web.server.fields import STRICT, ChannelName
 
 
 @with_config(STRICT)
@@ -61,16 +60,16 @@ MANY: TypeAdapter[UserPreferences] = TypeAdapter(UserPreferences)
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Documents of the channels that are named, to be stored, and the recipient's zone where one is given."""
+    """The documents to store, by channel, and the recipient's time zone if one is given."""
 
     channels: Mapping[str, Any]
     timezone: str | None
 
 
 def read(body: bytes, *, channel: str | None) -> Wishes | StoredPreferences:
-    """A body in whichever of its shapes: one channel, several, or everything as our own path takes it.
+    """Read a body in any of its shapes: one channel, several, or all preferences.
 
-    `channel` is that of the path; with it, only the first.
+    With `channel`, which comes from the path, only the first shape is accepted.
 
     Raises:
         UnreadableBody, InvalidRequest: with a pointer to every wrong field.

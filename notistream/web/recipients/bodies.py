@@ -1,27 +1,15 @@
-"""Request bodies around recipients: contacts, device tokens, suppressions, and what they come to."""
+"""Request bodies of recipients: contacts and device tokens."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, Required
+from typing import Annotated, Required
 
 from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from notistream.domain.notification import CHANNEL_NAMES, CHANNELS
 from notistream.domain.recipient import MAX_TOKENS, Contact, contact_errors
-from notistream.domain.suppression import SuppressionReason, address_error, category_error
-from notistream.domain.validation import (
-    length_error,
-    name_error,
-    nul_error,
-    recipient_id_error,
-    token_error,
-)
+from notistream.domain.validation import name_error, recipient_id_error, token_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT, either
-from notistream.web.server.fields import ChannelName
-
-MAX_NOTE = 1000
+from notistream.web.server.fields import STRICT, either, refuse_wrong
 
 
 @with_config(STRICT)
@@ -49,7 +37,7 @@ class PutRecipient(TypedDict, total=False):
 
 @with_config(STRICT)
 class RegisterToken(TypedDict, total=False):
-    """A device of a recipient, who is made where there is none."""
+    """A device of a recipient; a missing recipient is created."""
 
     recipient_id: Annotated[
         str | None, Field(description="Whose device. Required, here or as `user_id`.")
@@ -63,62 +51,18 @@ class RegisterToken(TypedDict, total=False):
 
 @with_config(STRICT)
 class ForgetToken(TypedDict):
-    """A device that is not to be reached any more."""
+    """A device that must not be reached any more."""
 
     token: str
-
-
-@with_config(STRICT)
-class Listing(TypedDict, total=False):
-    """Why an address is on the suppression list."""
-
-    reason: Annotated[
-        Literal["bounce", "complaint", "unsubscribe", "manual"] | None,
-        Field(description="Default manual."),
-    ]
-    note: Annotated[str | None, Field(description=f"For people; at most {MAX_NOTE} characters.")]
-    category: Annotated[
-        str | None, Field(description="Only messages of this category. Left out: all messages.")
-    ]
-
-
-@with_config(STRICT)
-class Suppressed(TypedDict, total=False):
-    """An address of a channel."""
-
-    channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    address: Required[
-        Annotated[
-            str, Field(description="What the channel sends to; e-mail addresses in any case.")
-        ]
-    ]
-    category: Annotated[
-        str | None, Field(description="The entry for this category. Left out: the one for all.")
-    ]
-
-
-@with_config(STRICT)
-class PutSuppression(Listing, total=False):
-    """An address that must not be sent to."""
-
-    channel: Required[Annotated[ChannelName, Field(description="`inapp` is an alias of `in_app`.")]]
-    address: Required[
-        Annotated[
-            str, Field(description="What the channel sends to; e-mail addresses in any case.")
-        ]
-    ]
 
 
 PUT_RECIPIENT: TypeAdapter[PutRecipient] = TypeAdapter(PutRecipient)
 REGISTER_TOKEN: TypeAdapter[RegisterToken] = TypeAdapter(RegisterToken)
 FORGET_TOKEN: TypeAdapter[ForgetToken] = TypeAdapter(ForgetToken)
-LISTING: TypeAdapter[Listing] = TypeAdapter(Listing)
-SUPPRESSED: TypeAdapter[Suppressed] = TypeAdapter(Suppressed)
-PUT_SUPPRESSION: TypeAdapter[PutSuppression] = TypeAdapter(PutSuppression)
 
 
 def contact(wanted: PutRecipient) -> Contact:
-    """The contact that a body describes; a token that is named twice counts where it is named last.
+    """Return the contact of a body; of a repeated token, the last place counts.
 
     Raises:
         InvalidRequest: with a pointer to every wrong field.
@@ -140,7 +84,7 @@ def contact(wanted: PutRecipient) -> Contact:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device token and whose it is to be."""
+    """A device token and the recipient to give it to."""
 
     recipient_id: str
     token: str
@@ -164,46 +108,3 @@ def device(wanted: RegisterToken) -> Device:
         }
     )
     return Device(recipient_id, wanted["token"], platform)
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """An address that is to be on the suppression list."""
-
-    channel: str
-    address: str
-    category: str
-    reason: SuppressionReason
-    note: str | None
-
-
-def suppression(
-    channel: str, address: str, listing: Listing | PutSuppression, *, place: str = ""
-) -> Suppression:
-    """Raises InvalidRequest; `place` is the pointer above channel and address."""
-    name, note = channel_name(channel, pointer=f"{place}/channel"), listing.get("note")
-    category = listing.get("category")
-    refuse_wrong(
-        {
-            f"{place}/address": address_error(name, address),
-            "/category": None if category is None else category_error(category),
-            "/note": None if note is None else nul_error(note) or length_error(note, MAX_NOTE),
-        }
-    )
-    return Suppression(
-        name, address, category or "", SuppressionReason(listing.get("reason") or "manual"), note
-    )
-
-
-def channel_name(word: str, *, pointer: str) -> str:
-    """The name of a channel, from it or an alias; raises InvalidRequest."""
-    refuse_wrong(
-        {pointer: None if word in CHANNEL_NAMES else f"must be one of {', '.join(CHANNELS)}"}
-    )
-    return CHANNEL_NAMES[word]
-
-
-def refuse_wrong(found: Mapping[str, str | None]) -> None:
-    """Raise InvalidRequest where a pointer has a reason beside it."""
-    if errors := [FieldError(pointer, message) for pointer, message in found.items() if message]:
-        raise InvalidRequest(errors)

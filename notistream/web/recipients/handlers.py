@@ -13,16 +13,16 @@ from notistream.web.recipients.bodies import (
     REGISTER_TOKEN,
     contact,
     device,
-    refuse_wrong,
 )
 from notistream.web.server.body import parse, read_body
 from notistream.web.server.context import CALLER, RUNTIME, own
+from notistream.web.server.fields import refuse_wrong
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 
 
 def recipient_of(request: web.Request) -> str:
-    """The recipient in the path; raises InvalidRequest where nobody can have such an id."""
+    """Return the recipient id in the path; raises InvalidRequest if it is not valid."""
     recipient_id = request.match_info["recipient_id"]
     refuse_wrong({"/path/recipient_id": recipient_id_error(recipient_id)})
     return recipient_id

@@ -7,11 +7,10 @@ from notistream.db import range_replays
 from notistream.db.audit_log import ADMIN
 from notistream.dead_letters.range_replay import PER_S
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.dead_letters.views import NOTHING
-from notistream.web.notifications.handlers import path_id
 from notistream.web.replays import views
-from notistream.web.server.body import parse, read_body
+from notistream.web.server.body import parse, read_body, refuse_body
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer
 
@@ -54,8 +53,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def stop(request: web.Request) -> web.Response:
-    if request.can_read_body and (body := await read_body(request)):
-        parse(NOTHING, body)
+    await refuse_body(request)
     return answer(
         views.replay_view(
             await request.app[RUNTIME].range_replays.stop(path_id(request), actor=ADMIN)

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from notistream.db.range_replays import Group, Range, StoredReplay
 from notistream.dead_letters.range_replay import Survey
-from notistream.web.dead_letters.views import Nothing
 from notistream.web.replays import handlers, views
 from notistream.web.server.parameters import (
     BODY_PROBLEMS,
     CREATE_PROBLEMS,
     CURSOR,
+    EMPTY_BODY,
     ITEM_PROBLEMS,
     LIST_PROBLEMS,
     SIZE,
@@ -73,7 +73,7 @@ REPLAYS = (
         operation=Operation(
             id="startReplay",
             tag="Administration",
-            summary="Send again what ended in a span of time",
+            summary="Replay a time range",
             description=(
                 'Without `"dry_run": false` it only says what would be sent. Workers then queue the'
                 " notifications again at the rate given, each at most once per `id`; what would not"
@@ -163,7 +163,7 @@ REPLAYS = (
                 "What is queued already is sent. POST /internal/replays with its `id` and range"
                 " goes on with it."
             ),
-            body=Content(type=Nothing, examples={"nothing": {}}, required=False),
+            body=EMPTY_BODY,
             answers={
                 200: _one("The replay as it is now; one that was finished stays so.", STOPPED)
             },

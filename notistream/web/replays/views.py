@@ -1,4 +1,4 @@
-"""Replays of a time range as operators see them: JSON shapes of requests and answers, and what fills them."""
+"""JSON shapes of range replays, for requests and answers, and what fills them."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Required
@@ -9,8 +9,7 @@ from typing_extensions import TypedDict
 
 from notistream.db.range_replays import Range, StoredReplay
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S, Survey
-from notistream.web.notifications.bodies import STRICT
-from notistream.web.server.fields import KnownChannel, Moment
+from notistream.web.server.fields import STRICT, KnownChannel, Moment
 
 Ended = Literal["delivered", "failed", "cancelled", "suppressed", "expired"]
 
@@ -70,7 +69,7 @@ def wanted_range(wanted: RangeReplayWanted) -> Range:
 
 
 class RangeView(TypedDict):
-    """What was accepted from `since` to before `until`, and has ended in one of these statuses."""
+    """Notifications accepted from `since` to before `until` that ended in one of these statuses."""
 
     since: datetime
     until: Annotated[datetime | None, Field(description="null: when the replay was made.")]
@@ -80,7 +79,7 @@ class RangeView(TypedDict):
 
 
 class GroupView(TypedDict):
-    """So many of one channel, status and template are treated alike."""
+    """How many notifications of a channel, status and template are treated the same way."""
 
     channel: str
     status: str

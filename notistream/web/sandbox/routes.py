@@ -33,7 +33,7 @@ SANDBOX = (
         operation=Operation(
             id="listSandboxMessages",
             tag="Notifications",
-            summary="List what the sandbox kept instead of sending",
+            summary="List the messages that the sandbox kept",
             description=(
                 "What is accepted with a test key goes here, and nowhere else. An address asks for"
                 " a failure: numbers +15005550001 (permanent), …2 (dead address), …3 (temporary),"

@@ -1,4 +1,4 @@
-"""The one reader of request bodies: media type, size, time and syntax are checked here and nowhere else."""
+"""Request bodies: checks their media type, size, time and syntax, and parses them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,7 +10,8 @@ import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import MultiDict
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from notistream.errors import (
     BodyTooLarge,
@@ -19,6 +20,7 @@ from notistream.errors import (
     UnreadableBody,
     UnsupportedMediaType,
 )
+from notistream.web.server.fields import STRICT
 from notistream.web.server.pointers import refusal
 
 T = TypeVar("T")
@@ -32,17 +34,14 @@ FIELDS = 5_000
 
 
 class LargeBodies:
-    """Places for bodies over 1 MiB.
-
-    Few, because each is held in memory until its request is answered.
-    """
+    """Places for bodies over 1 MiB; few, because each stays in memory until the answer."""
 
     def __init__(self, places: int = LARGE_AT_ONCE) -> None:
         self._free = places
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Raises Overloaded where all places are taken."""
+        """Hold a place while the block runs; raises Overloaded if all are taken."""
         if not self._free:
             raise Overloaded
         self._free -= 1
@@ -53,7 +52,7 @@ class LargeBodies:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """A JSON body of up to 1 MiB, unparsed.
+    """Return a JSON body of up to 1 MiB, unparsed.
 
     Raises:
         UnsupportedMediaType, BodyTooLarge, BodyTooSlow: before more than the limit is read.
@@ -62,7 +61,7 @@ async def read_body(request: web.Request) -> bytes:
 
 
 async def read_raw(request: web.Request) -> bytes:
-    """A body of up to 1 MiB of whatever type: what it is, its reader decides.
+    """Return a body of up to 1 MiB of any media type.
 
     Raises:
         UnsupportedMediaType, BodyTooLarge, BodyTooSlow: as `read_body`.
@@ -72,18 +71,18 @@ async def read_raw(request: web.Request) -> bytes:
 
 @asynccontextmanager
 async def large_body(request: web.Request, places: LargeBodies) -> AsyncIterator[bytes]:
-    """A JSON body of up to 32 MiB; one over 1 MiB has a place until the block ends.
+    """Read a JSON body of up to 32 MiB; one over 1 MiB holds a place while the block runs.
 
     Raises:
         UnsupportedMediaType, BodyTooLarge, BodyTooSlow: as `read_body`.
-        Overloaded: as many large bodies as we hold at once are being served.
+        Overloaded: all places for large bodies are taken.
     """
     with ExitStack() as held:
         yield await _read(request, limit=LARGE, on_large=lambda: held.enter_context(places.place()))
 
 
 async def read_form(request: web.Request) -> MultiDict[str]:
-    """The fields of an HTML form of up to 1 MiB, in their order.
+    """Return the fields of an HTML form of up to 1 MiB, in order.
 
     Raises:
         UnsupportedMediaType, BodyTooLarge, BodyTooSlow, UnreadableBody: before more than the limit
@@ -161,13 +160,11 @@ def _is_json(content_type: str) -> bool:
 
 
 def parse(adapter: TypeAdapter[T], body: bytes) -> T:
-    """The body as `adapter` wants it, in one pass.
-
-    Nesting is capped by pydantic's reader (about 200).
+    """Parse a body with `adapter`, in one pass; pydantic limits nesting to about 200 levels.
 
     Raises:
         UnreadableBody: not JSON (RFC 8259), or nested too deeply.
-        InvalidRequest: JSON, but not what is wanted here.
+        InvalidRequest: valid JSON that does not match the schema.
     """
     if b"NaN" in body or b"Infinity" in body:
         _refuse_non_json(body)
@@ -183,3 +180,17 @@ def _refuse_non_json(body: bytes) -> None:
         orjson.loads(body)
     except orjson.JSONDecodeError as exc:
         raise UnreadableBody(f"Invalid JSON: {exc}") from None
+
+
+@with_config(STRICT)
+class Nothing(TypedDict):
+    """An empty object."""
+
+
+NOTHING: TypeAdapter[Nothing] = TypeAdapter(Nothing)
+
+
+async def refuse_body(request: web.Request) -> None:
+    """Accept no body or an empty object; raises InvalidRequest for anything else."""
+    if request.can_read_body and (body := await read_body(request)):
+        parse(NOTHING, body)

@@ -1,10 +1,10 @@
-"""Keys under which the application and a request carry what handlers need."""
+"""Keys of what handlers need, on the application and on a request."""
 
 from aiohttp import web
 
-from notistream.access.request_limit import Standing
+from notistream.access.request_limit import RateLimitState
 from notistream.db.pool import TenantDatabase
-from notistream.realtime.listeners import Reader
+from notistream.realtime.recipient_tokens import RecipientToken
 from notistream.runtime import Runtime
 from notistream.sending.acceptance import Caller
 from notistream.web.server.body import LargeBodies
@@ -14,11 +14,11 @@ RUNTIME = web.AppKey("notistream_runtime", Runtime)
 ROUTE_TABLE = web.AppKey("notistream_route_table", RouteTable)
 LARGE_BODIES = web.AppKey("notistream_large_bodies", LargeBodies)
 CALLER = web.RequestKey("notistream_sender", Caller)
-STANDING = web.RequestKey("notistream_standing", Standing)
-READER = web.RequestKey("notistream_reader", Reader)
-"""Who asks with a recipient's token."""
+RATE_LIMIT_STATE = web.RequestKey("notistream_rate_limit_state", RateLimitState)
+RECIPIENT_TOKEN = web.RequestKey("notistream_recipient_token", RecipientToken)
+"""Set for requests with a recipient's token."""
 
 
 def own(request: web.Request) -> TenantDatabase:
-    """The database as the request's tenant sees it: PostgreSQL itself keeps other tenants' rows away."""
+    """Return the database in the role of the request's tenant, which sees only its own rows."""
     return request.app[RUNTIME].database.of(request[CALLER].tenant_id)

@@ -4,12 +4,13 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, PlainValidator, WithJsonSchema
 
 from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, Priority
 from notistream.domain.validation import nul_error
+from notistream.errors import FieldError, InvalidRequest
 
 RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
@@ -23,6 +24,8 @@ PRIORITIES: Mapping[object, Priority] = {
 # asyncpg stores these two as -infinity and infinity, and reads them back without a zone.
 INFINITE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 LEAST_INT, LARGEST_INT = -(2**63), 2**64 - 1
+
+T = TypeVar("T")
 
 
 def moment(value: object) -> datetime:
@@ -48,7 +51,7 @@ def priority(value: object) -> Priority:
 
 
 def json_object(value: dict[str, Any]) -> dict[str, Any]:
-    """An object that PostgreSQL and our own JSON writer take without changing it."""
+    """Return an object that PostgreSQL and orjson store unchanged; raises ValueError."""
     if fault := _fault(value):
         raise ValueError(fault)
     return value
@@ -80,6 +83,34 @@ def _channel(value: str) -> str:
     if value not in CHANNEL_NAMES:
         raise ValueError(f"must be one of {', '.join(CHANNELS)}")
     return CHANNEL_NAMES[value]
+
+
+STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+def either(value: T | None, aliased: T | None, *, alias: str, of: str) -> T | None:
+    """Return a field or its alias; raises InvalidRequest if both are given and differ."""
+    if aliased is None:
+        return value
+    if value is not None and value != aliased:
+        raise InvalidRequest(
+            [FieldError(f"/{alias}", f"is an alias of `{of}` and says something else; send one")]
+        )
+    return aliased
+
+
+def channel_name(word: str, *, pointer: str) -> str:
+    """Return a channel's name for a name or alias; raises InvalidRequest."""
+    refuse_wrong(
+        {pointer: None if word in CHANNEL_NAMES else f"must be one of {', '.join(CHANNELS)}"}
+    )
+    return CHANNEL_NAMES[word]
+
+
+def refuse_wrong(found: Mapping[str, str | None]) -> None:
+    """Raise InvalidRequest if any pointer has a message."""
+    if errors := [FieldError(pointer, message) for pointer, message in found.items() if message]:
+        raise InvalidRequest(errors)
 
 
 Moment = Annotated[

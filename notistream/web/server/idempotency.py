@@ -1,4 +1,4 @@
-"""The Idempotency-Key header: a request is served once, and its answer given again."""
+"""The Idempotency-Key header: serves a request once, then repeats its answer."""
 
 import hashlib
 import logging
@@ -21,11 +21,10 @@ KEPT_HEADERS = ("Content-Type", "Location")
 async def once(
     request: web.Request, body: bytes, serve: Callable[[], Awaitable[web.Response]]
 ) -> web.Response:
-    """Serve, unless this key was answered before; then that answer, marked as a repetition.
+    """Serve a new key; repeat the stored answer of a known one, marked as a repetition.
 
-    What was refused changed nothing: its key is free again, so that a corrected request may use it.
-    Where the answer was lost, each notification still knows the route, key and body that it came
-    with.
+    A refused request changed nothing, so its key is free again for a corrected request. If the
+    answer was lost, each notification still knows the route, key and body that it came with.
 
     Raises:
         InvalidRequest: the key is not usable.
@@ -50,7 +49,7 @@ async def once(
     try:
         response = await serve()
     except DatabaseUnavailable:
-        raise  # it may have been committed: the key lapses, and a repetition then finds what there is
+        raise  # it may be committed: the key lapses, and a repetition then finds it
     except Exception:
         await _abandon(replays, key)
         raise
@@ -64,7 +63,7 @@ def _again(known: StoredAnswer) -> web.Response:
 
 
 async def _complete(replays: StoredAnswers, key: RequestKey, response: web.Response) -> None:
-    """The request is committed: where its answer cannot be kept, it is still answered."""
+    """Keep the answer of a committed request; it is sent even if it cannot be kept."""
     assert isinstance(response.body, bytes)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     try:

@@ -23,7 +23,13 @@ from notistream.errors import (
 from notistream.observability import logs, metrics, tracing
 from notistream.sending.acceptance import Caller
 from notistream.web.server import limits, problems
-from notistream.web.server.context import CALLER, READER, ROUTE_TABLE, RUNTIME, STANDING
+from notistream.web.server.context import (
+    CALLER,
+    RATE_LIMIT_STATE,
+    RECIPIENT_TOKEN,
+    ROUTE_TABLE,
+    RUNTIME,
+)
 from notistream.web.server.query import refuse_unknown
 from notistream.web.server.route import Route
 from notistream.web.server.ws_credentials import presented_token
@@ -38,7 +44,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 @web.middleware
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answers every request, whatever happens in its handler."""
+    """Answer every request, also when its handler fails."""
     started = time.perf_counter()
     correlation_id, traceparent = _correlation(request.headers)
     resource = request.match_info.route.resource
@@ -54,12 +60,10 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         span.note_status(response.status)
     if not response.prepared:
         response.headers["X-Correlation-ID"] = correlation_id
-        if (standing := request.get(STANDING)) is not None:
-            response.headers.update(
-                limits.headers(request.app[RUNTIME].request_limit.rate, standing)
-            )
+        if (state := request.get(RATE_LIMIT_STATE)) is not None:
+            response.headers.update(limits.headers(request.app[RUNTIME].request_limit.rate, state))
     _requests(method, label, response.status).inc()
-    if response.status != 101:  # a WebSocket takes as long as it is open
+    if response.status != 101:  # the time of a WebSocket is how long it is open
         _seconds(method, label).observe(time.perf_counter() - started)
     return response
 
@@ -87,9 +91,9 @@ async def _answered(
 def _span(
     method: str, label: str, route: Route | None, traceparent: str | None
 ) -> tracing.Spanning:
-    """A request's span, named after its route: the address itself may hold ids and tokens.
+    """Open a span named after the route, because the path may hold ids and tokens.
 
-    Probes have none, nor have WebSockets, which are open for hours.
+    Probes and WebSockets, which stay open for hours, have no span.
     """
     if route is None or route.public or route.token or not tracing.active():
         return tracing.NOTHING
@@ -110,17 +114,17 @@ async def _admit(
         raise _no_route(request)
     if route.public:
         return
-    access = request.app[RUNTIME].authentication
+    authentication = request.app[RUNTIME].authentication
     if route.admin:
-        if not access.is_admin(_secret(request.headers, "X-Admin-Token")):
+        if not authentication.is_admin(_secret(request.headers, "X-Admin-Token")):
             raise AdminOnly
     else:
         token = presented_token(request) if route.token else None
         if token is not None:
-            request[READER] = request.app[RUNTIME].realtime.tokens.verify(token)
-            principal = Principal(request[READER].tenant_id)
+            request[RECIPIENT_TOKEN] = request.app[RUNTIME].realtime.tokens.verify(token)
+            principal = Principal(request[RECIPIENT_TOKEN].tenant_id)
         else:
-            principal = await access.principal(_secret(request.headers, "X-API-Key"))
+            principal = await authentication.authenticate(_secret(request.headers, "X-API-Key"))
         request[CALLER] = Caller(
             tenant_id=principal.tenant_id,
             correlation_id=correlation_id,
@@ -137,10 +141,10 @@ async def _admit(
 
 
 def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError:
-    """Who is refused for want of a key, again and again, is told to wait."""
+    """Count a failed login; return TooManyRequests for an address with too many."""
     if isinstance(error, Unauthorized):
         try:
-            request.app[RUNTIME].authentication.guesses.count(request.remote)
+            request.app[RUNTIME].authentication.failed_logins.count(request.remote)
         except TooManyRequests as exc:
             metrics.KEYS_GUESSED.inc()
             return exc
@@ -148,16 +152,13 @@ def _locked_out(error: NotiStreamError, request: web.Request) -> NotiStreamError
 
 
 def _secret(headers: Mapping[str, str], name: str) -> str | None:
-    """The key or token of a request.
-
-    One that is not ASCII is none of ours, and not fit to be hashed.
-    """
+    """Return the key or token of a request; one that is not ASCII cannot be valid."""
     value = headers.get(name)
     return "" if value is not None and not value.isascii() else value
 
 
 def _correlation(headers: Mapping[str, str]) -> tuple[str, str | None]:
-    """The caller's correlation id, or a new one; and its traceparent where that is well-formed."""
+    """Return the caller's correlation id or a new one, and its traceparent if it is well-formed."""
     correlation_id = headers.get("X-Correlation-ID")
     if correlation_id is None or not CORRELATION.match(correlation_id):
         correlation_id = os.urandom(16).hex()
@@ -166,7 +167,7 @@ def _correlation(headers: Mapping[str, str]) -> tuple[str, str | None]:
 
 
 def _no_route(request: web.Request) -> NotiStreamError:
-    """Pages that the framework adds on its own are not served either."""
+    """Return the error for a path without a route; pages that aiohttp adds are not served."""
     refused = request.match_info.http_exception
     if isinstance(refused, web.HTTPMethodNotAllowed):
         return MethodNotAllowed(

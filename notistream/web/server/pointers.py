@@ -1,4 +1,4 @@
-"""Validation errors of pydantic as field errors: a JSON pointer and what is wrong there, in words."""
+"""Validation errors of pydantic as field errors: a JSON pointer and a message."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ WORDS: Mapping[str, str] = {
 
 
 def refusal(error: ValidationError) -> NotiStreamError:
-    """UnreadableBody where the body is not JSON, otherwise InvalidRequest with a pointer to every wrong field."""
+    """Return UnreadableBody if the body is not JSON, else InvalidRequest with every wrong field."""
     found = error.errors(include_url=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return UnreadableBody(found[0]["msg"])
@@ -40,7 +40,7 @@ def _words(error: Mapping[str, Any]) -> str:
 
 
 def pointer(*path: str | int) -> str:
-    """RFC 6901; keys that a client made up are cut to a length that is fit to print."""
+    """Return an RFC 6901 pointer; long keys of clients are cut."""
     return "".join(
         "/" + str(part)[:LONGEST_KEY].replace("~", "~0").replace("/", "~1") for part in path
     )

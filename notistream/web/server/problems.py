@@ -1,8 +1,12 @@
-"""Errors as RFC 9457 problems; the one place that knows how a failure looks over HTTP."""
+"""Errors as RFC 9457 problems."""
 
 from collections.abc import Mapping
+from typing import Annotated, NotRequired
+from uuid import UUID
 
 from aiohttp import web
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from notistream.errors import (
     AdminOnly,
@@ -13,21 +17,56 @@ from notistream.errors import (
     Unavailable,
 )
 from notistream.sending.acceptance import DuplicateKey
-from notistream.web.notifications import rendering as render
-from notistream.web.notifications.views import Problem
+from notistream.web.notifications import views
+from notistream.web.notifications.views import NotificationView
 from notistream.web.server.respond import answer
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "/docs/errors#"
 
 
+class FieldProblem(TypedDict):
+    """One wrong place."""
+
+    pointer: Annotated[
+        str,
+        Field(
+            description=(
+                "JSON pointer into the body; /path/NAME, /query/NAME and /header/NAME for what is"
+                " not in it."
+            )
+        ),
+    ]
+    message: str
+
+
+class Problem(TypedDict):
+    """RFC 9457, with a stable `code`.
+
+    `error` repeats the detail for clients that look for it there.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblem]
+    trace_id: str
+    error: str
+    id: NotRequired[
+        Annotated[UUID, Field(description="With code duplicate_idempotency_key: who has the key.")]
+    ]
+    notification: NotRequired[NotificationView]
+
+
 def trace_id(correlation_id: str, traceparent: str | None) -> str:
-    """What to search the traces and logs for."""
+    """Return the id to search traces and logs for."""
     return traceparent[3:35] if traceparent else correlation_id
 
 
 def problem(error: NotiStreamError, *, trace_id: str, below: str = "") -> Problem:
-    """`below` is the pointer of the item that the error is about, inside the whole body."""
+    """Fill a problem; `below` is the pointer of the item that the error is about."""
     errors = error.errors if isinstance(error, InvalidRequest) else ()
     shown: Problem = {
         "type": TYPE + error.code,
@@ -41,15 +80,12 @@ def problem(error: NotiStreamError, *, trace_id: str, below: str = "") -> Proble
     }
     if isinstance(error, DuplicateKey):
         shown["id"] = error.existing.id
-        shown["notification"] = render.notification(error.existing)
+        shown["notification"] = views.notification(error.existing)
     return shown
 
 
 def response(error: NotiStreamError, *, trace_id: str) -> web.Response:
-    """The problem with the headers that go with it.
-
-    A connection whose body was left unread is closed.
-    """
+    """Return the problem with its headers; close a connection whose body was not read."""
     sent = answer(
         problem(error, trace_id=trace_id),
         status=error.status,

@@ -1,4 +1,4 @@
-"""Query parameters: read strictly, all that is wrong reported at once."""
+"""Query parameters: read strictly; all errors are reported at once."""
 
 import base64
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ MOVED: Mapping[str, str] = {
 
 
 def refuse_unknown(query: MultiMapping[str], known: Collection[str]) -> None:
-    """Raises InvalidRequest: ignoring a parameter would answer another question than the one asked."""
+    """Raise InvalidRequest for an unknown parameter: ignoring it would change the meaning."""
     errors = [
         FieldError(
             _pointer(name),
@@ -67,7 +67,7 @@ class Query:
         return self._one("cursor", lambda v: _convert(lambda c: _texts(c, size), v, NO_CURSOR))
 
     def moment(self, name: str) -> datetime | None:
-        """A + that came unescaped arrives as a space."""
+        """Read a moment; an unescaped + arrives as a space."""
         return self._one(name, lambda v: moment(v.replace(" ", "+")))
 
     def channel(self) -> str | None:
@@ -77,18 +77,18 @@ class Query:
         return self.choice(name) or False
 
     def choice(self, name: str) -> bool | None:
-        """None where it does not matter."""
+        """Return true, false, or None if it is not given."""
         return self._one(name, _switch)
 
     def page_size(self, *names: str) -> int:
         return self._first(names or ("page_size",), _page_size) or PAGE_SIZE
 
     def word(self, name: str, known: Collection[str]) -> str | None:
-        """One of those that are known."""
+        """Return one of the known words."""
         return self._one(name, lambda v: _known(v, known))
 
     def words(self, name: str, known: Mapping[str, Collection[str]]) -> list[str] | None:
-        """All meanings of a parameter that may be repeated or hold several words, separated by commas."""
+        """Return the values of a parameter that may be repeated or separated by commas."""
         words = [w.strip() for value in self._query.getall(name, []) for w in value.split(",")]
         for word in words:
             if word not in known:
@@ -99,10 +99,7 @@ class Query:
         return list(dict.fromkeys(meaning for word in words for meaning in known[word])) or None
 
     def _first(self, names: Sequence[str], read: Callable[[str], T]) -> T | None:
-        """That of several names for the same which is given first.
-
-        Each that is given must be right.
-        """
+        """Return the first given of several names of a parameter; every given one must be valid."""
         return next(
             (value for value in [self._one(name, read) for name in names] if value is not None),
             None,
@@ -120,7 +117,7 @@ class Query:
 
 
 def text_cursor(*texts: str) -> str:
-    """Texts as a cursor that needs no escaping in an address."""
+    """Encode texts as a cursor that needs no escaping in a URL."""
     return base64.urlsafe_b64encode(orjson.dumps(texts)).decode().rstrip("=")
 
 

@@ -11,12 +11,12 @@ JSON = "application/json"
 
 
 def dump(value: Any) -> bytes:
-    """UTC moments end in Z."""
+    """Encode as JSON; UTC moments end in Z."""
     return orjson.dumps(value, option=orjson.OPT_UTC_Z, default=_plain)
 
 
 def _plain(value: object) -> str:
-    """The database driver's own UUID class, which orjson does not know."""
+    """Convert the database driver's UUID class, which orjson does not know."""
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(type(value).__name__)
@@ -30,7 +30,7 @@ def answer(
     content_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """`value` as JSON; nothing of the API may be kept by a cache."""
+    """Answer with `value` as JSON; caches must not store it."""
     sent = {"Content-Type": content_type, "Cache-Control": "no-store"}
     if location is not None:
         sent["Location"] = location
@@ -40,5 +40,5 @@ def answer(
 
 
 def no_content() -> web.Response:
-    """Done, and nothing to say."""
+    """Answer 204."""
     return web.Response(status=204, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""What a row of the route table says: method, path, handler, and the operation as the OpenAPI document shows it."""
+"""Rows of the route table: method, path, handler and the documented operation."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Content:
     type: Any
     examples: Mapping[str, Any]
     required: bool = True
-    """Of a request: whether it may be left out."""
+    """Whether a request must have this body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What the document says of a route."""
+    """How the document describes a route."""
 
     id: str
     tag: str
@@ -51,7 +51,7 @@ class Operation:
     body: Content | None = None
     query: Sequence[Parameter] = ()
     path: Sequence[Parameter] = ()
-    """Those in the path that are not UUIDs."""
+    """Path parameters that are not UUIDs."""
     answers: Mapping[int, Answer]
     problems: Sequence[int] = ()
     headers: Sequence[Parameter] = ()
@@ -62,9 +62,9 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
-    """One row: `public` needs no key, `admin` the admin token instead of one.
+    """One row; `public` needs no key, `admin` needs the admin token.
 
-    A route without an operation is a page, and not in the document.
+    A route without an operation is a page that is not in the document.
     """
 
     method: str
@@ -76,7 +76,7 @@ class Route:
     token: bool = False
     """Takes a recipient's token instead of a key."""
     guard: Guard | None = None
-    """Answers in the place of the API's own admission; the console's pages have one of their own."""
+    """Replaces the API's authentication; the console's pages use one."""
 
 
 class RouteTable:

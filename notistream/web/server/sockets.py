@@ -1,7 +1,4 @@
-"""WebSockets: how they are opened, kept alive and closed.
-
-What is sent on them is their handlers' business.
-"""
+"""WebSockets: opens, keeps alive and closes them; their handlers decide what to send."""
 
 import asyncio
 import logging
@@ -14,7 +11,7 @@ from yarl import URL
 
 from notistream.errors import FieldError, InvalidRequest, Unauthorized, UpgradeRequired
 from notistream.observability import metrics
-from notistream.web.server.context import READER
+from notistream.web.server.context import RECIPIENT_TOKEN
 from notistream.web.server.ws_credentials import PROTOCOL, offered_protocols
 
 log = logging.getLogger(__name__)
@@ -28,7 +25,7 @@ OPEN = web.AppKey("notistream_sockets", set[web.WebSocketResponse])
 
 
 def prepare(web_app: web.Application) -> None:
-    """Know the sockets that are open, and close them as soon as the server stops."""
+    """Track open sockets, and close them as soon as the server stops."""
     web_app[OPEN] = set()
     web_app.on_shutdown.append(_close_all)
 
@@ -41,7 +38,7 @@ async def _close_all(web_app: web.Application) -> None:
 
 
 def check(request: web.Request) -> None:
-    """Refuse what cannot become a WebSocket, while it can still be refused in words.
+    """Refuse a request that cannot become a WebSocket, before the upgrade.
 
     Raises:
         UpgradeRequired: a plain request.
@@ -55,13 +52,13 @@ def check(request: web.Request) -> None:
         )
     if request.method != "GET" or not _socket().can_prepare(request):
         raise UpgradeRequired
-    anonymous = READER not in request and "X-API-Key" not in request.headers
+    anonymous = RECIPIENT_TOKEN not in request and "X-API-Key" not in request.headers
     if anonymous and not _same_origin(request):
         raise Unauthorized("a page of another origin needs a token")
 
 
 def _same_origin(request: web.Request) -> bool:
-    """Browsers let any page open a WebSocket to any host, this machine included, and say only where it is from."""
+    """Check the Origin header: browsers let any page open a WebSocket to any host."""
     origin = request.headers.get("Origin")
     try:
         return origin is None or URL(origin).authority == request.host
@@ -70,7 +67,7 @@ def _same_origin(request: web.Request) -> bool:
 
 
 def _socket() -> web.WebSocketResponse:
-    """Without compression: it would cost more memory per connection than everything else."""
+    """Make a socket without compression, which would need most of a connection's memory."""
     return web.WebSocketResponse(
         heartbeat=HEARTBEAT_S,
         timeout=CLOSE_S,
@@ -81,7 +78,7 @@ def _socket() -> web.WebSocketResponse:
 
 
 async def accept(request: web.Request) -> web.WebSocketResponse:
-    """Upgrade a request that `check` has let through."""
+    """Upgrade a request that passed `check`."""
     socket = _socket()
     await socket.prepare(request)
     request.app[OPEN].add(socket)
@@ -89,10 +86,7 @@ async def accept(request: web.Request) -> web.WebSocketResponse:
 
 
 async def send(socket: web.WebSocketResponse, frame: bytes, *, stream: str) -> None:
-    """Send a JSON object.
-
-    Waits while the client is slow, raises TimeoutError where it does not read at all.
-    """
+    """Send a JSON object; raises TimeoutError if the client does not read."""
     async with asyncio.timeout(SEND_S):
         await socket.send_frame(frame, web.WSMsgType.TEXT)
     metrics.SOCKET_FRAMES.labels(stream).inc()
@@ -104,9 +98,9 @@ async def run(
     work: Coroutine[None, None, None],
     overrun: "asyncio.Future[None] | None" = None,
 ) -> web.WebSocketResponse:
-    """Do `work` until the client leaves, is overrun, its token ends, or the server stops.
+    """Run `work` until the client leaves or is too slow, its token ends, or the server stops.
 
-    Then close, and say why.
+    Then close the socket with the reason.
     """
     reading, writing = asyncio.create_task(_read(socket)), asyncio.create_task(work)
     waited: set[asyncio.Future[None]] = {reading, writing}
@@ -129,14 +123,18 @@ async def run(
 
 
 async def _read(socket: web.WebSocketResponse) -> None:
-    """What clients say is not listened to, but for pings and the end."""
+    """Read until the client closes; only pings are answered."""
     async for _ in socket:
         continue
 
 
 def _left_s(request: web.Request) -> float | None:
-    """How long the token lets its bearer stay."""
-    return max(request[READER].expires_at - time.time(), 0) if READER in request else None
+    """Return how long the token is still valid; None without a token."""
+    return (
+        max(request[RECIPIENT_TOKEN].expires_at - time.time(), 0)
+        if RECIPIENT_TOKEN in request
+        else None
+    )
 
 
 def _ending(done: "set[asyncio.Future[None]]", writing: "asyncio.Task[None]") -> tuple[int, bytes]:
@@ -152,7 +150,7 @@ def _ending(done: "set[asyncio.Future[None]]", writing: "asyncio.Task[None]") ->
 
 
 async def _closed(request: web.Request, closing: Awaitable[object]) -> None:
-    """A client that does not even read the end is cut off."""
+    """Close the socket; cut off a client that does not read the close frame."""
     try:
         await asyncio.wait_for(closing, 2 * CLOSE_S)
     except (TimeoutError, ConnectionError, RuntimeError):

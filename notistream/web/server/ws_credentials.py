@@ -1,10 +1,10 @@
-"""Where a recipient's token may stand in a request, and whose inbox a request means."""
+"""Recipient tokens in requests, and the inbox that a request means."""
 
 from aiohttp import web
 
 from notistream.domain.validation import recipient_id_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.server.context import READER
+from notistream.web.server.context import RECIPIENT_TOKEN
 
 PROTOCOL = "notistream.v1"
 TOKEN_PROTOCOL = "notistream.token."  # noqa: S105 - what a token is offered behind
@@ -12,7 +12,7 @@ RECIPIENT_HEADER = "X-Recipient-ID"
 
 
 def offered_protocols(request: web.Request) -> list[str]:
-    """The subprotocols that a WebSocket client offers."""
+    """Return the subprotocols that a WebSocket client offers."""
     return [
         name.strip()
         for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
@@ -21,7 +21,7 @@ def offered_protocols(request: web.Request) -> list[str]:
 
 
 def presented_token(request: web.Request) -> str | None:
-    """The token of a request: a header, or what browsers can send, who cannot set headers on a WebSocket."""
+    """Return the token: a header, or for browsers a query parameter or subprotocol."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
@@ -32,9 +32,9 @@ def presented_token(request: web.Request) -> str | None:
 
 
 def meant_recipient(request: web.Request) -> str:
-    """The recipient of the token, or the one that the holder of a key names; raises InvalidRequest."""
-    if READER in request:
-        return request[READER].recipient_id
+    """Return the token's recipient, or the one that a key's holder names; raises InvalidRequest."""
+    if RECIPIENT_TOKEN in request:
+        return request[RECIPIENT_TOKEN].recipient_id
     recipient_id = request.headers.get(RECIPIENT_HEADER)
     if recipient_id is None:
         raise InvalidRequest(

@@ -5,20 +5,19 @@ from aiohttp import web
 from notistream.db import suppressions
 from notistream.domain.validation import nul_error
 from notistream.errors import NotFound
-from notistream.web.recipients import views
-from notistream.web.recipients.bodies import (
+from notistream.web.server.body import parse, read_body
+from notistream.web.server.context import CALLER, own
+from notistream.web.server.fields import channel_name, refuse_wrong
+from notistream.web.server.query import Query
+from notistream.web.server.respond import answer, no_content
+from notistream.web.suppressions import views
+from notistream.web.suppressions.bodies import (
     LISTING,
     PUT_SUPPRESSION,
     SUPPRESSED,
     Suppression,
-    channel_name,
-    refuse_wrong,
     suppression,
 )
-from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import CALLER, own
-from notistream.web.server.query import Query
-from notistream.web.server.respond import answer, no_content
 
 
 async def show_many(request: web.Request) -> web.Response:

@@ -30,10 +30,11 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title><link rel="stylesheet" href="/docs/assets/docs.css"></head>
 <body class="page"><main><h1>{title}</h1>{text}</main></body></html>"""
-ASK = """<p>You will get no more e-mail of the kind <strong>{category}</strong> from this sender.</p>
+NOTICE = "You will get no more e-mail of the kind <strong>{category}</strong> from this sender."
+ASK = f"""<p>{NOTICE}</p>
 <form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">
 <button type="submit">Unsubscribe</button></form>"""
-DONE = """<p role="status">You will get no more e-mail of the kind <strong>{category}</strong> from this sender.</p>"""
+DONE = f"""<p role="status">{NOTICE}</p>"""
 GONE = "<p>This link is not valid. Perhaps it was cut off: copy it whole from the message.</p>"
 
 
@@ -87,7 +88,7 @@ def _not_found() -> web.Response:
     return _page("Not found", GONE, status=404)
 
 
-# Pages for people and mail programs, not of the API: docs/recipients.md tells of them.
+# Pages for people and mail programs, not of the API: see docs/recipients.md.
 UNSUBSCRIBE = (
     Route(method="GET", path="/unsubscribe/{token}", handler=ask, public=True),
     Route(method="POST", path="/unsubscribe/{token}", handler=take_back, public=True),

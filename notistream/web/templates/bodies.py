@@ -1,4 +1,4 @@
-"""Request bodies of templates, aliases included, and the way to a version."""
+"""Request bodies of templates, aliases included, and how they become versions."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Required
@@ -10,8 +10,8 @@ from notistream.db.templates import Replacement
 from notistream.domain.recipient import locale_error
 from notistream.domain.template_text import MAX_VARIANTS, TemplateText, TemplateVersion
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT, either
-from notistream.web.server.fields import ChannelName, JsonObject, Text
+from notistream.templates.library import TemplateDraft
+from notistream.web.server.fields import STRICT, ChannelName, JsonObject, Text, either
 
 Html = Annotated[
     Text | None, Field(description="Template of an e-mail's HTML; values in it are escaped.")
@@ -20,7 +20,7 @@ Html = Annotated[
 
 @with_config(STRICT)
 class Variant(TypedDict, total=False):
-    """The texts in one language; a subject that is left out is the one of the text for everybody."""
+    """The texts in one language; without a subject, the template's own subject is used."""
 
     subject: Annotated[Text | None, Field(description="Template of the subject.")]
     body: Required[Annotated[Text, Field(description="Template of the text.")]]
@@ -113,6 +113,17 @@ PREVIEW_STORED: TypeAdapter[PreviewStored] = TypeAdapter(PreviewStored)
 PREVIEW_UNSAVED: TypeAdapter[PreviewUnsaved] = TypeAdapter(PreviewUnsaved)
 
 
+def template_draft(wanted: CreateTemplate) -> TemplateDraft:
+    """Raises InvalidRequest where the text is missing, or an alias contradicts."""
+    return TemplateDraft(
+        name=wanted["name"],
+        channel=wanted["channel"],
+        content=content(wanted),
+        metadata=wanted.get("metadata") or {},
+        is_active=wanted.get("is_active") is not False,
+    )
+
+
 def content(wanted: Content) -> TemplateVersion:
     """Raises InvalidRequest where the text is missing, or an alias contradicts."""
     body = either(wanted.get("body"), wanted.get("body_template"), alias="body_template", of="body")
@@ -144,7 +155,7 @@ def replacement(wanted: ReplaceTemplate) -> Replacement:
 
 
 def values(wanted: PreviewStored | PreviewUnsaved) -> tuple[Mapping[str, Any], str | None]:
-    """Variables and locale; raises InvalidRequest where aliases contradict, or the locale is none."""
+    """Return variables and locale; raises InvalidRequest for bad aliases or a bad locale."""
     of = "template_variables"
     given: Mapping[str, Any] | None = wanted.get("template_variables")
     given = either(given, wanted.get("payload"), alias="payload", of=of)

@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
+from notistream.db import templates
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.context import CALLER, RUNTIME, own
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.templates import bodies, views
@@ -14,12 +15,7 @@ from notistream.web.templates import bodies, views
 async def create(request: web.Request) -> web.Response:
     wanted = parse(bodies.CREATE, await read_body(request))
     stored = await request.app[RUNTIME].templates.create(
-        request[CALLER].tenant_id,
-        name=wanted["name"],
-        channel=wanted["channel"],
-        content=bodies.content(wanted),
-        metadata=wanted.get("metadata") or {},
-        is_active=wanted.get("is_active") is not False,
+        request[CALLER].tenant_id, bodies.template_draft(wanted)
     )
     return answer(views.template(stored), status=201, location=f"/api/v1/templates/{stored.id}")
 
@@ -55,8 +51,13 @@ async def show_many(request: web.Request) -> web.Response:
         query.text("name"),
     )
     query.check()
-    page = await request.app[RUNTIME].templates.list_page(
-        request[CALLER].tenant_id, before=before, channel=channel, name=name, limit=size + 1
+    page = await templates.list_page(
+        own(request),
+        request[CALLER].tenant_id,
+        before=before,
+        channel=channel,
+        name=name,
+        limit=size + 1,
     )
     return answer(views.template_page(page, size))
 
@@ -81,9 +82,9 @@ async def show_versions(request: web.Request) -> web.Response:
 async def preview(request: web.Request) -> web.Response:
     template_id, wanted = path_id(request), parse(bodies.PREVIEW_STORED, await read_body(request))
     variables, locale = bodies.values(wanted)
-    templates = request.app[RUNTIME].templates
-    stored = await templates.get(request[CALLER].tenant_id, template_id)
-    variant, found = await templates.preview(
+    library = request.app[RUNTIME].templates
+    stored = await library.get(request[CALLER].tenant_id, template_id)
+    variant, found = await library.preview(
         stored.content, variables, channel=stored.channel, locale=locale
     )
     return answer(views.preview(found, variant))

@@ -6,7 +6,6 @@ from notistream.db.records import StoredTemplateVersion
 from notistream.domain.notification import CHANNELS
 from notistream.domain.template_preview import preview
 from notistream.domain.template_text import TemplateText, TemplateVersion
-from notistream.web.notifications import examples
 from notistream.web.server.parameters import (
     BODY_PROBLEMS,
     CHANNEL,
@@ -18,7 +17,7 @@ from notistream.web.server.parameters import (
     V1,
 )
 from notistream.web.server.route import Answer, Content, Operation, Parameter, Route
-from notistream.web.templates import handlers, views
+from notistream.web.templates import examples, handlers, views
 from notistream.web.templates.bodies import (
     CreateTemplate,
     PreviewStored,
@@ -156,7 +155,7 @@ TEMPLATES = (
         operation=Operation(
             id="replaceTemplate",
             tag="Templates",
-            summary="Make the next version of a template",
+            summary="Store the next version of a template",
             description=(
                 "Notifications that were accepted before keep their version, also when they are"
                 " tried again or replayed. Starter templates cannot be replaced (409)."
@@ -218,7 +217,7 @@ TEMPLATES = (
         operation=Operation(
             id="previewTemplate",
             tag="Templates",
-            summary="Render a template with values, a starter too",
+            summary="Render a template or a starter with values",
             body=Content(type=PreviewStored, examples={"values": VALUES}),
             answers={200: PREVIEW},
             problems=(*BODY_PROBLEMS, 404),

@@ -12,7 +12,6 @@ from notistream.db.records import StoredTemplate, StoredTemplateVersion
 from notistream.domain.sms import Segments
 from notistream.domain.template_preview import TemplatePreview
 from notistream.domain.template_text import TemplateText, TemplateVersion
-from notistream.web.notifications.rendering import next_cursor
 
 
 class VariantView(TypedDict):
@@ -67,7 +66,7 @@ class TemplateVersionPage(TypedDict):
 
 
 class SegmentsView(TypedDict):
-    """How a text travels as SMS."""
+    """The alphabet and segments of a text as SMS."""
 
     encoding: Annotated[
         str, Field(description="GSM-7, or UCS-2 where a character is not in GSM-7.")
@@ -131,7 +130,7 @@ def template(stored: StoredTemplate) -> TemplateView:
 
 
 def template_page(found: Sequence[StoredTemplate], size: int) -> TemplatePage:
-    cursor = next_cursor(found, size)
+    cursor = _next_cursor(found, size)
     return {
         "data": [template(stored) for stored in found[:size]],
         "next_cursor": str(cursor) if cursor else None,
@@ -175,3 +174,8 @@ def preview(found: TemplatePreview, variant: str | None) -> TemplatePreviewView:
         "sms": segments(found.sms) if found.sms else None,
         "errors": [{"part": fault.part, "message": fault.message} for fault in found.faults],
     }
+
+
+def _next_cursor(page: Sequence[StoredTemplate], size: int) -> UUID | None:
+    """Return the cursor of the next page; None if this is the last."""
+    return page[size - 1].id if len(page) > size else None

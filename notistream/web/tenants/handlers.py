@@ -6,18 +6,19 @@ from uuid import UUID
 from aiohttp import web
 
 from notistream.access.tenants import OVERLAP
+from notistream.db import tenants
 from notistream.db.audit_log import ADMIN
 from notistream.errors import NotFound
-from notistream.web.notifications.handlers import path_id
 from notistream.web.server.body import parse, read_body
 from notistream.web.server.context import RUNTIME
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.tenants import views
 
 
 def key_id(request: web.Request) -> UUID:
-    """The key in the path; what is not a UUID does not exist."""
+    """Return the key id in the path; raises NotFound if it is not a UUID."""
     try:
         return UUID(request.match_info["key_id"])
     except ValueError:
@@ -38,11 +39,8 @@ async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    return answer(
-        views.tenant_page(
-            await request.app[RUNTIME].tenancy.list_page(before=before, limit=size + 1), size
-        )
-    )
+    found = await tenants.list_page(request.app[RUNTIME].database, before=before, limit=size + 1)
+    return answer(views.tenant_page(found, size))
 
 
 async def issue_key(request: web.Request) -> web.Response:

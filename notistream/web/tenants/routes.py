@@ -43,7 +43,7 @@ TENANTS = (
         operation=Operation(
             id="createTenant",
             tag="Tenants",
-            summary="Make a tenant",
+            summary="Create a tenant",
             body=Content(type=views.CreateTenant, examples={"a tenant": {"name": "acme"}}),
             answers={
                 201: Answer(
@@ -147,7 +147,7 @@ TENANTS = (
             id="revokeKey",
             tag="Tenants",
             summary="Revoke a key",
-            description="It stops working within five seconds. Repeating it does no harm.",
+            description="It stops working within five seconds. Repeating the call is safe.",
             answers={204: Answer(description="Revoked, now or before.", media_type=None)},
             problems=ITEM_PROBLEMS,
         ),
@@ -160,7 +160,7 @@ TENANTS = (
         operation=Operation(
             id="rotateKey",
             tag="Tenants",
-            summary="Replace a key by a new one",
+            summary="Rotate a key",
             description=(
                 "The new key has the old one's name and kind; the old one works on for a day, or as"
                 " long as is said. "

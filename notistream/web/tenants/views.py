@@ -1,4 +1,4 @@
-"""Tenants and keys as operators see them: JSON shapes of requests and answers, and what fills them."""
+"""JSON shapes of tenants and keys, for requests and answers, and what fills them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,8 +10,7 @@ from typing_extensions import TypedDict
 
 from notistream.access.tenants import LONGEST_OVERLAP, MAX_NAME, OVERLAP, IssuedKey
 from notistream.db.tenants import StoredKey, StoredTenant
-from notistream.web.notifications.bodies import STRICT
-from notistream.web.server.fields import Moment, Text
+from notistream.web.server.fields import STRICT, Moment, Text
 
 Kind = Literal["live", "test"]
 

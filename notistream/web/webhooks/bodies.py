@@ -1,4 +1,4 @@
-"""Request bodies around webhooks, and what they come to."""
+"""Request bodies of webhooks, and the values they become."""
 
 from typing import Annotated, Literal, Required
 from uuid import UUID
@@ -11,9 +11,7 @@ from notistream.domain.validation import length_error
 from notistream.domain.webhook import SCHEDULE_S
 from notistream.domain.webhook_signature import LEAST, LONGEST, secret_error
 from notistream.errors import FieldError, InvalidRequest
-from notistream.web.notifications.bodies import STRICT
-from notistream.web.recipients.bodies import refuse_wrong
-from notistream.web.server.fields import Moment, Text
+from notistream.web.server.fields import STRICT, Moment, Text, refuse_wrong
 from notistream.webhooks.endpoints import Span
 
 MAX_DESCRIPTION = 1000
@@ -38,7 +36,7 @@ Secret = Annotated[
 
 @with_config(STRICT)
 class PutWebhook(TypedDict, total=False):
-    """An endpoint that is told of events."""
+    """An endpoint that receives events."""
 
     url: Required[
         Annotated[
@@ -56,7 +54,7 @@ class PutWebhook(TypedDict, total=False):
     ]
     events: Annotated[
         list[EventType] | None,
-        Field(description="Types that it is told of. Left out or empty: all."),
+        Field(description="Event types that it receives. Left out or empty: all."),
     ]
     is_active: Annotated[
         bool | None,
@@ -130,7 +128,7 @@ def new_secret(wanted: RotateSecret) -> str | None:
 
 
 def meant(wanted: Redeliver) -> UUID | Span:
-    """Raises InvalidRequest where it is neither one nor a span, or both."""
+    """Raises InvalidRequest unless it is exactly one of a delivery and a span."""
     one, since, until, status = (
         wanted.get("delivery_id"),
         wanted.get("since"),

@@ -1,4 +1,4 @@
-"""Examples of the OpenAPI document around webhooks."""
+"""Examples of the OpenAPI document for webhooks."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,15 +1,15 @@
-"""Handlers of outbound webhooks: endpoints, their secrets, and what they were told."""
+"""Handlers of outbound webhooks: endpoints, secrets and deliveries."""
 
 from uuid import UUID
 
 from aiohttp import web
 
+from notistream.db import webhooks
 from notistream.domain.webhook import EVENT_TYPES, TEST_EVENT
 from notistream.errors import NotFound
-from notistream.web.dead_letters.views import NOTHING
-from notistream.web.notifications.handlers import path_id
-from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.body import parse, read_body, refuse_body
+from notistream.web.server.context import CALLER, RUNTIME, own
+from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
 from notistream.web.server.respond import answer, no_content
 from notistream.web.webhooks import bodies, views
@@ -31,8 +31,8 @@ async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    found = await request.app[RUNTIME].webhooks.list_page(
-        request[CALLER].tenant_id, before=before, limit=size + 1
+    found = await webhooks.list_page(
+        own(request), request[CALLER].tenant_id, before=before, limit=size + 1
     )
     return answer(views.endpoint_page(found, size))
 
@@ -68,8 +68,7 @@ async def rotate(request: web.Request) -> web.Response:
 
 async def test(request: web.Request) -> web.Response:
     endpoint_id = path_id(request)
-    if request.can_read_body and (body := await read_body(request)):
-        parse(NOTHING, body)
+    await refuse_body(request)
     queued = await request.app[RUNTIME].webhooks.test(request[CALLER].tenant_id, endpoint_id)
     return answer(
         views.delivery(queued), status=202, location=f"{BASE}/{endpoint_id}/deliveries/{queued.id}"

@@ -1,10 +1,10 @@
 """Rows of the route table: outbound webhooks."""
 
-from notistream.web.dead_letters.views import Nothing
 from notistream.web.server.parameters import (
     BODY_PROBLEMS,
     CREATE_PROBLEMS,
     CURSOR,
+    EMPTY_BODY,
     ITEM_PROBLEMS,
     LIST_PROBLEMS,
     SIZE,
@@ -38,9 +38,9 @@ ENDPOINTS = (
         operation=Operation(
             id="createWebhook",
             tag=TAG,
-            summary="Register an endpoint that is told of events",
+            summary="Register an endpoint",
             description=(
-                "Calls are signed as Standard Webhooks has it. The secret is shown in this answer"
+                "Calls are signed as in Standard Webhooks. The secret is shown in this answer"
                 " and never again."
             ),
             body=Content(
@@ -131,7 +131,7 @@ ENDPOINTS = (
             tag=TAG,
             summary="Sign with a new secret",
             description=(
-                "For 24 hours each call has two signatures, the second with the secret before."
+                "For 24 hours each call has two signatures; the second uses the old secret."
             ),
             body=Content(
                 type=bodies.RotateSecret,
@@ -153,7 +153,7 @@ ENDPOINTS = (
             tag=TAG,
             summary="Send a test event",
             description="Its type is `webhook.test`.",
-            body=Content(type=Nothing, examples={"nothing": {}}, required=False),
+            body=EMPTY_BODY,
             answers={
                 202: Answer(
                     description="Queued.",
@@ -174,7 +174,7 @@ DELIVERIES = (
         operation=Operation(
             id="listWebhookDeliveries",
             tag=TAG,
-            summary="List what an endpoint was told, newest first",
+            summary="List an endpoint's deliveries, newest first",
             description="Kept for 90 days.",
             query=(STATUS, KIND, CURSOR, SIZE),
             answers={

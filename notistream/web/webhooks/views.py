@@ -1,4 +1,4 @@
-"""Answers around webhooks: their JSON shapes, and stored values in these shapes."""
+"""JSON shapes of webhooks, and what fills them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from notistream.domain.webhook_signature import key_of, secret_of
 
 
 class WebhookView(TypedDict):
-    """An endpoint and how it does."""
+    """An endpoint and its state."""
 
     id: UUID
     url: str
@@ -88,7 +88,7 @@ class WebhookCallView(TypedDict):
 
 
 class WholeDeliveryView(DeliveryView):
-    """With what is sent, and the last 20 calls, oldest first."""
+    """A delivery with its payload and the last 20 calls, oldest first."""
 
     payload: Mapping[str, Any]
     history: Sequence[WebhookCallView]
@@ -102,7 +102,7 @@ class DeliveryPage(TypedDict):
 
 
 class Redelivered(TypedDict):
-    """How many will be sent again."""
+    """How many deliveries were queued again."""
 
     count: int
 
@@ -124,7 +124,7 @@ def endpoint(stored: StoredEndpoint) -> WebhookView:
 
 
 def with_secret(stored: StoredEndpoint) -> WebhookView:
-    """For the answers that show it."""
+    """Fill the view with the secret, for answers that show it."""
     return {
         **endpoint(stored),
         "secret": stored.secret,

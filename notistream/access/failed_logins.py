@@ -1,7 +1,4 @@
-"""Guessed keys: an address that is refused again and again is told to wait.
-
-What it knows still works.
-"""
+"""Failed logins: an address that sends too many wrong keys must wait; valid keys still work."""
 
 import ipaddress
 import time
@@ -15,10 +12,10 @@ SPAN_S = 60.0
 ADDRESSES = 10_000
 
 
-class Guesses:
-    """Counts refusals per peer address and minute, in this process.
+class FailedLogins:
+    """Counts refused requests per peer address and minute, in this process.
 
-    When it knows too many addresses it forgets all.
+    When the table of addresses is full, it is cleared.
     """
 
     def __init__(
@@ -29,10 +26,10 @@ class Guesses:
         self._refused: dict[str, tuple[int, float]] = {}
 
     def count(self, peer: str | None) -> None:
-        """One more request of this address was refused.
+        """Count a refused request of this address.
 
         Raises:
-            TooManyRequests: more than are allowed in a minute.
+            TooManyRequests: the address exceeded its limit for this minute.
         """
         now, address = self._clock(), _network(peer or "")
         times, ends_at = self._refused.get(address, (0, now + SPAN_S))
@@ -48,7 +45,7 @@ class Guesses:
 
 
 def _network(peer: str) -> str:
-    """Of IPv6, the /64 that one host usually has to itself."""
+    """Return the address, or for IPv6 the /64 network that one host usually has."""
     try:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tokens for browsers (ws-jwt): one recipient of one tenant, for a while; signed, never stored."""
+"""Recipient tokens (ws-jwt): signed, short-lived access of one recipient; never stored."""
 
 import hashlib
 import time
@@ -20,18 +20,18 @@ LEEWAY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """Whom a token lets in, and until when (seconds since 1970)."""
+class RecipientToken:
+    """The recipient that a token admits; `expires_at` is in seconds since 1970."""
 
     tenant_id: UUID
     recipient_id: str
     expires_at: float
 
 
-class WsTokens:
-    """The first secret signs.
+class RecipientTokens:
+    """Signs with the first secret and verifies with all.
 
-    All verify, so that a secret can be replaced while tokens of the old one live.
+    So a secret can be replaced while tokens of the old one are still valid.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -39,7 +39,7 @@ class WsTokens:
         self._signs = key_id(secrets[0]) if secrets else None
 
     def issue(self, tenant_id: UUID, recipient_id: str, *, ttl_s: int) -> str:
-        """A token that lets this recipient in; raises NotConfigured."""
+        """Issue a token that admits this recipient; raises NotConfigured."""
         if self._signs is None:
             raise NotConfigured(
                 "set NOTISTREAM_JWT_SECRET to at least 32 random characters to issue tokens"
@@ -57,15 +57,14 @@ class WsTokens:
             claims, self._secrets[self._signs], algorithm=ALGORITHM, headers={"kid": self._signs}
         )
 
-    def verify(self, token: str) -> Reader:
-        """Whom the token lets in.
+    def verify(self, token: str) -> RecipientToken:
+        """Return the recipient that the token admits.
 
         Raises:
-            Unauthorized: it is not one of ours, has been changed, or has expired.
+            Unauthorized: the token is not ours, was changed, or has expired.
         """
         try:
-            # The header only chooses among secrets that are in memory; the algorithm is never the
-            # token's choice.
+            # The header only selects a known secret; it never selects the algorithm.
             secret = self._secrets[jwt.get_unverified_header(token)["kid"]]
             claims = jwt.decode(
                 token,
@@ -76,7 +75,7 @@ class WsTokens:
                 leeway=LEEWAY_S,
                 options={"require": list(CLAIMS), "strict_aud": True},
             )
-            reader = Reader(UUID(claims["tenant"]), claims["sub"], float(claims["exp"]))
+            found = RecipientToken(UUID(claims["tenant"]), claims["sub"], float(claims["exp"]))
         except jwt.ExpiredSignatureError:
             raise Unauthorized(
                 "the token has expired; get a new one from POST /api/v1/ws-token"
@@ -85,11 +84,11 @@ class WsTokens:
             raise Unauthorized(
                 "the token is not valid; get one from POST /api/v1/ws-token"
             ) from None
-        if recipient_id_error(reader.recipient_id):
+        if recipient_id_error(found.recipient_id):
             raise Unauthorized("the token is not valid; get one from POST /api/v1/ws-token")
-        return reader
+        return found
 
 
 def key_id(secret: str) -> str:
-    """Names a secret without telling it."""
+    """Return an id of a secret that does not reveal it."""
     return hashlib.sha256(b"notistream kid " + secret.encode()).hexdigest()[:16]

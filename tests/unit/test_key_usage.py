@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notistream.access.key_use import KeyUse
+from notistream.access.key_usage import KeyUsage
 from notistream.errors import DatabaseUnavailable
 
 
@@ -16,7 +16,7 @@ class Rows:
         self.now = 100.0
         self.written: list[dict[UUID, float]] = []
         self.fails = False
-        self.use = KeyUse(self.write, clock=lambda: self.now)
+        self.use = KeyUsage(self.write, clock=lambda: self.now)
 
     async def write(self, ago: Mapping[UUID, float]) -> None:
         if self.fails:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from notistream.access import guesses
-from notistream.access.guesses import Guesses
+from notistream.access import failed_logins
+from notistream.access.failed_logins import FailedLogins
 from notistream.errors import TooManyRequests
 
 
@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def locked_out(found: Guesses, peer: str | None) -> int | None:
+def locked_out(found: FailedLogins, peer: str | None) -> int | None:
     """Seconds to wait, or None."""
     try:
         found.count(peer)
@@ -25,7 +25,7 @@ def locked_out(found: Guesses, peer: str | None) -> int | None:
 
 def test_more_than_are_allowed_in_a_minute_have_to_wait() -> None:
     clock = Clock()
-    found = Guesses(allowed=3, clock=clock)
+    found = FailedLogins(allowed=3, clock=clock)
     assert [locked_out(found, "192.0.2.1") for _ in range(4)] == [None, None, None, 60]
     assert locked_out(found, "192.0.2.2") is None
     clock.now = 59.5
@@ -47,14 +47,14 @@ def test_more_than_are_allowed_in_a_minute_have_to_wait() -> None:
     ],
 )
 def test_who_counts_as_one(one: str | None, other: str | None, same: bool) -> None:
-    found = Guesses(allowed=1)
+    found = FailedLogins(allowed=1)
     assert locked_out(found, one) is None
     assert (locked_out(found, other) is not None) == same
 
 
 def test_many_addresses_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guesses, "ADDRESSES", 50)
-    found = Guesses(allowed=1)
+    monkeypatch.setattr(failed_logins, "ADDRESSES", 50)
+    found = FailedLogins(allowed=1)
     for number in range(1000):
         locked_out(found, f"192.0.{number // 250}.{number % 250}")
         assert len(found._refused) <= 50

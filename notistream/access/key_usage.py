@@ -1,4 +1,4 @@
-"""When each API key was last used: gathered in memory, written behind the requests."""
+"""When each API key was last used: collected in memory and written in the background."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ WRITES_EVERY_S = 60.0
 """Of one key."""
 
 
-class KeyUse:
-    """Writes a key's use within seconds the first time, then once a minute.
+class KeyUsage:
+    """Writes a key's first use within seconds, then at most once a minute.
 
-    `write` is told seconds since the use.
+    `write` takes the seconds since the last use, by key.
     """
 
     def __init__(
@@ -36,16 +36,16 @@ class KeyUse:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, key_id: UUID) -> None:
-        """The key is being used."""
+        """Note that the key is being used."""
         self._used[key_id] = self._clock()
         if self._task is None:
             self._task = asyncio.create_task(self._keep_writing())
 
     async def flush(self, *, least_s: float = WRITES_EVERY_S) -> None:
-        """Write the keys whose last write is that long ago, or has never been.
+        """Write the keys that were not written in the last `least_s` seconds.
 
         Raises:
-            DatabaseUnavailable: they stay for the next time.
+            DatabaseUnavailable: nothing was written; the next call tries again.
         """
         now = self._clock()
         self._written = {key_id: at for key_id, at in self._written.items() if now - at < least_s}
@@ -59,7 +59,7 @@ class KeyUse:
                 del self._used[key_id]
 
     async def close(self) -> None:
-        """Write what is left, where PostgreSQL answers."""
+        """Write what is left, if PostgreSQL answers."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -74,4 +74,4 @@ class KeyUse:
                 await self.flush()
             except Exception:  # the edge of a background task: the next round tries again
                 metrics.TASK_FAILURES.labels("key_use").inc()
-                log.warning("use of keys not written", exc_info=True)
+                log.warning("last use of API keys not written", exc_info=True)

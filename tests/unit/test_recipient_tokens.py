@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from notistream.errors import NotConfigured, Unauthorized
-from notistream.realtime.ws_tokens import WsTokens, key_id
+from notistream.realtime.recipient_tokens import RecipientTokens, key_id
 from notistream.settings.model import Settings, secrets_of
 from tests.unit.web_fakes import problem_of, serving
 
@@ -116,11 +116,11 @@ def signed_raw(**fields: Any) -> str:
 async def test_is_refused(name: str) -> None:
     made = REFUSED[name]()
     with pytest.raises(Unauthorized) as refused:
-        WsTokens([NEW, OLD]).verify(made)
+        RecipientTokens([NEW, OLD]).verify(made)
     assert NEW not in str(refused.value)
     async with serving() as (client, fakes):
         assert fakes.realtime is not None
-        fakes.realtime.tokens = WsTokens([NEW, OLD])
+        fakes.realtime.tokens = RecipientTokens([NEW, OLD])
         for path in (INBOX, "/ws"):
             await problem_of(
                 await client.get(path, headers={"Authorization": f"Bearer {made}"}), 401
@@ -128,34 +128,34 @@ async def test_is_refused(name: str) -> None:
 
 
 def test_lets_its_recipient_in_and_names_its_tenant() -> None:
-    reader = WsTokens([NEW]).verify(WsTokens([NEW]).issue(TENANT, "u-1", ttl_s=60))
+    reader = RecipientTokens([NEW]).verify(RecipientTokens([NEW]).issue(TENANT, "u-1", ttl_s=60))
     assert (reader.tenant_id, reader.recipient_id) == (TENANT, "u-1")
     assert 0 < reader.expires_at - time.time() <= 60
 
 
 def test_a_secret_is_replaced_while_its_tokens_live() -> None:
-    before = WsTokens([OLD]).issue(TENANT, "u-1", ttl_s=60)
-    during = WsTokens([NEW, OLD])
+    before = RecipientTokens([OLD]).issue(TENANT, "u-1", ttl_s=60)
+    during = RecipientTokens([NEW, OLD])
     assert during.verify(before).recipient_id == "u-1"
     after = during.issue(TENANT, "u-1", ttl_s=60)
-    assert WsTokens([NEW]).verify(after).recipient_id == "u-1"
+    assert RecipientTokens([NEW]).verify(after).recipient_id == "u-1"
     with pytest.raises(Unauthorized):
-        WsTokens([NEW]).verify(before)
+        RecipientTokens([NEW]).verify(before)
     with pytest.raises(Unauthorized):
-        WsTokens([OLD]).verify(after)
+        RecipientTokens([OLD]).verify(after)
 
 
 def test_without_a_secret_nothing_is_issued_or_let_in() -> None:
     with pytest.raises(NotConfigured, match="NOTISTREAM_JWT_SECRET"):
-        WsTokens([]).issue(TENANT, "u-1", ttl_s=60)
+        RecipientTokens([]).issue(TENANT, "u-1", ttl_s=60)
     with pytest.raises(Unauthorized):
-        WsTokens([]).verify(signed())
+        RecipientTokens([]).verify(signed())
 
 
 async def test_the_problem_names_the_setting() -> None:
     async with serving() as (client, fakes):
         assert fakes.realtime is not None
-        fakes.realtime.tokens = WsTokens([])
+        fakes.realtime.tokens = RecipientTokens([])
         problem = await problem_of(
             await client.post("/api/v1/ws-token", json={"recipient_id": "u"}), 503
         )

@@ -1,0 +1,1 @@
+"""HTTP of batches, and of one message to many recipients."""

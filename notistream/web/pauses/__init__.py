@@ -1,0 +1,1 @@
+"""HTTP of pauses: operators hold a channel or a provider back."""

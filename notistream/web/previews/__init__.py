@@ -1,0 +1,1 @@
+"""HTTP of previews: what would become of a notification."""
