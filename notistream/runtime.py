@@ -18,11 +18,11 @@ from notistream.db.caps import CapLedger
 from notistream.db.pool import PLANNED_ONCE, PLANNING, Database
 from notistream.dead_letters.letters import DeadLetters
 from notistream.dead_letters.range_replay import RangeReplays
+from notistream.delivery.checks import Checks
 from notistream.delivery.dead_letter_limit import DeadLetterLimit
-from notistream.delivery.gates import GATES
 from notistream.delivery.lanes import Lane
 from notistream.delivery.limits import RecipientLimit
-from notistream.delivery.pipeline import Pipeline
+from notistream.delivery.pipeline import Pipeline, Timing
 from notistream.delivery.ports import Origin, RecipientUsage
 from notistream.delivery.rendering import Renderer
 from notistream.delivery.unsubscribe import UnsubscribeLinks
@@ -225,23 +225,23 @@ class Runtime:
         settings = self.settings
         pipeline = Pipeline(
             ledger=self.ledger,
-            renderer=self.renderer,
-            sender=self.providers,
-            gates=GATES,
-            caps=CapLedger(self.database),
-            recipient_limit=RecipientLimit(usage, parse_rate(settings.recipient_rate_limit)),
+            dispatcher=self.providers,
+            checks=Checks(
+                renderer=self.renderer,
+                caps=CapLedger(self.database),
+                recipient_limit=RecipientLimit(usage, parse_rate(settings.recipient_rate_limit)),
+                unsubscribe=self.unsubscribe,
+            ),
             dead_letter_limits=self.dead_letter_limits,
             count=count,
-            jitter=random.random,
-            clock=time.monotonic,
-            unsubscribe=self.unsubscribe,
+            timing=Timing(),
         )
         return {
             (channel, priority): Lane(
                 name=f"{channel}.{priority}",
                 limit=settings.worker_concurrency,
                 ledger=self.ledger,
-                door=self.admission.channels[channel].lane(priority),
+                admitter=self.admission.channels[channel].lane(priority),
                 deliver=pipeline.deliver,
                 clock=time.monotonic,
             )

@@ -10,6 +10,7 @@ import orjson
 from notistream.commands.dlq_filters import AS_JSON, DeadLetterFilters, filters
 from notistream.commands.dlq_replay import replay
 from notistream.commands.services import settings_with_services, with_database
+from notistream.db import dead_letters
 from notistream.db.audit_log import CLI
 from notistream.db.dead_letters import DeadLetter, WholeDeadLetter
 from notistream.db.pool import Database
@@ -45,9 +46,7 @@ def list_(*, replayed: bool | None, limit: int, as_json: bool, **given: Any) -> 
 
     async def work(database: Database) -> list[DeadLetter]:
         shown = await DeadLetterFilters(**given).filter(database, replayed=replayed)
-        return await DeadLetters(database, prefix=settings.topic_prefix).list_page(
-            shown, limit=limit
-        )
+        return await dead_letters.list_page(database, shown, before=None, limit=limit)
 
     with settings_with_services() as settings:
         found = with_database(settings, work)

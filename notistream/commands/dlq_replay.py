@@ -141,7 +141,7 @@ def _replay_topic(
 ) -> tuple[Mapping[str, Any], bool]:
     async def work(database: Database) -> Mapping[str, Any]:
         letters = DeadLetters(database, prefix=settings.topic_prefix)
-        replays = TopicReplay(letters, kafka=settings.kafka, prefix=settings.topic_prefix)
+        replays = TopicReplay(database, letters, kafka=settings.kafka, prefix=settings.topic_prefix)
         with _bar("offsets", span.last - span.first + 1) as (progress, task):
             return asdict(
                 await replays.run(

@@ -10,7 +10,7 @@ from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.slots import CLASS
 from notistream.delivery.ports import CapUse
-from notistream.domain.notification import NewNotification
+from notistream.domain.notification import Notification
 from notistream.domain.preference import FrequencyCap, Preferences
 
 SQL = load("preview")
@@ -38,7 +38,7 @@ class BlockedProvider:
     until: datetime | None
 
 
-async def facts(db: Queryable, new: NewNotification) -> Facts:
+async def facts(db: Queryable, new: Notification) -> Facts:
     """As of now, or of the moment for which it is scheduled."""
     row = await db.fetchrow(
         *SQL["facts"](

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from notistream.domain.notification import Notification, OnUnknown, Priority
 from notistream.domain.template_text import TemplateVersion
 
 
@@ -19,40 +20,17 @@ def storable(text: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredNotification:
+class StoredNotification(Notification):
     """A row of `notifications`, without its lease."""
 
-    id: UUID
-    tenant_id: UUID
-    batch_id: UUID | None
-    channel: str
-    priority: str
     status: str
     seq: int
     chain: int
     attempts: int
-    recipient: str | None
-    recipient_id: str | None
-    subject: str | None
-    content: str | None
-    template_id: UUID | None
-    template_name: str | None
-    template_version: int | None
-    template_variables: Mapping[str, Any]
-    category: str | None
-    type: str | None
-    metadata: Mapping[str, Any]
-    on_unknown: str
-    idempotency_key: str | None
-    correlation_id: str | None
-    locale: str | None
-    test: bool
     reason: str | None
     error_message: str | None
     provider: str | None
     provider_message_id: str | None
-    scheduled_at: datetime | None
-    expires_at: datetime | None
     due_at: datetime | None
     sent_at: datetime | None
     failed_at: datetime | None
@@ -65,7 +43,10 @@ NOTIFICATION_FIELDS = tuple(f.name for f in fields(StoredNotification))
 
 
 def stored_notification(row: asyncpg.Record) -> StoredNotification:
-    return StoredNotification(**{name: row[name] for name in NOTIFICATION_FIELDS})
+    known = {name: row[name] for name in NOTIFICATION_FIELDS}
+    known["priority"] = Priority(known["priority"])
+    known["on_unknown"] = OnUnknown(known["on_unknown"])
+    return StoredNotification(**known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

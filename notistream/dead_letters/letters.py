@@ -1,7 +1,4 @@
-"""Dead letters as operators work with them: look, replay one or many, delete.
-
-And what the agents keep.
-"""
+"""Dead letters: operators look, replay and delete; agents store what they find."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -100,12 +97,6 @@ class DeadLetters:
             await dead_letters.keep_records(self._database, records) if records else frozenset()
         )
 
-    async def list_page(
-        self, shown: Filter, *, before: UUID | None = None, limit: int
-    ) -> list[DeadLetter]:
-        """At most `limit`, newest first."""
-        return await dead_letters.list_page(self._database, shown, before=before, limit=limit)
-
     async def get(self, entry_id: UUID) -> WholeDeadLetter:
         """Raises NotFound, also after it was deleted."""
         found = await dead_letters.get(self._database, entry_id)
@@ -162,7 +153,7 @@ class DeadLetters:
     ) -> ReplayCount:
         """Queue again what matches and was not replayed, at most `limit`, oldest first, in chunks.
 
-        What fails again while this runs is left for the next call. `progress` is told the size of
+        What fails again while this runs is left for the next call. `progress` gets the size of
         each chunk; `after` is the `last_id` of the call that this one goes on with.
         """
         now = await dead_letters.clock(self._database)
@@ -196,16 +187,6 @@ class DeadLetters:
         found = await dead_letters.references(self._database, ids)
         done = await self._replay(found, replay_id=uuid7(), actor=actor) if found else 0
         return ReplayCount(done, len(ids) - done)
-
-    async def note_topic_replay(self, *, actor: str, place: str, first: int, last: int) -> None:
-        """Tell the audit log of a replay straight from Kafka."""
-        await audit_log.record(
-            self._database, actor, "dlq.replay", place, {"from": first, "to": last}
-        )
-
-    async def mark_replayed(self, ids: Sequence[UUID]) -> None:
-        """Note undecodable records that were produced again straight from Kafka."""
-        await dead_letters.mark_replayed(self._database, ids)
 
     async def delete(self, ids: Sequence[UUID], *, actor: str) -> frozenset[UUID]:
         """Clear and hide them for good; the ids of those that were there."""

@@ -1,4 +1,4 @@
-"""Range replay: what ended in a span of time is queued again, at a rate, once per replay, by whoever is running."""
+"""Range replay: queues again what ended in a span of time, at a rate, once per replay."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -165,10 +165,6 @@ class RangeReplays:
             raise NotFound(f"there is no replay {replay_id}")
         return found
 
-    async def list_page(self, *, before: UUID | None, limit: int) -> list[StoredReplay]:
-        """At most `limit`, newest first."""
-        return await stored.list_page(self._database, before=before, limit=limit)
-
     async def step(self, only: UUID | None = None) -> int:
         """Take the next step of a running replay (or of `only`) whose rate allows one.
 
@@ -211,5 +207,5 @@ def _end(meant: Range, made_at: datetime) -> datetime:
 
 
 def allowed(rate: float, rested_s: float) -> int:
-    """How many a step may queue: what the rate gave while the replay rested, at most two seconds of it."""
+    """How many a step may queue: the rate times the rest before it, of at most two seconds."""
     return max(1, min(int(rate * min(rested_s, BURST_S)), QUEUED_AT_ONCE))

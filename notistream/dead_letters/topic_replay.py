@@ -1,4 +1,4 @@
-"""Replay straight from Kafka: what a range of offsets of one of our topics holds is produced or queued again."""
+"""Replay straight from Kafka: produces or queues again what a range of offsets of a topic holds."""
 
 import asyncio
 from collections import Counter
@@ -11,6 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from notistream.db import audit_log, dead_letters
+from notistream.db.pool import Database
 from notistream.dead_letters.letters import DeadLetters
 from notistream.errors import KafkaUnavailable, NotFound
 from notistream.kafka.connection import Kafka
@@ -58,9 +60,12 @@ class TopicOutcome:
 
 
 class TopicReplay:
-    """Reads without a consumer group, so nobody's place on the topic changes."""
+    """Reads without a consumer group, so that no group's position on the topic changes."""
 
-    def __init__(self, letters: DeadLetters, *, kafka: Kafka, prefix: str) -> None:
+    def __init__(
+        self, database: Database, letters: DeadLetters, *, kafka: Kafka, prefix: str
+    ) -> None:
+        self._database = database
         self._letters = letters
         self._kafka = kafka
         self._prefix = prefix
@@ -73,7 +78,7 @@ class TopicReplay:
         dry_run: bool,
         on_read: Callable[[int, int], None] = lambda *_: None,
     ) -> TopicOutcome:
-        """Replay the range; `on_read` is told how many offsets are behind, and of how many.
+        """Replay the range; `on_read` gets how many offsets were read, and of how many.
 
         Raises:
             NotFound: no such topic of ours, or no such partition.
@@ -85,22 +90,16 @@ class TopicReplay:
             raise NotFound(f"{wanted.topic} is not a topic of ours; they are {', '.join(TOPICS)}")
         tp = TopicPartition(f"{self._prefix}.{name}", wanted.partition)
         async with self._clients() as (consumer, producer):
-            partitions = await self._partitions(tp)
+            topic = _Topic(name, self._prefix, await self._partitions(tp))
             begin, end = await self._bounds(consumer, tp, wanted)
-            work = _Work(
-                self._letters,
-                producer,
-                name,
-                partitions=partitions,
-                prefix=self._prefix,
-                dry_run=dry_run,
-            )
+            work = _Work(self._database, self._letters, producer, topic, dry_run=dry_run)
             if not dry_run:
-                await self._letters.note_topic_replay(
-                    actor=actor,
-                    place=f"{tp.topic}/{tp.partition}",
-                    first=wanted.first,
-                    last=wanted.last,
+                await audit_log.record(
+                    self._database,
+                    actor,
+                    "dlq.replay",
+                    f"{tp.topic}/{tp.partition}",
+                    {"from": wanted.first, "to": wanted.last},
                 )
             async for records, at in self._read(consumer, tp, begin, end):
                 await work.do(records)
@@ -179,24 +178,31 @@ class TopicReplay:
             yield [record for record in records if record.offset < end], at
 
 
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    """A topic of ours: its name without the prefix, the prefix, and how many partitions it has."""
+
+    name: str
+    prefix: str
+    partitions: int
+
+
 class _Work:
     """What is done with the records, and what has been done."""
 
     def __init__(
         self,
+        database: Database,
         letters: DeadLetters,
         producer: AIOKafkaProducer,
-        name: str,
+        topic: _Topic,
         *,
-        partitions: int,
-        prefix: str,
         dry_run: bool,
     ) -> None:
+        self._database = database
         self._letters = letters
         self._producer = producer
-        self._name = name
-        self._partitions = partitions
-        self._prefix = prefix
+        self._topic = topic
         self._dry_run = dry_run
         self.produced = 0
         self.replayed = 0
@@ -204,12 +210,12 @@ class _Work:
 
     async def do(self, records: Sequence[ConsumerRecord]) -> None:
         found = [consumed(record) for record in records]
-        if not self._name.endswith(DLQ):
+        if not self._topic.name.endswith(DLQ):
             await self._produce(found)
             return
-        channel = self._name.removesuffix(DLQ)
+        channel = self._topic.name.removesuffix(DLQ)
         letters = [dead_letter(channel, record) for record in found]
-        foreign = {f"{self._prefix}.{self._name}"}
+        foreign = {f"{self._topic.prefix}.{self._topic.name}"}
         bad = [one for one in letters if isinstance(one, BadRecord) and one.topic not in foreign]
         failed = [one for one in letters if isinstance(one, FailedDelivery)]
         self._skip("neither form of a dead letter", len(letters) - len(bad) - len(failed))
@@ -235,14 +241,14 @@ class _Work:
         sent = await self._produce(ours)
         if not self._dry_run and sent:
             await self._letters.restore(ours)
-            await self._letters.mark_replayed(
-                [one.id for one, done in zip(ours, sent, strict=True) if done]
+            await dead_letters.mark_replayed(
+                self._database, [one.id for one, done in zip(ours, sent, strict=True) if done]
             )
 
     def _is_ours(self, topic: str) -> bool:
         return (
-            topic.startswith(f"{self._prefix}.")
-            and topic.removeprefix(f"{self._prefix}.") in TOPICS
+            topic.startswith(f"{self._topic.prefix}.")
+            and topic.removeprefix(f"{self._topic.prefix}.") in TOPICS
         )
 
     async def _produce(self, records: Sequence[Consumed | BadRecord]) -> Sequence[bool]:
@@ -271,7 +277,7 @@ class _Work:
                 record.payload,
                 key=record.key,
                 headers=list(record.headers),
-                partition=found.partition % self._partitions,
+                partition=found.partition % self._topic.partitions,
             )
         except MessageSizeTooLargeError as exc:
             sent = asyncio.get_running_loop().create_future()

@@ -1,1 +1,1 @@
-"""Delivery: lanes decide when a notification's turn comes, the pipeline decides what happens then."""
+"""Delivery: lanes decide when a notification's turn comes, the pipeline what happens then."""

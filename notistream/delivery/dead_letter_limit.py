@@ -1,10 +1,10 @@
-"""The limit on burials: how many dead letters, other than refusals, one worker may make of one channel per time."""
+"""How many dead letters, other than refusals, one worker may make of one channel per time."""
 
 from notistream.domain.rate_limit import Rate, Usage, wait_s
 
 
 class DeadLetterLimit:
-    """Counts burials in two windows; when it is used up, whoever wants to bury waits.
+    """Counts dead letters in two windows; while it is used up, what would be one more waits.
 
     A bad deploy makes every record undecodable, or every delivery a defect: without the limit it
     would pour whole topics into the dead letters before anybody looked.

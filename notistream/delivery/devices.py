@@ -1,4 +1,4 @@
-"""The devices of a recipient: a push message goes to all of them at once, within one attempt."""
+"""The devices of a recipient: one attempt sends a push message to all of them at once."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What the calls of one attempt came to together, a line of the trace for each, and tokens that are dead."""
+    """What the calls of one attempt came to: together, each in the trace, and dead tokens."""
 
     result: ProviderResult
     steps: Sequence[Step]
@@ -36,21 +36,18 @@ class Called:
 class Devices:
     """Sends one message to every device of its recipient, side by side."""
 
-    def __init__(self, sender: Dispatcher, *, clock: Callable[[], float]) -> None:
-        self._sender = sender
+    def __init__(self, dispatcher: Dispatcher, *, clock: Callable[[], float]) -> None:
+        self._dispatcher = dispatcher
         self._clock = clock
 
     async def send(
         self, provider: str, message: Message, claimed: Claimed, permit: Permit
     ) -> Called:
-        """Each device is a call with a token of the rate and an idempotency key of its own.
+        """Call the provider for each device, with an idempotency key of the device.
 
-        The first has its token.
-
-        A test message needs none.
-
-        The key is the same whenever this device is tried, so that a provider that honours it shows
-        the message once.
+        Each call takes a token of the rate; the permit has that of the first, and a test message
+        needs none. A device has the same key in every attempt, so that a provider that honours
+        keys shows the message once.
         """
         results = await asyncio.gather(
             *(
@@ -83,7 +80,7 @@ class Devices:
             return Temporary("not called: the rate of the provider is used up", throttled=True)
         if self._clock() >= claimed.call_before:
             return Temporary("not called: the lease was too old", throttled=True)
-        return await self._sender.send(provider, message)
+        return await self._dispatcher.send(provider, message)
 
 
 def _addressed(message: Message, device: str) -> Message:
@@ -112,11 +109,9 @@ def _step(device: str, result: ProviderResult) -> Step:
 
 
 def combined(results: Sequence[ProviderResult]) -> ProviderResult:
-    """One accepted is delivered; else one that nobody knows of is unknown.
+    """Delivered where one device accepted; else unknown where one is; else temporary where one is.
 
-    Else one that may go later is temporary.
-
-    Only where every device refused, the message is refused.
+    The message is refused only where every device refused it.
     """
     for kind in (Accepted, Ambiguous, Temporary):
         found = [result for result in results if isinstance(result, kind)]
@@ -126,5 +121,5 @@ def combined(results: Sequence[ProviderResult]) -> ProviderResult:
 
 
 def _retry_after_s(result: ProviderResult) -> float:
-    """Of several temporary refusals the one that asks for the longest wait speaks for all."""
+    """Of several temporary refusals the longest wait counts."""
     return result.retry_after_s or 0.0 if isinstance(result, Temporary) else 0.0

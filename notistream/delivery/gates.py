@@ -1,6 +1,6 @@
-"""The gates between a claim and the provider that need nothing but the claimed notification, in order."""
+"""The checks before a provider call that need nothing but the claimed notification."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
@@ -16,14 +16,17 @@ ERASED = "the recipient was erased"
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Nothing against it; with a line for the trace where the gate had something to look at."""
+    """It may go on; with a line for the trace where the gate had something to say."""
 
     step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Not sent now: the next status, when it is due again (seconds), and the line of the trace that says why."""
+    """Not sent now: the line of the trace that says why, and the next status.
+
+    `delay_s` is how many seconds later it is due again.
+    """
 
     step: Step
     status: Status
@@ -35,14 +38,14 @@ Gate = Callable[[Claimed], Passed | Stopped]
 
 
 def not_expired(claimed: Claimed) -> Passed | Stopped:
-    """`expires_at` wins over everything that made the notification wait."""
+    """`expires_at` wins over every reason to wait."""
     if claimed.expires_at is None or claimed.claimed_at < claimed.expires_at:
         return PASSED
     return _stop("expiry", Status.EXPIRED, f"expired at {claimed.expires_at.isoformat()}")
 
 
 def not_suppressed(claimed: Claimed) -> Passed | Stopped:
-    """Nothing is sent to an address on the suppression list, or to somebody who was erased."""
+    """Nothing is sent to an address on the suppression list, nor to an erased recipient."""
     if claimed.erased:
         return _stop("suppression", Status.SUPPRESSED, ERASED)
     if claimed.suppressed is None:
@@ -77,7 +80,7 @@ def wanted(claimed: Claimed) -> Passed | Stopped:
 
 
 def has_address(claimed: Claimed) -> Passed | Stopped:
-    """A recipient id must lead to an address of the channel, and an address is of one line."""
+    """A recipient id must lead to an address of the channel; an address is one line."""
     if claimed.recipient is not None:
         if CONTROL.search(claimed.recipient):  # stored before that was refused, or by hand
             return _stop("address", Status.FAILED, "the address has control characters")
@@ -87,7 +90,7 @@ def has_address(claimed: Claimed) -> Passed | Stopped:
 
 
 def outside_quiet_hours(claimed: Claimed) -> Passed | Stopped:
-    """In the recipient's quiet hours a message waits for their end, unless it is urgent and critical."""
+    """In quiet hours a message waits for their end, unless it is urgent and critical."""
     quiet = claimed.preferences.of(claimed.channel).quiet_hours
     if quiet is None:
         return PASSED
@@ -103,34 +106,21 @@ def outside_quiet_hours(claimed: Claimed) -> Passed | Stopped:
     }
     ends_at = quiet.ends_at(claimed.claimed_at, zone)
     if ends_at is None:
-        return Passed(
-            Step(
-                gate="quiet_hours",
-                verdict="passed",
-                reason="outside the quiet hours",
-                inputs=inputs,
-            )
-        )
+        return _quiet_passed("passed", "outside the quiet hours", inputs)
     if claimed.priority is Priority.HIGH and claimed.category == CRITICAL:
-        return Passed(
-            Step(
-                gate="quiet_hours",
-                verdict="bypassed",
-                reason="high priority and category critical",
-                inputs=inputs,
-            )
-        )
-    return Stopped(
-        Step(
-            gate="quiet_hours",
-            verdict="deferred",
-            reason=f"quiet hours until {ends_at.astimezone(zone):%H:%M}",
-            inputs=inputs,
-            next_eligible_at=ends_at,
-        ),
-        Status.DEFERRED,
-        (ends_at - claimed.claimed_at).total_seconds(),
+        return _quiet_passed("bypassed", "high priority and category critical", inputs)
+    step = Step(
+        gate="quiet_hours",
+        verdict="deferred",
+        reason=f"quiet hours until {ends_at.astimezone(zone):%H:%M}",
+        inputs=inputs,
+        next_eligible_at=ends_at,
     )
+    return Stopped(step, Status.DEFERRED, (ends_at - claimed.claimed_at).total_seconds())
+
+
+def _quiet_passed(verdict: str, reason: str, inputs: Mapping[str, Any]) -> Passed:
+    return Passed(Step(gate="quiet_hours", verdict=verdict, reason=reason, inputs=inputs))
 
 
 def _stop(
@@ -139,18 +129,3 @@ def _stop(
     return Stopped(
         Step(gate=gate, verdict=status.value, reason=reason, inputs=inputs or {}), status
     )
-
-
-GATES: Sequence[Gate] = (not_expired, not_suppressed, wanted, has_address, outside_quiet_hours)
-GATE_NAMES = (
-    "expiry",
-    "suppression",
-    "preferences",
-    "address",
-    "quiet_hours",
-    "render",
-    "frequency_cap",
-    "provider",
-    "recipient_limit",
-)
-"""Every gate of a delivery in the order in which they are asked, as traces name them."""

@@ -1,4 +1,4 @@
-"""Lanes: for each channel and priority a bound on work in flight, and one turn at a time per recipient."""
+"""Lanes: bound the work in flight per channel and priority; one turn at a time per recipient."""
 
 import asyncio
 import logging
@@ -15,8 +15,8 @@ from notistream.errors import DatabaseUnavailable
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
-HELD_PER_RECIPIENT = 8
-HELD_FOR_S = 5.0
+WAITING_PER_RECIPIENT = 8
+LONGEST_WAIT_S = 5.0
 PARK_S = 2.0
 DATABASE_RETRY_S = 0.5
 DEFECT_RETRY_S = 5.0
@@ -33,10 +33,10 @@ class QueuedTurn:
 
 
 class Lane:
-    """Runs turns: at most `limit` at once, one per recipient, in the order of arrival, while its door admits them.
+    """Runs turns in the order of arrival: at most `limit` at once, and one per recipient.
 
-    A turn is admitted, then claimed, then its record is settled, then it is delivered. Turns that had to wait
-    too long, or that are too many for one recipient, are parked, so that no partition waits behind them.
+    A turn is admitted, then claimed, then its record is settled, then it is delivered. A turn that
+    waits too long, or behind too many of its recipient, is parked: no partition waits behind it.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Lane:
         name: str,
         limit: int,
         ledger: Ledger,
-        door: Admitter,
+        admitter: Admitter,
         deliver: Callable[[Claimed, Permit, Origin], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
@@ -53,26 +53,24 @@ class Lane:
         self._limit = limit
         self._capacity = 2 * limit
         self._ledger = ledger
-        self._door = door
+        self._admitter = admitter
         self._deliver = deliver
         self._clock = clock
         self._ready: deque[QueuedTurn] = deque()
-        self._behind: dict[
-            bytes, deque[QueuedTurn]
-        ] = {}  # by recipient: those that wait for the one in `_ready` or running
+        # By recipient: those that wait for the one in `_ready` or running.
+        self._behind: dict[bytes, deque[QueuedTurn]] = {}
         self._waiting = 0
         self._running: set[asyncio.Future[None]] = set()
         self._parking: set[asyncio.Future[None]] = set()
-        self._parked_until: dict[
-            bytes | str, float
-        ] = {}  # by recipient (bytes), or by the gate that stops the lane
+        # By recipient (bytes), or by the gate that stops the lane.
+        self._parked_until: dict[bytes | str, float] = {}
         self._pace_s = 0.01
         self._blocked: Blocked | None = None
         self._changed = asyncio.Event()
         self._generation = 0
         self._open = True
         self._declared = 0
-        door.on_change(self._pump)
+        admitter.on_change(self._pump)
 
     @property
     def is_open(self) -> bool:
@@ -81,12 +79,12 @@ class Lane:
 
     @property
     def waits(self) -> bool:
-        """Whether it stands still for a reason that it knows: its door, PostgreSQL, too many bad records."""
+        """Whether the lane stands still for a known reason: admission, PostgreSQL, bad records."""
         return self._blocked is not None or self._declared > 0
 
     @contextmanager
     def declared_wait(self) -> Iterator[None]:
-        """Say that the lane stands still for a good reason until the block ends."""
+        """Count the block as a wait for a known reason."""
         self._declared += 1
         try:
             yield
@@ -101,8 +99,8 @@ class Lane:
     def waiting(self) -> int:
         return self._waiting
 
-    async def put(self, held: QueuedTurn) -> bool:
-        """Take a turn, as soon as there is room; False when the lane was let go meanwhile."""
+    async def put(self, queued: QueuedTurn) -> bool:
+        """Take a turn as soon as there is room; False where the lane was released meanwhile."""
         generation = self._generation
         while self._open and self._waiting + len(self._parking) >= self._capacity:
             self._changed.clear()
@@ -111,21 +109,21 @@ class Lane:
                 return False
         if not self._open:
             return False
-        held.since = self._clock()
-        self._enqueue(held)
+        queued.since = self._clock()
+        self._enqueue(queued)
         return True
 
-    def _enqueue(self, held: QueuedTurn) -> None:
-        key = held.origin.key
+    def _enqueue(self, queued: QueuedTurn) -> None:
+        key = queued.origin.key
         behind = self._behind.get(key)
         if behind is None:
             self._behind[key] = deque()
-            self._ready.append(held)
-        elif len(behind) + 1 < HELD_PER_RECIPIENT:
-            behind.append(held)
+            self._ready.append(queued)
+        elif len(behind) + 1 < WAITING_PER_RECIPIENT:
+            behind.append(queued)
         else:
-            reason = f"{HELD_PER_RECIPIENT} earlier messages to this recipient are waiting"
-            self._park(held, Blocked("lane", reason, PARK_S), behind=key, apart_s=self._pace_s)
+            reason = f"{WAITING_PER_RECIPIENT} earlier messages to this recipient are waiting"
+            self._park(queued, Blocked("lane", reason, PARK_S), behind=key, apart_s=self._pace_s)
             return
         self._waiting += 1
         self._pump()
@@ -141,16 +139,16 @@ class Lane:
         self._changed.set()
 
     def _admitted(self, wanted: int) -> Permit | Blocked:
-        """A defect behind the door must not reach the agent, whose record would then count as done."""
+        """Ask for a permit. A defect must not reach the agent: its record would count as done."""
         try:
-            return self._door.admit(wanted)
+            return self._admitter.admit(wanted)
         except Exception:
             log.exception("admission failed, trying again", extra={"lane": self.name})
             return Blocked("lane", "admission failed", DEFECT_RETRY_S)
 
-    def _start(self, held: QueuedTurn, permit: Permit) -> None:
+    def _start(self, queued: QueuedTurn, permit: Permit) -> None:
         self._waiting -= 1
-        task = asyncio.ensure_future(self._run(held, permit))
+        task = asyncio.ensure_future(self._run(queued, permit))
         self._running.add(task)
         task.add_done_callback(self._done)
 
@@ -161,41 +159,41 @@ class Lane:
             log.error("lane task failed", exc_info=task.exception(), extra={"lane": self.name})
         self._pump()
 
-    async def _run(self, held: QueuedTurn, permit: Permit) -> None:
+    async def _run(self, queued: QueuedTurn, permit: Permit) -> None:
         started = self._clock()
         try:
-            claimed = await self._claim(held)
+            claimed = await self._claim(queued)
             if claimed is not None:
-                await self._deliver(claimed, permit, held.origin)
+                await self._deliver(claimed, permit, queued.origin)
                 self._pace_s += (self._clock() - started - self._pace_s) / 16
         finally:
             permit.close()
-            self._next(held.origin.key)
+            self._next(queued.origin.key)
 
-    async def _claim(self, held: QueuedTurn) -> Claimed | None:
-        return await self.persist(lambda: self._ledger.claim(held.turn), held.settle)
+    async def _claim(self, queued: QueuedTurn) -> Claimed | None:
+        return await self.persist(lambda: self._ledger.claim(queued.turn), queued.settle)
 
     def _park(
-        self, held: QueuedTurn, blocked: Blocked, *, behind: bytes | str, apart_s: float
+        self, queued: QueuedTurn, blocked: Blocked, *, behind: bytes | str, apart_s: float
     ) -> None:
-        """Park a turn after those that are parked `behind` the same thing, as far apart as that is fast."""
+        """Park a turn `apart_s` after the last one that was parked behind the same thing."""
         now = self._clock()
         due = max(now + blocked.for_s, self._parked_until.get(behind, 0.0) + apart_s)
         self._parked_until[behind] = due
-        parking = Parking(held.turn, due - now, blocked.gate, blocked.reason)
-        task = asyncio.ensure_future(self._persist_parking(parking, held))
+        parking = Parking(queued.turn, due - now, blocked.gate, blocked.reason)
+        task = asyncio.ensure_future(self._persist_parking(parking, queued))
         self._parking.add(task)
         task.add_done_callback(self._done)
 
-    async def _persist_parking(self, parking: Parking, held: QueuedTurn) -> None:
-        await self.persist(lambda: self._ledger.park(parking), held.settle)
+    async def _persist_parking(self, parking: Parking, queued: QueuedTurn) -> None:
+        await self.persist(lambda: self._ledger.park(parking), queued.settle)
 
     async def persist(
         self, step: Callable[[], Awaitable[R]], settle: Callable[[], None]
     ) -> R | None:
         """Take a durable step, however long PostgreSQL is away, then settle the record.
 
-        A release ends it.
+        A release ends the wait; the answer is None then.
         """
         generation = self._generation
         while generation == self._generation:
@@ -205,7 +203,7 @@ class Lane:
                 with self.declared_wait():
                     await self._pause(DATABASE_RETRY_S)
                 continue
-            except Exception:  # a defect stops this record visibly; passing over it would lose it
+            except Exception:  # a defect keeps this record open; to skip it would lose it
                 log.exception("step failed, trying again", extra={"lane": self.name})
                 await self._pause(DEFECT_RETRY_S)
                 continue
@@ -215,7 +213,7 @@ class Lane:
         return None
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep, but not past a release."""
+        """Sleep, at most until a release."""
         generation, until = self._generation, self._clock() + seconds
         while generation == self._generation and self._clock() < until:
             await asyncio.sleep(0.05)
@@ -228,15 +226,15 @@ class Lane:
             del self._behind[key]
 
     def park_overdue(self) -> None:
-        """Park what has waited longer than about five seconds, until what it waits for may be over."""
+        """Park what has waited longer than about five seconds, as long as its reason may last."""
         now = self._clock()
         blocked = self._blocked or Blocked(
-            "lane", f"the {self.name} lane was busy for {HELD_FOR_S:g} s", PARK_S
+            "lane", f"the {self.name} lane was busy for {LONGEST_WAIT_S:g} s", PARK_S
         )
         if blocked.for_s < PARK_S:
             blocked = Blocked(blocked.gate, blocked.reason, PARK_S)
-        for held in list(self._overdue(now - HELD_FOR_S)):
-            self._park(held, blocked, behind=blocked.gate, apart_s=self._pace_s / self._limit)
+        for queued in list(self._overdue(now - LONGEST_WAIT_S)):
+            self._park(queued, blocked, behind=blocked.gate, apart_s=self._pace_s / self._limit)
         self._parked_until = {key: due for key, due in self._parked_until.items() if due > now}
         self._pump()
 
@@ -245,23 +243,19 @@ class Lane:
             while behind and behind[0].since < latest:
                 self._waiting -= 1
                 yield behind.popleft()
-        for held in [
-            held for held in self._ready if held.since < latest
-        ]:  # not always the first: see `_next`
-            self._ready.remove(held)
+        # Not always the first ones: see `_next`.
+        for queued in [queued for queued in self._ready if queued.since < latest]:
+            self._ready.remove(queued)
             self._waiting -= 1
-            self._next(held.origin.key)
-            yield held
+            self._next(queued.origin.key)
+            yield queued
 
     def release(self) -> None:
-        """Let go of every turn that is not claimed, and take none until `resume`.
-
-        Claimed ones finish.
-        """
+        """Drop the turns that are not claimed, and take none until `resume`; claimed ones end."""
         self._generation += 1
         self._open = False
-        for held in self._ready:
-            del self._behind[held.origin.key]
+        for queued in self._ready:
+            del self._behind[queued.origin.key]
         self._ready.clear()
         for behind in self._behind.values():
             behind.clear()
@@ -273,10 +267,7 @@ class Lane:
         self._open = True
 
     async def drain(self, *, patience_s: float) -> None:
-        """Wait until nothing is in flight, at most `patience_s`.
-
-        What is left then belongs to the lease sweeper.
-        """
+        """Wait until nothing is in flight, at most `patience_s`; the sweeper ends what is left."""
         until = self._clock() + patience_s
         while (busy := self._running | self._parking) and self._clock() < until:
             await asyncio.wait(busy, timeout=max(until - self._clock(), 0))

@@ -32,9 +32,9 @@ class RecipientLimit:
         self._prune_at = PRUNE_AT
 
     async def check(self, claimed: Claimed, origin: Origin) -> Passed | Stopped:
-        """Look and count in one step.
+        """Look and count in one step, then wait until the count is safe.
 
-        Then wait until the count is safe, because the provider is called next.
+        The provider is called next, so what is counted must survive this process.
         """
         if not self._rate.count:
             return PASSED
@@ -56,7 +56,7 @@ class RecipientLimit:
         )
 
     def _database_now(self, claimed: Claimed) -> float:
-        """The database's clock in seconds since 1970, which all workers share: what it was at the claim, and since."""
+        """The database's clock now, in seconds since 1970: all workers share it."""
         since = (
             0.0
             if claimed.claimed_clock is None
@@ -65,7 +65,7 @@ class RecipientLimit:
         return claimed.claimed_at.timestamp() + since
 
     def _deferred(self, claimed: Claimed, origin: Origin, usage: Usage, wait: float) -> Stopped:
-        """As many as will be let through then are called back then, not all of them at once."""
+        """Spread the deferred ones, so that no more are due at a time than the rate admits then."""
         now, key = usage.now_s, (claimed.channel, origin.key)
         due = max(now + wait, self._promised.get(key, 0.0) + spacing_s(self._rate))
         self._promised[key] = due

@@ -1,21 +1,20 @@
-"""The pipeline of one claimed notification, top to bottom: gates, render, limits, provider, decide, record."""
+"""The pipeline of one claimed notification: stages, provider call, decision, record."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
+from notistream.delivery.checks import Attempt, Checks
+from notistream.delivery.conclusion import judge, not_called, rerouted
 from notistream.delivery.dead_letter_limit import DeadLetterLimit
 from notistream.delivery.devices import Devices
-from notistream.delivery.gates import Gate, Passed, Stopped
-from notistream.delivery.limits import RecipientLimit, within_cap
-from notistream.delivery.ports import Blocked, Caps, Dispatcher, Ledger, Message, Origin, Permit
-from notistream.delivery.rendering import Renderer, Text, Unrenderable
-from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
-from notistream.domain import retry
+from notistream.delivery.ports import Dispatcher, Ledger, Message, Origin, Permit
+from notistream.delivery.rendering import Text
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import (
     Accepted,
-    Ambiguous,
     AttemptOutcome,
     Finish,
     Permanent,
@@ -23,14 +22,18 @@ from notistream.domain.outcome import (
     Step,
     Temporary,
 )
-from notistream.errors import DatabaseUnavailable
 from notistream.observability import logs, tracing
 
 log = logging.getLogger(__name__)
 DEFECT_DELAY_S = 60.0
-DATABASE_DELAY_S = 1.0
-SANDBOX = "sandbox"
-"""The provider of whatever was accepted with a test key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A process's monotonic clock, and what backoff is spread with: uniform in 0 … 1."""
+
+    clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
 
 
 class Pipeline:
@@ -40,29 +43,20 @@ class Pipeline:
         self,
         *,
         ledger: Ledger,
-        renderer: Renderer,
-        sender: Dispatcher,
-        gates: Sequence[Gate],
-        caps: Caps,
-        recipient_limit: RecipientLimit,
+        dispatcher: Dispatcher,
+        checks: Checks,
         dead_letter_limits: Mapping[str, DeadLetterLimit],
         count: Callable[[str, Status, Origin], None],
-        jitter: Callable[[], float],
-        clock: Callable[[], float],
-        unsubscribe: UnsubscribeLinks = NO_LINKS,
+        timing: Timing,
     ) -> None:
         self._ledger = ledger
-        self._renderer = renderer
-        self._sender = sender
-        self._gates = gates
-        self._caps = caps
-        self._recipient_limit = recipient_limit
-        self._burials = dead_letter_limits
+        self._dispatcher = dispatcher
+        self._checks = checks
+        self._dead_letter_limits = dead_letter_limits
         self._count = count
-        self._jitter = jitter
-        self._clock = clock
-        self._unsubscribe = unsubscribe
-        self._devices = Devices(sender, clock=clock)
+        self._clock = timing.clock
+        self._jitter = timing.jitter
+        self._devices = Devices(dispatcher, clock=timing.clock)
 
     async def deliver(self, claimed: Claimed, permit: Permit, origin: Origin) -> None:
         """Take a claimed notification to the end of this attempt, and record it."""
@@ -78,135 +72,78 @@ class Pipeline:
             since_ns=origin.since_ns,
         )
         with span:
-            end = await self._attempt(claimed, permit, origin)
+            end = await self._finished(Attempt(claimed, permit, origin))
             if span is not tracing.NOTHING:
                 _describe(span, claimed, origin, end)
 
-    async def _attempt(self, claimed: Claimed, permit: Permit, origin: Origin) -> Finish:
-        steps: list[Step] = []
+    async def _finished(self, attempt: Attempt) -> Finish:
+        """Take an attempt to its end and record it."""
+        claimed, steps = attempt.claimed, attempt.steps
+        end = await self._stopped(attempt) or await self._send(attempt)
+        if end.status is Status.RETRYING:
+            inputs = {"delay_s": end.delay_s}
+            steps.append(
+                Step(gate="retry", verdict="retrying", reason=end.reason or "", inputs=inputs)
+            )
+        with tracing.within("record outcome", attributes=tracing.STATEMENT):
+            await self._ledger.finish(claimed, replace(end, steps=tuple(steps)), attempt.origin)
+        self._count(claimed.channel, end.status, attempt.origin)
+        return end
+
+    async def _stopped(self, attempt: Attempt) -> Finish | None:
+        """How the attempt ends without a call; None where the provider is to be called."""
         try:
             with tracing.within("gates") as span:
-                ready = await self._prepared(claimed, permit, origin, steps)
-                for step in (
-                    steps
-                ):  # their reasons may name somebody: they are in the trace that the API shows
+                stopped = await self._checks.stopped(attempt)
+                if stopped is None and self._clock() >= attempt.claimed.call_before:
+                    reason = "the lease was too old to call the provider"
+                    stopped = attempt.stop("provider", Status.DEFERRED, reason, 0.0)
+                for step in attempt.steps:  # without their reasons, which may name a person
                     span.event(step.gate, verdict=step.verdict)
         except Exception as exc:
             log.exception("defect before the provider call")
-            end = self._defect(claimed, exc)
+            end = self._defect(attempt.claimed, exc)
             if end.status is Status.DEFERRED:
-                steps.append(Step(gate="burial_limit", verdict="deferred", reason=end.reason or ""))
-        else:
-            end = (
-                ready
-                if isinstance(ready, Finish)
-                else await self._send(claimed, permit, steps, *ready)
-            )
-        if end.status is Status.RETRYING:
-            steps.append(
-                Step(
-                    gate="retry",
-                    verdict="retrying",
-                    reason=end.reason or "",
-                    inputs={"delay_s": end.delay_s},
-                )
-            )
-        with tracing.within("record outcome", attributes=tracing.STATEMENT):
-            await self._ledger.finish(claimed, replace(end, steps=tuple(steps)), origin)
-        self._count(claimed.channel, end.status, origin)
-        return end
-
-    async def _prepared(
-        self, claimed: Claimed, permit: Permit, origin: Origin, steps: list[Step]
-    ) -> Finish | tuple[Text, str]:
-        """The text and the provider to send it with, or how the attempt ends without a call."""
-        for gate in self._gates:
-            if stopped := _noted(gate(claimed), steps):
-                return _not_called(claimed, stopped)
-        text = await self._text(claimed, steps)
-        if isinstance(text, Stopped):
-            return _not_called(claimed, text)
-        route = await _route(claimed, permit, steps)
-        if isinstance(route, Blocked):
-            return _not_called(
-                claimed, _stop(steps, "provider", Status.DEFERRED, route.reason, route.for_s)
-            )
-        if stopped := _noted(
-            await self._recipient_limit.check(claimed, origin), steps
-        ):  # last: it counts a call
-            return _not_called(claimed, stopped)
-        if self._clock() >= claimed.call_before:
-            reason = "the lease was too old to call the provider"
-            return _not_called(claimed, _stop(steps, "provider", Status.DEFERRED, reason, 0.0))
-        return text, route
-
-    async def _text(self, claimed: Claimed, steps: list[Step]) -> Text | Stopped:
-        """The rendered text, within the recipient's cap, or what stops it."""
-        gate = "render"
-        try:
-            text = await self._renderer.text(self._unsubscribe.known_to(claimed))
-            if isinstance(text, Unrenderable):
-                return _stop(steps, gate, Status.FAILED, text.reason)
-            if text.step:
-                steps.append(text.step)
-            gate = "frequency_cap"
-            return _noted(await within_cap(claimed, self._caps), steps) or text
-        except DatabaseUnavailable:
-            reason = "PostgreSQL was away when it was needed"
-            return _stop(steps, gate, Status.DEFERRED, reason, DATABASE_DELAY_S)
+                attempt.stop("burial_limit", end.status, end.reason or "")
+            return end
+        return not_called(attempt.claimed, stopped) if stopped else None
 
     def _defect(self, claimed: Claimed, error: Exception) -> Finish:
-        """Our own fault: tried again like an outage, and not all of a topic may end as dead letters of it."""
+        """Our own fault: retried like an outage, and only so many become dead letters."""
         result = Temporary(f"internal error: {type(error).__name__}")
-        end = self.judge(claimed, result)
-        if end.status is Status.FAILED and not self._burials[claimed.channel].take(self._clock()):
-            reason = f"{result.reason}; too many dead letters of this kind, so it waits"
-            return Finish(
-                status=Status.DEFERRED,
-                reason=reason,
-                delay_s=DEFECT_DELAY_S,
-                outcome=AttemptOutcome.NOT_CALLED,
-                error=result.reason,
-                next_provider=claimed.next_provider,
-            )
-        return end
-
-    async def _send(
-        self, claimed: Claimed, permit: Permit, steps: list[Step], text: Text, provider: str
-    ) -> Finish:
-        assert claimed.recipient is not None, "the address gate stops what has no address"
-        started = self._clock()
-        message = Message(
-            notification_id=claimed.id,
-            tenant_id=claimed.tenant_id,
-            channel=claimed.channel,
-            recipient=claimed.recipient,
-            recipient_id=claimed.recipient_id,
-            subject=text.subject,
-            content=text.content,
-            html=text.html,
-            payload=claimed.template_variables,
-            headers=self._unsubscribe.headers(claimed),
-            idempotency_key=claimed.provider_key,
-            correlation_id=claimed.correlation_id,
-            traceparent=claimed.traceparent,
+        end = judge(claimed, result, jitter=self._jitter())
+        limit = self._dead_letter_limits[claimed.channel]
+        if end.status is not Status.FAILED or limit.take(self._clock()):
+            return end
+        return Finish(
+            status=Status.DEFERRED,
+            reason=f"{result.reason}; too many dead letters of this kind, so it waits",
+            delay_s=DEFECT_DELAY_S,
+            outcome=AttemptOutcome.NOT_CALLED,
+            error=result.reason,
+            next_provider=claimed.next_provider,
         )
+
+    async def _send(self, attempt: Attempt) -> Finish:
+        """Call the provider once, or once per device; how the attempt ends then."""
+        claimed, permit = attempt.claimed, attempt.permit
+        text, provider = attempt.text, attempt.provider
+        assert text is not None, "the stage `render` sets it"
+        assert provider is not None, "the stage `provider` sets it"
+        started = self._clock()
+        message = self._message(claimed, text)
         if claimed.devices:
             called = await self._devices.send(provider, message, claimed, permit)
-            steps.extend(called.steps)
+            attempt.steps.extend(called.steps)
             result, dead = called.result, called.dead
         else:
-            result = await self._sender.send(provider, message)
-            dead = (
-                (claimed.recipient,)
-                if isinstance(result, Permanent) and result.dead_address
-                else ()
-            )
+            result = await self._dispatcher.send(provider, message)
+            dead = _dead_addresses(result, message.recipient)
         if not claimed.test:
             permit.report(result)
-        end = self.judge(claimed, result)
+        end = judge(claimed, result, jitter=self._jitter())
         if end.status is Status.RETRYING and not claimed.test:
-            end = _rerouted(end, result, provider, permit)
+            end = rerouted(end, result, provider, permit)
         return replace(
             end,
             provider=provider,
@@ -217,18 +154,27 @@ class Pipeline:
             dead_addresses=() if claimed.test else dead,
         )
 
-    def judge(self, claimed: Claimed, result: ProviderResult) -> Finish:
-        """What a provider's answer means for the notification."""
-        if isinstance(result, Accepted):
-            return Finish(status=Status.DELIVERED, outcome=AttemptOutcome.DELIVERED)
-        decision = retry.decide(
-            result,
-            priority=claimed.priority,
-            attempts=claimed.attempts,
-            on_unknown=claimed.on_unknown,
-            jitter=self._jitter(),
+    def _message(self, claimed: Claimed, text: Text) -> Message:
+        assert claimed.recipient is not None, "the stage `address` stops what has no address"
+        return Message(
+            notification_id=claimed.id,
+            tenant_id=claimed.tenant_id,
+            channel=claimed.channel,
+            recipient=claimed.recipient,
+            recipient_id=claimed.recipient_id,
+            subject=text.subject,
+            content=text.content,
+            html=text.html,
+            payload=claimed.template_variables,
+            headers=self._checks.unsubscribe.headers(claimed),
+            idempotency_key=claimed.provider_key,
+            correlation_id=claimed.correlation_id,
+            traceparent=claimed.traceparent,
         )
-        return conclude(decision, outcome_of(result), error=result.reason)
+
+
+def _dead_addresses(result: ProviderResult, recipient: str) -> tuple[str, ...]:
+    return (recipient,) if isinstance(result, Permanent) and result.dead_address else ()
 
 
 def _describe(span: tracing.Spanning, claimed: Claimed, origin: Origin, end: Finish) -> None:
@@ -248,80 +194,3 @@ def _describe(span: tracing.Spanning, claimed: Claimed, origin: Origin, end: Fin
     )
     if end.status is Status.FAILED:
         span.failed(end.outcome.value)
-
-
-async def _route(claimed: Claimed, permit: Permit, steps: list[Step]) -> str | Blocked:
-    """The provider to call; a test message needs no permit of a real one, and gives it back unused."""
-    if not claimed.test:
-        return await permit.route(claimed.next_provider)
-    steps.append(
-        Step(
-            gate="provider",
-            verdict="sandbox",
-            reason="accepted with a test key: the sandbox keeps it",
-        )
-    )
-    return SANDBOX
-
-
-def _stop(
-    steps: list[Step], gate: str, status: Status, reason: str, delay_s: float | None = None
-) -> Stopped:
-    steps.append(Step(gate=gate, verdict=status.value, reason=reason))
-    return Stopped(steps[-1], status, delay_s)
-
-
-def _noted(verdict: Passed | Stopped, steps: list[Step]) -> Stopped | None:
-    if verdict.step is not None:
-        steps.append(verdict.step)
-    return verdict if isinstance(verdict, Stopped) else None
-
-
-def _not_called(claimed: Claimed, stopped: Stopped) -> Finish:
-    """No provider was called: no attempt is used."""
-    return Finish(
-        status=stopped.status,
-        reason=stopped.step.reason,
-        delay_s=stopped.delay_s,
-        outcome=AttemptOutcome.NOT_CALLED,
-        error=stopped.step.reason if stopped.status is Status.FAILED else None,
-        next_provider=claimed.next_provider,
-    )
-
-
-def _rerouted(end: Finish, result: ProviderResult, provider: str, permit: Permit) -> Finish:
-    """A temporary failure goes to the next provider, due now.
-
-    An unknown outcome stays where its key is known.
-    """
-    if not isinstance(result, Temporary):
-        return replace(end, next_provider=provider)
-    following = permit.failover()
-    if following is None:
-        return end
-    return replace(
-        end, delay_s=0.0, next_provider=following, reason=f"{end.reason}; {following} is next"
-    )
-
-
-def outcome_of(result: Temporary | Permanent | Ambiguous) -> AttemptOutcome:
-    match result:
-        case Temporary():
-            return AttemptOutcome.TEMPORARY
-        case Permanent():
-            return AttemptOutcome.PERMANENT
-        case Ambiguous():
-            return AttemptOutcome.UNKNOWN
-
-
-def conclude(decision: retry.RetryDecision, outcome: AttemptOutcome, *, error: str) -> Finish:
-    """The finish that a retry decision asks for."""
-    match decision:
-        case retry.Retry(delay_s, reason):
-            return Finish(
-                status=Status.RETRYING, reason=reason, delay_s=delay_s, outcome=outcome, error=error
-            )
-        case retry.GiveUp(reason):
-            return Finish(status=Status.FAILED, reason=reason, outcome=outcome, error=error)
-        case retry.Hold(reason):
-            return Finish(status=Status.UNKNOWN, reason=reason, outcome=outcome, error=error)

@@ -1,7 +1,4 @@
-"""What delivery needs from outside: the ledger, template sources and providers.
-
-Values that cross the border.
-"""
+"""Ports: what delivery needs from outside, and the values that cross the border."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -98,7 +95,7 @@ class TemplateSources(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """No provider of a channel can be called now: which gate says so, why, and for about how many seconds."""
+    """No provider of a channel can be called now: the gate, why, and for about how many seconds."""
 
     gate: str
     reason: str
@@ -107,7 +104,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """Tokens of one slot of the database's clock: when the slot begins and ends, in seconds from the statement."""
+    """Tokens of one slot of the database's clock; its begin and end count from the statement."""
 
     begins_in_s: float
     ends_in_s: float
@@ -161,7 +158,7 @@ class Dispatcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CapUse:
-    """Uses of a frequency cap in its window, this notification's left out, and whether it was let through."""
+    """Uses of a frequency cap in its window by other notifications, and whether this one may go."""
 
     allowed: bool
     used: int

@@ -1,4 +1,4 @@
-"""Rendering at delivery: the text of the accepted template version, or the content that stands in for it."""
+"""Rendering at delivery: the text of the accepted template version, or its fallback `content`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

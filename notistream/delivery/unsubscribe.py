@@ -1,4 +1,4 @@
-"""One-click unsubscribe (RFC 8058): signed links in e-mail that nobody asked for one by one, and how they are read."""
+"""One-click unsubscribe (RFC 8058): makes and reads the signed links in e-mail."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ AUDIENCE = "notistream:unsubscribe"
 ALGORITHM = "HS256"
 VARIABLE = "unsubscribe_url"
 TRANSACTIONAL = frozenset({"critical", "security", "transactional"})
-"""Categories that cannot be unsubscribed from by a link: they answer what somebody did."""
+"""Categories that cannot be unsubscribed from by a link: they answer an action of the recipient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOut:
-    """What a link takes back: a category of a tenant, for a stored recipient or else an address of a channel."""
+    """What a link opts out of: a tenant's category, for a stored recipient or else an address."""
 
     tenant_id: UUID
     channel: str
@@ -67,7 +67,7 @@ class UnsubscribeLinks:
         }
 
     def known_to(self, claimed: Claimed) -> Claimed:
-        """The same with the variable `unsubscribe_url` for its template: empty where there is no link."""
+        """The claim with the variable `unsubscribe_url` for its template; empty without a link."""
         if (
             claimed.template_id is None
             or not _has_links(claimed.channel)
@@ -80,7 +80,7 @@ class UnsubscribeLinks:
         )
 
     def read(self, token: str) -> OptOut | None:
-        """What a link's token says; None where we did not sign it for this purpose."""
+        """What a link's token says; None where it is not signed by us for this purpose."""
         for secret in self._secrets:
             try:
                 said = jwt.decode(
@@ -103,10 +103,10 @@ class UnsubscribeLinks:
 
 
 def with_link(draft: Draft, channel: str) -> Draft:
-    """The draft as its template will see it at delivery, when there may be a link."""
-    if draft.template is None or not _has_links(channel) or VARIABLE in draft.variables:
+    """The draft with the variables that its template has at delivery, the link included."""
+    if draft.template is None or not _has_links(channel) or VARIABLE in draft.template_variables:
         return draft
-    return replace(draft, variables={**draft.variables, VARIABLE: ""})
+    return replace(draft, template_variables={**draft.template_variables, VARIABLE: ""})
 
 
 NO_LINKS = UnsubscribeLinks((), "")

@@ -1,4 +1,4 @@
-"""What needs an operator's attention, in words, the worst first: for the console and `notistream top` alike."""
+"""What needs an operator's attention, worst first: words for the console and `notistream top`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -34,7 +34,7 @@ class Piece:
 
 
 def difference(old: str, new: str) -> list[Piece]:
-    """Pieces in order: all but the removed ones are the new text, all but the added ones the old one."""
+    """Pieces in order: without the removed ones the new text, without the added ones the old."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     found: list[Piece] = []
     for tag, i, j, k, m in SequenceMatcher(None, before, after).get_opcodes():

@@ -1,11 +1,10 @@
 """The draft: a parsed create request, and the rules that it must meet before it is accepted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, AddressKind, OnUnknown, Priority
+from notistream.domain.notification import CHANNEL_NAMES, CHANNELS, AddressKind, Wanted
 from notistream.domain.recipient import locale_error
 from notistream.domain.validation import (
     ADDRESS_CHECKS,
@@ -19,31 +18,15 @@ from notistream.errors import FieldError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Wanted):
     """What a client asked for; types are checked, contents not yet."""
 
-    channel: str
-    recipient: str | None = None
-    recipient_id: str | None = None
-    content: str | None = None
-    subject: str | None = None
     template: str | None = None
     """Id or name of a template."""
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    locale: str | None = None
-    """Language of the text; None: the recipient's."""
-    priority: Priority = Priority.NORMAL
-    scheduled_at: datetime | None = None
-    expires_at: datetime | None = None
-    idempotency_key: str | None = None
-    category: str | None = None
-    type: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    on_unknown: OnUnknown = OnUnknown.RESEND
 
 
 def check(draft: Draft, *, now: datetime, limits: Mapping[str, int]) -> list[FieldError]:
-    """Everything wrong with a draft, each with a JSON pointer; `limits` are characters per channel."""
+    """All that is wrong with a draft, with JSON pointers; `limits` are characters per channel."""
     name = CHANNEL_NAMES.get(draft.channel)
     if name is None:
         return [FieldError("/channel", f"must be one of {', '.join(CHANNELS)}")]
@@ -101,7 +84,7 @@ def _nul_pointers(draft: Draft) -> list[str]:
     return [
         pointer
         for pointer, value in (
-            ("/template_variables", draft.variables),
+            ("/template_variables", draft.template_variables),
             ("/metadata", draft.metadata),
         )
         if _has_nul(value)

@@ -1,4 +1,4 @@
-"""Go's template syntax, as far as it is served, translated to Jinja2: `{{.Name}}`, `{{if .X}}`, `{{range .Xs}}`."""
+"""Translates what is supported of Go's template syntax to Jinja2: `{{.Name}}`, `{{if .X}}` …."""
 
 import re
 
@@ -36,7 +36,7 @@ def to_jinja(source: str) -> str:
 
 
 class _Go:
-    """Translates one action after the other, tracking what the dot means and which blocks are open."""
+    """Translates one action after the other; tracks the meaning of the dot and the open blocks."""
 
     def __init__(self) -> None:
         self._open: list[str] = []

@@ -1,10 +1,11 @@
-"""The notification: its channels, priorities and statuses, and what is stored and delivered of it."""
+"""The notification: its channels, priorities and statuses, and its shapes from draft to claim."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -84,22 +85,21 @@ CHANNEL_NAMES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewNotification:
-    """An accepted notification, ready to be stored; `scheduled_at` is set only when it lies ahead."""
+class Wanted:
+    """What a caller may ask for: the fields that requests, drafts and rows have in common.
 
-    id: UUID
-    tenant_id: UUID
+    They stand here once. A request becomes a draft, and a draft a notification, by `shared`.
+    """
+
     channel: str
-    priority: Priority
-    recipient: str | None
-    recipient_id: str | None
-    content: str | None
+    recipient: str | None = None
+    recipient_id: str | None = None
+    content: str | None = None
     subject: str | None = None
-    template_id: UUID | None = None
-    template_name: str | None = None
-    template_version: int | None = None
     template_variables: Mapping[str, Any] = field(default_factory=dict)
-    batch_id: UUID | None = None
+    locale: str | None = None
+    """Language of the text; None: the recipient's."""
+    priority: Priority = Priority.NORMAL
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
     idempotency_key: str | None = None
@@ -107,11 +107,42 @@ class NewNotification:
     type: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     on_unknown: OnUnknown = OnUnknown.RESEND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification(Wanted):
+    """An accepted notification: what was asked for, whose it is, and its template version."""
+
+    id: UUID
+    tenant_id: UUID
+    batch_id: UUID | None = None
+    template_id: UUID | None = None
+    template_name: str | None = None
+    template_version: int | None = None
     correlation_id: str | None = None
-    traceparent: str | None = None
-    locale: str | None = None
     test: bool = False
     """Accepted with a test key: it never reaches a real provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotification(Notification):
+    """A notification that is ready to be stored."""
+
+    traceparent: str | None = None
+
+
+def shared(value: Wanted, kind: type[Wanted]) -> dict[str, Any]:
+    """The fields of `kind` as `value` has them, to build a value of another kind with."""
+    names, read = _READERS[kind]
+    return dict(zip(names, read(value)))  # noqa: B905 - as many of both, and this is the hot path
+
+
+def _reader(kind: type[Wanted]) -> tuple[Sequence[str], Callable[[object], Sequence[Any]]]:
+    names = tuple(f.name for f in fields(kind))
+    return names, attrgetter(*names)
+
+
+_READERS = {kind: _reader(kind) for kind in (Wanted, Notification)}
 
 
 NO_WISHES = Preferences()

@@ -36,7 +36,7 @@ class Permanent:
 
     reason: str
     dead_address: bool = False
-    """The address itself is no good any more: nothing is to be sent there, by this or any other provider."""
+    """The address itself is dead: no provider is to send anything there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +90,4 @@ class Finish:
     """The rendered text, where it was rendered."""
     steps: tuple[Step, ...] = ()
     dead_addresses: tuple[str, ...] = ()
-    """Addresses that the provider says are no good any more."""
+    """Addresses that are dead, as the provider says."""

@@ -44,14 +44,14 @@ def parse_rate(text: str) -> Rate:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was used of a limit: in the wall-clock window that holds `now_s`, and in the one before it."""
+    """Uses of a limit: in the wall-clock window that holds `now_s`, and in the one before it."""
 
     now_s: float
     current: int
     previous: int
 
     def estimate(self, window_s: int) -> float:
-        """Uses in the last `window_s` seconds, taking those of the window before as evenly spread."""
+        """Uses in the last `window_s` seconds, if those of the window before were evenly spread."""
         return self.current + self.previous * (1 - self.now_s % window_s / window_s)
 
 

@@ -1,4 +1,4 @@
-"""The receipt: what a vendor says later about a message that it had accepted, and which word outweighs which."""
+"""The receipt: what a vendor reports after acceptance, and which report outweighs which."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class ReceiptState(StrEnum):
 
 
 RANK: Mapping[ReceiptState, int] = {state: rank for rank, state in enumerate(ReceiptState)}
-"""A receipt takes the place of one of lower rank only, so that late and repeated ones change nothing."""
+"""A receipt replaces only one of lower rank, so that late and repeated ones change nothing."""
 
 MAX_CHAIN = 1_000_000
 

@@ -1,4 +1,4 @@
-"""The recipient: where one can be reached, in which zone and language, and the rules that these must meet."""
+"""The recipient: addresses, time zone and language, and the rules that these must meet."""
 
 import re
 import zoneinfo

@@ -1,4 +1,4 @@
-"""The sandbox of templates: they reach values only, by allowed ways, and every render has a budget of work."""
+"""The sandbox of templates: they reach only values, and every render has a budget of work."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -178,7 +178,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def metered(func: filters.Function, *, takes: Sandbox | None = None) -> filters.Function:
-    """The function, paid for before it is called: by the size of its values, of a list times that of the others."""
+    """The function, paid for before the call: by the size of its values; a list multiplies."""
     before = () if takes is None else (takes,)
 
     @pass_context

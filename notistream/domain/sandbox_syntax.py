@@ -1,4 +1,4 @@
-"""What a template may be made of, and where in it work is paid for: checks and rewrites the tree."""
+"""Checks what a template is made of, and rewrites its tree so that work is paid for."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -119,7 +119,7 @@ def _fault(node: nodes.Node) -> str | None:
 
 
 class Metering(NodeTransformer):
-    """Puts the meter before everything whose cost depends on a value: loops, calls, comparisons, `~`, slices."""
+    """Puts the meter before what costs by its values: loops, calls, comparisons, `~`, slices."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja2 calls visitors by the node's name
         node.iter = _filter(node.iter, LOOP, [nodes.Const(_cost([node.test, *node.body]))])
@@ -162,7 +162,7 @@ def _filter(
 
 
 def _cost(body: Iterable[nodes.Node | None]) -> int:
-    """Of one pass through the body of a loop: its nodes, without those of loops in it, which pay for themselves."""
+    """The cost of one pass through a loop's body: its nodes, without those of loops in it."""
     todo, cost = [node for node in body if node is not None], 1
     while todo:
         node = todo.pop()
@@ -172,7 +172,7 @@ def _cost(body: Iterable[nodes.Node | None]) -> int:
 
 
 def optional_names(tree: nodes.Template) -> frozenset[str]:
-    """Names that are read only where a missing value does no harm: before `default`, or in `is defined`."""
+    """Names that are read only where a value may be missing: `default` and `is defined`."""
     guarded = {
         id(node.node)
         for node in tree.find_all((nodes.Filter, nodes.Test))

@@ -1,4 +1,4 @@
-"""Previews of templates: what would be sent with these values, what is missing, and what it comes to."""
+"""Previews of templates: the text with these values, what is missing, and its length."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -63,7 +63,7 @@ class TemplateVersion:
     variants: Mapping[str, TemplateText] = field(default_factory=dict)
 
     def for_locale(self, locale: str | None) -> tuple[str | None, TemplateText]:
-        """The variant and its tag: of pt-BR, else of pt, else the text for everybody, which also lends its subject."""
+        """The variant and its tag: pt-BR, else pt, else the text for all, whose subject it has."""
         tags = {tag.lower(): tag for tag in self.variants}
         for wanted in fallbacks(locale) if tags else ():
             if tag := tags.get(wanted):

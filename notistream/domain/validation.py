@@ -1,4 +1,4 @@
-"""Field rules of a create request that depend on the channel; every check returns a reason or None."""
+"""Rules for the fields of a create request; every check returns what is wrong, or None."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ MAX_SUBJECT = 998
 
 
 def phone_error(value: str) -> str | None:
-    """E.164 with a country code that exists, as `phonenumbers.parse` insists, at a tenth of its cost."""
+    """E.164 with a country code that exists: as `phonenumbers.parse`, at a tenth of its cost."""
     if not E164.match(value):
         return "must be a phone number in E.164 form, such as +905000000000"
     if not COUNTRY.match(value):
@@ -30,7 +30,7 @@ def phone_error(value: str) -> str | None:
 
 
 def header_error(value: str) -> str | None:
-    """Of what becomes part of a header: nothing that ends a line, nor what a mail program would decode to such."""
+    """What is wrong with text for a header: line ends, also encoded ones."""
     if CONTROL.search(value):
         return "must not contain control characters"
     return "must not contain encoded words (RFC 2047)" if ENCODED_WORD.search(value) else None

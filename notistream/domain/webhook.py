@@ -13,7 +13,7 @@ EVENT_TYPES = (
 )
 TEST_EVENT = "webhook.test"
 SCHEDULE_S: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000)
-"""Seconds before each call: before the first after the event, before the others after the call that failed."""
+"""Seconds before each call: the first counts from the event, the others from the failed call."""
 FAILING_FOR = timedelta(days=5)
 GONE = 410
 
@@ -59,7 +59,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Disable:
-    """Switch the endpoint off; only if it still fails since `failing_since`, unless that is None."""
+    """Switch the endpoint off; unless None, only if it has failed since `failing_since`."""
 
     reason: str
     failing_since: datetime | None = None

@@ -1,7 +1,7 @@
-"""Where a webhook may go: rules for addresses, on the web and of machines, so that no tenant reaches into our network.
+"""Where a webhook may go: address rules that keep tenants out of our network.
 
-Everything that is connected to is judged as a number (`address_error`), whatever name led there; the rules for the URL
-only make sure that what is refused in the end is refused when it is registered, as far as that can be known.
+The number that is connected to decides (`address_error`), whatever name led there. The rules for
+the URL only refuse early, at registration, what would be refused in the end.
 """
 
 import re

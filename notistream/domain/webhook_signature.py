@@ -1,4 +1,4 @@
-"""Signatures of webhooks, as Standard Webhooks has them: what a secret's key is, and the headers of a call."""
+"""Signatures of webhooks by Standard Webhooks: the key of a secret, and the headers of a call."""
 
 import base64
 import binascii

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from notistream.delivery.pipeline import SANDBOX
+from notistream.delivery.checks import SANDBOX
 from notistream.delivery.ports import Message
 from notistream.domain.notification import CHANNELS
 from notistream.domain.outcome import ProviderResult

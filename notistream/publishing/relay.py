@@ -1,4 +1,4 @@
-"""The relay: carries outbox entries to Kafka and forgets them once the broker has acknowledged them."""
+"""The relay: publishes outbox entries to Kafka and deletes them once the broker has them."""
 
 import asyncio
 import logging
@@ -29,9 +29,7 @@ MAX_RECORD = 1_000_000  # a broker's own limit is a little higher
 AFTER_FAILURE_S = 5.0
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_S = 1.0
-DELETE_PAUSE_S = (
-    0.25  # nobody waits for it: what it keeps out of the way are the left-overs, ten seconds later
-)
+DELETE_PAUSE_S = 0.25  # nobody waits for it; leftovers are taken after ten seconds only
 WATCH_S = 0.25
 CLOSE_S = 5.0
 
@@ -39,9 +37,8 @@ CLOSE_S = 5.0
 class Relay:
     """Publishes in the order of `publish` calls.
 
-    What it cannot publish stays in the outbox for a later poll.
-
-    What a lane has no room for is held back in the outbox; see `services.windows`.
+    What it cannot publish stays in the outbox for a later poll. What a lane has no room for is held
+    there; see `publishing.windows`.
     """
 
     def __init__(self, *, kafka: Kafka, prefix: str, database: Database, windows: Windows) -> None:
@@ -67,10 +64,7 @@ class Relay:
         self._spawn(self._watch())
 
     def publish(self, entries: Sequence[OutboxEntry]) -> None:
-        """Hand over committed entries, of which those go on that their lanes have room for.
-
-        Returns at once.
-        """
+        """Publish committed entries that their lanes admit, and hold the rest; returns at once."""
         if self._producer is None or self._closing:
             return
         going: list[OutboxEntry] = []
@@ -79,13 +73,13 @@ class Relay:
             (going if self._windows.admit(entry) else held).append(entry)
         self.publish_released(going)
         if held:
-            self._windows.note_held(held)
+            self._windows.hold(held)
             for entry in held:
                 metrics.HELD_BACK.inc(len(entry.records))
                 self._spawn(self._hold_back(entry))
 
     def publish_released(self, entries: Sequence[OutboxEntry]) -> None:
-        """Hand over entries that have their room already."""
+        """Publish entries that their lanes have admitted."""
         for entry in entries:
             if self._producer is None or self._outstanding >= MAX_OUTSTANDING:
                 self._windows.published(entry)  # a leftover, in ten seconds
@@ -97,9 +91,7 @@ class Relay:
     async def append(
         self, topic: str, partition: int, records: Sequence[tuple[bytes, bytes]]
     ) -> int:
-        """Append (key, value) records to a partition of a topic (its full name).
-
-        The offset of the last.
+        """Append (key, value) records to a partition of a topic (its full name); the last offset.
 
         Raises:
             ConnectionError: Kafka is not connected, or did not take them.
@@ -121,7 +113,7 @@ class Relay:
 
     @property
     def takes_leftovers(self) -> bool:
-        """Whether entries of the past would be published now: connected, not behind, no failure just before."""
+        """Whether leftovers would be published now: connected, not behind, no recent failure."""
         recently_failed = time.monotonic() - self._failed_at < AFTER_FAILURE_S
         return (
             self._producer is not None and not recently_failed and self._outstanding < MAX_LEFTOVERS
@@ -180,7 +172,7 @@ class Relay:
             with suppress(DatabaseUnavailable):  # a leftover then, which comes here again
                 await self._to_hold.submit(entry.id)
         finally:
-            self._windows.told(entry)
+            self._windows.confirm(entry)
 
     async def _hold(self, ids: Sequence[int]) -> Sequence[None]:
         await outbox.hold(self._database, ids)
@@ -188,6 +180,7 @@ class Relay:
 
     async def _connected(self) -> AIOKafkaProducer:
         while True:
+            # Not idempotent: with it, aiokafka never recovers from a failed batch.
             producer = AIOKafkaProducer(
                 **self._kafka.options,
                 acks="all",
@@ -195,7 +188,7 @@ class Relay:
                 request_timeout_ms=REQUEST_TIMEOUT_MS,
                 max_request_size=MAX_RECORD,
                 client_id="notistream-relay",
-            )  # not idempotent: aiokafka never recovers from a batch that failed, and a repetition does no harm here
+            )
             try:
                 await producer.start()
             except (KafkaError, OSError) as exc:
@@ -216,7 +209,7 @@ class Relay:
                 sent.append(
                     await (_traced if tracing.active() else _produce)(producer, topic, record)
                 )
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the entries behind this one must go on
+        except Exception as exc:  # noqa: BLE001 - the entries behind this one must go on
             self._leave(entry, exc)
         else:
             self._spawn(self._confirm(entry, sent))
@@ -257,7 +250,7 @@ class Relay:
 async def _traced(
     producer: AIOKafkaProducer, topic: str, record: Record
 ) -> "asyncio.Future[object]":
-    """As `_produce`, in a span that ends when the broker has the record, and that whoever reads it goes on from."""
+    """As `_produce`, in a span that ends at the broker's answer; the record carries the span on."""
     span = tracing.below(tracing.carried(record.headers), f"publish {topic}", kind=tracing.PRODUCER)
     if span.traceparent is None:
         return await _produce(producer, topic, record)
@@ -271,10 +264,7 @@ async def _traced(
 async def _produce(
     producer: AIOKafkaProducer, topic: str, record: Record
 ) -> "asyncio.Future[object]":
-    """Send one record.
-
-    One that is too large for Kafka (a dead letter) goes without its bytes, which the row keeps.
-    """
+    """Send one record; a dead letter that is too large goes without its bytes: a row has them."""
     headers = list(record.headers)
     try:
         sent: asyncio.Future[object] = await producer.send(

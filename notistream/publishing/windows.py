@@ -1,7 +1,8 @@
-"""Windows: how many records a lane may have outstanding on Kafka, so that a tenant's flood does not fill it.
+"""Windows: how many records of a lane may be on Kafka, so that one tenant cannot fill the lane.
 
-A partition is first in, first out; so fairness is made before it. What is beyond a lane's window is held back in the
-outbox and released tenant by tenant. A window is about a second of what the lane has been delivering.
+A partition is first in, first out, so fairness comes before it. What is beyond the window of a lane
+is held in the outbox and released tenant by tenant. A window is about a second of what the lane has
+been delivering.
 """
 
 import asyncio
@@ -30,23 +31,23 @@ LANE_TOPICS: Mapping[str, tuple[str, str]] = {lane_topic(c, p): (c, p) for c, p 
 
 @dataclass(slots=True)
 class LaneWindow:
-    """One lane: its least and present window, what is left of it, and how fast the lane has been lately."""
+    """One lane: its least and present window, the credit left of it, and its recent rate."""
 
     least: int
     window: int
     credit: int
     under_way: int = 0
-    """Records admitted here that no position tells of yet, because they are not on Kafka."""
+    """Records admitted here that no position counts yet, because they are not on Kafka."""
     rate: float = 0.0
     sampled: tuple[float, int] | None = None
 
     def learn(
         self, position: LanePosition, now: float, *, pressed: bool, under_way: int = 0
     ) -> None:
-        """Take in where the lane is; it is `pressed` while entries are held back for it.
+        """Learn from where the lane is; it is `pressed` while entries are held for it.
 
-        A lane that is known to be slow has a smaller window than one of which nothing is known.
-        `under_way` is what it was when the position was asked for.
+        A lane that is known to be slow gets a smaller window than an unknown one. `under_way` is
+        the count at the time when the position was asked for.
         """
         outstanding = position.lag + max(under_way, self.under_way)
         least = min(self.least, SMALLEST_WINDOW) if pressed or position.lag else self.least
@@ -57,7 +58,7 @@ class LaneWindow:
             self.rate = max(rate, (self.rate + rate) / 2)
             self.sampled = now, position.committed
             self.window = _sized(self.rate * WINDOW_S, least)
-        if pressed and outstanding * 4 < self.window:  # it is faster than we know
+        if pressed and outstanding * 4 < self.window:  # it is faster than measured
             self.window = _sized(self.window * 2, least)
         self.credit = self.window - outstanding
 
@@ -85,18 +86,15 @@ class Windows:
         least = max(int(min(FIRST_WINDOW, 2 * channel_rate)), 1) if channel_rate else FIRST_WINDOW
         self._lanes = {topic: LaneWindow(least, least, least) for topic in LANE_TOPICS}
         self._held: frozenset[tuple[str, str]] = frozenset()
-        self._untold: Counter[tuple[str, str]] = Counter()
-        self._since_look: set[tuple[str, str]] = set()
-        self._one_look = asyncio.Lock()
+        self._unconfirmed: Counter[tuple[str, str]] = Counter()
+        self._since_read: set[tuple[str, str]] = set()
+        self._one_reader = asyncio.Lock()
         self._positions = positions
         self._database = database
         self._clock = clock
 
     def admit(self, entry: OutboxEntry) -> bool:
-        """Whether an entry may be published now.
-
-        What is behind held ones of its tenant is held too.
-        """
+        """Whether an entry may be published now; not while earlier ones of its tenant are held."""
         lane = self._lanes.get(entry.topic)
         if lane is None:
             return True
@@ -106,23 +104,23 @@ class Windows:
         return True
 
     def published(self, entry: OutboxEntry) -> None:
-        """An admitted or released entry is on Kafka, or was left in the outbox for later."""
+        """Note that an entry is on Kafka, or that it was left in the outbox for later."""
         if lane := self._lanes.get(entry.topic):
             lane.under_way -= len(entry.records)
 
-    def note_held(self, entries: Iterable[OutboxEntry]) -> None:
-        """Remember that these are held back; the outbox does not say so before it is `told`."""
+    def hold(self, entries: Iterable[OutboxEntry]) -> None:
+        """Remember entries as held until `confirm`; the outbox shows them as held only then."""
         lanes = [(entry.topic, entry.tenant) for entry in entries]
-        self._untold.update(lanes)
-        self._since_look.update(lanes)
+        self._unconfirmed.update(lanes)
+        self._since_read.update(lanes)
         self._held |= set(lanes)
 
-    def told(self, entry: OutboxEntry) -> None:
-        """The outbox says now that it is held back, or could not be told."""
+    def confirm(self, entry: OutboxEntry) -> None:
+        """Note that the outbox shows the entry as held, or that this could not be written."""
         lane = entry.topic, entry.tenant
-        self._untold[lane] -= 1
-        if not self._untold[lane]:
-            del self._untold[lane]
+        self._unconfirmed[lane] -= 1
+        if not self._unconfirmed[lane]:
+            del self._unconfirmed[lane]
 
     @property
     def stale(self) -> bool:
@@ -132,9 +130,9 @@ class Windows:
         )
 
     def rooms(self) -> Mapping[tuple[str, str], int]:
-        """Records that each lane (channel, priority) can take from the scheduler.
+        """How many records each lane (channel, priority) can take from the scheduler.
 
-        A few even behind held ones: they are held too then, and released in their tenant's turn.
+        A few even while entries are held: those are held too, and released in their tenant's turn.
         """
         pressed = {topic for topic, _ in self._held}
         return {
@@ -143,19 +141,19 @@ class Windows:
         }
 
     async def refresh(self) -> None:
-        """Look where the lanes are, and for whom entries are held back.
+        """Look where the lanes are, and whose entries are held.
 
         Raises:
             DatabaseUnavailable: PostgreSQL is away; the windows stay as they were.
         """
-        await self._look_for_held()
+        await self._read_held()
         await self._learn()
 
-    async def _look_for_held(self) -> None:
-        """A lane that was noted during the look, or that the outbox was not told of before it, counts as held."""
-        async with self._one_look:
-            self._since_look = set(self._untold)
-            self._held = await outbox.held_lanes(self._database) | self._since_look
+    async def _read_held(self) -> None:
+        """Read whose entries are held; those not confirmed, or held during the read, count too."""
+        async with self._one_reader:
+            self._since_read = set(self._unconfirmed)
+            self._held = await outbox.held_lanes(self._database) | self._since_read
 
     async def _learn(self) -> None:
         under_way = {topic: lane.under_way for topic, lane in self._lanes.items()}
@@ -174,11 +172,8 @@ class Windows:
             )
 
     async def release(self) -> list[OutboxEntry]:
-        """Take held entries for the lanes that have room again, tenant by tenant.
-
-        They are to be published.
-        """
-        await self._look_for_held()
+        """Take held entries for lanes with room, tenant by tenant; they are to be published."""
+        await self._read_held()
         if not self.stale:
             return []
         await self._learn()

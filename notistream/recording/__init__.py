@@ -1,1 +1,1 @@
-"""Recording: what became of each delivery, its upkeep, the audit that nothing is lost, retention."""
+"""Recording: what became of each delivery; upkeep, retention, and the audit of what waits."""

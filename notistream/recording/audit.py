@@ -1,7 +1,4 @@
-"""The audit: accepted = terminal + waiting, and nothing that waits is forgotten.
-
-What is, can be woken again.
-"""
+"""The audit: accepted = terminal + waiting; finds and repairs what waits and nothing wakes."""
 
 import asyncio
 import logging
@@ -72,12 +69,12 @@ class AuditReport:
 
     @property
     def unrepaired(self) -> int:
-        """Missing, and not woken: not wanted, or repaired a moment ago, or more than a wake-up is needed."""
+        """Missing and not woken: not asked for, just repaired, or not to be woken by a record."""
         return self.total("missing") - self.repaired
 
 
 class Audit:
-    """Reads in pages, so that it holds neither locks nor memory, and believes nothing that it has not seen twice."""
+    """Reads in pages, to hold neither locks nor memory; reports only what it has seen twice."""
 
     def __init__(self, database: Database, positions: Positions, *, lease: timedelta) -> None:
         self._database = database
@@ -96,7 +93,7 @@ class Audit:
     ) -> AuditReport:
         """Audit a window; with `pace`, rest as long as each page took.
 
-        `on_page` hears how many were looked at.
+        `on_page` gets how many each page had.
 
         Raises:
             KafkaUnavailable: what Kafka holds cannot be known now.
@@ -139,7 +136,7 @@ class Audit:
         yield doubts, others
 
     async def _missing(self, doubts: Sequence[Doubt], others: Sequence[Suspect]) -> list[Suspect]:
-        """Those without a record on Kafka that have still not moved on when that is known."""
+        """Those without a record on Kafka that have not moved on in the meantime."""
         found = [*others, *(await self._backlog.without_record(doubts) if doubts else ())]
         still = await stored.still_missing(self._database, found) if found else frozenset()
         return [suspect for suspect in found if suspect.id in still]
@@ -162,10 +159,7 @@ class Audit:
         return frozenset(woken)
 
     async def keep(self, *, every: timedelta, repair: bool) -> None:
-        """Audit the last seven days where nobody did for `every`.
-
-        Show the last audit, whoever did it.
-        """
+        """Audit the last seven days where nobody did for `every`; export the last result."""
         last = await stored.last_run(self._database)
         if (last is None or last.age >= every) and time.monotonic() >= self._not_before:
             self._not_before = time.monotonic() + AFTER_FAILURE_S

@@ -1,4 +1,4 @@
-"""What Kafka still holds for queued notifications: which of them have a record that nobody has acknowledged."""
+"""Which queued notifications still have an unacknowledged record on Kafka."""
 
 import asyncio
 from collections import defaultdict
@@ -28,7 +28,7 @@ class Doubt:
 
 
 class Backlog:
-    """Answers by the age of the oldest record first, and reads the records themselves where that is not enough."""
+    """Answers by the age of the oldest record; reads records only where that is not enough."""
 
     def __init__(self, positions: Positions) -> None:
         self._positions = positions
@@ -51,13 +51,13 @@ class Backlog:
 
         A record is published after its notification was queued, so one that was queued after the
         oldest record was published may be behind it. One that was queued well before it can only be
-        there if it was published late; `without_record` will tell.
+        there if it was published late; `without_record` finds out.
         """
         spans = await self._positions.unacknowledged()
         left = []
         for at, suspect in enumerate(suspects):
             if at % AT_ONCE == 0:
-                await asyncio.sleep(0)  # hashing keys is slow, and a worker has other things to do
+                await asyncio.sleep(0)  # hashing keys is slow; let the worker's other tasks run
             place = suspect.topic, partition_of(suspect.key, self._partitions[suspect.topic])
             oldest = self._oldest.get(place)
             if _empty(spans[place]) or oldest is None or suspect.queued_at < oldest - MARGIN:
@@ -116,7 +116,7 @@ def _wake_ups(values: Collection[bytes | None]) -> list[tuple[UUID, int]]:
         try:
             message = decode_wake_up(value)
         except UndecodableError:
-            continue  # a dead letter to be, and nobody's wake-up
+            continue  # becomes a dead letter, and wakes nothing
         found.append((message.id, message.seq))
     return found
 
@@ -135,7 +135,7 @@ def partitions(places: Collection[Place]) -> Mapping[str, int]:
 
 
 def horizons(oldest: Mapping[Place, datetime | None]) -> Mapping[str, datetime]:
-    """Per lane the moment from which on a queued notification cannot be suspect, whatever its partition.
+    """Per lane the time from which on a queued notification cannot be suspect in any partition.
 
     A lane with a partition where nothing waits has none.
     """

@@ -1,4 +1,4 @@
-"""What a provider says of an address that is no good any more: it is not sent to again, and the sender is told."""
+"""Dead addresses that providers report: nothing is sent to them again, and an event says so."""
 
 import logging
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ from notistream.recording import dead_addresses
 log = logging.getLogger(__name__)
 DATABASE_RETRY_S = 0.5
 SHARE = 4
-"""Of a lane's places one in so many may wait for its claim, and one for its finish, before a statement goes."""
+"""A statement goes once a lane's places divided by this wait for a claim, or for a finish."""
 
 
 class DeliveryLedger:
@@ -109,7 +109,7 @@ class DeliveryLedger:
         metrics.PARKED.labels(parking.gate).inc()
 
     async def wake_up(self, turn: Turn) -> float | None:
-        """Queue a waiting notification that is due; or in how many seconds it will be."""
+        """Queue a waiting notification that is due; else in how many seconds it will be."""
         return await self._wake_ups.submit(turn)
 
     async def _claim(self, turns: Sequence[Turn]) -> Sequence[Claimed | None]:

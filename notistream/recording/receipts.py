@@ -1,7 +1,4 @@
-"""Receipts: vendors' callbacks are verified and read by their providers.
-
-What they say is kept, told and acted upon.
-"""
+"""Receipts: providers verify and read vendors' callbacks; what these say is stored and applied."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence

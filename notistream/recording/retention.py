@@ -1,7 +1,4 @@
-"""Retention: deletes what is older than the settings say, in steps that hold nobody up.
-
-Any worker may do it.
-"""
+"""Retention: deletes what is older than the settings say, in short steps, by any worker."""
 
 import asyncio
 import logging
@@ -24,19 +21,19 @@ BUSY_S = 0.2
 
 
 class Retention:
-    """Each step is a short transaction under one lock, so that one process deletes at a time, whoever it is."""
+    """Each step is a short transaction under one lock, so that one process deletes at a time."""
 
     def __init__(self, database: Database, spans: Mapping[str, timedelta]) -> None:
         self._database = database
         self._spans = spans
 
     async def keep(self) -> None:
-        """One pass in a worker: rests as long as each step took, and leaves it to another one that is at it already."""
+        """One pass in a worker: rests as long as each step took; yields to another worker."""
         await self.run(pace=True)
         await self.fold_totals()
 
     async def fold_totals(self) -> None:
-        """Keep hours for two months, and months for ever: nothing is lost but the hour."""
+        """Keep totals by hour for two months, and by month for ever."""
         folded = FOLD_LIMIT
         while folded == FOLD_LIMIT:
             async with self._database.transaction() as db:
@@ -51,7 +48,7 @@ class Retention:
         pace: bool = False,
         on_step: Callable[[str, int], None] = lambda *_: None,
     ) -> Mapping[str, int]:
-        """Delete, or only count, what is too old; how many of each table that is not kept for ever."""
+        """Delete, or only count, what is too old; how many of each table that has a retention."""
         deleted: dict[str, int] = {}
         for table, span in self._spans.items():
             deleted[table] = 0

@@ -1,4 +1,4 @@
-"""The decision trace of a notification: every decision of all sources in one order of time, and every provider call."""
+"""The trace of a notification: every decision in order of time, and every provider call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +11,7 @@ from notistream.db import trace as stored_trace
 from notistream.db.pool import Queryable
 from notistream.db.records import StoredAttempt, StoredNotification, StoredStep
 from notistream.db.trace import QueuePlace
-from notistream.delivery.gates import GATE_NAMES
-from notistream.delivery.unsaid import passed
+from notistream.delivery.stages import PLACES, STAGES, Stage
 from notistream.domain.outcome import AttemptOutcome
 
 
@@ -94,22 +93,23 @@ def _accepted(notification: StoredNotification, steps: Sequence[StoredStep]) -> 
 
 
 def _gates(attempt: StoredAttempt) -> Iterator[StoredStep]:
-    """The gates of an attempt, up to the one that stopped it, or to the call.
+    """The stages of an attempt, up to the one that stopped it, or to the call.
 
-    Those that said nothing have passed.
+    A stage that stored no step let the message pass.
     """
     following = 0
-    for said in attempt.steps:
-        place = GATE_NAMES.index(said["gate"]) if said["gate"] in GATE_NAMES else following
-        yield from (_unsaid(attempt, gate) for gate in GATE_NAMES[following:place])
-        following = max(following, place + (said["gate"] in GATE_NAMES))
-        yield _said(attempt, said)
+    for step in attempt.steps:
+        place = PLACES.get(step["gate"])
+        if place is not None:
+            yield from (_silent(attempt, stage) for stage in STAGES[following:place])
+            following = max(following, place + 1)
+        yield _stored(attempt, step)
     if attempt.provider is not None:
-        yield from (_unsaid(attempt, gate) for gate in GATE_NAMES[following:])
+        yield from (_silent(attempt, stage) for stage in STAGES[following:])
 
 
-def _said(attempt: StoredAttempt, step: Mapping[str, Any]) -> StoredStep:
-    """Gates of an attempt were asked when it began; moments inside JSON are text."""
+def _stored(attempt: StoredAttempt, step: Mapping[str, Any]) -> StoredStep:
+    """Stages are asked when the attempt begins; moments inside JSON are text."""
     return StoredStep(
         at=_moment(step.get("at")) or attempt.started_at,
         gate=step["gate"],
@@ -120,12 +120,13 @@ def _said(attempt: StoredAttempt, step: Mapping[str, Any]) -> StoredStep:
     )
 
 
-def _unsaid(attempt: StoredAttempt, gate: str) -> StoredStep:
-    step = passed(gate)
-    called = gate == "provider"
+def _silent(attempt: StoredAttempt, stage: Stage) -> StoredStep:
+    """Where a provider was called, the stage `provider` names it."""
+    step = stage.silent
+    called = stage.name == "provider" and attempt.provider is not None
     return StoredStep(
         at=attempt.started_at,
-        gate=gate,
+        gate=step.gate,
         verdict=step.verdict,
         next_eligible_at=None,
         reason=f"{attempt.provider} was free to be called" if called else step.reason,

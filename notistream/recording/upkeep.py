@@ -1,4 +1,4 @@
-"""Upkeep that every worker does, without a leader: due rows, ended leases, leftovers, forgotten keys."""
+"""Upkeep that every worker does, without a leader: due rows, ended leases, leftovers, old keys."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 from notistream.db import caps, deliveries, idempotency, outbox, sandbox
 from notistream.db.deliveries import Finishing, Orphan
 from notistream.db.pool import Database
-from notistream.delivery.pipeline import conclude
+from notistream.delivery.conclusion import conclude
 from notistream.domain import retry
 from notistream.domain.notification import Status
 from notistream.domain.outcome import Ambiguous, AttemptOutcome
@@ -43,7 +43,7 @@ class Upkeep:
         self._jitter = jitter
 
     async def queue_due(self) -> int:
-        """Queue what is due (the scheduler), as far as the lanes have room for it; how many."""
+        """Queue what is due (the scheduler) and what its lanes have room for; how many."""
         rooms = {lane: min(room, DUE_LIMIT) for lane, room in self._rooms().items() if room > 0}
         if not rooms:
             return 0
@@ -97,7 +97,7 @@ class Upkeep:
         return len(entries)
 
     async def forget_keys(self) -> int:
-        """Delete idempotency keys, cap uses and sandbox messages whose time has passed; how many."""
+        """Delete idempotency keys, cap uses and sandbox messages that are too old; how many."""
         return max(
             await idempotency.forget_expired(self._database),
             await caps.forget(self._database),

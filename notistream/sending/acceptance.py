@@ -1,4 +1,4 @@
-"""Accepting, as values: who asks, what became of each item, and how a repeated request is recognised."""
+"""Acceptance as values: who asks, what became of each item, what a repeated request is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from notistream.db.notifications import Created
 from notistream.db.records import StoredBatch, StoredNotification
-from notistream.domain.notification import NewNotification
+from notistream.domain.notification import NewNotification, Notification, shared
 from notistream.errors import Conflict, FieldError, InvalidRequest, NotiStreamError, Unavailable
 
 
@@ -88,37 +88,15 @@ def stored_row(new: NewNotification, created: Created) -> StoredNotification:
     """The row as it was just inserted."""
     scheduled, at = new.id in created.scheduled, created.at
     return StoredNotification(
-        id=new.id,
-        tenant_id=new.tenant_id,
-        batch_id=new.batch_id,
-        channel=new.channel,
-        priority=new.priority.value,
+        **shared(new, Notification),
         status="scheduled" if scheduled else "pending",
         seq=1,
         chain=1,
         attempts=0,
-        recipient=new.recipient,
-        recipient_id=new.recipient_id,
-        subject=new.subject,
-        content=new.content,
-        template_id=new.template_id,
-        template_name=new.template_name,
-        template_version=new.template_version,
-        template_variables=new.template_variables,
-        category=new.category,
-        type=new.type,
-        metadata=new.metadata,
-        on_unknown=new.on_unknown.value,
-        idempotency_key=new.idempotency_key,
-        correlation_id=new.correlation_id,
-        locale=new.locale,
-        test=new.test,
         reason=None,
         error_message=None,
         provider=None,
         provider_message_id=None,
-        scheduled_at=new.scheduled_at,
-        expires_at=new.expires_at,
         due_at=new.scheduled_at if scheduled else None,
         sent_at=None,
         failed_at=None,

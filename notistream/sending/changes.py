@@ -1,7 +1,7 @@
-"""What a sender does to notifications that were accepted: recall, cancel a batch, reschedule, resolve, send again.
+"""Changes of accepted notifications: recall, cancel, reschedule, resolve, resend.
 
-Each is noted in the trace and in the audit log, in the transaction that does it. An operator may do some of it too, and
-is noted by name.
+The transaction of each also writes the trace and the audit log. Operators may make some of them;
+the audit log has their names.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ RESENDS = UUID("0d2c8a4e-7a86-5d0e-8a5f-3b1c5f7e9d21")
 
 
 class Resolution(StrEnum):
-    """What somebody found out about a held `unknown`, or wants done about it."""
+    """What became of a held `unknown`, or that it is to be sent again."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -56,10 +56,7 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a waiting notification is wanted: None is now.
-
-    `keeps_expiry` leaves its expiry as it is.
-    """
+    """When a waiting notification is due, None: now; `keeps_expiry` leaves its expiry alone."""
 
     at: datetime | None
     expires_at: datetime | None = None
@@ -78,7 +75,7 @@ class NotificationChanges:
     async def recall(self, tenant_id: UUID, selection: Selection) -> Recalled:
         """Cancel all that match and still wait, newest first, in bounded steps.
 
-        What is accepted meanwhile stays.
+        What is accepted in the meantime is not cancelled.
         """
         return await self._cancel_all(tenant_id, selection, "recall", "recalled by the sender")
 
@@ -213,7 +210,7 @@ class NotificationChanges:
         return stored
 
     async def resend(
-        self, sender: Caller, notification_id: UUID, *, actor: str | None = None
+        self, caller: Caller, notification_id: UUID, *, actor: str | None = None
     ) -> StoredNotification:
         """Send what has ended once more, as a new chain of attempts; once per Idempotency-Key.
 
@@ -221,7 +218,7 @@ class NotificationChanges:
             NotFound: no such notification.
             NotResendable: it has not ended.
         """
-        tenant_id, key = sender.tenant_id, sender.request_key
+        tenant_id, key = caller.tenant_id, caller.request_key
         replay_id = uuid5(RESENDS, f"{tenant_id} {notification_id} {key}") if key else uuid7()
         async with transaction_as(self._database, tenant_id, actor) as db:
             found = await _locked(db, tenant_id, notification_id)

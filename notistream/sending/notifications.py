@@ -1,7 +1,4 @@
-"""Accept notifications: check, render as a check, commit in groups, hand to the relay.
-
-And read them back.
-"""
+"""Accept notifications: check, render as a check, commit in groups, hand to the relay."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,12 +8,12 @@ from uuid_utils.compat import uuid7
 
 from notistream.db import batches, notifications
 from notistream.db.group_commit import GroupCommit
-from notistream.db.notifications import Created, Filter, Page
+from notistream.db.notifications import Created
 from notistream.db.pool import Database, Queryable
-from notistream.db.records import StoredBatch, StoredNotification
+from notistream.db.records import StoredNotification
 from notistream.delivery.unsubscribe import with_link
 from notistream.domain.draft import Draft, check
-from notistream.domain.notification import CHANNEL_NAMES, NewNotification
+from notistream.domain.notification import CHANNEL_NAMES, NewNotification, Wanted, shared
 from notistream.errors import (
     Conflict,
     InvalidRequest,
@@ -62,7 +59,7 @@ class Notifications:
             GroupCommit(self._commit, max_size=500, in_flight=2)
         )
 
-    async def create(self, draft: Draft, sender: Caller) -> StoredNotification:
+    async def create(self, draft: Draft, caller: Caller) -> StoredNotification:
         """Store and queue one notification.
 
         Raises:
@@ -70,7 +67,7 @@ class Notifications:
             DuplicateKey: its body idempotency key is taken; carries the notification that has it.
             DatabaseUnavailable: nothing was answered as accepted.
         """
-        new = await self.checked(draft, sender)
+        new = await self.checked(draft, caller)
         with tracing.within("store notification", attributes=tracing.STATEMENT):
             result = await self._group.submit(new)
         if isinstance(result, DuplicateKey) and same_request(result.existing, new):
@@ -80,7 +77,7 @@ class Notifications:
         return result
 
     async def create_batch(
-        self, drafts: Sequence[Draft | InvalidRequest], sender: Caller, *, atomic: bool
+        self, drafts: Sequence[Draft | InvalidRequest], caller: Caller, *, atomic: bool
     ) -> BatchResult:
         """Store the good items of a batch; with `atomic`, all or none.
 
@@ -91,24 +88,24 @@ class Notifications:
         batch_id = uuid7()
         items: list[NewNotification | NotiStreamError] = []
         for index, draft in enumerate(drafts):
-            items.append(await self._item(draft, sender, index=index, batch_id=batch_id))
+            items.append(await self._item(draft, caller, index=index, batch_id=batch_id))
         if atomic:
             refuse_any(items)
-        async with self._database.of(sender.tenant_id).transaction() as db:
+        async with self._database.of(caller.tenant_id).transaction() as db:
             created, results = await self._store(
                 db, [i for i in items if isinstance(i, NewNotification)]
             )
             answered = merged(items, results)
             before = next((r.existing.batch_id for r in answered if isinstance(r, Repeated)), None)
             if before is not None:
-                return await self._answered_before(db, before, sender, answered)
+                return await self._answered_before(db, before, caller, answered)
             if atomic and (
                 refused := next((a for a in answered if isinstance(a, NotiStreamError)), None)
             ):
                 raise refused
             total = len(created.ids)
             batch = await batches.create(
-                db, batch_id, sender.tenant_id, total=total, rejected=len(answered) - total
+                db, batch_id, caller.tenant_id, total=total, rejected=len(answered) - total
             )
         self._publish(created.entries)
         return BatchResult(batch, answered)
@@ -117,11 +114,11 @@ class Notifications:
         self,
         db: Queryable,
         batch_id: UUID,
-        sender: Caller,
+        caller: Caller,
         answered: Sequence[StoredNotification | NotiStreamError],
     ) -> BatchResult:
         """The batch that this request made when it came first, and its answer was lost."""
-        batch = await batches.get(db, sender.tenant_id, batch_id)
+        batch = await batches.get(db, caller.tenant_id, batch_id)
         assert batch is not None, "a batch is stored with its notifications"
         return BatchResult(
             batch,
@@ -132,17 +129,17 @@ class Notifications:
         )
 
     async def _item(
-        self, draft: Draft | InvalidRequest, sender: Caller, *, index: int, batch_id: UUID
+        self, draft: Draft | InvalidRequest, caller: Caller, *, index: int, batch_id: UUID
     ) -> NewNotification | NotiStreamError:
         if isinstance(draft, InvalidRequest):
             return draft
         try:
-            return await self.checked(draft, sender, index=index, batch_id=batch_id)
+            return await self.checked(draft, caller, index=index, batch_id=batch_id)
         except InvalidRequest as exc:
             return exc
 
     async def checked(
-        self, draft: Draft, sender: Caller, *, index: int = 0, batch_id: UUID | None = None
+        self, draft: Draft, caller: Caller, *, index: int = 0, batch_id: UUID | None = None
     ) -> NewNotification:
         """What a draft would be stored as, after every check; raises InvalidRequest."""
         now = datetime.now(UTC)
@@ -151,36 +148,26 @@ class Notifications:
             raise InvalidRequest(errors)
         channel = CHANNEL_NAMES[draft.channel]
         template = await self._templates.chosen(
-            sender.tenant_id, with_link(draft, channel), limit=self._limits[channel]
+            caller.tenant_id, with_link(draft, channel), limit=self._limits[channel]
         )
         key = draft.idempotency_key
-        if key is None and sender.request_key is not None:
-            key = f"\x1f{sender.request_key}\x1f{index}"
+        if key is None and caller.request_key is not None:
+            key = f"\x1f{caller.request_key}\x1f{index}"
+        asked = shared(draft, Wanted)
+        asked["channel"] = channel
+        asked["category"] = draft.category or draft.type
+        asked["idempotency_key"] = key
         return NewNotification(
+            **asked,
             id=uuid7(),
-            tenant_id=sender.tenant_id,
+            tenant_id=caller.tenant_id,
             batch_id=batch_id,
-            channel=channel,
-            priority=draft.priority,
-            recipient=draft.recipient,
-            recipient_id=draft.recipient_id,
-            content=draft.content,
-            subject=draft.subject,
             template_id=template.id if template else None,
             template_name=template.name if template else None,
             template_version=template.version if template else None,
-            template_variables=draft.variables,
-            scheduled_at=draft.scheduled_at,
-            expires_at=draft.expires_at,
-            idempotency_key=key,
-            category=draft.category or draft.type,
-            type=draft.type,
-            metadata=draft.metadata,
-            on_unknown=draft.on_unknown,
-            correlation_id=sender.correlation_id,
-            traceparent=sender.traceparent,
-            test=sender.test,
-            locale=draft.locale,
+            correlation_id=caller.correlation_id,
+            traceparent=caller.traceparent,
+            test=caller.test,
         )
 
     async def _commit(
@@ -231,12 +218,6 @@ class Notifications:
             raise NotFound(f"there is no notification {notification_id}")
         return found
 
-    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> Page:
-        """At most `limit`, newest first."""
-        return await notifications.list_page(
-            self._database.of(tenant_id), tenant_id, shown, limit=limit
-        )
-
     async def cancel(self, tenant_id: UUID, notification_id: UUID) -> StoredNotification:
         """Cancel what still waits.
 
@@ -259,10 +240,3 @@ class Notifications:
         return await timeline_of(
             self._database.of(tenant_id), await self.get(tenant_id, notification_id)
         )
-
-    async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
-        """Raises NotFound."""
-        found = await batches.get(self._database.of(tenant_id), tenant_id, batch_id)
-        if found is None:
-            raise NotFound(f"there is no batch {batch_id}")
-        return found

@@ -1,7 +1,7 @@
-"""Previews: what would become of a draft and why, with every gate asked, and nothing sent, stored or counted."""
+"""Previews: what would become of a draft and why. All stages are asked; nothing is sent."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -11,15 +11,20 @@ from notistream.db import preview
 from notistream.db.pool import Database, Queryable
 from notistream.db.preview import BlockedProvider, Facts
 from notistream.db.records import StoredNotification
-from notistream.delivery.gates import GATE_NAMES, GATES, PASSED, Passed, Stopped
+from notistream.delivery.checks import SANDBOX, rendered
+from notistream.delivery.gates import PASSED, Passed, Stopped
 from notistream.delivery.limits import within_cap
-from notistream.delivery.pipeline import SANDBOX
 from notistream.delivery.ports import CapUse
 from notistream.delivery.rendering import Renderer, Text, Unrenderable
-from notistream.delivery.unsaid import passed
+from notistream.delivery.stages import STAGES
 from notistream.delivery.unsubscribe import NO_LINKS, UnsubscribeLinks
 from notistream.domain.draft import Draft
-from notistream.domain.notification import Claimed, NewNotification, OnUnknown, Priority, Status
+from notistream.domain.notification import (
+    Claimed,
+    NewNotification,
+    Notification,
+    Status,
+)
 from notistream.domain.outcome import Step
 from notistream.domain.preference import FrequencyCap
 from notistream.domain.rate_limit import Rate
@@ -49,7 +54,7 @@ STOPS: Mapping[Status, Would] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What would happen, why, when it would be looked at again, and what every gate says, in order."""
+    """What would happen and why, when it is next eligible, and what each stage says, in order."""
 
     would: Would
     reason: str
@@ -64,7 +69,7 @@ class Preview:
 
 
 class Previews:
-    """Asks the gates of delivery.
+    """Asks the stages of delivery.
 
     `check` is what a create does first, `providers` are those of each channel.
     """
@@ -86,62 +91,64 @@ class Previews:
         self._unsubscribe = unsubscribe
         self._recipient_rate = recipient_rate
 
-    async def preview(self, draft: Draft, sender: Caller) -> Preview:
+    async def preview(self, draft: Draft, caller: Caller) -> Preview:
         """As of now, or of the moment for which it is scheduled.
 
         Raises:
             InvalidRequest: a create would be refused.
         """
-        return await self._judged(await self._check(draft, sender))
+        return await self._judged(await self._check(draft, caller))
 
     async def resend(self, stored: StoredNotification) -> Preview:
-        """What sending it once more would come to, now and with the template version that it was accepted with."""
+        """What a resend would come to now, with the template version of the acceptance."""
         return await self._judged(_again(stored))
 
     async def text(self, stored: StoredNotification) -> Text | Unrenderable:
-        """What it says, rendered as delivery renders it, in the recipient's language of today."""
+        """Its text as delivery would render it now, in the recipient's present language."""
         new = _again(stored)
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         return await self._renderer.text(self._unsubscribe.known_to(_claimed(new, facts)))
 
-    async def _judged(self, new: NewNotification) -> Preview:
+    async def _judged(self, new: Notification) -> Preview:
         facts = await preview.facts(self._database.of(new.tenant_id), new)
         claimed = _claimed(new, facts)
         text = await self._renderer.text(self._unsubscribe.known_to(claimed))
-        provider, route = (
-            _sandboxed()
-            if new.test
-            else _route(
-                self._providers[claimed.channel],
-                await preview.blocked_providers(self._database, claimed.channel, at=facts.at),
-            )
+        provider, route = await self._route(claimed)
+        verdicts = _verdicts(
+            claimed,
+            {
+                "render": rendered(text),
+                "frequency_cap": await within_cap(claimed, _Peek(self._database.of(new.tenant_id))),
+                "provider": route,
+                "recipient_limit": self._recipient_limit(),
+            },
         )
-        verdicts = [
-            *_pure(claimed),
-            _rendered(text),
-            await within_cap(claimed, _Peek(self._database.of(new.tenant_id))),
-            route,
-            self._recipient_limit(),
-        ]
         stopped = next((verdict for verdict in verdicts if isinstance(verdict, Stopped)), None)
         would, reason, next_eligible_at = _outcome(new, facts, stopped)
+        made = text if isinstance(text, Text) else None
         return Preview(
             would=would,
             reason=reason,
             next_eligible_at=next_eligible_at,
-            subject=text.subject if isinstance(text, Text) else None,
-            content=text.content if isinstance(text, Text) else None,
+            subject=made.subject if made else None,
+            content=made.content if made else None,
             provider=provider,
-            html=text.html if isinstance(text, Text) else None,
-            segments=(
-                segments(text.content)
-                if isinstance(text, Text) and claimed.channel == "sms"
-                else None
-            ),
+            html=made.html if made else None,
+            segments=segments(made.content) if made and claimed.channel == "sms" else None,
             steps=[
-                verdict.step or passed(gate)
-                for gate, verdict in zip(GATE_NAMES, verdicts, strict=True)
+                verdict.step or stage.silent
+                for stage, verdict in zip(STAGES, verdicts, strict=True)
             ],
+        )
+
+    async def _route(self, claimed: Claimed) -> tuple[str | None, Passed | Stopped]:
+        """The provider that would be called, and the verdict of its stage."""
+        if claimed.test:
+            reason = "a test key: the sandbox would keep it"
+            return SANDBOX, Passed(Step(gate="provider", verdict="sandbox", reason=reason))
+        return _route(
+            self._providers[claimed.channel],
+            await preview.blocked_providers(self._database, claimed.channel, at=claimed.claimed_at),
         )
 
     def _recipient_limit(self) -> Passed:
@@ -175,26 +182,18 @@ class _Peek:
         )
 
 
-def _claimed(new: NewNotification, facts: Facts) -> Claimed:
+CARRIED = [f.name for f in fields(Claimed) if f.name in {f.name for f in fields(Notification)}]
+
+
+def _claimed(new: Notification, facts: Facts) -> Claimed:
     """As if a worker had claimed it at that moment."""
     return Claimed(
-        id=new.id,
-        tenant_id=new.tenant_id,
-        channel=new.channel,
-        priority=new.priority,
-        recipient=facts.contact,
-        recipient_id=new.recipient_id,
-        content=new.content,
-        subject=new.subject,
-        template_id=new.template_id,
-        template_name=new.template_name,
-        template_version=new.template_version,
-        template_variables=new.template_variables,
-        expires_at=new.expires_at,
-        category=new.category,
-        on_unknown=new.on_unknown,
-        correlation_id=new.correlation_id,
-        traceparent=new.traceparent,
+        **{
+            **{name: getattr(new, name) for name in CARRIED},
+            "recipient": facts.contact,
+            "locale": facts.locale,
+        },
+        traceparent=None,
         chain=1,
         attempts=1,
         lease_token=uuid7(),
@@ -203,59 +202,29 @@ def _claimed(new: NewNotification, facts: Facts) -> Claimed:
         preferences=facts.preferences,
         preferences_fault=facts.preferences_fault,
         suppressed=facts.suppressed,
-        locale=facts.locale,
-        test=new.test,
     )
 
 
-def _again(stored: StoredNotification) -> NewNotification:
-    """As sending again takes it: due now, and what has expired expires no more."""
+def _again(stored: StoredNotification) -> StoredNotification:
+    """As sending again takes it: due now, and without an expiry that has passed."""
     expired = stored.expires_at is not None and stored.expires_at <= datetime.now(UTC)
-    return NewNotification(
-        id=stored.id,
-        tenant_id=stored.tenant_id,
-        batch_id=stored.batch_id,
-        channel=stored.channel,
-        priority=Priority(stored.priority),
-        recipient=stored.recipient,
-        recipient_id=stored.recipient_id,
-        content=stored.content,
-        subject=stored.subject,
-        template_id=stored.template_id,
-        template_name=stored.template_name,
-        template_version=stored.template_version,
-        template_variables=stored.template_variables,
-        expires_at=None if expired else stored.expires_at,
-        category=stored.category,
-        type=stored.type,
-        metadata=stored.metadata,
-        on_unknown=OnUnknown(stored.on_unknown),
-        correlation_id=stored.correlation_id,
-        locale=stored.locale,
-        test=stored.test,
-    )
+    return replace(stored, scheduled_at=None, expires_at=None if expired else stored.expires_at)
 
 
-def _pure(claimed: Claimed) -> list[Passed | Stopped]:
-    """The gates that need nothing else; raises InvalidRequest in the last days of the calendar."""
+def _verdicts(
+    claimed: Claimed, asked: Mapping[str, Passed | Stopped]
+) -> Sequence[Passed | Stopped]:
+    """What every stage says, in order; `asked` are those that need more than the claim.
+
+    Raises:
+        InvalidRequest: it is scheduled for the last days of the calendar.
+    """
     try:
-        return [gate(claimed) for gate in GATES]
+        return [stage.gate(claimed) if stage.gate else asked[stage.name] for stage in STAGES]
     except OverflowError:
         raise InvalidRequest(
             [FieldError("/scheduled_at", "is too far ahead to be previewed")]
         ) from None
-
-
-def _rendered(text: Text | Unrenderable) -> Passed | Stopped:
-    if isinstance(text, Unrenderable):
-        return Stopped(Step(gate="render", verdict="failed", reason=text.reason), Status.FAILED)
-    return Passed(text.step)
-
-
-def _sandboxed() -> tuple[str | None, Passed | Stopped]:
-    return SANDBOX, Passed(
-        Step(gate="provider", verdict="sandbox", reason="a test key: the sandbox would keep it")
-    )
 
 
 def _route(
@@ -297,7 +266,7 @@ def _end(obstacles: Sequence[BlockedProvider]) -> datetime | None:
 
 
 def _outcome(
-    new: NewNotification, facts: Facts, stopped: Stopped | None
+    new: Notification, facts: Facts, stopped: Stopped | None
 ) -> tuple[Would, str, datetime | None]:
     if new.scheduled_at is not None and new.scheduled_at == facts.at:
         then = stopped.step.reason if stopped else "it would be sent"

@@ -1,4 +1,4 @@
-"""Which template version a request means, whether it can be rendered, and the text of the version that was accepted."""
+"""Which template version a request means, whether it renders, and the text of a version."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ class Chosen:
 
 
 class TemplateChoice:
-    """Chooses a tenant's own template before a starter of the same name, and remembers versions, which never change."""
+    """Prefers a tenant's own template to a starter of the same name; caches versions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,10 +46,11 @@ class TemplateChoice:
         self._named_before.clear()
 
     async def chosen(self, tenant_id: UUID, draft: Draft, *, limit: int) -> Chosen | None:
-        """The template that a draft names, after rendering it as a check, in the draft's language where that is known.
+        """The template that a draft names, after rendering it as a check in the draft's language.
 
         Raises:
-            InvalidRequest: there is none, it cannot be rendered and no `content` stands in, or the text is too long.
+            InvalidRequest: there is none; or the draft has no `content` to fall back on, and the
+                template cannot be rendered or the text is too long.
         """
         if draft.template is None:
             return None
@@ -62,13 +63,13 @@ class TemplateChoice:
             started = time.monotonic()
             errors = _render_errors(text, draft, limit)
             if time.monotonic() - started > LONG_S:
-                await asyncio.sleep(0)  # a batch of a thousand such would keep all others waiting
+                await asyncio.sleep(0)  # a batch of a thousand such would make all others wait
             if errors:
                 raise InvalidRequest(errors)
         return found
 
     async def _recent(self, tenant_id: UUID, channel: str, template: str) -> Chosen | None:
-        """What `_named` said within the last second: a batch of a thousand asks once."""
+        """The answer of `_named`, up to a second old: a batch of a thousand asks once."""
         key, now = (tenant_id, channel, template), time.monotonic()
         known = self._named_before.get(key)
         if known and known[1] > now:
@@ -113,7 +114,7 @@ class TemplateChoice:
 
 
 def _render_errors(text: TemplateText, draft: Draft, limit: int) -> list[FieldError]:
-    variables = draft.variables
+    variables = draft.template_variables
     try:
         made = rendered(text, variables, subject=draft.subject)
     except (RenderError, InvalidTemplateError) as exc:

@@ -4,10 +4,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from notistream.delivery.checks import Checks
 from notistream.delivery.dead_letter_limit import DeadLetterLimit
-from notistream.delivery.gates import GATES
 from notistream.delivery.limits import RecipientLimit
-from notistream.delivery.pipeline import Pipeline
+from notistream.delivery.pipeline import Pipeline, Timing
 from notistream.delivery.ports import CapUse, Origin
 from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import Claimed, OnUnknown, Priority
@@ -127,15 +127,15 @@ class World:
         self.now = 0.0
         self.pipeline = Pipeline(
             ledger=self,
-            renderer=Renderer(self, {"sms": 160}.__getitem__),
-            sender=self,
-            gates=GATES,
-            caps=self,
-            recipient_limit=RecipientLimit(self.counts, rate or Rate(0, 1)),
+            dispatcher=self,
+            checks=Checks(
+                renderer=Renderer(self, {"sms": 160}.__getitem__),
+                caps=self,
+                recipient_limit=RecipientLimit(self.counts, rate or Rate(0, 1)),
+            ),
             dead_letter_limits={"sms": DeadLetterLimit(Rate(dead_letter_limits, 60))},
             count=lambda *counted: self.counted.append(counted),
-            jitter=lambda: 0.5,
-            clock=lambda: self.now,
+            timing=Timing(clock=lambda: self.now, jitter=lambda: 0.5),
         )
 
     async def deliver(self, claimed, permit=None, origin=ORIGIN):

@@ -90,7 +90,7 @@ class LaneBench:
             name="sms.high",
             limit=limit,
             ledger=self.ledger,
-            door=self.door,
+            admitter=self.door,
             deliver=self.deliver,
             clock=now,
         )

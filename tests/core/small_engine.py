@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from notistream.delivery.checks import Checks
 from notistream.delivery.dead_letter_limit import DeadLetterLimit
-from notistream.delivery.gates import GATES
 from notistream.delivery.lanes import Lane, QueuedTurn
 from notistream.delivery.limits import RecipientLimit
-from notistream.delivery.pipeline import Pipeline
+from notistream.delivery.pipeline import Pipeline, Timing
 from notistream.delivery.ports import CapUse, Turn
 from notistream.delivery.rendering import Renderer
 from notistream.domain.notification import TERMINAL, Claimed, Priority, Status
@@ -59,22 +59,22 @@ class SmallEngine:
         self.bench = ChannelBench(providers, rate)
         pipeline = Pipeline(
             ledger=self,
-            renderer=Renderer(None, {"sms": 160}.__getitem__),
-            sender=self,
-            gates=GATES,
-            caps=self,
-            recipient_limit=RecipientLimit(RecipientCounts(), Rate(0, 1)),
+            dispatcher=self,
+            checks=Checks(
+                renderer=Renderer(None, {"sms": 160}.__getitem__),
+                caps=self,
+                recipient_limit=RecipientLimit(RecipientCounts(), Rate(0, 1)),
+            ),
             dead_letter_limits={"sms": DeadLetterLimit(Rate(0, 1))},
             count=lambda *_: None,
-            jitter=lambda: 0.5,
-            clock=now,
+            timing=Timing(clock=now, jitter=lambda: 0.5),
         )
         self.lanes = {
             priority: Lane(
                 name=f"sms.{priority}",
                 limit=limit,
                 ledger=self,
-                door=self.bench.channel.lane(priority),
+                admitter=self.bench.channel.lane(priority),
                 deliver=pipeline.deliver,
                 clock=now,
             )

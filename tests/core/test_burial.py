@@ -1,4 +1,4 @@
-"""The limit on burials, by a table of moments."""
+"""The limit on dead letters, by a table of moments."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def taken(rate, moments):
         (Rate(0, 1), range(1000), list(range(1000))),  # no limit
     ],
 )
-def test_burials(rate, moments, allowed):
+def test_the_limit_by_rate(rate, moments, allowed):
     assert taken(rate, moments) == allowed
 
 

@@ -61,7 +61,7 @@ def test_accepted(fields):
         ({"idempotency_key": ""}, "/idempotency_key"),
         ({"idempotency_key": "k" * 300}, "/idempotency_key"),
         ({"idempotency_key": "a\x00"}, "/idempotency_key"),
-        ({"variables": {"a": ["\x00"]}}, "/template_variables"),
+        ({"template_variables": {"a": ["\x00"]}}, "/template_variables"),
         ({"metadata": {"\x00": 1}}, "/metadata"),
         ({"expires_at": NOW}, "/expires_at"),
         (

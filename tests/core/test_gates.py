@@ -8,8 +8,6 @@ from uuid import uuid4
 import pytest
 
 from notistream.delivery.gates import (
-    GATE_NAMES,
-    GATES,
     Passed,
     Stopped,
     has_address,
@@ -18,6 +16,7 @@ from notistream.delivery.gates import (
     outside_quiet_hours,
     wanted,
 )
+from notistream.delivery.stages import STAGES
 from notistream.domain.notification import Claimed, OnUnknown, Priority, Status
 from notistream.domain.preference import ChannelPreference, Preferences, QuietHours
 
@@ -234,7 +233,8 @@ def test_only_high_and_critical_passes_through_quiet_hours(
 
 
 def first_stop(item: Claimed) -> str | None:
-    found = next((verdict for gate in GATES if isinstance(verdict := gate(item), Stopped)), None)
+    verdicts = (stage.gate(item) for stage in STAGES if stage.gate)
+    found = next((verdict for verdict in verdicts if isinstance(verdict, Stopped)), None)
     return found.step.gate if found else None
 
 
@@ -247,7 +247,7 @@ def test_gates_are_asked_in_order_and_the_first_that_stops_decides() -> None:
         ("quiet_hours", {}),
     ]
     asleep = claimed(preferences=replace(NIGHT, categories={"news": False}))
-    assert [name for name, _ in wrong] == list(GATE_NAMES[: len(GATES)])
+    assert [name for name, _ in wrong] == [stage.name for stage in STAGES if stage.gate]
     for index, (name, _) in enumerate(wrong):
         everything = {key: value for _, fields in wrong[index:] for key, value in fields.items()}
         assert first_stop(replace(asleep, **everything)) == name

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from notistream.delivery.lanes import HELD_FOR_S, PARK_S
+from notistream.delivery.lanes import LONGEST_WAIT_S, PARK_S
 from notistream.delivery.ports import Blocked
 from tests.core.lane_bench import LaneBench, settle
 from tests.core.virtual_time import now, virtual_time
@@ -16,7 +16,7 @@ PAUSED = Blocked("pause", "paused: sms", 3600.0)
 USED_UP = Blocked("bucket", "the rate of webhook is used up", 0.1)
 
 
-async def overdue(bench, seconds=HELD_FOR_S + 1):
+async def overdue(bench, seconds=LONGEST_WAIT_S + 1):
     await asyncio.sleep(seconds)
     bench.lane.park_overdue()
     await settle()
@@ -31,7 +31,7 @@ async def test_nothing_is_claimed_while_the_door_is_blocked():
     bench = LaneBench()
     bench.door.change(OPEN)
     await bench.put_all(range(3))
-    await asyncio.sleep(HELD_FOR_S - 0.1)
+    await asyncio.sleep(LONGEST_WAIT_S - 0.1)
     bench.lane.park_overdue()
     assert (bench.ledger.claimed, bench.settled, bench.lane.waiting, bench.lane.in_flight) == (
         [],

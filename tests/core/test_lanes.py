@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from notistream.delivery.lanes import HELD_FOR_S, HELD_PER_RECIPIENT
+from notistream.delivery.lanes import LONGEST_WAIT_S, WAITING_PER_RECIPIENT
 from tests.core.lane_bench import LaneBench, settle
 from tests.core.virtual_time import now, virtual_time
 
@@ -33,7 +33,7 @@ async def test_one_recipient_is_served_in_order_and_never_twice_at_once():
 @virtual_time
 async def test_too_many_of_one_recipient_are_parked_and_their_records_settle():
     bench = LaneBench()
-    await bench.put_all(range(HELD_PER_RECIPIENT + 3), b"same")
+    await bench.put_all(range(WAITING_PER_RECIPIENT + 3), b"same")
     assert list(bench.ledger.parked) == [8, 9, 10]
     assert {parking.gate for parking in bench.ledger.parked.values()} == {"lane"}
     assert bench.ledger.parked[8].reason == "8 earlier messages to this recipient are waiting"
@@ -43,7 +43,7 @@ async def test_too_many_of_one_recipient_are_parked_and_their_records_settle():
 @virtual_time
 async def test_parked_turns_of_one_recipient_come_back_one_after_the_other():
     bench = LaneBench(limit=20)
-    await bench.put_all(range(HELD_PER_RECIPIENT + 6), b"same")
+    await bench.put_all(range(WAITING_PER_RECIPIENT + 6), b"same")
     delays = [parking.delay_s for parking in bench.ledger.parked.values()]
     assert delays == sorted(set(delays))
     assert len(delays) == 6
@@ -55,7 +55,7 @@ async def test_parked_turns_of_one_recipient_come_back_one_after_the_other():
 async def test_waiting_too_long_is_parked_and_frees_the_lane():
     bench = LaneBench(limit=1)
     await bench.put_all(range(3))
-    await asyncio.sleep(HELD_FOR_S - 0.1)
+    await asyncio.sleep(LONGEST_WAIT_S - 0.1)
     bench.lane.park_overdue()
     assert bench.lane.waiting == 2
     await asyncio.sleep(1)
@@ -94,7 +94,7 @@ async def test_who_became_ready_late_does_not_hide_behind_younger_ones():
     await bench.put_all([3, 4])
     await bench.end(1)
     assert sorted(bench.running) == [0, 3]
-    await asyncio.sleep(HELD_FOR_S - 3.5)
+    await asyncio.sleep(LONGEST_WAIT_S - 3.5)
     bench.lane.park_overdue()
     await settle()
     assert list(bench.ledger.parked) == [2]
@@ -227,7 +227,7 @@ async def test_parking_is_bounded_while_postgresql_is_away():
     bench = LaneBench(limit=4)
     bench.down()
     puts = await bench.put_all(range(200), b"same")
-    assert sum(put.done() for put in puts) <= 2 * 4 + HELD_PER_RECIPIENT
+    assert sum(put.done() for put in puts) <= 2 * 4 + WAITING_PER_RECIPIENT
     bench.lane.release()
     await bench.lane.drain(patience_s=60)
     assert bench.lane._parking == set()

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from notistream.delivery.pipeline import DATABASE_DELAY_S, DEFECT_DELAY_S
+from notistream.delivery.checks import DATABASE_DELAY_S
+from notistream.delivery.pipeline import DEFECT_DELAY_S
 from notistream.delivery.ports import Blocked, CapUse
 from notistream.domain.notification import OnUnknown, Priority, Status
 from notistream.domain.outcome import Accepted, Ambiguous, AttemptOutcome, Permanent, Temporary

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from notistream.db.records import StoredStep
-from notistream.delivery.gates import GATE_NAMES
-from notistream.delivery.unsaid import REASONS, passed
+from notistream.delivery.stages import STAGE_NAMES
 from notistream.recording.trace import timeline
 from notistream.web.notifications import examples
 
@@ -28,14 +27,9 @@ def attempt(*steps, provider=None, outcome="not_called"):
     return replace(examples.ATTEMPT, provider=provider, outcome=outcome, steps=list(steps))
 
 
-def test_every_gate_has_its_words_in_the_order_in_which_it_is_asked():
-    assert tuple(REASONS) == GATE_NAMES
-    assert passed("a gate of tomorrow").reason
-
-
 def test_a_call_names_every_gate_before_it():
     shown = gates_of(attempt(provider="webhook", outcome="delivered"))
-    assert shown == [(gate, "passed") for gate in GATE_NAMES]
+    assert shown == [(gate, "passed") for gate in STAGE_NAMES]
     steps = timeline(examples.PENDING, [], [attempt(provider="webhook", outcome="delivered")]).steps
     called = next(step for step in steps if step.gate == "provider")
     assert (called.reason, called.inputs) == (
@@ -44,9 +38,9 @@ def test_a_call_names_every_gate_before_it():
     )
 
 
-@pytest.mark.parametrize("stop", GATE_NAMES)
+@pytest.mark.parametrize("stop", STAGE_NAMES)
 def test_nothing_after_the_gate_that_stopped_it_is_named(stop):
-    before = GATE_NAMES[: GATE_NAMES.index(stop)]
+    before = STAGE_NAMES[: STAGE_NAMES.index(stop)]
     assert gates_of(attempt(said(stop, "deferred"))) == [
         *((g, "passed") for g in before),
         (stop, "deferred"),
@@ -62,7 +56,7 @@ def test_what_was_said_stays_in_its_place():
             outcome="unknown",
         )
     )
-    assert [gate for gate, _ in shown] == list(GATE_NAMES)
+    assert [gate for gate, _ in shown] == list(STAGE_NAMES)
     assert dict(shown)["quiet_hours"] == "bypassed"
     assert dict(shown)["render"] == "fallback"
 
@@ -72,8 +66,8 @@ def test_what_was_said_stays_in_its_place():
     [
         ([], []),  # a worker that died: nobody knows how far it came
         ([said("expiry"), said("tomorrow")], ["expiry", "tomorrow"]),
-        ([said("render"), said("render", "deferred")], [*GATE_NAMES[:6], "render"]),
-        ([said("render"), said("expiry", "deferred")], [*GATE_NAMES[:6], "expiry"]),
+        ([said("render"), said("render", "deferred")], [*STAGE_NAMES[:6], "render"]),
+        ([said("render"), said("expiry", "deferred")], [*STAGE_NAMES[:6], "expiry"]),
     ],
 )
 def test_strange_steps_are_shown_as_they_are(steps, named):

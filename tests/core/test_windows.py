@@ -181,7 +181,7 @@ def test_entries_are_admitted_while_there_is_credit():
 
 def test_what_is_behind_held_entries_of_its_tenant_is_held_too():
     seen = windows()
-    seen.note_held([entry(HIGH, "flood")])
+    seen.hold([entry(HIGH, "flood")])
     assert not seen.admit(entry(HIGH, "flood", records=1))
     assert seen.admit(entry(LOW, "flood", records=1))
     assert seen.admit(entry(HIGH, "other", records=1))
@@ -189,7 +189,7 @@ def test_what_is_behind_held_entries_of_its_tenant_is_held_too():
 
 def test_there_is_little_room_for_the_scheduler_behind_held_ones_and_none_beyond_the_window():
     seen = windows(rate=100)
-    seen.note_held([entry(HIGH)])
+    seen.hold([entry(HIGH)])
     seen.admit(entry(LOW, records=150))
     seen.admit(entry("email.low", records=350))
     rooms = seen.rooms()
@@ -206,8 +206,8 @@ async def test_refreshing_gives_credit_back_and_forgets_what_is_no_longer_held()
     outbox = Outbox(held=[(HIGH, "flood")])
     seen = windows(outbox, Kafka(sms_low=900), rate=100)
     assert not seen.stale
-    seen.note_held([entry(HIGH, "gone")])
-    seen.told(entry(HIGH, "gone"))
+    seen.hold([entry(HIGH, "gone")])
+    seen.confirm(entry(HIGH, "gone"))
     assert seen.stale
     await seen.refresh()
     assert seen.admit(entry(HIGH, "gone", records=1))
@@ -235,9 +235,9 @@ async def test_a_look_that_is_older_than_the_note_lets_nothing_past_a_held_entry
     class Slow:
         async def fetch(self, statement):
             answer = await outbox.fetch(statement)
-            seen.note_held([first])
-            seen.told(first)
-            seen.note_held([second])
+            seen.hold([first])
+            seen.confirm(first)
+            seen.hold([second])
             return answer
 
     seen._database = Slow()
@@ -246,7 +246,7 @@ async def test_a_look_that_is_older_than_the_note_lets_nothing_past_a_held_entry
     seen._database = outbox
     await seen.refresh()
     assert [seen.admit(e) for e in (first, second)] == [True, False]
-    seen.told(second)
+    seen.confirm(second)
     await seen.refresh()
     assert seen.admit(second)
 
@@ -266,8 +266,8 @@ async def test_a_second_look_does_not_make_the_first_one_forget(second):
     seen._database = Slow()
     first = asyncio.create_task(seen.refresh())
     await asyncio.sleep(0)
-    seen.note_held([flood])
-    seen.told(flood)
+    seen.hold([flood])
+    seen.confirm(flood)
     outbox.held = [(HIGH, "flood")]
     other = asyncio.create_task(getattr(seen, second)())
     await asyncio.sleep(0)

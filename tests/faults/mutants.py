@@ -84,7 +84,7 @@ def acknowledgement() -> None:
     from notistream.delivery import lanes
     from notistream.delivery.acknowledgement import InOrder
 
-    put(lanes, "HELD_FOR_S", 600.0)
+    put(lanes, "LONGEST_WAIT_S", 600.0)
     put(InOrder, "add", lambda _self, _partition, acknowledge, _abandon: acknowledge)
 
 

@@ -59,7 +59,7 @@ class Desk(World):
         return [dict(row) for row in await self.db.fetch("SELECT * FROM dead_letters ORDER BY id")]
 
     async def entries(self, **meant):
-        return await self.letters.list_page(Filter(**meant), limit=1000)
+        return await dead_letters.list_page(self.db, Filter(**meant), before=None, limit=1000)
 
     async def records_of(self, topic):
         """What is in the outbox for a topic, as it would be read from Kafka."""
@@ -480,8 +480,8 @@ async def test_filters(desk):
         assert (kinds.total, len(kinds.most)) == (len(found), min(len(found), 1)), meant
     everything = await desk.entries()
     pages = [
-        await desk.letters.list_page(Filter(), before=everything[0].id, limit=2),
-        await desk.letters.list_page(Filter(), before=everything[2].id, limit=2),
+        await dead_letters.list_page(desk.db, Filter(), before=everything[0].id, limit=2),
+        await dead_letters.list_page(desk.db, Filter(), before=everything[2].id, limit=2),
     ]
     assert [*everything[:1], *pages[0], *pages[1]] == everything
     assert [e.id for e in everything] == sorted((e.id for e in everything), reverse=True)

@@ -9,8 +9,8 @@ import pytest
 
 from notistream.db import deliveries, notifications, pauses
 from notistream.db.pauses import Pause
-from notistream.delivery.gates import GATE_NAMES
 from notistream.delivery.ports import Parking, Turn
+from notistream.delivery.stages import STAGE_NAMES
 from notistream.domain.notification import Priority
 from notistream.errors import NotFound
 from notistream.recording import trace
@@ -192,7 +192,7 @@ async def test_a_paused_provider_leaves_its_messages_to_the_next(running):
     shown = await product.ended(await product.create())
     assert (shown["status"], shown["provider"], ledger.calls) == ("delivered", "console", [])
     _, trace_shown = await product.call("GET", f"/api/v1/notifications/{shown['id']}/trace")
-    assert [s["gate"] for s in trace_shown["steps"]] == ["accept", *GATE_NAMES]
+    assert [s["gate"] for s in trace_shown["steps"]] == ["accept", *STAGE_NAMES]
     calls = [(a["number"], a["provider"], a["outcome"]) for a in trace_shown["attempts"]]
     assert calls == [(1, "console", "delivered")]
     assert "attempt 1       delivered   console" in await product.run("trace", shown["id"])

@@ -13,7 +13,7 @@ import pytest
 from notistream.access.authentication import new_key
 from notistream.db import tenants
 from notistream.db.slots import SlotLock
-from notistream.delivery.gates import GATE_NAMES
+from notistream.delivery.stages import STAGE_NAMES
 from notistream.runtime import Runtime
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import pointers, problem_of
@@ -98,9 +98,9 @@ async def test_nothing_in_the_way(api):
     before = await api.contents()
     shown = await api.preview(**SMS, priority="high", idempotency_key="k")
     assert (shown["would"], shown["provider"], shown["content"]) == ("send", "webhook", "hi")
-    assert tuple(s["gate"] for s in shown["steps"]) == GATE_NAMES
+    assert tuple(s["gate"] for s in shown["steps"]) == STAGE_NAMES
     assert verdicts(shown) == {
-        **dict.fromkeys(GATE_NAMES, "passed"),
+        **dict.fromkeys(STAGE_NAMES, "passed"),
         "recipient_limit": "judged at delivery",
     }
     assert step(shown, "recipient_limit")["inputs"] == {"limit": "60/60s"}

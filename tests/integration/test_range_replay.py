@@ -274,8 +274,8 @@ async def test_an_id_belongs_to_one_range(world):
 
 async def test_replays_are_listed_newest_first(world):
     made = [(await world.start()).id for _ in range(5)]
-    first = await world.replays.list_page(before=None, limit=3)
-    second = await world.replays.list_page(before=first[-1].id, limit=3)
+    first = await stored.list_page(world.db, before=None, limit=3)
+    second = await stored.list_page(world.db, before=first[-1].id, limit=3)
     assert [r.id for r in [*first, *second]] == made[::-1]
 
 

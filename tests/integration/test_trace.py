@@ -13,8 +13,8 @@ from uuid_utils.compat import uuid7
 from notistream.commands import cli
 from notistream.db import deliveries, tenants
 from notistream.db.deliveries import Finishing
-from notistream.delivery.gates import GATE_NAMES
 from notistream.delivery.ports import Parking, Turn
+from notistream.delivery.stages import STAGE_NAMES
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish, Step
 from notistream.runtime import Runtime
@@ -138,10 +138,10 @@ async def test_the_whole_way_in_order_of_time(way):
     assert [(s["gate"], s["verdict"]) for s in shown["steps"]] == [
         ("accept", "accepted"),
         ("breaker", "deferred"),
-        *((gate, "passed") for gate in GATE_NAMES[:4]),
+        *((gate, "passed") for gate in STAGE_NAMES[:4]),
         ("quiet_hours", "deferred"),
-        *((gate, "passed") for gate in GATE_NAMES),
-        *((gate, "passed") for gate in GATE_NAMES),
+        *((gate, "passed") for gate in STAGE_NAMES),
+        *((gate, "passed") for gate in STAGE_NAMES),
     ]
     assert [s["at"] for s in shown["steps"]] == sorted(s["at"] for s in shown["steps"])
     assert datetime.fromisoformat(shown["steps"][6]["next_eligible_at"]) == DUE

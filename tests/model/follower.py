@@ -14,7 +14,7 @@ from notistream.db import audit, deliveries, notifications, operations, outbox, 
 from notistream.db.audit import Window
 from notistream.db.deliveries import Finishing
 from notistream.db.pool import Database
-from notistream.delivery.pipeline import conclude, outcome_of
+from notistream.delivery.conclusion import conclude, outcome_of
 from notistream.delivery.ports import Parking, Turn
 from notistream.domain import retry
 from notistream.domain.notification import (

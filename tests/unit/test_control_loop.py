@@ -11,9 +11,9 @@ from notistream.domain.outcome import Accepted
 from notistream.operating.control import ControlLoop
 from notistream.providers.admission import Admission
 from notistream.settings.model import Settings
-from tests.unit.channel_bench import OUTAGE
-from tests.unit.token_slots import TokenSlots
-from tests.unit.virtual_time import virtual_time
+from tests.core.channel_bench import OUTAGE
+from tests.core.token_slots import TokenSlots
+from tests.core.virtual_time import virtual_time
 
 SMS, EMAIL = Pause("sms"), Pause("email", "console")
 PROVIDERS = {channel: ["console", "webhook"] for channel in CHANNELS}

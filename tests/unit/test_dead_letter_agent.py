@@ -28,7 +28,7 @@ class App:
             name="sms.low",
             limit=1,
             ledger=None,
-            door=SimpleNamespace(on_change=lambda _: None),
+            admitter=SimpleNamespace(on_change=lambda _: None),
             deliver=None,
             clock=asyncio.get_running_loop().time,
         )

@@ -56,10 +56,10 @@ class Windows:
     def published(self, entry):
         self.under_way[entry.id] -= 1
 
-    def note_held(self, entries):
+    def hold(self, entries):
         self.holding += [(entry.id, False) for entry in entries]
 
-    def told(self, entry):
+    def confirm(self, entry):
         self.holding[self.holding.index((entry.id, False))] = entry.id, True
 
     async def refresh(self):

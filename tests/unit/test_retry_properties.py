@@ -5,7 +5,7 @@ number of calls.
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notistream.delivery.pipeline import conclude, outcome_of
+from notistream.delivery.conclusion import conclude, outcome_of
 from notistream.domain import retry
 from notistream.domain.notification import MAX_RETRIES, TERMINAL, OnUnknown, Priority, Status
 from notistream.domain.outcome import Ambiguous, Permanent, Temporary

@@ -157,8 +157,8 @@ async def test_bodies(body, status):
 
 async def test_the_message_has_the_headers_and_its_template_the_variable():
     world = World(source=("Hi", "Bye: {{ unsubscribe_url }}"))
-    world.pipeline._unsubscribe = LINKS
-    world.pipeline._renderer._limits = {"email": 10_000}.__getitem__
+    world.pipeline._checks.unsubscribe = LINKS
+    world.pipeline._checks._renderer._limits = {"email": 10_000}.__getitem__
     claimed = replace(MAIL, template_id=CLAIMED.id, template_variables={"a": 1}, content=None)
     for wanted in (claimed, replace(claimed, category="security")):
         await world.deliver(wanted)
@@ -170,12 +170,12 @@ async def test_the_message_has_the_headers_and_its_template_the_variable():
 
 
 def test_a_draft_is_checked_with_the_variable():
-    assert with_link(Draft(channel="email", template="t"), "email").variables == {
+    assert with_link(Draft(channel="email", template="t"), "email").template_variables == {
         "unsubscribe_url": ""
     }
-    own = Draft(channel="email", template="t", variables={"unsubscribe_url": "x"})
+    own = Draft(channel="email", template="t", template_variables={"unsubscribe_url": "x"})
     assert with_link(own, "email") is own
-    assert with_link(Draft(channel="sms", template="t"), "sms").variables == {}
+    assert with_link(Draft(channel="sms", template="t"), "sms").template_variables == {}
 
 
 def test_settings():

@@ -97,7 +97,7 @@ def test_aliases_reach_the_draft() -> None:
     wanted = parsed(
         recipient_address="a@example.com", payload={"a": 1}, type="digest", template_id="welcome"
     )
-    assert (wanted.recipient, wanted.variables, wanted.type, wanted.template) == (
+    assert (wanted.recipient, wanted.template_variables, wanted.type, wanted.template) == (
         "a@example.com",
         {"a": 1},
         "digest",

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, cast
+from unittest.mock import patch
 from uuid import UUID
 
 from aiohttp import ClientResponse, web
@@ -15,6 +16,7 @@ from notistream.access.failed_logins import FailedLogins
 from notistream.access.operators import Operators
 from notistream.access.tenants import Tenancy
 from notistream.console import routes as console
+from notistream.db import batches, dead_letters, notifications
 from notistream.db.idempotency import RequestKey, StoredAnswer
 from notistream.db.notifications import Filter, Page
 from notistream.db.pool import Database
@@ -125,7 +127,7 @@ class FakeNotifications:
         await self.get(tenant_id, notification_id)
         return examples.CANCELLED
 
-    async def list_page(self, tenant_id: UUID, shown: Filter, *, limit: int) -> Page:
+    async def list_page(self, _db: object, tenant_id: UUID, shown: Filter, *, limit: int) -> Page:
         self.filters.append((shown, limit))
         found = [replace(stored, tenant_id=tenant_id) for stored in self.page[:limit]]
         return Page(found, found[-1].id if len(self.page) > limit else None)
@@ -133,7 +135,7 @@ class FakeNotifications:
     async def trace(self, tenant_id: UUID, notification_id: UUID) -> Timeline:
         return timeline(await self.get(tenant_id, notification_id), [], [examples.ATTEMPT])
 
-    async def batch(self, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
+    async def batch(self, _db: object, tenant_id: UUID, batch_id: UUID) -> StoredBatch:
         return replace(batch_examples.STORED_BATCH, tenant_id=tenant_id, id=batch_id)
 
 
@@ -220,7 +222,9 @@ class FakeDeadLetters:
         self.calls: list[tuple[Any, ...]] = []
         self.whole = dead_letter_routes.WHOLE
 
-    async def list_page(self, shown: Any, *, before: UUID | None, limit: int) -> list[Any]:
+    async def list_page(
+        self, _db: object, shown: Any, *, before: UUID | None, limit: int
+    ) -> list[Any]:
         self.calls.append(("list", shown, before, limit))
         return [dead_letter_routes.LETTER] * min(limit, 3)
 
@@ -334,8 +338,13 @@ async def serving() -> AsyncIterator[tuple[Client, FakeRuntime]]:
     app = web.Application(middlewares=MIDDLEWARES)
     install(app, cast("Runtime", fakes), SERVED)
     console.prepare(app)
-    async with TestClient(TestServer(app)) as client:
-        yield client, fakes
+    with (
+        patch.object(notifications, "list_page", fakes.notifications.list_page),
+        patch.object(batches, "get", fakes.notifications.batch),
+        patch.object(dead_letters, "list_page", fakes.dead_letters.list_page),
+    ):
+        async with TestClient(TestServer(app)) as client:
+            yield client, fakes
 
 
 async def problem_of(response: ClientResponse, status: int) -> dict[str, Any]:

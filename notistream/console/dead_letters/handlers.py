@@ -52,12 +52,12 @@ def read_filter(query: MultiMapping[str], *, replayed: bool | None = False) -> F
 
 
 async def show_many(request: web.Request) -> web.Response:
-    letters, query = request.app[RUNTIME].dead_letters, request.query
+    database, query = request.app[RUNTIME].database, request.query
     shown = query.get("shown", "waiting")
     meant = read_filter(query, replayed=SHOWN.get(shown, False))
     before = read_fields(query).cursor("before")
-    entries = await letters.list_page(meant, before=before, limit=SIZE + 1)
-    kinds = await stored.kinds(request.app[RUNTIME].database, meant, limit=KINDS)
+    entries = await stored.list_page(database, meant, before=before, limit=SIZE + 1)
+    kinds = await stored.kinds(database, meant, limit=KINDS)
     chosen = WEEK if query.get("range") == WEEK.name else DAY
     values = {name: query.get(name, "") for name in (*FIELDS, "shown", "range")}
     return page(

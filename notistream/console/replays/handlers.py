@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from notistream.console.shell.query import filled_fields, read_fields, url
 from notistream.console.shell.rendering import OPERATOR, done, page
 from notistream.console.shell.sessions import FORM
+from notistream.db import range_replays
 from notistream.db.range_replays import Range
 from notistream.dead_letters.range_replay import MOST_PER_S, PER_S
 from notistream.domain.notification import TERMINAL
@@ -57,7 +58,9 @@ def _rate(given: str | None) -> float:
 
 async def show_many(request: web.Request) -> web.Response:
     before = read_fields(request.query).cursor("before")
-    found = await request.app[RUNTIME].range_replays.list_page(before=before, limit=SIZE + 1)
+    found = await range_replays.list_page(
+        request.app[RUNTIME].database, before=before, limit=SIZE + 1
+    )
     return page(
         request,
         "replays/list.html",

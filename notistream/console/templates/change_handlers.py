@@ -111,7 +111,7 @@ async def _test(runtime: Runtime, owned: Owned, form: TemplateForm, *, actor: st
         channel=owned.stored.channel,
         recipient=form.recipient,
         template=str(owned.stored.id),
-        variables=variables,
+        template_variables=variables,
         locale=locale,
     )
     caller = Caller(tenant_id=owned.tenant.id, correlation_id=uuid4().hex, test=True)

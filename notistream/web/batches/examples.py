@@ -4,6 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from notistream.db.records import StoredBatch
+from notistream.domain.notification import Priority
 from notistream.errors import FieldError, InvalidRequest
 from notistream.web.batches import views
 from notistream.web.notifications.examples import NOW, PENDING, TENANT, TRACE_ID
@@ -20,7 +21,7 @@ BATCH = {
 }
 
 IN_BATCH = replace(
-    PENDING, batch_id=BATCH_ID, channel="email", priority="normal", recipient="a@example.com"
+    PENDING, batch_id=BATCH_ID, channel="email", priority=Priority.NORMAL, recipient="a@example.com"
 )
 
 STORED_BATCH = StoredBatch(

@@ -4,15 +4,16 @@ from functools import partial
 
 from aiohttp import web
 
+from notistream.db import batches
 from notistream.db.records import StoredNotification
-from notistream.errors import NotiStreamError
+from notistream.errors import NotFound, NotiStreamError
 from notistream.sending.acceptance import Caller
 from notistream.web.batches import views
 from notistream.web.batches.bodies import BATCH, drafts
 from notistream.web.notifications.views import NotificationView, notification
 from notistream.web.server import problems
 from notistream.web.server.body import large_body, parse, refuse_body
-from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME
+from notistream.web.server.context import CALLER, LARGE_BODIES, RUNTIME, own
 from notistream.web.server.idempotency import once
 from notistream.web.server.paths import path_id
 from notistream.web.server.problems import Problem
@@ -50,9 +51,10 @@ def _item(
 
 
 async def show(request: web.Request) -> web.Response:
-    stored = await request.app[RUNTIME].notifications.batch(
-        request[CALLER].tenant_id, path_id(request)
-    )
+    batch_id = path_id(request)
+    stored = await batches.get(own(request), request[CALLER].tenant_id, batch_id)
+    if stored is None:
+        raise NotFound(f"there is no batch {batch_id}")
     return answer(views.batch(stored))
 
 

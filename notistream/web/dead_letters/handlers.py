@@ -4,6 +4,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notistream.db import dead_letters
 from notistream.db.audit_log import ADMIN
 from notistream.db.dead_letters import Filter
 from notistream.dead_letters.letters import ReplayCount
@@ -39,7 +40,9 @@ async def show_many(request: web.Request) -> web.Response:
         ),
     )
     query.check()
-    page = await request.app[RUNTIME].dead_letters.list_page(meant, before=before, limit=size + 1)
+    page = await dead_letters.list_page(
+        request.app[RUNTIME].database, meant, before=before, limit=size + 1
+    )
     return answer(
         {
             "data": [views.entry(found) for found in page[:size]],

@@ -1,12 +1,13 @@
 """The request body of a notification, aliases included, and how it becomes a Draft."""
 
+from dataclasses import fields
 from typing import Annotated, Any, Literal, Required, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, with_config
 from typing_extensions import TypedDict
 
 from notistream.domain.draft import Draft
-from notistream.domain.notification import OnUnknown, Priority
+from notistream.domain.notification import OnUnknown, Wanted
 from notistream.web.server.fields import (
     STRICT,
     ChannelName,
@@ -19,6 +20,7 @@ from notistream.web.server.fields import (
 from notistream.web.server.pointers import refusal
 
 T = TypeVar("T")
+ASKED = frozenset(f.name for f in fields(Wanted))
 
 
 @with_config(STRICT)
@@ -131,33 +133,24 @@ def draft(wanted: CreateNotification) -> Draft:
 
     Raises InvalidRequest if an alias contradicts its field.
     """
-    on_unknown = wanted.get("on_unknown")
+    given: dict[str, Any] = {
+        name: value for name, value in wanted.items() if name in ASKED and value is not None
+    }
+    recipient = either(
+        wanted.get("recipient"),
+        wanted.get("recipient_address"),
+        alias="recipient_address",
+        of="recipient",
+    )
+    variables = either(
+        wanted.get("template_variables"),
+        wanted.get("payload"),
+        alias="payload",
+        of="template_variables",
+    )
+    if "on_unknown" in given:
+        given["on_unknown"] = OnUnknown(given["on_unknown"])
     return Draft(
-        channel=wanted["channel"],
-        recipient=either(
-            wanted.get("recipient"),
-            wanted.get("recipient_address"),
-            alias="recipient_address",
-            of="recipient",
-        ),
-        recipient_id=wanted.get("recipient_id"),
-        content=wanted.get("content"),
-        subject=wanted.get("subject"),
+        **{**given, "recipient": recipient, "template_variables": variables or {}},
         template=wanted.get("template_id"),
-        variables=either(
-            wanted.get("template_variables"),
-            wanted.get("payload"),
-            alias="payload",
-            of="template_variables",
-        )
-        or {},
-        locale=wanted.get("locale"),
-        priority=wanted.get("priority") or Priority.NORMAL,
-        scheduled_at=wanted.get("scheduled_at"),
-        expires_at=wanted.get("expires_at"),
-        idempotency_key=wanted.get("idempotency_key"),
-        category=wanted.get("category"),
-        type=wanted.get("type"),
-        metadata=wanted.get("metadata") or {},
-        on_unknown=OnUnknown(on_unknown) if on_unknown else OnUnknown.RESEND,
     )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from notistream.db.records import StoredAttempt, StoredNotification
+from notistream.domain.notification import OnUnknown, Priority
 from notistream.recording.trace import timeline
 from notistream.web.notifications import trace_views, views
 
@@ -40,7 +41,7 @@ PENDING = StoredNotification(
     tenant_id=TENANT,
     batch_id=None,
     channel="sms",
-    priority="high",
+    priority=Priority.HIGH,
     status="pending",
     seq=1,
     chain=1,
@@ -56,7 +57,7 @@ PENDING = StoredNotification(
     category=None,
     type=None,
     metadata={},
-    on_unknown="resend",
+    on_unknown=OnUnknown.RESEND,
     idempotency_key=None,
     locale=None,
     test=False,

@@ -5,12 +5,13 @@ from functools import partial
 
 from aiohttp import web
 
+from notistream.db import notifications
 from notistream.db.notifications import Filter
 from notistream.domain.notification import Status
 from notistream.web.notifications import trace_views, views
 from notistream.web.notifications.bodies import CREATE, draft
 from notistream.web.server.body import parse, read_body
-from notistream.web.server.context import CALLER, RUNTIME
+from notistream.web.server.context import CALLER, RUNTIME, own
 from notistream.web.server.idempotency import once
 from notistream.web.server.paths import path_id
 from notistream.web.server.query import Query
@@ -58,9 +59,7 @@ async def show_many(request: web.Request) -> web.Response:
         date_to=query.moment("date_to"),
     )
     query.check()
-    page = await request.app[RUNTIME].notifications.list_page(
-        request[CALLER].tenant_id, shown, limit=size
-    )
+    page = await notifications.list_page(own(request), request[CALLER].tenant_id, shown, limit=size)
     return answer(
         {
             "data": [views.notification(stored) for stored in page.notifications],

@@ -3,6 +3,7 @@
 from aiohttp import web
 from uuid_utils.compat import uuid7
 
+from notistream.db import range_replays
 from notistream.db.audit_log import ADMIN
 from notistream.dead_letters.range_replay import PER_S
 from notistream.errors import FieldError, InvalidRequest
@@ -36,7 +37,9 @@ async def show_many(request: web.Request) -> web.Response:
     query = Query(request.query)
     size, before = query.page_size(), query.cursor()
     query.check()
-    page = await request.app[RUNTIME].range_replays.list_page(before=before, limit=size + 1)
+    page = await range_replays.list_page(
+        request.app[RUNTIME].database, before=before, limit=size + 1
+    )
     return answer(
         {
             "data": [views.replay_view(found) for found in page[:size]],
