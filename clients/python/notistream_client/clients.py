@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
-from typing import Generic, Self
+from typing import Any, Generic, Self, TypedDict, Unpack
 
 import httpx
 
@@ -37,37 +37,35 @@ class _Operations(Generic[R_co]):
         self.inbox = Inbox(requester)
 
 
+class Options(TypedDict, total=False):
+    """How a client connects, and who it is. `api_key` belongs to a tenant, `token` to a recipient.
+
+    Pass one of these two. `timeout_s` (default 10) limits each attempt, not the whole call. `tls`
+    trusts other certificates than the usual ones.
+    """
+
+    api_key: str | None
+    token: str | None
+    timeout_s: float
+    retries: Retries
+    tls: ssl.SSLContext | None
+
+
 class Client(_Operations[Requester]):
     """The blocking client. Several threads may share one.
 
-    `api_key` belongs to a tenant, `token` to a recipient; pass one of them. `timeout_s` limits each
-    attempt, not the whole call. `tls` trusts other certificates than the usual ones. `transport`
-    is a transport of httpx, for tests and proxies.
+    `transport` is a transport of httpx, for tests and proxies; see `Options` for the rest.
     """
 
     def __init__(
         self,
         base_url: str = BASE_URL,
         *,
-        api_key: str | None = None,
-        token: str | None = None,
-        timeout_s: float = TIMEOUT_S,
-        retries: Retries = Retries(),  # noqa: B008 - frozen
-        tls: ssl.SSLContext | None = None,
         transport: httpx.BaseTransport | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        super().__init__(
-            Requester(
-                httpx.Client(
-                    base_url=base_url,
-                    headers=_headers(api_key, token),
-                    timeout=timeout_s,
-                    verify=tls or True,
-                    transport=transport,
-                ),
-                retries,
-            )
-        )
+        http = httpx.Client(base_url=base_url, transport=transport, **_of_httpx(options))
+        super().__init__(Requester(http, options.get("retries", Retries())))
 
     def __enter__(self) -> Self:
         return self
@@ -87,32 +85,18 @@ class AsyncClient(_Operations[AsyncRequester]):
         self,
         base_url: str = BASE_URL,
         *,
-        api_key: str | None = None,
-        token: str | None = None,
-        timeout_s: float = TIMEOUT_S,
-        retries: Retries = Retries(),  # noqa: B008 - frozen
-        tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        headers = _headers(api_key, token)
-        super().__init__(
-            AsyncRequester(
-                httpx.AsyncClient(
-                    base_url=base_url,
-                    headers=headers,
-                    timeout=timeout_s,
-                    verify=tls or True,
-                    transport=transport,
-                ),
-                retries,
-            )
-        )
+        http = httpx.AsyncClient(base_url=base_url, transport=transport, **_of_httpx(options))
+        retries = options.get("retries", Retries())
+        super().__init__(AsyncRequester(http, retries))
         self.streams = Streams(
             base_url,
-            headers=headers,
-            timeout_s=timeout_s,
+            headers=_headers(options.get("api_key"), options.get("token")),
+            timeout_s=options.get("timeout_s", TIMEOUT_S),
             retries=retries,
-            tls=tls,
+            tls=options.get("tls"),
             inbox=self.inbox,
         )
 
@@ -125,6 +109,14 @@ class AsyncClient(_Operations[AsyncRequester]):
     async def close(self) -> None:
         """Close the connections."""
         await self._requester.close()
+
+
+def _of_httpx(options: Options) -> dict[str, Any]:
+    return {
+        "headers": _headers(options.get("api_key"), options.get("token")),
+        "timeout": options.get("timeout_s", TIMEOUT_S),
+        "verify": options.get("tls") or True,
+    }
 
 
 def _headers(api_key: str | None, token: str | None) -> Mapping[str, str]:
