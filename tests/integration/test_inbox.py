@@ -298,17 +298,20 @@ async def test_the_provider_keeps_a_message_and_says_when_it_could_not(post: Pos
             await InAppProvider(ProviderSettings(), Context(inbox=away.inbox.keep)).send(message)
 
 
-async def test_the_watch_rings_for_streams_that_are_behind(post: Post) -> None:
+async def test_the_watch_wakes_streams_that_are_behind(post: Post) -> None:
     await post.keep("a", "b")
     watch = InboxWatch(post.db, every_s=3600)
     behind, ahead = InboxWakeup((post.tenant_id, "ann"), 1), InboxWakeup((post.tenant_id, "ann"), 2)
-    for bell in (behind, ahead):
-        watch.add(bell)
+    for wakeup in (behind, ahead):
+        watch.add(wakeup)
     await watch.look()
     await asyncio.wait_for(behind.wait(), 1)
-    assert not ahead._rung.is_set()
-    for bell in (behind, ahead):
-        watch.remove(bell)
+    woken = asyncio.ensure_future(ahead.wait())
+    await asyncio.sleep(0)
+    assert not woken.done(), "a stream that has sent all was woken"
+    woken.cancel()
+    for wakeup in (behind, ahead):
+        watch.remove(wakeup)
     await watch.close()
 
 
