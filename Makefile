@@ -27,7 +27,7 @@ LEAN := -p no:schemathesis -p no:anyio -p no:playwright
 FAULTS ?= full
 # Per cent of the lines and branches that decide (COVERED) which the unit tests must reach.
 COVERAGE_FLOOR ?= 95
-COVERED := notistream/domain/*,notistream/delivery/*,notistream/kafka/records.py
+COVERED := notistream/domain/*,notistream/delivery/*,notistream/kafka/dead_letter.py,notistream/kafka/outbox.py,notistream/kafka/wake_up.py
 
 SIZE_ROWS ?= 1000000
 

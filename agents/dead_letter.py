@@ -14,14 +14,8 @@ from notistream.agents.storing import RecordStore, Settle, Store
 from notistream.app import NotiStream
 from notistream.delivery.lanes import Lane
 from notistream.domain.notification import CHANNELS, Priority
-from notistream.kafka.records import (
-    BadRecord,
-    Consumed,
-    FailedDelivery,
-    dead_letter,
-    dlq_topic,
-    time_of,
-)
+from notistream.kafka.dead_letter import BadRecord, Consumed, FailedDelivery, dead_letter, time_of
+from notistream.kafka.topic_names import dlq_topic
 from notistream.observability import metrics, tracing
 
 log = logging.getLogger(__name__)

@@ -12,14 +12,9 @@ from notistream.db import dead_letters
 from notistream.delivery.lanes import Lane, QueuedTurn
 from notistream.delivery.ports import Origin, Turn
 from notistream.domain.notification import Priority
-from notistream.kafka.records import (
-    LANES,
-    BadRecord,
-    UndecodableError,
-    WakeUp,
-    decode_wake_up,
-    lane_topic,
-)
+from notistream.kafka.dead_letter import BadRecord
+from notistream.kafka.topic_names import LANES, lane_topic
+from notistream.kafka.wake_up import UndecodableError, WakeUp, decode_wake_up
 from notistream.observability import metrics, tracing
 
 log = logging.getLogger(__name__)

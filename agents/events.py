@@ -16,7 +16,7 @@ from notistream.db.group_commit import GroupCommit
 from notistream.delivery.lanes import Lane
 from notistream.domain.event import decode_events
 from notistream.domain.notification import Priority
-from notistream.kafka.records import EVENTS, NO_WEBHOOKS
+from notistream.kafka.topic_names import EVENTS, NO_WEBHOOKS
 from notistream.observability import metrics
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from notistream.app import NotiStream
 from notistream.delivery.ports import Turn
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import DatabaseUnavailable
-from notistream.kafka.records import retry_topic
+from notistream.kafka.topic_names import retry_topic
 from notistream.observability import tracing
 
 log = logging.getLogger(__name__)

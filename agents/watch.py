@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from notistream.app import NotiStream
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Place, Unacknowledged
-from notistream.kafka.records import lane_topic
+from notistream.kafka.topic_names import lane_topic
 from notistream.observability import metrics
 from notistream.operating.gauges import StallDetector
 

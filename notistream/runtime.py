@@ -30,7 +30,7 @@ from notistream.domain.notification import CHANNELS, Priority, Status
 from notistream.domain.rate_limit import parse_rate
 from notistream.errors import Misconfigured
 from notistream.kafka.positions import Positions
-from notistream.kafka.records import LANES
+from notistream.kafka.topic_names import LANES
 from notistream.observability import series, tracing
 from notistream.operating.control import ControlLoop
 from notistream.operating.gauges import Gauges

@@ -7,7 +7,7 @@ from faust.types import EventT
 
 from notistream.app import NotiStream
 from notistream.delivery.ports import Origin
-from notistream.kafka.records import STATS_TABLE
+from notistream.kafka.topic_names import STATS_TABLE
 from notistream.tables.window_counter import WindowCounter, Write, add_table
 
 WINDOW_S = 10

@@ -9,7 +9,7 @@ from faust.types import EventT
 from notistream.app import NotiStream
 from notistream.delivery.ports import Origin
 from notistream.domain.rate_limit import Rate, Usage, parse_rate, wait_s
-from notistream.kafka.records import USAGE_TABLE
+from notistream.kafka.topic_names import USAGE_TABLE
 from notistream.tables.window_counter import WindowCounter, Write, add_table
 
 

@@ -14,7 +14,8 @@ from notistream.db.pool import Queryable
 from notistream.db.queries import load, named
 from notistream.db.records import storable
 from notistream.db.replay import Replayed
-from notistream.kafka.records import BadRecord, FailedDelivery, Headers, OutboxEntry, outbox_entries
+from notistream.kafka.dead_letter import BadRecord, FailedDelivery, Headers
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("dead_letters")
 NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")

@@ -25,7 +25,7 @@ from notistream.domain.notification import (
 from notistream.domain.outcome import Finish, Step
 from notistream.domain.preference import Preferences, preferences_from
 from notistream.domain.recipient import device_mark
-from notistream.kafka.records import OutboxEntry, outbox_entries
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("deliveries")
 TIMER_GRACE = timedelta(seconds=5)

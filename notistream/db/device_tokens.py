@@ -8,7 +8,7 @@ from uuid import UUID
 from notistream.db.pool import Queryable
 from notistream.db.queries import load, named
 from notistream.domain.recipient import MAX_TOKENS
-from notistream.kafka.records import OutboxEntry, outbox_entries
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("device_tokens")
 

@@ -10,7 +10,7 @@ from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import StoredAttempt, StoredNotification, StoredStep, stored_notification
 from notistream.domain.notification import NewNotification
-from notistream.kafka.records import OutboxEntry, outbox_entries
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("notifications")
 STRETCH = 5_000

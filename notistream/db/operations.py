@@ -11,7 +11,7 @@ from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import StoredNotification, storable, stored_notification
 from notistream.delivery.ports import Turn
-from notistream.kafka.records import OutboxEntry, outbox_entries
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("operations")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
-from notistream.kafka.records import OutboxEntry, outbox_entries
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("outbox")
 

@@ -8,7 +8,7 @@ from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import storable
 from notistream.domain.receipt import SUPPRESSES, ProviderReceipt, ReceiptState, outweighed, sent_as
-from notistream.kafka.records import OutboxEntry, outbox_entries
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("receipts")
 

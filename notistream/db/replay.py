@@ -7,7 +7,7 @@ from uuid import UUID
 from notistream.db.pool import Queryable
 from notistream.db.queries import load
 from notistream.db.records import storable
-from notistream.kafka.records import OutboxEntry, outbox_entries
+from notistream.kafka.outbox import OutboxEntry, outbox_entries
 
 SQL = load("replay")
 

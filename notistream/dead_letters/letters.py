@@ -23,7 +23,8 @@ from notistream.db.pool import Database, Queryable
 from notistream.db.replay import ReplayItem
 from notistream.domain.notification import Status
 from notistream.errors import NotFound, NotReplayable
-from notistream.kafka.records import OVERSIZE, BadRecord, FailedDelivery, OutboxEntry
+from notistream.kafka.dead_letter import OVERSIZE, BadRecord, FailedDelivery
+from notistream.kafka.outbox import OutboxEntry
 from notistream.observability import metrics, tracing
 from notistream.publishing.relay import MAX_RECORD
 

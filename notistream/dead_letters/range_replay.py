@@ -11,7 +11,7 @@ from notistream.db import range_replays as stored
 from notistream.db.pool import Database
 from notistream.db.range_replays import Group, Portion, Range, StoredReplay
 from notistream.errors import Conflict, NotFound
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 from notistream.observability import metrics
 
 SURVEYED_AT_ONCE = 10_000

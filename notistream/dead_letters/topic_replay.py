@@ -16,16 +16,16 @@ from notistream.db.pool import Database
 from notistream.dead_letters.letters import DeadLetters
 from notistream.errors import KafkaUnavailable, NotFound
 from notistream.kafka.connection import Kafka
-from notistream.kafka.records import (
+from notistream.kafka.dead_letter import (
     OVERSIZE,
-    TOPICS,
     BadRecord,
     Consumed,
     FailedDelivery,
-    Record,
     dead_letter,
     time_of,
 )
+from notistream.kafka.outbox import Record
+from notistream.kafka.topic_names import TOPICS
 
 RECORDS_AT_ONCE = 200
 TIMEOUT_MS = 10_000

@@ -15,7 +15,7 @@ from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 from notistream.errors import KafkaUnavailable
 from notistream.kafka import clients
 from notistream.kafka.connection import Kafka
-from notistream.kafka.records import LANES, lane_topic
+from notistream.kafka.topic_names import LANES, lane_topic
 
 TIMEOUT_S = 5.0
 BEGINNINGS_KEPT_S = 10.0

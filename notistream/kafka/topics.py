@@ -20,8 +20,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from notistream.errors import KafkaUnavailable, Misconfigured
 from notistream.kafka import clients
 from notistream.kafka.connection import Kafka
-from notistream.kafka.records import CHANGELOGS, TOPICS
 from notistream.kafka.refusal import refusal
+from notistream.kafka.topic_names import CHANGELOGS, TOPICS
 
 log = logging.getLogger(__name__)
 DEFAULT_PARTITIONS = 4

@@ -13,7 +13,7 @@ from notistream.db.pool import Database
 from notistream.domain.notification import CHANNELS, Priority
 from notistream.errors import KafkaUnavailable
 from notistream.kafka.positions import Place, Positions, Unacknowledged
-from notistream.kafka.records import LANES, lane_topic
+from notistream.kafka.topic_names import LANES, lane_topic
 from notistream.observability import metrics
 
 log = logging.getLogger(__name__)

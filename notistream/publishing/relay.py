@@ -16,7 +16,8 @@ from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
 from notistream.kafka.connection import Kafka
-from notistream.kafka.records import OVERSIZE, OutboxEntry, Record
+from notistream.kafka.dead_letter import OVERSIZE
+from notistream.kafka.outbox import OutboxEntry, Record
 from notistream.observability import metrics, tracing
 from notistream.publishing.windows import Windows
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from notistream.db import outbox
 from notistream.db.pool import Database
 from notistream.errors import Unavailable
+from notistream.kafka.outbox import OutboxEntry
 from notistream.kafka.positions import LanePosition, Positions
-from notistream.kafka.records import LANES, OutboxEntry, lane_topic
+from notistream.kafka.topic_names import LANES, lane_topic
 
 log = logging.getLogger(__name__)
 

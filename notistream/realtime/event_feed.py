@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from notistream.domain.event import Events, decode_events
 from notistream.kafka.connection import Kafka
-from notistream.kafka.records import EVENTS
+from notistream.kafka.topic_names import EVENTS
 from notistream.observability import metrics
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from notistream.db.erasure import Addresses, Known
 from notistream.db.pool import Database, Queryable
 from notistream.domain.notification import CHANNELS, AddressKind
 from notistream.errors import NotFound
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 
 log = logging.getLogger(__name__)
 LOOKED_AT_AT_ONCE = 5000

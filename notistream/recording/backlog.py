@@ -12,7 +12,7 @@ from aiokafka.partitioner import murmur2
 
 from notistream.db.audit import Suspect
 from notistream.kafka.positions import Place, Positions, Unacknowledged
-from notistream.kafka.records import UndecodableError, decode_wake_up
+from notistream.kafka.wake_up import UndecodableError, decode_wake_up
 
 MARGIN = timedelta(seconds=60)
 """Between the commit that queues a notification and the record on Kafka, where nothing is wrong."""

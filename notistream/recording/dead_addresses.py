@@ -11,7 +11,7 @@ from notistream.db.suppressions import Suppression
 from notistream.domain.notification import CHANNELS, AddressKind, Claimed
 from notistream.domain.outcome import Finish
 from notistream.domain.suppression import SuppressionReason
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from notistream.delivery.ports import Origin, Parking, Turn
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import DatabaseUnavailable
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 from notistream.observability import metrics
 from notistream.recording import dead_addresses
 

@@ -8,7 +8,7 @@ from notistream.db import receipts
 from notistream.db.pool import Database
 from notistream.domain.receipt import ProviderReceipt, ReceiptState
 from notistream.errors import CallbackRefused, NotFound, Unavailable, UnreadableBody
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 from notistream.observability import metrics, series
 from notistream.providers.api import (
     Callback,

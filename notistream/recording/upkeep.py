@@ -11,7 +11,7 @@ from notistream.delivery.conclusion import conclude
 from notistream.domain import retry
 from notistream.domain.notification import Status
 from notistream.domain.outcome import Ambiguous, AttemptOutcome
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 from notistream.observability import metrics
 
 log = logging.getLogger(__name__)

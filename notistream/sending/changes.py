@@ -28,7 +28,7 @@ from notistream.errors import (
     NotResendable,
     NotResolvable,
 )
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 from notistream.observability import metrics
 from notistream.sending.acceptance import Caller
 

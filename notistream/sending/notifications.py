@@ -22,7 +22,7 @@ from notistream.errors import (
     NotiStreamError,
     Unavailable,
 )
-from notistream.kafka.records import OutboxEntry
+from notistream.kafka.outbox import OutboxEntry
 from notistream.observability import metrics, tracing
 from notistream.recording.trace import Timeline, timeline_of
 from notistream.sending.acceptance import (

@@ -9,15 +9,15 @@ from uuid import UUID
 import orjson
 import pytest
 
-from notistream.kafka.records import (
+from notistream.kafka.dead_letter import (
     BadRecord,
     Consumed,
     FailedDelivery,
     dead_letter,
     id_of_place,
-    outbox_entries,
     time_of,
 )
+from notistream.kafka.outbox import outbox_entries
 
 ID = UUID("01a20450-6039-768f-8b5f-5bb84f5117b6")
 AT = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)

@@ -4,7 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from notistream.kafka.records import TOPICS, UndecodableError, decode_wake_up, outbox_entries
+from notistream.kafka.outbox import outbox_entries
+from notistream.kafka.topic_names import TOPICS
+from notistream.kafka.wake_up import UndecodableError, decode_wake_up
 
 ID = "01a20450-6039-768f-8b5f-5bb84f5117b6"
 

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from notistream.domain.event import decode_events
-from notistream.kafka.records import FAILED_DELIVERY, decode_wake_up
+from notistream.kafka.dead_letter import FAILED_DELIVERY
+from notistream.kafka.wake_up import decode_wake_up
 
 ID = "01a20450-6039-768f-8b5f-5bb84f5117b6"
 AT = "2026-11-25T09:00:00Z"

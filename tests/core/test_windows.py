@@ -8,8 +8,9 @@ from math import floor
 import pytest
 
 from notistream.errors import KafkaUnavailable
+from notistream.kafka.outbox import OutboxEntry, Record
 from notistream.kafka.positions import LanePosition
-from notistream.kafka.records import LANES, OutboxEntry, Record, lane_topic
+from notistream.kafka.topic_names import LANES, lane_topic
 from notistream.publishing.windows import FEW, FIRST_WINDOW, LARGEST_WINDOW, LaneWindow, Windows
 
 HIGH, LOW = "sms.high", "sms.low"

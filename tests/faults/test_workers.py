@@ -5,7 +5,7 @@ import signal
 import time
 
 from notistream.domain.notification import CHANNELS
-from notistream.kafka.records import retry_topic
+from notistream.kafka.topic_names import retry_topic
 from notistream.publishing.windows import FIRST_WINDOW
 from tests.faults.kafka import acknowledged
 from tests.faults.oracle import judge, quiet

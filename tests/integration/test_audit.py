@@ -21,8 +21,8 @@ from notistream.delivery.ports import Turn
 from notistream.domain.notification import NewNotification, Priority
 from notistream.kafka import topics
 from notistream.kafka.connection import Kafka
+from notistream.kafka.outbox import outbox_entries
 from notistream.kafka.positions import Positions
-from notistream.kafka.records import outbox_entries
 from notistream.observability import metrics
 from notistream.recording.audit import Audit
 from notistream.settings.model import Settings

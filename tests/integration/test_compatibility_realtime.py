@@ -14,7 +14,7 @@ from notistream.access.authentication import new_key
 from notistream.db import tenants
 from notistream.delivery.ports import Message
 from notistream.domain.event import decode_events
-from notistream.kafka.records import outbox_entries
+from notistream.kafka.outbox import outbox_entries
 from notistream.runtime import Runtime
 from tests.integration.test_api_contract import serving
 from tests.unit.web_fakes import Client, problem_of

@@ -21,7 +21,8 @@ from notistream.dead_letters.letters import DeadLetters, ReplayCount
 from notistream.domain.notification import Status
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.errors import NotFound, NotReplayable
-from notistream.kafka.records import BadRecord, Consumed, Record, dead_letter
+from notistream.kafka.dead_letter import BadRecord, Consumed, dead_letter
+from notistream.kafka.outbox import Record
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, World
 
 pytestmark = pytest.mark.integration

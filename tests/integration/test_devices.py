@@ -18,7 +18,7 @@ from notistream.domain.event import decode_events
 from notistream.domain.notification import Claimed, Status
 from notistream.domain.outcome import AttemptOutcome, Finish, Step
 from notistream.domain.recipient import device_mark
-from notistream.kafka.records import outbox_entries
+from notistream.kafka.outbox import outbox_entries
 from notistream.runtime import Runtime
 from tests.integration.test_api_contract import serving
 from tests.integration.test_recipients import called

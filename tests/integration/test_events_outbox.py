@@ -14,7 +14,7 @@ from notistream.db.operations import Selection
 from notistream.db.webhooks import Wanted
 from notistream.delivery.ports import Turn
 from notistream.domain.event import decode_events
-from notistream.kafka.records import NO_WEBHOOKS
+from notistream.kafka.topic_names import NO_WEBHOOKS
 from notistream.sending.changes import Resolution
 from tests.integration.hand import EXPIRED, FAILED, HELD, HOUR, SUPPRESSED, acting
 from tests.integration.test_protocol import DELIVERED, RETRY_NOW, due, upkeep_of

@@ -25,8 +25,10 @@ from notistream.domain.notification import CHANNELS, NewNotification, OnUnknown,
 from notistream.domain.outcome import AttemptOutcome, Finish
 from notistream.kafka import topics
 from notistream.kafka.connection import Kafka
+from notistream.kafka.dead_letter import BadRecord
+from notistream.kafka.outbox import OutboxEntry, Record
 from notistream.kafka.positions import Positions
-from notistream.kafka.records import LANES, BadRecord, OutboxEntry, Record
+from notistream.kafka.topic_names import LANES
 from notistream.observability import metrics
 from notistream.publishing.relay import Relay
 from notistream.publishing.windows import Windows

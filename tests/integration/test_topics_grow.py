@@ -7,7 +7,7 @@ import signal
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from notistream.kafka.records import CHANGELOGS, TOPICS
+from notistream.kafka.topic_names import CHANGELOGS, TOPICS
 from notistream.kafka.topics import DEFAULT_PARTITIONS
 from tests.receiver import Receiver
 from tests.stack import Stack, messages

@@ -8,7 +8,8 @@ from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from notistream.errors import DatabaseUnavailable
 from notistream.kafka.connection import Kafka
-from notistream.kafka.records import OVERSIZE, OutboxEntry, Record
+from notistream.kafka.dead_letter import OVERSIZE
+from notistream.kafka.outbox import OutboxEntry, Record
 from notistream.publishing.relay import AFTER_FAILURE_S, MAX_OUTSTANDING, Relay
 from tests.core.virtual_time import virtual_time
 

@@ -1,98 +1,19 @@
-"""What travels on Kafka: names of topics, the versioned wake-up message, outbox entries."""
+"""Records of dead-letter topics: failed deliveries, and records that could not be decoded."""
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-import orjson
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from notistream.domain.notification import CHANNELS, Priority
-
-EVENTS = "events"
-NO_WEBHOOKS = ("webhooks", b"none")
-"""The header of a record of events that no webhook endpoint is to be told of."""
-USAGE_TABLE, STATS_TABLE = "recipient-usage", "channel-stats"
-LANES: tuple[tuple[str, Priority], ...] = tuple((c, p) for c in CHANNELS for p in Priority)
-
-
-def lane_topic(channel: str, priority: str) -> str:
-    """Topic of a lane, without the prefix."""
-    return f"{channel}.{priority}"
-
-
-def retry_topic(channel: str) -> str:
-    return f"{channel}.retry"
-
-
-def changelog_topic(table: str) -> str:
-    """Topic that a table is rebuilt from; Faust puts a dash, not a dot, after the prefix."""
-    return f"{table}-changelog"
-
-
-def dlq_topic(channel: str) -> str:
-    return f"{channel}.dlq"
-
-
-TOPICS: tuple[str, ...] = (
-    *(lane_topic(c, p) for c, p in LANES),
-    *(retry_topic(c) for c in CHANNELS),
-    *(dlq_topic(c) for c in CHANNELS),
-    EVENTS,
-)
-
-
-CHANGELOGS: tuple[str, ...] = (changelog_topic(USAGE_TABLE), changelog_topic(STATS_TABLE))
+from notistream.kafka.wake_up import UndecodableError, first_fault
 
 EPOCH, FAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class WakeUp:
-    """A notification is queued (or due at `due_at`, seconds since 1970).
-
-    Everything else is in PostgreSQL.
-
-    Unknown fields of a newer version survive: they are ignored, and `v` says when they may not be.
-    """
-
-    id: UUID
-    seq: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    v: Literal[1]
-    due_at: float | None = None
-
-
-WAKE_UP = TypeAdapter(WakeUp)
-
-
-class UndecodableError(ValueError):
-    """A record that is not one of ours, with the reason in words."""
-
-
-def decode_wake_up(value: bytes | None) -> WakeUp:
-    """The message of a record's bytes.
-
-    Raises:
-        UndecodableError: no bytes, not JSON, a missing or wrong field, or an unknown version.
-    """
-    if value is None:
-        raise UndecodableError("the record has no value")
-    try:
-        return WAKE_UP.validate_json(value)
-    except ValidationError as exc:
-        raise UndecodableError(_first(exc)) from None
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "value"
-    return f"{where}: {first['msg']}"
 
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -221,7 +142,7 @@ def _undecodable(channel: str, record: Consumed) -> BadRecord | None:
             {name: (text or b"").decode() for name, text in told.items()}
         )
     except ValidationError as exc:
-        raise UndecodableError(f"headers dlq.*: {_first(exc)}") from None
+        raise UndecodableError(f"headers dlq.*: {first_fault(exc)}") from None
     except UnicodeDecodeError:
         raise UndecodableError("headers dlq.*: not UTF-8") from None
     return BadRecord(
@@ -242,7 +163,7 @@ def _failed(channel: str, record: Consumed) -> FailedDelivery:
     try:
         found = FAILED_DELIVERY.validate_json(record.value or b"")
     except ValidationError as exc:
-        raise UndecodableError(_first(exc)) from None
+        raise UndecodableError(first_fault(exc)) from None
     if found.channel != channel:
         raise UndecodableError(f"channel: {found.channel[:50]!r} is not {channel}")
     return replace(found, key=record.key)
@@ -262,65 +183,3 @@ def id_of_place(record: Consumed) -> UUID:
     millis = max(int(record.at.timestamp() * 1000), 0) if record.at else 0
     number = millis << 80 | int.from_bytes(sha256(place.encode()).digest()[:10], "big")
     return UUID(int=number & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record to produce."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-
-    @property
-    def payload(self) -> bytes | None:
-        """What is produced: clients refuse a record without key and value, so that gets b""."""
-        return b"" if self.key is None and self.value is None else self.value
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """Records of one topic that a transaction left to publish."""
-
-    id: int
-    topic: str
-    records: tuple[Record, ...]
-
-    @property
-    def tenant(self) -> str:
-        """The tenant of a lane's entry: the first part of its records' keys."""
-        return (self.records[0].key or b"").split(b":", 1)[0].decode(errors="replace")
-
-
-def outbox_entries(rows: Sequence[Sequence[Any]] | None) -> list[OutboxEntry]:
-    """Entries from the `[id, topic, messages]` rows that the statements return."""
-    return [OutboxEntry(row[0], row[1], tuple(_record(*m) for m in row[2])) for row in rows or ()]
-
-
-Text = str | Mapping[str, str | None] | None
-"""Text as it is, or bytes as `{"base64": …}`."""
-
-
-def _record(
-    key: Text, value: Any, headers: Mapping[str, Text] | Sequence[tuple[str, Text]]
-) -> Record:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return Record(
-        _bytes(key),
-        _value(value),
-        tuple((name, _bytes(text)) for name, text in pairs),
-    )
-
-
-def _value(value: Any) -> bytes | None:
-    """Text is base64; null is no value at all; everything else is JSON to be sent."""
-    if isinstance(value, str):
-        return base64.b64decode(value)
-    return None if value is None else orjson.dumps(value)
-
-
-def _bytes(text: Text) -> bytes | None:
-    if isinstance(text, str):
-        return text.encode()
-    encoded = text.get("base64") if text else None
-    return None if encoded is None else base64.b64decode(encoded)
