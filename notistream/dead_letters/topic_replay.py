@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
@@ -15,6 +14,7 @@ from notistream.db import audit_log, dead_letters
 from notistream.db.pool import Database
 from notistream.dead_letters.letters import DeadLetters
 from notistream.errors import KafkaUnavailable, NotFound
+from notistream.kafka import clients
 from notistream.kafka.connection import Kafka
 from notistream.kafka.dead_letter import (
     OVERSIZE,
@@ -108,18 +108,11 @@ class TopicReplay:
 
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
-        consumer = AIOKafkaConsumer(
-            **self._kafka.options,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            request_timeout_ms=TIMEOUT_MS,
+        consumer = clients.consumer(
+            self._kafka, auto_offset_reset="earliest", request_timeout_ms=TIMEOUT_MS
         )
-        producer = AIOKafkaProducer(
-            **self._kafka.options,
-            acks="all",
-            max_request_size=LARGEST,
-            request_timeout_ms=TIMEOUT_MS,
+        producer = clients.producer(
+            self._kafka, max_request_size=LARGEST, request_timeout_ms=TIMEOUT_MS
         )
         try:
             await consumer.start()
@@ -132,14 +125,12 @@ class TopicReplay:
             await producer.stop()
 
     async def _partitions(self, tp: TopicPartition) -> int:
-        """How many the topic has.
-
-        Asking for it by name could create it with the broker's own number of them.
-        """
-        admin = AIOKafkaAdminClient(**self._kafka.options, request_timeout_ms=TIMEOUT_MS)
+        """How many the topic has."""
+        admin = clients.admin(self._kafka, request_timeout_ms=TIMEOUT_MS)
         try:
             await admin.start()
-            found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(None)}
+            described = await clients.described_topics(admin)
+            found = {topic["topic"]: len(topic["partitions"]) for topic in described}
         finally:
             await admin.close()
         if tp.partition >= found.get(tp.topic, 0):

@@ -19,8 +19,8 @@ def consumer(kafka: Kafka, **options: Any) -> AIOKafkaConsumer:
 
 
 def producer(kafka: Kafka, **options: Any) -> AIOKafkaProducer:
-    """A producer; `options` are aiokafka's."""
-    return AIOKafkaProducer(**kafka.options, **options)
+    """A producer whose records count once all in-sync replicas have them."""
+    return AIOKafkaProducer(**kafka.options, acks="all", **options)
 
 
 def admin(kafka: Kafka, *, request_timeout_ms: int = REQUEST_TIMEOUT_MS) -> AIOKafkaAdminClient:

@@ -15,6 +15,7 @@ from notistream.db import outbox
 from notistream.db.group_commit import GroupCommit
 from notistream.db.pool import Database
 from notistream.errors import DatabaseUnavailable
+from notistream.kafka import clients
 from notistream.kafka.connection import Kafka
 from notistream.kafka.dead_letter import OVERSIZE
 from notistream.kafka.outbox import OutboxEntry, Record
@@ -182,9 +183,8 @@ class Relay:
     async def _connected(self) -> AIOKafkaProducer:
         while True:
             # Not idempotent: with it, aiokafka never recovers from a failed batch.
-            producer = AIOKafkaProducer(
-                **self._kafka.options,
-                acks="all",
+            producer = clients.producer(
+                self._kafka,
                 linger_ms=0,
                 request_timeout_ms=REQUEST_TIMEOUT_MS,
                 max_request_size=MAX_RECORD,

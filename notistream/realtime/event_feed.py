@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from notistream.domain.event import Events, decode_events
+from notistream.kafka import clients
 from notistream.kafka.connection import Kafka
 from notistream.kafka.topic_names import EVENTS
 from notistream.observability import metrics
@@ -67,10 +68,8 @@ class EventFeed:
             await asyncio.sleep(RECONNECT_S)
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(
-            **self._kafka.options,
-            group_id=None,
-            enable_auto_commit=False,
+        consumer = clients.consumer(
+            self._kafka,
             auto_offset_reset="latest",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             fetch_max_wait_ms=FETCH_WAIT_MS,
