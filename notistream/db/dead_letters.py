@@ -79,7 +79,7 @@ class Prospect:
 
 
 @dataclass(frozen=True, slots=True)
-class Burials:
+class DeadLetterCount:
     """How many of a channel were dead-lettered in a span of time that begins `at`."""
 
     channel: str
@@ -222,10 +222,10 @@ async def kinds(db: Queryable, meant: Filter, *, limit: int) -> Kinds:
 
 async def over_time(
     db: Queryable, *, since: datetime, every: timedelta, channel: str | None = None
-) -> Sequence[Burials]:
+) -> Sequence[DeadLetterCount]:
     """How many were dead-lettered, by channel and span of time."""
     return [
-        Burials(**dict(row))
+        DeadLetterCount(**dict(row))
         for row in await db.fetch(*SQL["over_time"](since=since, every=every, channel=channel))
     ]
 

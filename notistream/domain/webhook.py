@@ -38,12 +38,12 @@ CallResult = Reply | NoReply
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Received:
     """The receiver has it."""
 
 
 @dataclass(frozen=True, slots=True)
-class TellAgain:
+class RetryLater:
     """Call again in `delay_s` seconds."""
 
     delay_s: float
@@ -69,7 +69,7 @@ class Disable:
 class Verdict:
     """What becomes of the delivery, and perhaps of its endpoint."""
 
-    delivery: Told | TellAgain | GiveUp
+    delivery: Received | RetryLater | GiveUp
     disable: Disable | None = None
 
 
@@ -82,7 +82,7 @@ def decide(
     """
     match result:
         case Reply(status) if 200 <= status < 300:
-            return Verdict(Told())
+            return Verdict(Received())
         case Reply(status) if status == GONE:
             return Verdict(
                 GiveUp("HTTP 410: the endpoint is gone"), Disable("it answered 410 Gone")
@@ -95,7 +95,9 @@ def decide(
             return _judged(_again(attempts, reason, 0.0), failing_since, now)
 
 
-def _judged(delivery: TellAgain | GiveUp, failing_since: datetime | None, now: datetime) -> Verdict:
+def _judged(
+    delivery: RetryLater | GiveUp, failing_since: datetime | None, now: datetime
+) -> Verdict:
     if failing_since is not None and now - failing_since >= FAILING_FOR:
         return Verdict(
             delivery, Disable(f"every call has failed for {FAILING_FOR.days} days", failing_since)
@@ -107,7 +109,7 @@ def _words(status: int) -> str:
     return f"HTTP {status}: redirects are not followed" if 300 <= status < 400 else f"HTTP {status}"
 
 
-def _again(attempts: int, reason: str, least_s: float) -> TellAgain | GiveUp:
+def _again(attempts: int, reason: str, least_s: float) -> RetryLater | GiveUp:
     if attempts >= len(SCHEDULE_S):
         return GiveUp(f"{reason} (after {attempts} attempts)")
-    return TellAgain(max(SCHEDULE_S[attempts], least_s), reason)
+    return RetryLater(max(SCHEDULE_S[attempts], least_s), reason)

@@ -97,7 +97,7 @@ PARKED = Counter(
 )
 UNDECODABLE = Counter(
     "notistream_undecodable_records",
-    "Records that could not be decoded and were buried.",
+    "Records that could not be decoded and became dead letters.",
     ["channel"],
     registry=REGISTRY,
 )

@@ -18,7 +18,7 @@ from notistream.db import audit_log, webhook_deliveries, webhooks
 from notistream.db.group_commit import GroupCommit, by_load
 from notistream.db.pool import Database
 from notistream.db.webhook_deliveries import Called, Due
-from notistream.domain.webhook import Disable, GiveUp, Reply, TellAgain, Told, Verdict, decide
+from notistream.domain.webhook import Disable, GiveUp, Received, Reply, RetryLater, Verdict, decide
 from notistream.domain.webhook_signature import signed_headers
 from notistream.errors import DatabaseUnavailable
 from notistream.observability import metrics
@@ -179,7 +179,7 @@ class WebhookSender:
             await asyncio.gather(*left, return_exceptions=True)
 
 
-OUTCOMES = {Told: "delivered", TellAgain: "retrying", GiveUp: "failed"}
+OUTCOMES = {Received: "delivered", RetryLater: "retrying", GiveUp: "failed"}
 
 
 def body_of(due: Due) -> bytes:
@@ -227,9 +227,9 @@ def called(due: Due, verdict: Verdict, answer: Answer, began: datetime) -> Calle
 
 def _end(verdict: Verdict) -> tuple[str, float | None, str | None]:
     match verdict.delivery:
-        case Told():
+        case Received():
             return "delivered", None, None
-        case TellAgain(delay_s, reason):
+        case RetryLater(delay_s, reason):
             return "pending", delay_s, reason
         case GiveUp(reason):
             return "failed", None, reason

@@ -12,7 +12,7 @@ from notistream.console.shell.query import filled_fields, read_fields, url
 from notistream.console.shell.rendering import OPERATOR, done, page
 from notistream.console.shell.sessions import FORM
 from notistream.db import dead_letters as stored
-from notistream.db.dead_letters import Burials, Filter
+from notistream.db.dead_letters import DeadLetterCount, Filter
 from notistream.dead_letters.letters import readable
 from notistream.domain.notification import CHANNELS
 from notistream.errors import FieldError, InvalidRequest, NotFound
@@ -88,7 +88,7 @@ async def _chart(request: web.Request, chosen: ChartRange, channel: str | None) 
 
 
 def drawn(
-    found: Sequence[Burials], *, since: datetime, until: datetime, chosen: ChartRange
+    found: Sequence[DeadLetterCount], *, since: datetime, until: datetime, chosen: ChartRange
 ) -> Chart:
     """Dead letters per step; a step without any is 0, because the table holds all of them."""
     moments = [since + chosen.step * at for at in range(int((until - since) / chosen.step) + 1)]
