@@ -28,7 +28,7 @@ class RecordStore:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def consume(self, stream: StreamT[bytes]) -> None:
-        """The body of the agent."""
+        """Store every record of the stream, for as long as the agent runs."""
         async for event in self._app.unacknowledged(stream).events():
             await self.receive(event)
             del event  # its task holds it now, or has let it go

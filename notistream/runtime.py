@@ -71,9 +71,10 @@ class Runtime:
     """What handlers, agents and background tasks work with.
 
     All parts exist once it is built. None of them needs PostgreSQL or Kafka before it is used.
+    `start` and `close` are the only steps of its life.
 
     Raises:
-        Misconfigured: a setting that this process needs is missing or wrong.
+        Misconfigured: the settings of a provider are missing or wrong.
     """
 
     def __init__(self, settings: Settings, role: Role) -> None:
@@ -249,7 +250,15 @@ class Runtime:
         }
 
     def start(self) -> None:
-        """Begin to trace, and to connect to Kafka in the background."""
+        """Begin to trace, and to connect to Kafka in the background.
+
+        Raises:
+            Misconfigured: no database or no broker is named.
+        """
+        if not self.settings.database_url or not self.settings.kafka_brokers:
+            raise Misconfigured(
+                "set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`"
+            )
         if endpoint := self.settings.otlp_endpoint:
             tracing.configure(
                 endpoint=endpoint,
@@ -280,12 +289,8 @@ def process_name(settings: Settings, role: Role) -> str:
 
 
 def _database(settings: Settings, role: Role) -> Database:
-    if not settings.database_url or not settings.kafka_brokers:
-        raise Misconfigured(
-            "set NOTISTREAM_DATABASE_URL and NOTISTREAM_KAFKA_BROKERS, or start with `make run`"
-        )
     return Database(
-        settings.database_url,
+        settings.database_url or "",
         size=settings.database_pool_size,
         name=f"notistream-{process_name(settings, role)}",
         planning=PLANNED_ONCE if role == "worker" else PLANNING,
