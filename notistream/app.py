@@ -72,10 +72,13 @@ class NotiStream(faust.App):
         port = self.settings.port if self.role == "api" else self.settings.metrics_port
         return f"http://{self.settings.host}:{port}"
 
+    async def on_first_start(self) -> None:
+        """Make the state folder: Faust makes its own in it, not those above."""
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
     async def on_start(self) -> None:
         """Start the runtime; a worker also waits for PostgreSQL, its slot, Kafka and the topics."""
-        # Faust makes its own folder, not those above it.
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         try:
             self.runtime.start()
             if self.role == "worker":

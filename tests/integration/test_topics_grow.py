@@ -78,13 +78,16 @@ async def test_a_worker_with_the_old_setting_is_refused_and_says_why(running: Ru
 
 @pytest.mark.parametrize(("existing", "expected"), [(None, DEFAULT_PARTITIONS), (8, 8)])
 async def test_without_the_setting_a_worker_takes_what_the_topics_have(
-    running: Running, endpoints, topics_prefix: str, existing: int | None, expected: int
+    running: Running, endpoints, topics_prefix: str, tmp_path, existing: int | None, expected: int
 ) -> None:
-    """An installation of a version whose default was 8 upgrades by a restart."""
+    """An installation of a version whose default was 8 upgrades by a restart.
+
+    The worker makes its state folder, whatever is missing of its path.
+    """
     product, receiver = running
     if existing is not None:
         await product.run("topics", "--grow", str(existing))
-    await product.worker(TOPIC_PARTITIONS="")
+    await product.worker(TOPIC_PARTITIONS="", STATE_DIR=str(tmp_path / "new" / "state"))
     there = await partitions(endpoints.kafka_brokers, topics_prefix)
     assert set(there.values()) == {expected}
     ended = await product.batch_ended(await product.batch(messages(40)))
