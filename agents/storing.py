@@ -1,7 +1,8 @@
 """Stores the records of a topic in PostgreSQL, many at a time; each is acknowledged once stored."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from faust.types import EventT, StreamT
 
@@ -12,7 +13,7 @@ AT_ONCE = 100
 """Records that are being stored at the same time, so that they share statements."""
 
 Settle = Callable[[], None]
-Store = Callable[[], Awaitable[None]]
+Store = Callable[[], Coroutine[Any, Any, None]]
 Read = Callable[[EventT[bytes], Settle], Awaitable[Store | None]]
 """What stores a record and then settles it; None where the record is settled, or was released."""
 
@@ -45,14 +46,10 @@ class RecordStore:
         if not lane.is_open:
             self._places.release()
             return
-        task = asyncio.get_running_loop().create_task(_awaited(store))
+        task = asyncio.get_running_loop().create_task(store())
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         self._places.release()
-
-
-async def _awaited(store: Store) -> None:
-    await store()
