@@ -32,7 +32,7 @@ class RecordStore:
         """Store every record of the stream, for as long as the agent runs."""
         async for event in self._app.unacknowledged(stream).events():
             await self.receive(event)
-            del event  # its task holds it now, or has let it go
+            del event  # its task holds it now, or has released it
 
     async def receive(self, event: EventT[bytes]) -> None:
         """Begin to store one record, as soon as there is a place for it; never raises."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from faust import Stream
@@ -63,8 +64,9 @@ class NotiStream(faust.App):
             self.boot_strategy = faust.ApiOnly(self)
             self.recovers_tables = False
             self.conf.web_port = settings.port
+        else:
+            runtime.readiness.require("partitions", self._check_partitions)
         self.on_rebalance_complete.connect(self._stop_flow)
-        runtime.readiness.require("partitions", self._check_partitions)
 
     @property
     def address(self) -> str:
@@ -167,8 +169,6 @@ class NotiStream(faust.App):
         return Transport(self.conf.broker_consumer, self)
 
     async def _check_partitions(self) -> None:
-        if self.role == "api":
-            return
         if self.rebalancing or not self.started or not self.is_assigned:
             raise RuntimeError("waiting for its partitions")
         if not self.tables.actives_ready:
@@ -214,13 +214,8 @@ class NotiStream(faust.App):
         metrics.TABLES_RECOVERING.set_function(lambda: not self.tables.actives_ready)
         for (channel, priority), lane in self.lanes.items():
             labels = channel, priority.value
-            metrics.LANE_IN_FLIGHT.labels(*labels).set_function(lane_count(lane, "in_flight"))
-            metrics.LANE_WAITING.labels(*labels).set_function(lane_count(lane, "waiting"))
-
-
-def lane_count(lane: Lane, name: str) -> Callable[[], float]:
-    """What a gauge asks for: `in_flight` or `waiting` of one lane."""
-    return lambda: float(getattr(lane, name))
+            metrics.LANE_IN_FLIGHT.labels(*labels).set_function(partial(getattr, lane, "in_flight"))
+            metrics.LANE_WAITING.labels(*labels).set_function(partial(getattr, lane, "waiting"))
 
 
 def _credentials(kafka: Kafka) -> Credentials | None:
